@@ -1,0 +1,164 @@
+//! What an embedder may set. Every value the types allow is valid.
+
+use core::fmt;
+use core::num::NonZeroU16;
+use core::time::Duration;
+
+/// How a replica behaves. Replicas of one cluster must agree on `key` and `max_element_bytes`, and on nothing else.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::{Config, MessageBudget};
+///
+/// let mut config = Config::default();
+/// config.max_message = MessageBudget::new(1_200); // one UDP datagram
+/// config.round_every = Duration::from_secs(5);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// What keys the fingerprints. Part of the cluster's tag. Default: [`Key::open`].
+    pub key: Key,
+    /// The largest element, in encoded bytes, that any replica of the cluster takes. Part of the cluster's tag, since an
+    /// element that one replica cannot pass on would never reach everybody. Values above 1 MiB − 96 mean just that.
+    /// Default: 1 024.
+    pub max_element_bytes: u32,
+    /// The largest message this replica sends; messages of peers may be larger. Default: 64 KiB.
+    pub max_message: MessageBudget,
+    /// How many messages one request may earn, at the most; so `window` × `max_message` is what may be under way from
+    /// one peer at once. Default: 32.
+    pub window: NonZeroU16,
+    /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
+    /// to a quarter. Below 1 ms it is 1 ms. Default: 1 s.
+    pub round_every: Duration,
+    /// How long to wait for a peer's first answer before asking again. Later waits follow the round-trip times seen.
+    /// Below 1 ms it is 1 ms. Default: 1 s.
+    pub answer_within: Duration,
+}
+
+impl Config {
+    /// The largest element in force.
+    pub(crate) fn element_limit(&self) -> usize {
+        (self.max_element_bytes as usize).min(MessageBudget::MAX.bytes() - MESSAGE_OVERHEAD)
+    }
+
+    /// The largest message in force: room for one largest element, whatever `max_message` says.
+    pub(crate) fn message_limit(&self) -> usize {
+        self.max_message.bytes().max(self.element_limit() + MESSAGE_OVERHEAD)
+    }
+
+    pub(crate) fn round_interval(&self) -> Duration {
+        self.round_every.max(SHORTEST)
+    }
+
+    pub(crate) fn first_wait(&self) -> Duration {
+        self.answer_within.max(SHORTEST)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            key: Key::open(),
+            max_element_bytes: 1_024,
+            max_message: MessageBudget::new(64 * 1_024),
+            window: const { NonZeroU16::new(32).unwrap() },
+            round_every: Duration::from_secs(1),
+            answer_within: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The shortest interval and wait: what keeps a deadline ahead of the clock.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// What a message needs beside one element, at its longest: 84 bytes, for the answer that holds an interval and a state.
+pub(crate) const MESSAGE_OVERHEAD: usize = 96;
+
+/// The most bytes a replica puts into one message, from 256 to 1 MiB.
+///
+/// A message must hold one element: where [`Config::max_element_bytes`] + 96 is more than the budget, that is the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageBudget(u32);
+
+impl MessageBudget {
+    /// The smallest budget, 256 bytes.
+    pub const MIN: Self = Self(256);
+    /// The largest budget, 1 MiB, and the longest message that any replica reads.
+    pub const MAX: Self = Self(1 << 20);
+
+    /// A budget of `bytes`, or the nearest there is.
+    #[expect(clippy::cast_possible_truncation, reason = "held below 2^20 first")]
+    pub const fn new(bytes: usize) -> Self {
+        if bytes < Self::MIN.bytes() {
+            Self::MIN
+        } else if bytes > Self::MAX.bytes() {
+            Self::MAX
+        } else {
+            Self(bytes as u32)
+        }
+    }
+
+    /// The budget in bytes.
+    pub const fn bytes(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What keys the fingerprints of a cluster's elements. Its `Debug` tells no more than which kind it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(Option<[u8; 16]>);
+
+impl Key {
+    /// No secret: XXH3-128, for clusters whose writers are trusted.
+    pub const fn open() -> Self {
+        Self(None)
+    }
+
+    /// 16 secret bytes, equal on all replicas: SipHash-2-4-128, for clusters where whoever chooses elements is not
+    /// trusted. It protects while such writers can neither read the key nor the digests of a replica under it.
+    pub const fn secret(bytes: [u8; 16]) -> Self {
+        Self(Some(bytes))
+    }
+
+    pub(crate) const fn bytes(&self) -> Option<&[u8; 16]> {
+        self.0.as_ref()
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::open()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Key(secret)" } else { "Key(open)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn every_budget_is_valid_and_holds_one_largest_element() {
+        for (message, element) in [(0, 0), (0, u32::MAX), (usize::MAX, u32::MAX), (1_200, 1_024), (256, 5_000)] {
+            let config = Config {
+                max_message: MessageBudget::new(message),
+                max_element_bytes: element,
+                ..Config::default()
+            };
+            assert!(config.message_limit() >= config.element_limit() + MESSAGE_OVERHEAD);
+            assert!(config.message_limit() <= MessageBudget::MAX.bytes());
+        }
+    }
+
+    #[test]
+    fn a_key_prints_nothing_of_itself() {
+        assert_eq!(format!("{:?}", Key::secret(*b"sixteen bytes ok")), "Key(secret)");
+    }
+}

@@ -1,0 +1,296 @@
+//! What a set may hold.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::wire::{put_varint, take_varint};
+
+/// A value that a replicated set can hold.
+///
+/// The encoding is what is fingerprinted and sent. It must be *canonical*, equal values having equal bytes and different
+/// values different bytes, and *self-delimiting*: `decode` takes from the front of its input what `encode` wrote and leaves
+/// the rest. What a peer sends is encoded again and compared, so a lax `decode` gives a refusal, not a wrong set.
+///
+/// [`element_laws`](crate::element_laws) checks all of this on samples. The integers, `bool`, `char`, `String`, `Vec<u8>`,
+/// `[u8; N]` and tuples of elements are elements; a type of one's own composes them:
+///
+/// ```
+/// use gossip_core::{element_laws, Element, TypeTag};
+///
+/// #[derive(Clone, Debug, PartialEq, Eq)]
+/// struct Price {
+///     article: String,
+///     version: u64,
+///     cents: u32,
+/// }
+///
+/// impl Element for Price {
+///     const TYPE: TypeTag = TypeTag::new("shop.price.1");
+///
+///     fn encode(&self, out: &mut Vec<u8>) {
+///         self.article.encode(out);
+///         self.version.encode(out);
+///         self.cents.encode(out);
+///     }
+///
+///     fn decode(input: &mut &[u8]) -> Option<Self> {
+///         Some(Self {
+///             article: String::decode(input)?,
+///             version: u64::decode(input)?,
+///             cents: u32::decode(input)?,
+///         })
+///     }
+/// }
+///
+/// let tea = Price { article: "tea".into(), version: 1, cents: 250 };
+/// element_laws(&[tea.clone(), Price { version: 2, cents: 270, ..tea }]).unwrap();
+/// ```
+pub trait Element: Clone + Eq {
+    /// Names the type and its encoding. Replicas whose tags differ refuse each other's messages, so change it with the
+    /// encoding.
+    const TYPE: TypeTag;
+
+    /// Appends the canonical, self-delimiting encoding.
+    fn encode(&self, out: &mut Vec<u8>);
+
+    /// Takes one value off the front of `input`; `None` if there is none. Must not panic, whatever the bytes: they may
+    /// come from a stranger.
+    fn decode(input: &mut &[u8]) -> Option<Self>;
+
+    /// The value as a number, for types of which *every* value fits 8 bytes; `None` for every value of other types. Such
+    /// elements travel as their ids, which costs less than their encoding.
+    fn to_id(&self) -> Option<u64> {
+        None
+    }
+
+    /// The value that [`to_id`](Self::to_id) gives this number for, if there is one.
+    fn from_id(id: u64) -> Option<Self> {
+        let _ = id;
+        None
+    }
+}
+
+/// The name of an element type and its encoding, folded to 64 bits (FNV-1a).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TypeTag(u64);
+
+impl TypeTag {
+    /// The tag of a name of your choice, unique in your cluster: say, `"shop.price.1"`.
+    pub const fn new(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let mut hash = 0xcbf2_9ce4_8422_2325;
+        let mut i = 0;
+        while i < bytes.len() {
+            hash = fnv(hash, bytes[i]);
+            i += 1;
+        }
+        Self(hash)
+    }
+
+    /// The tag of this type with a number, for types with a parameter.
+    pub const fn with(self, number: u64) -> Self {
+        let bytes = number.to_le_bytes();
+        let mut hash = self.0;
+        let mut i = 0;
+        while i < bytes.len() {
+            hash = fnv(hash, bytes[i]);
+            i += 1;
+        }
+        Self(hash)
+    }
+
+    /// The tag of this type followed by another, for types made of others.
+    pub const fn then(self, other: Self) -> Self {
+        self.with(other.0)
+    }
+
+    pub(crate) const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+const fn fnv(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3)
+}
+
+fn take<'a>(input: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (front, rest) = input.split_at_checked(len)?;
+    *input = rest;
+    Some(front)
+}
+
+fn take_array<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
+    let (front, rest) = input.split_first_chunk()?;
+    *input = rest;
+    Some(*front)
+}
+
+/// Integers of up to 8 bytes: little-endian; as a number, the same bits without their sign.
+macro_rules! small_integer {
+    ($($type:ident as $unsigned:ident),*) => {$(
+        impl Element for $type {
+            const TYPE: TypeTag = TypeTag::new(stringify!($type));
+
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                take_array(input).map(Self::from_le_bytes)
+            }
+
+            fn to_id(&self) -> Option<u64> {
+                Some(u64::from($unsigned::from_ne_bytes(self.to_ne_bytes())))
+            }
+
+            fn from_id(id: u64) -> Option<Self> {
+                $unsigned::try_from(id).ok().map(|bits| Self::from_ne_bytes(bits.to_ne_bytes()))
+            }
+        }
+    )*};
+}
+
+small_integer!(u8 as u8, u16 as u16, u32 as u32, u64 as u64, i8 as u8, i16 as u16, i32 as u32, i64 as u64);
+
+macro_rules! large_integer {
+    ($($type:ident),*) => {$(
+        impl Element for $type {
+            const TYPE: TypeTag = TypeTag::new(stringify!($type));
+
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                take_array(input).map(Self::from_le_bytes)
+            }
+        }
+    )*};
+}
+
+large_integer!(u128, i128);
+
+/// One byte, 0 or 1.
+impl Element for bool {
+    const TYPE: TypeTag = TypeTag::new("bool");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        Self::from_id(u64::from(u8::decode(input)?))
+    }
+
+    fn to_id(&self) -> Option<u64> {
+        Some(u64::from(*self))
+    }
+
+    fn from_id(id: u64) -> Option<Self> {
+        match id {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// The code point, 4 bytes little-endian.
+impl Element for char {
+    const TYPE: TypeTag = TypeTag::new("char");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        u32::from(*self).encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        Self::from_u32(u32::decode(input)?)
+    }
+
+    fn to_id(&self) -> Option<u64> {
+        Some(u64::from(u32::from(*self)))
+    }
+
+    fn from_id(id: u64) -> Option<Self> {
+        Self::from_u32(u32::try_from(id).ok()?)
+    }
+}
+
+/// The length in bytes as a varint, then UTF-8.
+impl Element for String {
+    const TYPE: TypeTag = TypeTag::new("string");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.len() as u64);
+        out.extend_from_slice(self.as_bytes());
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let len = usize::try_from(take_varint(input)?).ok()?;
+        core::str::from_utf8(take(input, len)?).ok().map(Self::from)
+    }
+}
+
+/// The length as a varint, then the bytes.
+impl Element for Vec<u8> {
+    const TYPE: TypeTag = TypeTag::new("bytes");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.len() as u64);
+        out.extend_from_slice(self);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let len = usize::try_from(take_varint(input)?).ok()?;
+        take(input, len).map(<[u8]>::to_vec)
+    }
+}
+
+/// The bytes alone. Up to 8 of them are a number too, little-endian.
+impl<const N: usize> Element for [u8; N] {
+    const TYPE: TypeTag = TypeTag::new("array").with(N as u64);
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        take_array(input)
+    }
+
+    fn to_id(&self) -> Option<u64> {
+        let mut bytes = [0; 8];
+        bytes.get_mut(..N)?.copy_from_slice(self);
+        Some(u64::from_le_bytes(bytes))
+    }
+
+    fn from_id(id: u64) -> Option<Self> {
+        let bytes = id.to_le_bytes();
+        let (front, rest) = bytes.split_first_chunk()?;
+        rest.iter().all(|&byte| byte == 0).then_some(*front)
+    }
+}
+
+macro_rules! tuple {
+    ($($name:ident . $index:tt),+) => {
+        /// The parts, one after the other.
+        impl<$($name: Element),+> Element for ($($name,)+) {
+            const TYPE: TypeTag = TypeTag::new("tuple")$(.then($name::TYPE))+;
+
+            fn encode(&self, out: &mut Vec<u8>) {
+                $(self.$index.encode(out);)+
+            }
+
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                Some(($($name::decode(input)?,)+))
+            }
+        }
+    };
+}
+
+tuple!(A.0);
+tuple!(A.0, B.1);
+tuple!(A.0, B.1, C.2);
+tuple!(A.0, B.1, C.2, D.3);
+tuple!(A.0, B.1, C.2, D.3, F.4);
+tuple!(A.0, B.1, C.2, D.3, F.4, G.5);

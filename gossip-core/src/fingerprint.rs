@@ -1,0 +1,220 @@
+//! Fingerprints of elements, and the keyed hashing behind them.
+
+use core::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::config::{Config, Key};
+use crate::element::Element;
+
+/// The 128 bits an element is known by. Ordered by id first, so that the elements of one id stand together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Fingerprint {
+    /// The low half.
+    pub(crate) id: u64,
+    /// The high half.
+    pub(crate) rest: u64,
+}
+
+impl Fingerprint {
+    fn from_value(value: u128) -> Self {
+        Self { id: value as u64, rest: (value >> 64) as u64 }
+    }
+
+    /// The number that digests add up.
+    pub(crate) fn value(self) -> u128 {
+        u128::from(self.rest) << 64 | u128::from(self.id)
+    }
+
+    /// Its place among all fingerprints, in their order.
+    pub(crate) fn place(self) -> u128 {
+        u128::from(self.id) << 64 | u128::from(self.rest)
+    }
+
+    pub(crate) fn from_place(place: u128) -> Self {
+        Self { id: (place >> 64) as u64, rest: place as u64 }
+    }
+}
+
+/// Gives elements their fingerprints.
+#[derive(Clone, Debug)]
+pub(crate) enum Fingerprinter {
+    /// XXH3-128, and a fixed mix for numbers.
+    Open,
+    /// SipHash-2-4-128 under a secret key, and a keyed permutation for numbers.
+    Keyed(Key, Speck),
+}
+
+impl Fingerprinter {
+    pub(crate) fn new(key: &Key) -> Self {
+        match key.bytes() {
+            None => Self::Open,
+            Some(bytes) => {
+                // A key of its own for the permutation, so that neither use of the secret tells of the other.
+                let derived = sip128(bytes, b"gossip permutation");
+                Self::Keyed(key.clone(), Speck::new(derived))
+            }
+        }
+    }
+
+    /// The fingerprint of `element`, whose encoding is `bytes`: their hash, the low half of which is replaced by the mixed
+    /// number where the element has one.
+    pub(crate) fn fingerprint<E: Element>(&self, element: &E, bytes: &[u8]) -> Fingerprint {
+        let mut fingerprint = Fingerprint::from_value(self.hash(bytes));
+        if let Some(number) = element.to_id() {
+            fingerprint.id = self.mix(number);
+        }
+        fingerprint
+    }
+
+    /// The element that a number with this id stands for, if there is one.
+    pub(crate) fn element<E: Element>(&self, id: u64) -> Option<E> {
+        let number = self.unmix(id);
+        E::from_id(number).filter(|element| element.to_id() == Some(number))
+    }
+
+    /// The tag of a cluster: replicas that differ in protocol, key, limit or element type have different ones.
+    pub(crate) fn tag<E: Element>(&self, version: u8, config: &Config) -> [u8; 4] {
+        let mut bytes = [0; 18];
+        bytes[0] = version;
+        bytes[1] = u8::from(matches!(self, Self::Keyed(..)));
+        bytes[2..10].copy_from_slice(&E::TYPE.value().to_le_bytes());
+        bytes[10..].copy_from_slice(&(config.element_limit() as u64).to_le_bytes());
+        let [a, b, c, d, ..] = self.hash(&bytes).to_le_bytes();
+        [a, b, c, d]
+    }
+
+    fn hash(&self, bytes: &[u8]) -> u128 {
+        match self {
+            Self::Open => xxh3_128(bytes),
+            Self::Keyed(key, _) => key.bytes().map_or(0, |key| sip128(key, bytes)),
+        }
+    }
+
+    fn mix(&self, number: u64) -> u64 {
+        match self {
+            Self::Open => open_mix(number),
+            Self::Keyed(_, speck) => speck.encrypt(number),
+        }
+    }
+
+    fn unmix(&self, id: u64) -> u64 {
+        match self {
+            Self::Open => open_unmix(id),
+            Self::Keyed(_, speck) => speck.decrypt(id),
+        }
+    }
+}
+
+fn sip128(key: &[u8; 16], bytes: &[u8]) -> u128 {
+    let mut hasher = SipHasher24::new_with_key(key);
+    hasher.write(bytes);
+    hasher.finish128().as_u128()
+}
+
+/// The finalizer of SplitMix64, with its increment added first so that 0 does not stay 0: a bijection of 64 bits.
+fn open_mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Undoes [`open_mix`]: the multipliers are the inverses modulo 2^64, and a shift is undone by repeating it.
+fn open_unmix(id: u64) -> u64 {
+    let mut z = id ^ (id >> 31) ^ (id >> 62);
+    z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
+    z = z ^ (z >> 27) ^ (z >> 54);
+    z = z.wrapping_mul(0x96de_1b17_3f11_9089);
+    z = z ^ (z >> 30) ^ (z >> 60);
+    z.wrapping_sub(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Speck64/128 (Beaulieu et al., "The Simon and Speck families of lightweight block ciphers", 2013): a keyed permutation
+/// of 64 bits, so that who does not know the key can choose neither ids nor where they fall.
+#[derive(Clone)]
+pub(crate) struct Speck([u32; 27]);
+
+impl Speck {
+    fn new(key: u128) -> Self {
+        let word = |i: u32| (key >> (32 * i)) as u32;
+        let (mut k, mut l) = (word(0), [word(1), word(2), word(3)]);
+        let mut keys = [0; 27];
+        for (i, slot) in (0_u32..).zip(&mut keys) {
+            *slot = k;
+            let [first, second, third] = l;
+            let next = k.wrapping_add(first.rotate_right(8)) ^ i;
+            k = k.rotate_left(3) ^ next;
+            l = [second, third, next];
+        }
+        Self(keys)
+    }
+
+    fn encrypt(&self, block: u64) -> u64 {
+        let (mut x, mut y) = ((block >> 32) as u32, block as u32);
+        for k in self.0 {
+            x = x.rotate_right(8).wrapping_add(y) ^ k;
+            y = y.rotate_left(3) ^ x;
+        }
+        u64::from(x) << 32 | u64::from(y)
+    }
+
+    fn decrypt(&self, block: u64) -> u64 {
+        let (mut x, mut y) = ((block >> 32) as u32, block as u32);
+        for k in self.0.into_iter().rev() {
+            y = (y ^ x).rotate_right(3);
+            x = (x ^ k).wrapping_sub(y).rotate_left(8);
+        }
+        u64::from(x) << 32 | u64::from(y)
+    }
+}
+
+impl core::fmt::Debug for Speck {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Speck(secret)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speck_gives_the_published_vector() {
+        let speck = Speck::new(0x1b1a_1918_1312_1110_0b0a_0908_0302_0100);
+        assert_eq!(speck.encrypt(0x3b72_6574_7475_432d), 0x8c6f_a548_454e_028b);
+    }
+
+    #[test]
+    fn mixes_are_undone() {
+        for fingerprinter in [Fingerprinter::new(&Key::open()), Fingerprinter::new(&Key::secret([7; 16]))] {
+            for number in (0..1_000).chain([u64::MAX, u64::MAX - 1, 1 << 63]) {
+                assert_eq!(fingerprinter.unmix(fingerprinter.mix(number)), number);
+                assert_eq!(fingerprinter.element::<u64>(fingerprinter.mix(number)), Some(number));
+            }
+            assert_eq!(fingerprinter.element::<u8>(fingerprinter.mix(256)), None);
+            assert_eq!(fingerprinter.element::<[u8; 32]>(fingerprinter.mix(1)), None);
+        }
+    }
+
+    #[test]
+    fn tags_tell_clusters_apart() {
+        let config = Config::default();
+        let limited = Config { max_element_bytes: 7, ..Config::default() };
+        let open = Fingerprinter::new(&Key::open());
+        let keyed = Fingerprinter::new(&Key::secret([0; 16]));
+        let tags = [
+            open.tag::<u64>(1, &config),
+            open.tag::<i64>(1, &config),
+            open.tag::<u64>(2, &config),
+            open.tag::<u64>(1, &limited),
+            keyed.tag::<u64>(1, &config),
+            open.tag::<(u8, u8)>(1, &config),
+            open.tag::<[u8; 2]>(1, &config),
+        ];
+        for (i, tag) in tags.iter().enumerate() {
+            assert!(!tags[..i].contains(tag));
+        }
+    }
+}

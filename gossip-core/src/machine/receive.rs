@@ -1,0 +1,257 @@
+//! Taking messages in.
+
+use super::{AntiEntropy, end_round, enqueue};
+use crate::digest::Digest;
+use crate::element::Element;
+use crate::elements::Elements;
+use crate::message::{Body, Message, State};
+use crate::output::{Event, Reject};
+use crate::peer::{Owed, Peer, Round, Step};
+use crate::replica::Merged;
+use crate::walk::{Progress, Walk};
+use crate::wire::Bound;
+
+impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
+    /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what is
+    /// held by then. Expected O(elements in the message).
+    ///
+    /// # Errors
+    ///
+    /// A message from a stranger, from another cluster, or with an element that is none. Nothing has changed then but
+    /// counters.
+    pub fn receive(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
+        let taken = self.take_in(from, message);
+        self.count_refusal(from, taken)
+    }
+
+    /// Decodes one message and takes it in. O(its length).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive), and bytes that are no message.
+    pub fn receive_bytes(&mut self, from: &P, bytes: &[u8]) -> Result<(), Reject> {
+        let taken = match Message::decode(bytes) {
+            Ok(message) => self.take_in(from, message),
+            Err(error) if self.peers.contains_key(from) => Err(error.into()),
+            Err(_) => Err(Reject::UnknownPeer),
+        };
+        self.count_refusal(from, taken)
+    }
+
+    fn count_refusal(&mut self, from: &P, taken: Result<(), Reject>) -> Result<(), Reject> {
+        if taken.is_err() {
+            match self.peers.get_mut(from) {
+                Some(peer) => {
+                    peer.stats.ledger.rejected += 1;
+                    self.stats.total.rejected += 1;
+                }
+                None => self.stats.from_strangers += 1,
+            }
+        }
+        taken
+    }
+
+    fn take_in(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
+        let Some(peer) = self.peers.get_mut(from) else { return Err(Reject::UnknownPeer) };
+        let (kind, len) = (message.kind(), message.encoded_len());
+        let (nonce, tag, interval, elements) = match &message.body {
+            Body::Probe { tag, nonce, .. } => (*nonce, Some(tag), Bound::START, &Elements::NONE),
+            Body::Proof { nonce, .. } => (*nonce, None, Bound::START, &Elements::NONE),
+            Body::Repair { tag, nonce, elements, .. } => (*nonce, Some(tag), Bound::START, elements),
+            Body::Page { tag, nonce, from, elements, .. } | Body::Give { tag, nonce, from, elements, .. } => {
+                (*nonce, Some(tag), *from, elements)
+            }
+        };
+        if tag.is_some_and(|tag| *tag != self.replica.tag()) {
+            return Err(Reject::Foreign);
+        }
+        let merged = self.replica.merge(interval, elements)?;
+        self.stats.state_bytes = self.replica.state().bytes;
+        let learned = merged.learned.len() as u64;
+        for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
+            ledger.received.count(kind, len);
+            ledger.learned += learned;
+            ledger.redundant += merged.held.len() as u64 - learned;
+        }
+        if let Some(round) = peer.round.as_mut().filter(|round| round.nonce == nonce) {
+            round.cost += len as u64;
+        }
+        if !peer.stats.reachable {
+            peer.stats.reachable = true;
+            peer.pacing.next_round = self.now;
+            self.events.push_back(Event::Reachable { peer: from.clone() });
+        }
+        peer.pacing.failures = 0;
+        let Merged { learned, held, bytes } = merged;
+        self.events.extend(learned.into_iter().map(|element| Event::Learned { element, from: from.clone() }));
+        match message.body {
+            Body::Probe { nonce, digest, .. } => self.take_probe(from, nonce, digest),
+            Body::Proof { nonce, digest } => self.take_proof(from, nonce, digest),
+            Body::Repair { nonce, digest, .. } => {
+                if self.replica.digest() == digest {
+                    self.prove(from, digest);
+                }
+                self.owe(from, Owed::Verdict { nonce, digest, probe: false });
+            }
+            Body::Page { nonce, window, from: start, to, .. } => {
+                let probing = self.peers.get_mut(from).and_then(|peer| awaiting(peer, nonce));
+                let probing = probing.filter(|round| matches!(round.step, Step::Probe { .. }));
+                match probing.filter(|_| (start, to) == (Bound::START, Bound::End)) {
+                    Some(round) => {
+                        round.full_state += bytes;
+                        self.go_on(from, Step::Repair { held, digest: Digest::EMPTY });
+                    }
+                    None => {
+                        let window = window.min(self.config.window.get()).max(1);
+                        self.owe(from, Owed::Page { nonce, cursor: start, to: to.max(start), held, window });
+                    }
+                }
+            }
+            Body::Give { nonce, from: start, to, state, .. } => self.take_give(from, nonce, start, to, state),
+        }
+        Ok(())
+    }
+
+    fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest) {
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        if let Some(round) = &peer.round {
+            match round.step {
+                // Two probes crossed: of the digests as sent, the smaller gives way.
+                Step::Probe { digest } if (digest, round.nonce) < (theirs, nonce) => {
+                    end_round(peer, &mut self.deadlines, from, &mut self.stats.total, false);
+                }
+                _ => return,
+            }
+        }
+        if self.replica.digest() == theirs {
+            self.prove(from, theirs);
+        }
+        self.owe(from, Owed::Verdict { nonce, digest: theirs, probe: true });
+    }
+
+    fn take_proof(&mut self, from: &P, nonce: u32, digest: Digest) {
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        let sent = awaiting(peer, nonce).and_then(|round| match round.step {
+            Step::Probe { digest } | Step::Repair { digest, .. } => Some((digest, round.retries, round.sent_at)),
+            Step::Walk(_) | Step::Close { .. } => None,
+        });
+        match sent {
+            Some((sent, retries, sent_at)) if sent == digest => {
+                if retries == 0 {
+                    peer.pacing.unmeasured = Some(sent_at);
+                    enqueue(&mut self.ready, from, peer);
+                }
+                if let Some(round) = &mut peer.round
+                    && matches!(round.step, Step::Probe { .. })
+                {
+                    // Equal digests: their full state is ours.
+                    round.full_state *= 2;
+                }
+                end_round(peer, &mut self.deadlines, from, &mut self.stats.total, true);
+                if peer.wanted {
+                    enqueue(&mut self.ready, from, peer);
+                }
+                self.prove(from, digest);
+            }
+            _ if self.replica.digest() == digest => self.prove(from, digest),
+            _ => {}
+        }
+    }
+
+    fn take_give(&mut self, from: &P, nonce: u32, start: Bound, to: Bound, state: Option<State>) {
+        let ours = self.replica.digest();
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        let resume = peer.resume;
+        let Some(round) = awaiting(peer, nonce) else { return };
+        let next = match (&mut round.step, state) {
+            (Step::Close { .. }, _) | (Step::Probe { .. } | Step::Repair { .. }, None) => return,
+            (_, Some(state)) if state.digest == ours => {
+                if matches!(round.step, Step::Probe { .. }) {
+                    round.full_state += state.bytes;
+                }
+                Some(Step::Close { digest: ours })
+            }
+            (Step::Probe { .. }, Some(state)) => {
+                round.full_state += state.bytes;
+                Some(Step::Walk(Walk::new(resume)))
+            }
+            (Step::Repair { .. }, Some(_)) => Some(Step::Walk(Walk::new(resume))),
+            (Step::Walk(walk), state) => {
+                match walk.cover(start, to, state.is_some(), usize::from(self.config.window.get())) {
+                    Progress::None => return,
+                    Progress::Some => None,
+                    Progress::Page => Some(Step::Walk(walk.clone())),
+                    Progress::Done => {
+                        peer.resume = Bound::START;
+                        end_round(peer, &mut self.deadlines, from, &mut self.stats.total, false);
+                        return;
+                    }
+                }
+            }
+        };
+        match next {
+            Some(step) => {
+                let proven = matches!(step, Step::Close { .. });
+                self.go_on(from, step);
+                if proven {
+                    self.prove(from, ours);
+                }
+            }
+            None => self.wait_on(from),
+        }
+    }
+
+    /// Takes our round with a peer to its next step, to be sent in turn.
+    fn go_on(&mut self, name: &P, step: Step) {
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(round) = &mut peer.round else { return };
+        if round.retries == 0 {
+            peer.pacing.unmeasured = Some(round.sent_at);
+        }
+        if let Some(deadline) = round.deadline.take() {
+            self.deadlines.remove(&(deadline, name.clone()));
+        }
+        round.step = step;
+        round.retries = 0;
+        round.pending = true;
+        enqueue(&mut self.ready, name, peer);
+    }
+
+    /// Part of an answer came: the wait for the rest begins anew, at the next poll.
+    fn wait_on(&mut self, name: &P) {
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(round) = &mut peer.round else { return };
+        if let Some(deadline) = round.deadline.take() {
+            self.deadlines.remove(&(deadline, name.clone()));
+        }
+        round.retries = 0;
+        enqueue(&mut self.ready, name, peer);
+    }
+
+    /// An answer is owed; it replaces an older one. A peer that repairs is not asked for a while, and a probe of ours that
+    /// it has not answered is given up.
+    fn owe(&mut self, name: &P, owed: Owed) {
+        let interval = self.config.round_interval();
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        if !matches!(owed, Owed::Verdict { probe: true, .. }) {
+            peer.pacing.next_round = peer.pacing.next_round.max(self.now + interval);
+            if matches!(&peer.round, Some(round) if matches!(round.step, Step::Probe { .. })) {
+                end_round(peer, &mut self.deadlines, name, &mut self.stats.total, false);
+            }
+        }
+        peer.owed = Some(owed);
+        enqueue(&mut self.ready, name, peer);
+    }
+
+    fn prove(&mut self, name: &P, digest: Digest) {
+        if let Some(peer) = self.peers.get_mut(name) {
+            peer.stats.last_proof = Some(digest);
+        }
+        self.events.push_back(Event::InSync { peer: name.clone(), digest });
+    }
+}
+
+/// Our round with a peer, if it has this nonce and awaits an answer.
+fn awaiting(peer: &mut Peer, nonce: u32) -> Option<&mut Round> {
+    peer.round.as_mut().filter(|round| round.nonce == nonce && !round.pending)
+}

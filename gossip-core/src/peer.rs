@@ -1,0 +1,135 @@
+//! What is kept about a peer: pacing, one round of ours, one answer owed, statistics.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::digest::Digest;
+use crate::fingerprint::Fingerprint;
+use crate::stats::PeerStats;
+use crate::time::{Time, micros};
+use crate::walk::Walk;
+use crate::wire::Bound;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    /// Whether it waits for its turn to send.
+    pub(crate) queued: bool,
+    /// Whether the embedder wants a round with it.
+    pub(crate) wanted: bool,
+    pub(crate) round: Option<Round>,
+    pub(crate) owed: Option<Owed>,
+    /// Where the next walk begins: where the last one was cut off.
+    pub(crate) resume: Bound,
+    pub(crate) pacing: Pacing,
+    pub(crate) stats: PeerStats,
+}
+
+impl Peer {
+    pub(crate) fn new() -> Self {
+        Self {
+            queued: false,
+            wanted: false,
+            round: None,
+            owed: None,
+            resume: Bound::START,
+            pacing: Pacing::default(),
+            stats: PeerStats::default(),
+        }
+    }
+}
+
+/// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
+#[derive(Clone, Debug)]
+pub(crate) enum Owed {
+    /// To a probe or a repair: whether our digest is this one.
+    Verdict { nonce: u32, digest: Digest, probe: bool },
+    /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages.
+    Page { nonce: u32, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16 },
+}
+
+/// A round of ours.
+#[derive(Clone, Debug)]
+pub(crate) struct Round {
+    pub(crate) nonce: u32,
+    pub(crate) step: Step,
+    /// Whether its next message is yet to be sent; else an answer is awaited.
+    pub(crate) pending: bool,
+    /// How many times the message now awaiting its answer was sent, less one.
+    pub(crate) retries: u32,
+    /// When it was last sent.
+    pub(crate) sent_at: Time,
+    /// When to stop waiting; set while an answer is awaited.
+    pub(crate) deadline: Option<Time>,
+    /// The bytes this round has cost, both ways.
+    pub(crate) cost: u64,
+    /// The bytes of both full states as it began, as far as they are known.
+    pub(crate) full_state: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Our digest, as sent.
+    Probe { digest: Digest },
+    /// What the peer showed to hold all in all, and our digest as sent.
+    Repair { held: Vec<Fingerprint>, digest: Digest },
+    Walk(Walk),
+    /// The digest that is proven; the peer is yet to be told.
+    Close { digest: Digest },
+}
+
+/// When to ask a peer, and how long to wait for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pacing {
+    /// Rounds in a row that had no answer.
+    pub(crate) failures: u32,
+    /// The earliest time of the next round that chance may choose.
+    pub(crate) next_round: Time,
+    /// The sending time of a request that was answered since the last poll.
+    pub(crate) unmeasured: Option<Time>,
+    smoothed: Option<Duration>,
+    variation: Duration,
+}
+
+/// How often a request is sent at the most.
+pub(crate) const TRIES: u32 = 3;
+
+/// How many rounds without an answer make a peer unreachable.
+pub(crate) const FAILURES: u32 = 2;
+
+impl Pacing {
+    /// How long to wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with each
+    /// retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298).
+    pub(crate) fn patience(&self, first: Duration, retries: u32) -> Duration {
+        let once = self.smoothed.map_or(first, |smoothed| smoothed + (4 * self.variation).max(MARGIN));
+        once.clamp(MARGIN, LONGEST).saturating_mul(1 << retries.min(TRIES))
+    }
+
+    /// How long to leave the peer alone after `failures` rounds in a row without an answer.
+    pub(crate) fn backoff(&self, interval: Duration) -> Duration {
+        interval.saturating_mul(1 << self.failures.min(6))
+    }
+
+    /// Takes in a round-trip time.
+    pub(crate) fn measure(&mut self, sample: Duration) -> Duration {
+        let smoothed = match self.smoothed {
+            None => {
+                self.variation = sample / 2;
+                sample
+            }
+            Some(smoothed) => {
+                self.variation = (3 * self.variation + smoothed.abs_diff(sample)) / 4;
+                (7 * smoothed + sample) / 8
+            }
+        };
+        // Whole microseconds, like all of our time.
+        let smoothed = Duration::from_micros(micros(smoothed));
+        self.smoothed = Some(smoothed);
+        smoothed
+    }
+}
+
+/// The least there is to a wait beyond the round-trip time.
+const MARGIN: Duration = Duration::from_millis(10);
+
+/// The longest wait before the first retry.
+const LONGEST: Duration = Duration::from_secs(60);
