@@ -24,7 +24,7 @@ pub(crate) struct Store<E> {
 
 /// Fuller than 4/5, the table grows by 2/5: probes and shifts stay near ten slots, and slots below 1.75 an entry.
 const fn capacity(homes: usize) -> usize {
-    homes / 5 * 4
+    homes - homes.div_ceil(5)
 }
 
 const FIRST_HOMES: usize = 10;
@@ -64,7 +64,7 @@ impl<E> Store<E> {
     }
 
     fn grow(&mut self) {
-        self.homes = (self.homes / 5 * 7).max(FIRST_HOMES);
+        self.homes = (self.homes + self.homes.div_ceil(5) * 2).max(FIRST_HOMES);
         let old = core::mem::take(&mut self.slots);
         // Entries are in order and so are their homes: one pass over both tables.
         self.slots.reserve_exact(self.homes + TAIL);
