@@ -147,11 +147,8 @@ mod tests {
     #[test]
     fn every_budget_is_valid_and_holds_one_largest_element() {
         for (message, element) in [(0, 0), (0, u32::MAX), (usize::MAX, u32::MAX), (1_200, 1_024), (256, 5_000)] {
-            let config = Config {
-                max_message: MessageBudget::new(message),
-                max_element_bytes: element,
-                ..Config::default()
-            };
+            let config =
+                Config { max_message: MessageBudget::new(message), max_element_bytes: element, ..Config::default() };
             assert!(config.message_limit() >= config.element_limit() + MESSAGE_OVERHEAD);
             assert!(config.message_limit() <= MessageBudget::MAX.bytes());
         }

@@ -86,10 +86,7 @@ impl Elements {
         Some(Filled { elements, last, left_out })
     }
 
-    fn fill_encoded<'a, E: Element + 'a>(
-        entries: impl Iterator<Item = &'a Entry<E>>,
-        budget: usize,
-    ) -> Filled<'a, E> {
+    fn fill_encoded<'a, E: Element + 'a>(entries: impl Iterator<Item = &'a Entry<E>>, budget: usize) -> Filled<'a, E> {
         let (mut count, mut bytes) = (0, Vec::new());
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
@@ -149,8 +146,9 @@ impl Elements {
                 let mut again = Vec::new();
                 for index in 0..count {
                     let before = rest;
-                    again.clear();
                     let element = E::decode(&mut rest).ok_or(flaw(index, before))?;
+                    again.clear();
+                    again.reserve_exact(before.len() - rest.len());
                     element.encode(&mut again);
                     if before.strip_suffix(rest) != Some(&again[..]) {
                         return Err(flaw(index, before));

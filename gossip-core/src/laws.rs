@@ -153,7 +153,13 @@ mod tests {
             }
             let taken = if LAW == 1 { input.len() } else { len.min(input.len()) };
             *input = &input[taken..];
-            Some(Self(if LAW == 0 { first ^ 1 } else if LAW == 3 { first * 2 } else { first }))
+            Some(Self(if LAW == 0 {
+                first ^ 1
+            } else if LAW == 3 {
+                first * 2
+            } else {
+                first
+            }))
         }
 
         fn to_id(&self) -> Option<u64> {

@@ -1,12 +1,107 @@
-//! x
+//! Anti-entropy as a pure state machine.
+//!
+//! Replicas that hold the same set drift apart: messages are lost, nodes restart, networks split. [`AntiEntropy`] brings
+//! them back together. It sends a digest first and pays only where digests differ, and it keeps a [`Ledger`] of what that
+//! cost and saved. It does no IO: messages go in and come out, over any transport, with threads or without. The crate is
+//! `no_std` (it needs `alloc`) and has no unsafe code.
+//!
+//! # Embedding
+//!
+//! Three verbs: [`insert`](AntiEntropy::insert) what is written here, [`receive`](AntiEntropy::receive) what peers send,
+//! and [`poll`](AntiEntropy::poll) until it says [`Wait`](Output::Wait). This is the whole of it:
+//!
+//! ```
+//! use gossip_core::{AntiEntropy, Event, Output, Time};
+//! use std::{sync::mpsc, time::{Duration, Instant}};
+//!
+//! enum Input { Bytes { from: u32, bytes: Vec<u8> }, Write(String), Stop }
+//!
+//! fn run(mut machine: AntiEntropy<u32, String>, inbox: mpsc::Receiver<Input>, send: impl Fn(u32, Vec<u8>)) {
+//!     let start = Instant::now();
+//!     loop {
+//!         let now = Time::ZERO + start.elapsed();
+//!         let until = loop {
+//!             match machine.poll(now) {
+//!                 Output::Send { to, message } => send(to, message.encode()), // may be lost
+//!                 Output::Event(Event::Learned { element, .. }) => println!("learned {element}"),
+//!                 Output::Event(_) => {}
+//!                 Output::Wait(until) => break until,
+//!             }
+//!         };
+//!         let wait = until.map_or(Duration::MAX, |until| until.saturating_since(now));
+//!         match inbox.recv_timeout(wait) {
+//!             Ok(Input::Bytes { from, bytes }) => machine.receive_bytes(&from, &bytes).unwrap_or_else(|e| eprintln!("{e}")),
+//!             Ok(Input::Write(text)) => drop(machine.insert(text)),
+//!             Ok(Input::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
+//!             Err(mpsc::RecvTimeoutError::Timeout) => {}
+//!         }
+//!     }
+//! }
+//! # let (sender, inbox) = mpsc::channel();
+//! # for input in [Input::Write("a".into()), Input::Bytes { from: 1, bytes: vec![] }, Input::Stop] { sender.send(input).unwrap(); }
+//! # let mut machine = AntiEntropy::new(gossip_core::Config::default(), 1);
+//! # machine.add_peer(1);
+//! # run(machine, inbox, |_, _| {});
+//! ```
+//!
+//! # A set that only grows
+//!
+//! Elements are never removed: what one replica holds, all will hold. To update or delete, put versions into the elements
+//! and let the highest of a key win: `("tea", 2, Some(270))` supersedes `("tea", 1, Some(250))`, and `("tea", 3, None)`
+//! deletes.
+//!
+//! # The laws
+//!
+//! 1. **Convergence.** Whatever is lost, duplicated, reordered or delayed, once messages flow again every replica ends with
+//!    the union of what live replicas held, and each pair that talks ends with a proof: equal digests, echoed to the probe
+//!    that asked. (Provided distinct elements have distinct fingerprints: overwhelmingly so while the [`Key`] is secret or
+//!    writers are honest.)
+//! 2. **Nothing lost, nothing invented.** While it lives, a replica's set only grows, and only by elements that some
+//!    replica inserted. Two elements with one fingerprint are both kept.
+//! 3. **Never worse than full state.** A round without loss, concurrent inserts or crossing probes costs at most what
+//!    paging both full states at the same message budget would cost, framing included, plus 512 bytes.
+//! 4. **Eager to learn, lazy to speak.** `receive` merges at once; answers are built in `poll`, from the newest state. Per
+//!    peer there is one slot for our own round and one for the answer owed; a newer request replaces an older.
+//! 5. **No sessions on the wire.** Any replica can answer any request from what the request holds. What is kept about a
+//!    peer is pacing, one cursor and statistics; losing it costs a round, never correctness.
+//! 6. **Progress.** Every completed round without concurrent inserts ends in a proof.
+//! 7. **`Wait` is truthful.** `Wait(Some(t))` has `t > now`; polling at `t` yields something else than `Wait`, or a later
+//!    deadline once. Nothing queued is ever later than it. A clock that runs backwards counts as standing still; one that
+//!    jumps forward costs at most one round.
+//! 8. **Bounded.** Every message sent fits [`Config::max_message`]; decoding accepts up to 1 MiB, so unequal budgets still
+//!    converge. An element over the cluster's limit is refused by `insert`. A peer's numbers never size an allocation. A
+//!    request earns at most `window` messages. Events queue at most what was received. Hostile bytes get an error and
+//!    change nothing.
+//! 9. **Deterministic.** Equal seeds and inputs give equal outputs, byte for byte, on every platform.
 #![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 extern crate alloc;
-mod config; mod digest; mod element; mod elements; mod fingerprint; mod laws; mod machine; mod message; mod output; mod peer; mod replica; mod rng; mod stats; mod store; mod time; mod walk; mod wire;
-pub use machine::AntiEntropy;
+
+mod config;
+mod digest;
+mod element;
+mod elements;
+mod fingerprint;
+mod laws;
+mod machine;
+mod message;
+mod output;
+mod peer;
+mod replica;
+mod rng;
+mod stats;
+mod store;
+mod time;
+mod walk;
+mod wire;
+
 pub use config::{Config, Key, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{Element, TypeTag};
 pub use laws::{BrokenElementLaw, element_laws};
+pub use machine::AntiEntropy;
 pub use message::{DecodeError, Message, MessageKind};
 pub use output::{Event, Output, Reject, TooLarge};
 pub use stats::{ByKind, Ledger, PeerStats, Stats, Traffic};

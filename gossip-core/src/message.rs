@@ -227,9 +227,7 @@ impl<E: Element> Message<E> {
         let code = first & 0xf;
         let kind = MessageKind::ALL.into_iter().find(|kind| kind.code() == code);
         let body = match kind.ok_or(DecodeError::UnknownKind(code))? {
-            MessageKind::Probe => {
-                Body::Probe { tag: reader.tag()?, nonce: reader.nonce()?, digest: reader.digest()? }
-            }
+            MessageKind::Probe => Body::Probe { tag: reader.tag()?, nonce: reader.nonce()?, digest: reader.digest()? },
             MessageKind::Proof => Body::Proof { nonce: reader.nonce()?, digest: reader.digest()? },
             MessageKind::Repair => Body::Repair {
                 tag: reader.tag()?,
@@ -285,11 +283,7 @@ impl Reader<'_> {
     }
 
     /// Takes one field; if it is not there nothing is taken.
-    fn field<T>(
-        &mut self,
-        field: &'static str,
-        take: impl FnOnce(&mut &[u8]) -> Option<T>,
-    ) -> Result<T, DecodeError> {
+    fn field<T>(&mut self, field: &'static str, take: impl FnOnce(&mut &[u8]) -> Option<T>) -> Result<T, DecodeError> {
         take(&mut self.rest).ok_or(DecodeError::Field { field, at: self.at() })
     }
 

@@ -69,12 +69,19 @@ pub(crate) struct Round {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Our digest, as sent.
-    Probe { digest: Digest },
+    Probe {
+        digest: Digest,
+    },
     /// What the peer showed to hold all in all, and our digest as sent.
-    Repair { held: Vec<Fingerprint>, digest: Digest },
+    Repair {
+        held: Vec<Fingerprint>,
+        digest: Digest,
+    },
     Walk(Walk),
     /// The digest that is proven; the peer is yet to be told.
-    Close { digest: Digest },
+    Close {
+        digest: Digest,
+    },
 }
 
 /// When to ask a peer, and how long to wait for it.

@@ -175,7 +175,11 @@ impl<E: Element> Replica<E> {
             Bound::At(at) => Some(self.store.from(at.id)),
             Bound::End => None,
         };
-        entries.into_iter().flatten().skip_while(move |entry| before(entry, from)).take_while(move |entry| before(entry, to))
+        entries
+            .into_iter()
+            .flatten()
+            .skip_while(move |entry| before(entry, from))
+            .take_while(move |entry| before(entry, to))
     }
 
     fn except<'a>(

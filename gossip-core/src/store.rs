@@ -114,7 +114,12 @@ mod tests {
     }
 
     fn ids() -> impl Strategy<Value = u64> {
-        prop_oneof![any::<u64>(), 0_u64..20, (0_u64..20).prop_map(|low| u64::MAX - low), (0_u64..8).prop_map(|i| i << 61)]
+        prop_oneof![
+            any::<u64>(),
+            0_u64..20,
+            (0_u64..20).prop_map(|low| u64::MAX - low),
+            (0_u64..8).prop_map(|i| i << 61)
+        ]
     }
 
     proptest! {

@@ -145,7 +145,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn await_answer(&mut self, name: &P) {
         let first = self.config.first_wait();
         let Some(peer) = self.peers.get_mut(name) else { return };
-        let Some(round) = peer.round.as_mut().filter(|round| !round.pending && round.deadline.is_none()) else { return };
+        let Some(round) = peer.round.as_mut().filter(|round| !round.pending && round.deadline.is_none()) else {
+            return;
+        };
         let deadline = self.now + peer.pacing.patience(first, round.retries);
         round.deadline = Some(deadline);
         self.deadlines.insert((deadline, name.clone()));
