@@ -114,7 +114,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest) {
         let Some(peer) = self.peers.get_mut(from) else { return };
-        if let Some(round) = &peer.round {
+        if self.replica.digest() == theirs {
+            self.prove(from, theirs);
+        } else if let Some(round) = &peer.round {
             match round.step {
                 // Two probes crossed: of the digests as sent, the smaller gives way.
                 Step::Probe { digest } if (digest, round.nonce) < (theirs, nonce) => {
@@ -122,9 +124,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 }
                 _ => return,
             }
-        }
-        if self.replica.digest() == theirs {
-            self.prove(from, theirs);
         }
         self.owe(from, Owed::Verdict { nonce, digest: theirs, probe: true });
     }

@@ -1,0 +1,109 @@
+//! A network in a test's hand: messages wait until the test delivers, drops or repeats them.
+#![allow(dead_code, reason = "each test uses part of it")]
+
+use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Message, MessageKind, Output, Time};
+
+/// Machines that know each other by index, and the bytes between them.
+pub(crate) struct Network<E> {
+    pub(crate) machines: Vec<AntiEntropy<usize, E>>,
+    pub(crate) wire: Vec<Datagram>,
+    pub(crate) now: Time,
+    /// `(replica, peer, digest)` for each proof.
+    pub(crate) proofs: Vec<(usize, usize, Digest)>,
+    /// Everything sent.
+    pub(crate) sent: Vec<Sent>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) from: usize,
+    pub(crate) kind: MessageKind,
+    pub(crate) bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Datagram {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl<E: Element> Network<E> {
+    /// A clique, with one configuration each and seeds from `seed` on.
+    pub(crate) fn new(configs: impl IntoIterator<Item = Config>, seed: u64) -> Self {
+        let mut machines: Vec<_> =
+            configs.into_iter().zip(seed..).map(|(config, seed)| AntiEntropy::new(config, seed)).collect();
+        let count = machines.len();
+        for (i, machine) in machines.iter_mut().enumerate() {
+            for peer in (0..count).filter(|&peer| peer != i) {
+                assert!(machine.add_peer(peer));
+            }
+        }
+        Self { machines, wire: vec![], now: Time::ZERO, proofs: vec![], sent: vec![] }
+    }
+
+    /// Polls a machine until it waits; what it sends goes on the wire. Gives the deadline.
+    pub(crate) fn drain(&mut self, from: usize) -> Option<Time> {
+        loop {
+            match self.machines[from].poll(self.now) {
+                Output::Send { to, message } => {
+                    let bytes = message.encode();
+                    assert_eq!(bytes.len(), message.encoded_len());
+                    self.sent.push(Sent { from, kind: message.kind(), bytes: bytes.len() });
+                    self.wire.push(Datagram { from, to, bytes });
+                }
+                Output::Event(Event::InSync { peer, digest }) => self.proofs.push((from, peer, digest)),
+                Output::Event(_) => {}
+                Output::Wait(until) => {
+                    assert!(until.is_none_or(|until| until > self.now));
+                    return until;
+                }
+            }
+        }
+    }
+
+    /// Drains all machines and gives the earliest deadline.
+    pub(crate) fn drain_all(&mut self) -> Option<Time> {
+        (0..self.machines.len()).filter_map(|machine| self.drain(machine)).min()
+    }
+
+    pub(crate) fn deliver(&mut self, datagram: &Datagram) {
+        let message = Message::<E>::decode(&datagram.bytes).expect("what was sent decodes");
+        self.machines[datagram.to].receive(&datagram.from, message).expect("peers of one cluster agree");
+    }
+
+    /// Delivers everything, in order, until nothing moves without the clock.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            self.drain_all();
+            if self.wire.is_empty() {
+                return;
+            }
+            for datagram in std::mem::take(&mut self.wire) {
+                self.deliver(&datagram);
+            }
+        }
+    }
+
+    /// Settles and steps from deadline to deadline until all machines agree; gives how many steps that took.
+    pub(crate) fn converge(&mut self, limit: usize) -> usize {
+        for step in 0..limit {
+            self.settle();
+            if self.machines.iter().all(|machine| machine.digest() == self.machines[0].digest()) {
+                return step;
+            }
+            self.now = self.drain_all().expect("machines with peers have deadlines");
+        }
+        panic!("no convergence in {limit} steps");
+    }
+
+    /// How many messages of a kind were sent.
+    pub(crate) fn count(&self, kind: MessageKind) -> usize {
+        self.sent.iter().filter(|sent| sent.kind == kind).count()
+    }
+
+    /// The bytes of everything sent.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.sent.iter().map(|sent| sent.bytes as u64).sum()
+    }
+}

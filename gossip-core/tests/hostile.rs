@@ -1,0 +1,123 @@
+//! Hostile bytes get an error and change nothing.
+
+mod common;
+
+use common::Network;
+use gossip_core::{AntiEntropy, Config, DecodeError, Element, Key, Message, Output, Reject, Time};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATED: PeakAlloc = PeakAlloc;
+
+/// What `run` gives, and the most it had allocated at once.
+fn allocating<T>(run: impl FnOnce() -> T) -> (T, usize) {
+    let before = ALLOCATED.current_usage();
+    ALLOCATED.reset_peak_usage();
+    let given = run();
+    (given, ALLOCATED.peak_usage() - before)
+}
+
+/// One message of every kind, of some sets.
+fn messages<E: Element>(sets: [Vec<E>; 2]) -> Vec<Vec<u8>> {
+    let mut found = vec![];
+    // Tiny sets are repaired at once, larger ones by pages.
+    for copies in [1, 40] {
+        let mut net = Network::<E>::new([Config::default(), Config::default()], 1);
+        for (machine, set) in net.machines.iter_mut().zip(&sets) {
+            machine.extend(set.iter().take(set.len() * copies / 40).cloned()).unwrap();
+        }
+        net.machines[0].sync_now(&1);
+        while {
+            net.drain_all();
+            !net.wire.is_empty()
+        } {
+            for datagram in std::mem::take(&mut net.wire) {
+                found.push(datagram.bytes.clone());
+                net.deliver(&datagram);
+            }
+        }
+    }
+    let mut kinds: Vec<_> = found.iter().map(|bytes| bytes[0]).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds.len(), gossip_core::MessageKind::ALL.len());
+    found
+}
+
+/// Every prefix of every message is refused, and takes no more memory at once than a few of its own lengths.
+fn refuse_prefixes<E: Element>(sets: [Vec<E>; 2], times: usize) {
+    let messages = messages(sets);
+    let mut machine = AntiEntropy::<u8, E>::new(Config::default(), 1);
+    machine.add_peer(1);
+    for bytes in &messages {
+        let (whole, most) = allocating(|| Message::<E>::decode(bytes));
+        assert_eq!(whole.map(|message| message.encode()).as_ref(), Ok(bytes));
+        assert!(most <= bytes.len() * (times + 1), "{most} bytes for {}", bytes.len());
+        for len in 0..bytes.len() {
+            let (refused, most) = allocating(|| Message::<E>::decode(&bytes[..len]));
+            assert!(refused.is_err(), "{len} of {} bytes decode", bytes.len());
+            assert!(most <= len * times, "{most} bytes for {len}");
+            assert!(machine.receive_bytes(&1, &bytes[..len]).is_err());
+        }
+    }
+    assert!(machine.is_empty());
+    assert_eq!(machine.stats().total.learned, 0);
+    assert_eq!(machine.stats().total.rejected, messages.iter().map(|bytes| bytes.len() as u64).sum());
+}
+
+/// One test, since it counts all that the process allocates.
+#[test]
+fn hostile_bytes_allocate_nothing_beyond_their_size_and_change_nothing() {
+    // Numbers are read in place; other elements take their own size while they are read, and their bytes to compare.
+    refuse_prefixes::<u64>([(0..200).collect(), (100..300).collect()], 0);
+    refuse_prefixes::<[u8; 32]>([(0..50).map(|i| [i; 32]).collect(), (25..75).map(|i| [i; 32]).collect()], 1);
+    let texts = |range: std::ops::Range<u32>| range.map(|i| format!("text {i}")).collect::<Vec<_>>();
+    refuse_prefixes::<String>([texts(0..60), texts(30..90)], 2);
+
+    // 2^60 elements, in each form.
+    let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+    machine.add_peer(1);
+    machine.insert(7).unwrap();
+    for form in [64, 0, 63] {
+        let (mut claim, end) = (vec![0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0], vec![form]);
+        claim.extend([0x80; 8]);
+        claim.extend([0x10]);
+        claim.extend(end);
+        let (refused, most) = allocating(|| Message::<u64>::decode(&claim));
+        assert_eq!((refused, most), (Err(DecodeError::Element { index: 0, at: 21 }), 0));
+        assert!(machine.receive_bytes(&1, &claim).is_err());
+    }
+    let claim = [0x17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0x80];
+    let (refused, most) = allocating(|| Message::<u64>::decode(&claim));
+    assert!(refused.is_err());
+    assert_eq!((most, machine.len(), machine.poll(Time::ZERO)), (0, 1, machine.poll(Time::ZERO)));
+
+    let long = vec![0; (1 << 20) + 1];
+    assert_eq!(Message::<u64>::decode(&long), Err(DecodeError::TooLong(long.len())));
+    assert_eq!(Message::<u64>::decode(&[0x2f]), Err(DecodeError::Version(2)));
+    assert_eq!(Message::<u64>::decode(&[0x1f]), Err(DecodeError::UnknownKind(15)));
+    assert_eq!(DecodeError::UnknownKind(15).to_string(), "message kind 15 is unknown");
+    let trailing = [&messages::<u64>([(0..200).collect(), (100..300).collect()])[0][..], &[0]].concat();
+    let at = trailing.len() - 1;
+    assert_eq!(Message::<u64>::decode(&trailing), Err(DecodeError::Trailing { at, extra: 1 }));
+
+    strangers_and_foreigners_are_refused();
+}
+
+fn strangers_and_foreigners_are_refused() {
+    let mut other = Config::default();
+    other.key = Key::secret([1; 16]);
+    let mut sender = AntiEntropy::<u8, u64>::new(other, 1);
+    sender.insert(1).unwrap();
+    sender.add_peer(2);
+    sender.sync_now(&2);
+    let Output::Send { message, .. } = sender.poll(Time::ZERO) else { panic!("nothing to send") };
+    let mut receiver = AntiEntropy::<u8, u64>::new(Config::default(), 2);
+    assert_eq!(receiver.receive(&1, message.clone()), Err(Reject::UnknownPeer));
+    assert_eq!(receiver.receive_bytes(&1, &[]), Err(Reject::UnknownPeer));
+    assert_eq!(receiver.stats().from_strangers, 2);
+    receiver.add_peer(1);
+    assert_eq!(receiver.receive(&1, message), Err(Reject::Foreign));
+    assert_eq!((receiver.stats().total.rejected, receiver.len()), (1, 0));
+    let Output::Wait(Some(_)) = receiver.poll(Time::ZERO) else { panic!("a foreign probe earns nothing") };
+}
