@@ -45,7 +45,7 @@ impl Elements {
     /// The first of `entries` that fit `budget` bytes. Ids count from `base`, which is at most the first one. O(entries
     /// taken).
     pub(crate) fn fill<'a, E: Element + 'a>(
-        entries: impl Iterator<Item = &'a Entry<E>> + Clone,
+        entries: impl Iterator<Item = Entry<'a, E>> + Clone,
         base: u64,
         budget: usize,
     ) -> Filled<'a, E> {
@@ -54,7 +54,7 @@ impl Elements {
 
     /// `None` if one of the elements is not what its id stands for.
     fn fill_ids<'a, E: Element + 'a>(
-        entries: impl Iterator<Item = &'a Entry<E>> + Clone,
+        entries: impl Iterator<Item = Entry<'a, E>> + Clone,
         base: u64,
         budget: usize,
     ) -> Option<Filled<'a, E>> {
@@ -66,7 +66,7 @@ impl Elements {
         let (mut count, mut bits, mut least) = (0, 0, base);
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
-            if entry.element.to_id().and_then(E::from_id).as_ref() != Some(&entry.element) {
+            if entry.element.to_id().and_then(E::from_id).as_ref() != Some(entry.element) {
                 return None;
             }
             let gap = entry.id.checked_sub(least)?;
@@ -86,7 +86,7 @@ impl Elements {
         Some(Filled { elements, last, left_out })
     }
 
-    fn fill_encoded<'a, E: Element + 'a>(entries: impl Iterator<Item = &'a Entry<E>>, budget: usize) -> Filled<'a, E> {
+    fn fill_encoded<'a, E: Element + 'a>(entries: impl Iterator<Item = Entry<'a, E>>, budget: usize) -> Filled<'a, E> {
         let (mut count, mut bytes) = (0, Vec::new());
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
@@ -196,9 +196,9 @@ impl Elements {
 pub(crate) struct Filled<'a, E> {
     pub(crate) elements: Elements,
     /// The last one that fits.
-    pub(crate) last: Option<&'a Entry<E>>,
+    pub(crate) last: Option<Entry<'a, E>>,
     /// The first one that does not.
-    pub(crate) left_out: Option<&'a Entry<E>>,
+    pub(crate) left_out: Option<Entry<'a, E>>,
 }
 
 /// One element of a message.
@@ -253,8 +253,8 @@ mod tests {
 
     use super::*;
 
-    fn entries<E: Clone>(ids: &[u64], element: impl Fn(u64) -> E) -> Vec<Entry<E>> {
-        ids.iter().map(|&id| Entry { id, element: element(id) }).collect()
+    fn entries(ids: &[u64]) -> impl Iterator<Item = Entry<'_, u64>> + Clone {
+        ids.iter().map(|id| Entry { id: *id, element: id })
     }
 
     fn collect<E: Element>(elements: &Elements, base: u64) -> (Vec<u64>, Vec<E>) {
@@ -279,8 +279,8 @@ mod tests {
         ) {
             let ids: Vec<u64> = ids.into_iter().collect();
             let base = ids.first().map_or(0, |first| first / 2);
-            let entries = entries(&ids, |id| id);
-            let Filled { elements, left_out, .. } = Elements::fill(entries.iter(), base, budget);
+            let entries = entries(&ids);
+            let Filled { elements, left_out, .. } = Elements::fill(entries, base, budget);
             prop_assert!(elements.count() == 0 || elements.encoded_len() <= budget);
             prop_assert_eq!(left_out.map(|entry| entry.id), ids.get(elements.count()).copied());
             prop_assert_eq!(&collect::<u64>(&elements, base).0[..], &ids[..elements.count()]);
@@ -296,10 +296,10 @@ mod tests {
             texts in proptest::collection::vec(".{0,12}", 0..50),
             budget in 0_usize..500,
         ) {
-            let entries: Vec<_> = texts.iter().map(|text| Entry { id: 9, element: text.clone() }).collect();
-            let Filled { elements, left_out, .. } = Elements::fill(entries.iter(), 0, budget);
+            let entries = texts.iter().map(|element| Entry { id: 9, element });
+            let Filled { elements, left_out, .. } = Elements::fill(entries, 0, budget);
             prop_assert!(elements.count() == 0 || elements.encoded_len() <= budget);
-            prop_assert_eq!(left_out.map(|entry| &entry.element), texts.get(elements.count()));
+            prop_assert_eq!(left_out.map(|entry| entry.element), texts.get(elements.count()));
             prop_assert_eq!(&collect::<String>(&elements, 0).1[..], &texts[..elements.count()]);
             let mut bytes = vec![];
             elements.put(&mut bytes);
@@ -328,8 +328,8 @@ mod tests {
         let mut rng = crate::rng::Rng::new(1);
         let mut ids: Vec<u64> = (0..1_000).map(|_| rng.next_u64()).collect();
         ids.sort_unstable();
-        let entries = entries(&ids, |id| id);
-        let Filled { elements, .. } = Elements::fill(entries.iter(), 0, usize::MAX);
+        let entries = entries(&ids);
+        let Filled { elements, .. } = Elements::fill(entries, 0, usize::MAX);
         // 64 - log2(1 000) + 1.5 = 55.5 bits each, and a header.
         assert_eq!(elements.encoded_len(), 6_952);
     }

@@ -1,5 +1,7 @@
 //! Fingerprints of elements, and the keyed hashing behind them.
 
+use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::hash::Hasher as _;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -66,6 +68,18 @@ impl Fingerprinter {
             fingerprint.id = self.mix(number);
         }
         fingerprint
+    }
+
+    /// Encodes an element for its fingerprint. Where it matters, the caller keeps the allocation and encodes itself.
+    pub(crate) fn encode<E: Element>(&self, element: &E) -> (Fingerprint, Vec<u8>) {
+        let mut bytes = Vec::new();
+        element.encode(&mut bytes);
+        (self.fingerprint(element, &bytes), bytes)
+    }
+
+    /// Orders elements that share an id: by fingerprint, then by encoding.
+    pub(crate) fn compare<E: Element>(&self, a: &E, b: &E) -> Ordering {
+        self.encode(a).cmp(&self.encode(b))
     }
 
     /// The element that a number with this id stands for, if there is one.

@@ -321,7 +321,7 @@ fn end_round<P: Clone + Ord>(
     }
 }
 
-impl<P: fmt::Debug, E: Element> fmt::Debug for AntiEntropy<P, E> {
+impl<P: fmt::Debug, E> fmt::Debug for AntiEntropy<P, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AntiEntropy")
             .field("digest", &self.replica.digest())

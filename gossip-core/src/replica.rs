@@ -66,15 +66,7 @@ impl<E: Element> Replica<E> {
 
     fn insert_encoded(&mut self, element: E, bytes: &[u8]) -> (Fingerprint, bool) {
         let fingerprint = self.fingerprinter.fingerprint(&element, bytes);
-        let inserted = self.store.insert(Entry { id: fingerprint.id, element }, |element, other| {
-            if other == element {
-                return core::cmp::Ordering::Equal;
-            }
-            let mut others = Vec::new();
-            other.encode(&mut others);
-            let other = self.fingerprinter.fingerprint(other, &others);
-            fingerprint.cmp(&other).then_with(|| bytes.cmp(&others))
-        });
+        let inserted = self.store.insert(fingerprint.id, element, |a, b| self.fingerprinter.compare(a, b));
         if inserted {
             self.digest.add(fingerprint);
             self.bytes += bytes.len() as u64;
@@ -123,27 +115,15 @@ impl<E: Element> Replica<E> {
         let mut bytes = Vec::new();
         element.encode(&mut bytes);
         let id = self.fingerprinter.fingerprint(element, &bytes).id;
-        self.store.of(id).any(|entry| entry.element == *element)
+        self.store.of(id).any(|other| other == element)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
-        self.store.from(0).map(|entry| &entry.element)
+        self.entries(0).map(|entry| entry.element)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.store.len()
-    }
-
-    pub(crate) fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    pub(crate) fn state(&self) -> State {
-        State { digest: self.digest, bytes: self.bytes }
-    }
-
-    pub(crate) fn tag(&self) -> [u8; 4] {
-        self.tag
     }
 
     /// As many of our elements in an interval as fit `budget` bytes, except those `held`, which ascend; and the bound up
@@ -158,37 +138,39 @@ impl<E: Element> Replica<E> {
         (filled.elements, covered)
     }
 
-    fn fingerprint(&self, entry: &Entry<E>) -> Fingerprint {
-        let mut bytes = Vec::new();
-        entry.element.encode(&mut bytes);
-        self.fingerprinter.fingerprint(&entry.element, &bytes)
+    fn fingerprint(&self, entry: Entry<'_, E>) -> Fingerprint {
+        self.fingerprinter.encode(entry.element).0
     }
 
-    fn between(&self, from: Bound, to: Bound) -> impl Iterator<Item = &Entry<E>> + Clone {
+    fn entries(&self, id: u64) -> impl Iterator<Item = Entry<'_, E>> + Clone {
+        self.store.from(id, |a, b| self.fingerprinter.compare(a, b))
+    }
+
+    fn between(&self, from: Bound, to: Bound) -> impl Iterator<Item = Entry<'_, E>> + Clone {
         // Only an entry that shares its id with a bound needs more than its id to be told inside from outside.
-        let before = move |entry: &Entry<E>, bound: Bound| match bound {
+        let before = move |entry: Entry<'_, E>, bound: Bound| match bound {
             Bound::End => true,
             Bound::At(at) if entry.id == at.id && at.rest > 0 => self.fingerprint(entry) < at,
             Bound::At(at) => entry.id < at.id,
         };
         let entries = match from {
-            Bound::At(at) => Some(self.store.from(at.id)),
+            Bound::At(at) => Some(self.entries(at.id)),
             Bound::End => None,
         };
         entries
             .into_iter()
             .flatten()
-            .skip_while(move |entry| before(entry, from))
-            .take_while(move |entry| before(entry, to))
+            .skip_while(move |&entry| before(entry, from))
+            .take_while(move |&entry| before(entry, to))
     }
 
     fn except<'a>(
         &'a self,
         held: &'a [Fingerprint],
-        entries: impl Iterator<Item = &'a Entry<E>> + Clone,
-    ) -> impl Iterator<Item = &'a Entry<E>> + Clone {
+        entries: impl Iterator<Item = Entry<'a, E>> + Clone,
+    ) -> impl Iterator<Item = Entry<'a, E>> + Clone {
         let mut held = held;
-        entries.filter(move |entry| {
+        entries.filter(move |&entry| {
             while let [first, rest @ ..] = held
                 && first.id < entry.id
             {
@@ -203,5 +185,19 @@ impl<E: Element> Replica<E> {
                 _ => !held[..same].contains(&self.fingerprint(entry)),
             }
         })
+    }
+}
+
+impl<E> Replica<E> {
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State { digest: self.digest, bytes: self.bytes }
+    }
+
+    pub(crate) fn tag(&self) -> [u8; 4] {
+        self.tag
     }
 }

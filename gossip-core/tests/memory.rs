@@ -1,0 +1,54 @@
+//! What a replica keeps in memory.
+
+mod common;
+
+use common::Network;
+use gossip_core::{AntiEntropy, Config, MessageBudget};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATED: PeakAlloc = PeakAlloc;
+
+/// One test, since it counts all that the process allocates.
+#[test]
+fn memory_follows_the_set_and_not_the_difference() {
+    for n in [1_000_000, 1_100_000] {
+        let before = ALLOCATED.current_usage();
+        let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+        machine.extend(0..n as u64).unwrap();
+        let each = (ALLOCATED.current_usage() - before) / n;
+        println!("{n} integers take {each} bytes each");
+        assert!(each <= 48);
+    }
+
+    // Beyond both sets, a walk takes what a few messages take, and what inserting as many elements takes for a while.
+    for others in [0..0, 200_000..400_000] {
+        let union = 200_000 + others.end - others.start;
+        let inserting = beyond(|| {
+            let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+            machine.extend(0..union).unwrap();
+            machine
+        });
+        let mut config = Config::default();
+        config.max_message = MessageBudget::new(1_200);
+        config.window = 4.try_into().unwrap();
+        let mut net = Network::<u64>::new([config.clone(), config], 1);
+        net.machines[0].extend(others).unwrap();
+        net.machines[1].extend(0..200_000).unwrap();
+        net.sent.reserve_exact(20_000);
+        net.machines[0].sync_now(&1);
+        let walking = beyond(|| net.settle());
+        assert_eq!(net.machines[0].digest(), net.machines[1].digest());
+        println!("{union} elements: inserting takes {inserting} bytes beyond the set for a while, a walk {walking}");
+        assert!(walking <= inserting + 50_000);
+    }
+}
+
+/// By how much the most that was allocated while `run` ran is above what it leaves behind.
+fn beyond<T>(run: impl FnOnce() -> T) -> usize {
+    ALLOCATED.reset_peak_usage();
+    let kept = run();
+    let beyond = ALLOCATED.peak_usage() - ALLOCATED.current_usage();
+    drop(kept);
+    beyond
+}
