@@ -39,12 +39,12 @@ pub struct Config {
 impl Config {
     /// The largest element in force.
     pub(crate) fn element_limit(&self) -> usize {
-        (self.max_element_bytes as usize).min(MessageBudget::MAX.bytes() - MESSAGE_OVERHEAD)
+        (self.max_element_bytes as usize).min(MessageBudget::MAX.bytes() - MessageBudget::OVERHEAD)
     }
 
     /// The largest message in force: room for one largest element, whatever `max_message` says.
     pub(crate) fn message_limit(&self) -> usize {
-        self.max_message.bytes().max(self.element_limit() + MESSAGE_OVERHEAD)
+        self.max_message.bytes().max(self.element_limit() + MessageBudget::OVERHEAD)
     }
 
     pub(crate) fn round_interval(&self) -> Duration {
@@ -72,12 +72,10 @@ impl Default for Config {
 /// The shortest interval and wait: what keeps a deadline ahead of the clock.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// What a message needs beside one element, at its longest: 84 bytes, for the answer that holds an interval and a state.
-pub(crate) const MESSAGE_OVERHEAD: usize = 96;
-
 /// The most bytes a replica puts into one message, from 256 to 1 MiB.
 ///
-/// A message must hold one element: where [`Config::max_element_bytes`] + 96 is more than the budget, that is the budget.
+/// A message must hold one element: where [`Config::max_element_bytes`] and
+/// [`MessageBudget::OVERHEAD`] together are more than the budget, they are the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageBudget(u32);
 
@@ -86,6 +84,8 @@ impl MessageBudget {
     pub const MIN: Self = Self(256);
     /// The largest budget, 1 MiB, and the longest message that any replica reads.
     pub const MAX: Self = Self(1 << 20);
+    /// What a message may need beside one element, in bytes: 84 for the answer that holds an interval and a state.
+    pub const OVERHEAD: usize = 96;
 
     /// A budget of `bytes`, or the nearest there is.
     #[expect(clippy::cast_possible_truncation, reason = "held below 2^20 first")]
@@ -149,7 +149,7 @@ mod tests {
         for (message, element) in [(0, 0), (0, u32::MAX), (usize::MAX, u32::MAX), (1_200, 1_024), (256, 5_000)] {
             let config =
                 Config { max_message: MessageBudget::new(message), max_element_bytes: element, ..Config::default() };
-            assert!(config.message_limit() >= config.element_limit() + MESSAGE_OVERHEAD);
+            assert!(config.message_limit() >= config.element_limit() + MessageBudget::OVERHEAD);
             assert!(config.message_limit() <= MessageBudget::MAX.bytes());
         }
     }

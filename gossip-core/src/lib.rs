@@ -106,3 +106,9 @@ pub use message::{DecodeError, Message, MessageKind};
 pub use output::{Event, Output, Reject, TooLarge};
 pub use stats::{ByKind, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -1,0 +1,60 @@
+//! What every line is, whatever it asks for.
+
+use serde_json::value::RawValue;
+
+use crate::json::{Json, decode_string};
+use crate::object::Object;
+use crate::skipped::Skipped;
+
+/// One line, opened: who sent it to whom, and a body yet to be read.
+#[derive(Debug)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) src: String,
+    pub(crate) dest: String,
+    pub(crate) body: Object<'a>,
+    /// What stands beside them.
+    pub(crate) others: Object<'a>,
+}
+
+impl<'a> Envelope<'a> {
+    /// A line is an envelope if it is one JSON object that has, each of them once, a string `src`, a string `dest` and an
+    /// object `body`. What is wrong inside the body and beside the three is seen later, when there is somebody to tell.
+    pub(crate) fn read(line: &'a [u8]) -> Result<Self, Skipped> {
+        let raw: &RawValue = serde_json::from_slice(line).map_err(|error| Skipped::NotJson(error.to_string()))?;
+        Self::open(raw).ok_or(Skipped::NotAnEnvelope)
+    }
+
+    fn open(raw: &'a RawValue) -> Option<Self> {
+        let mut others = Object::read(raw)?;
+        let src = decode_string(others.take_only("src")?.get()).ok()?;
+        let dest = decode_string(others.take_only("dest")?.get()).ok()?;
+        let body = Object::read(others.take_only("body")?)?;
+        Some(Self { src, dest, body, others })
+    }
+
+    /// Whether it answers something: `in_reply_to` is there, and is not `null`.
+    pub(crate) fn is_reply(&self) -> bool {
+        self.body.has("in_reply_to") && self.body.only("in_reply_to").is_none_or(|raw| raw.get() != "null")
+    }
+
+    /// The `msg_id`, which a reply quotes: an integer of up to 128 bits; `None` if there is none, or `null`.
+    pub(crate) fn msg_id(&self) -> Result<Option<i128>, Skipped> {
+        if !self.body.has("msg_id") {
+            return Ok(None);
+        }
+        let raw = self.body.only("msg_id").ok_or(Skipped::MsgId)?;
+        match Json::from_raw(raw, MSG_ID_LEN) {
+            Ok(value) if value.as_str() == "null" => Ok(None),
+            Ok(value) => value.to_i128().map(Some).ok_or(Skipped::MsgId),
+            Err(_) => Err(Skipped::MsgId),
+        }
+    }
+
+    /// The body's type, if it can be made out.
+    pub(crate) fn kind(&self) -> Option<String> {
+        decode_string(self.body.only("type")?.get()).ok()
+    }
+}
+
+/// The digits and the sign of an integer of 128 bits.
+const MSG_ID_LEN: usize = 40;

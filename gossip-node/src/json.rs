@@ -1,0 +1,307 @@
+//! A JSON value as an element of the set.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use gossip_core::{Element, TypeTag};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::number::Number;
+use crate::object::Object;
+
+/// Any JSON value, held as its one canonical text. A clone shares it.
+///
+/// Two values are equal if their canonical texts are, which makes numbers equal by exact value, whatever their size, and
+/// objects equal whatever the order of their keys. Strings are compared as they are, not normalised. In canonical text
+///
+/// - a number that is an integer is its digits; another one has a decimal point and no superfluous zero, or, below 10^-6,
+///   is `d.ddde-n`;
+/// - a string escapes `"`, `\` and control characters, in their shortest form, and nothing else;
+/// - keys are sorted by code point;
+/// - a space follows each `,` and `:` and stands nowhere else.
+///
+/// Values are ordered: numbers by value, `null`, `false`, `true`, strings by code point, arrays, objects, these two by the
+/// bytes of their canonical texts.
+///
+/// ```
+/// use gossip_node::Json;
+///
+/// let value = Json::parse(r#"{"b":[1.0, 1e2, -0], "a": 5e-1}"#, 1_000)?;
+/// assert_eq!(value.as_str(), r#"{"a": 0.5, "b": [1, 100, 0]}"#);
+/// # Ok::<(), gossip_node::JsonError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Json(Arc<str>);
+
+/// Why a text is not a value. Nothing was taken from it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// The text does not follow JSON's grammar.
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    /// An object has a key twice.
+    #[error("an object has the key {0} twice")]
+    DuplicateKey(String),
+    /// A string has an escape that stands for half a character.
+    #[error("a string holds half of a surrogate pair")]
+    LoneSurrogate,
+    /// Arrays and objects stand in each other more than [`Json::MAX_DEPTH`] deep.
+    #[error("nested more than {max} deep", max = Json::MAX_DEPTH)]
+    TooDeep,
+    /// A number's exponent has more than 18 digits.
+    #[error("a number's exponent has more than 18 digits")]
+    Exponent,
+    /// The canonical text is longer than it may be.
+    #[error("longer than {limit} bytes in canonical form")]
+    TooLong {
+        /// The most bytes it may have.
+        limit: usize,
+    },
+}
+
+impl Json {
+    /// How deep arrays and objects may stand in each other.
+    pub const MAX_DEPTH: usize = 128;
+
+    /// The value that `text` stands for, if its canonical text has at most `limit` bytes. Neither time nor memory depend
+    /// on a number's exponent: `1e1000000000` is refused before it is written out.
+    ///
+    /// # Errors
+    ///
+    /// `text` is not JSON, is nested too deeply, has a duplicate key, half a surrogate pair or a number too long.
+    pub fn parse(text: &str, limit: usize) -> Result<Self, JsonError> {
+        let raw: &RawValue = serde_json::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
+        Self::from_raw(raw, limit)
+    }
+
+    pub(crate) fn from_raw(raw: &RawValue, limit: usize) -> Result<Self, JsonError> {
+        let mut canonical = Canonical { text: String::new(), limit };
+        canonical.value(raw, 0)?;
+        Ok(Self(canonical.text.into()))
+    }
+
+    /// The canonical text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The value as an integer, if it is one of this range.
+    pub(crate) fn to_i128(&self) -> Option<i128> {
+        self.0.parse().ok()
+    }
+
+    fn rank(&self) -> Rank {
+        match self.0.as_bytes()[0] {
+            b'n' => Rank::Null,
+            b'f' => Rank::False,
+            b't' => Rank::True,
+            b'"' => Rank::String,
+            b'[' => Rank::Array,
+            b'{' => Rank::Object,
+            _ => Rank::Number,
+        }
+    }
+
+    fn number(&self) -> Number<'_> {
+        Number::read(&self.0).expect("the canonical text of a number is one")
+    }
+
+    fn string(&self) -> Cow<'_, str> {
+        let inner = &self.0[1..self.0.len() - 1];
+        if inner.contains('\\') {
+            Cow::Owned(decode_string(&self.0).expect("the canonical text of a string is one"))
+        } else {
+            Cow::Borrowed(inner)
+        }
+    }
+}
+
+impl JsonError {
+    pub(crate) fn duplicate_key(key: &str) -> Self {
+        Self::DuplicateKey(shortened(key))
+    }
+}
+
+/// A varint of the text's length, then the canonical text.
+impl Element for Json {
+    const TYPE: TypeTag = TypeTag::new("gossip-node.json");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let mut len = self.0.len();
+        while len >= 0x80 {
+            out.push(0x80 | low_seven_bits(len));
+            len >>= 7;
+        }
+        out.push(low_seven_bits(len));
+        out.extend_from_slice(self.0.as_bytes());
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let mut rest = *input;
+        let len = take_length(&mut rest)?;
+        let (text, rest) = rest.split_at_checked(len)?;
+        let text = std::str::from_utf8(text).ok()?;
+        let value = Self::parse(text, len).ok().filter(|value| value.as_str() == text)?;
+        *input = rest;
+        Some(value)
+    }
+}
+
+impl Ord for Json {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank()).then_with(|| match self.rank() {
+            Rank::Number => self.number().cmp(&other.number()),
+            Rank::String => self.string().cmp(&other.string()),
+            _ => self.0.cmp(&other.0),
+        })
+    }
+}
+
+impl PartialOrd for Json {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Json({})", self.0)
+    }
+}
+
+/// As its canonical text, verbatim; for `serde_json` only.
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// The kinds of values, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Number,
+    Null,
+    False,
+    True,
+    String,
+    Array,
+    Object,
+}
+
+/// A canonical text while it is written. `limit` is kept at every step, so memory follows the limit, not the value.
+struct Canonical {
+    text: String,
+    limit: usize,
+}
+
+impl Canonical {
+    /// Appends `raw`. It is read level by level, each level by its own pass over the text, so that numbers come as they
+    /// were written; hence O(length × depth).
+    fn value(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'[' | b'{') if depth == Json::MAX_DEPTH => Err(JsonError::TooDeep),
+            Some(b'[') => self.array(&elements(raw), depth + 1),
+            Some(b'{') => self.object(raw, depth + 1),
+            Some(b'"') => self.string(text),
+            Some(b'n' | b't' | b'f') => self.push(text),
+            _ => self.number(text),
+        }
+    }
+
+    fn array(&mut self, elements: &[&RawValue], depth: usize) -> Result<(), JsonError> {
+        let mut before = "[";
+        for element in elements {
+            self.push(before)?;
+            self.value(element, depth)?;
+            before = ", ";
+        }
+        self.push(if elements.is_empty() { "[]" } else { "]" })
+    }
+
+    fn object(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
+        let object = Object::read(raw).expect("it begins as an object").sound()?;
+        let mut before = "{";
+        for (key, value) in object.iter() {
+            self.push(before)?;
+            self.push(&encode_string(key))?;
+            self.push(": ")?;
+            self.value(value, depth)?;
+            before = ", ";
+        }
+        self.push(if before == "{" { "{}" } else { "}" })
+    }
+
+    /// Raw JSON strings hold no control characters, so one without escapes is canonical as it stands.
+    fn string(&mut self, text: &str) -> Result<(), JsonError> {
+        if text.contains('\\') { self.push(&encode_string(&decode_string(text)?)) } else { self.push(text) }
+    }
+
+    fn number(&mut self, text: &str) -> Result<(), JsonError> {
+        let number = Number::read(text).ok_or(JsonError::Exponent)?;
+        if number.write(&mut self.text, self.limit) { Ok(()) } else { Err(self.too_long()) }
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), JsonError> {
+        if text.len() > self.limit - self.text.len() {
+            return Err(self.too_long());
+        }
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    fn too_long(&self) -> JsonError {
+        JsonError::TooLong { limit: self.limit }
+    }
+}
+
+/// The elements of an array, as they were written; none if `raw` is something else.
+pub(crate) fn elements(raw: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(raw.get()).unwrap_or_default()
+}
+
+/// The characters of a JSON string that follows the grammar.
+pub(crate) fn decode_string(text: &str) -> Result<String, JsonError> {
+    serde_json::from_str(text).map_err(|_| JsonError::LoneSurrogate)
+}
+
+fn encode_string(text: &str) -> String {
+    serde_json::to_string(text).expect("every string is a JSON string")
+}
+
+/// A text of a stranger, quoted, in a length fit for a message.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(64) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+fn low_seven_bits(number: usize) -> u8 {
+    u8::try_from(number & 0x7f).expect("seven bits fit a byte")
+}
+
+/// Takes a length in its shortest form.
+fn take_length(input: &mut &[u8]) -> Option<usize> {
+    let mut len = 0;
+    for shift in [0, 7, 14, 21] {
+        let (&byte, rest) = input.split_first()?;
+        *input = rest;
+        len |= usize::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return (byte != 0 || shift == 0).then_some(len);
+        }
+    }
+    None
+}

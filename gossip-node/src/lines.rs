@@ -1,0 +1,82 @@
+//! Lines of bounded length.
+
+use std::io::{self, BufRead, Read};
+
+/// Reads lines of at most a given length; of a longer one it keeps nothing.
+#[derive(Debug)]
+pub struct Lines<R> {
+    input: R,
+    max: usize,
+}
+
+/// What [`Lines::next_line`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line, without its newline.
+    Whole(Vec<u8>),
+    /// A line that was too long, and was skipped.
+    TooLong {
+        /// How many bytes it had, its newline included.
+        len: u64,
+    },
+    /// There are no more lines.
+    End,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The lines of `input`, those of more than `max` bytes skipped.
+    pub const fn new(input: R, max: usize) -> Self {
+        Self { input, max }
+    }
+
+    /// The next line. The last one needs no newline. At most `max` + 1 bytes and the input's own buffer are held.
+    ///
+    /// # Errors
+    ///
+    /// Those of the input; an interruption is none.
+    pub fn next_line(&mut self) -> io::Result<Line> {
+        let mut line = Vec::new();
+        (&mut self.input).take(self.max as u64 + 1).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            Ok(Line::End)
+        } else if line.pop_if(|last| *last == b'\n').is_some() || line.len() <= self.max {
+            Ok(Line::Whole(line))
+        } else {
+            let rest = self.input.skip_until(b'\n')?;
+            Ok(Line::TooLong { len: (line.len() + rest) as u64 })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    fn lines(input: impl Read, max: usize, buffer: usize) -> Vec<Line> {
+        let mut lines = Lines::new(BufReader::with_capacity(buffer, input), max);
+        std::iter::from_fn(|| lines.next_line().ok().filter(|line| *line != Line::End)).collect()
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_skipped_to_its_newline() {
+        let whole = |text: &str| Line::Whole(text.into());
+        for buffer in 1..12 {
+            assert_eq!(
+                lines(&b"four\nfives\n\nlonger than that\nend"[..], 4, buffer),
+                [whole("four"), Line::TooLong { len: 6 }, whole(""), Line::TooLong { len: 17 }, whole("end")]
+            );
+            assert_eq!(lines(&b"too long, no newline"[..], 4, buffer), [Line::TooLong { len: 20 }]);
+            assert_eq!(lines(&b"last"[..], 4, buffer), [whole("last")]);
+            assert_eq!(lines(&b""[..], 4, buffer), []);
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_skipped_without_being_held() {
+        let input = io::repeat(b'x').take(1 << 30).chain(&b"\nafter"[..]);
+        let found = lines(input, 1_000, 1 << 16);
+        assert_eq!(found, [Line::TooLong { len: (1 << 30) + 1 }, Line::Whole(b"after".to_vec())]);
+    }
+}

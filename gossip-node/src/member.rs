@@ -1,0 +1,169 @@
+//! A node once it knows its name: the machine, and its set in order.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use gossip_core::{AntiEntropy, Config, Event, Message, Time};
+use serde_json::value::RawValue;
+
+use crate::json::{Json, JsonError};
+use crate::ledger::Report;
+use crate::node::Output;
+use crate::refusal::Refusal;
+use crate::reply::{Reply, gossip_line, id_len};
+use crate::request::Request;
+use crate::settings::{MAX_ID, Settings, Workload};
+use crate::skipped::Skipped;
+
+/// A node that was initialised.
+#[derive(Debug)]
+pub(crate) struct Member {
+    id: Arc<str>,
+    /// As `init` gave them.
+    node_ids: Vec<String>,
+    peers: BTreeSet<Arc<str>>,
+    machine: AntiEntropy<Arc<str>, Json>,
+    /// The machine's set in the order of replies, but for elements whose `Learned` is yet to be polled.
+    values: BTreeSet<Json>,
+    /// Messages that were polled for the sake of the events behind them.
+    unsent: VecDeque<(Arc<str>, Message<Json>)>,
+}
+
+impl Member {
+    /// A node among others, of which its own id is left out, wherever it stands among them.
+    pub(crate) fn new(id: String, node_ids: Vec<String>, settings: &Settings) -> Result<Self, Refusal> {
+        if node_ids.iter().chain([&id]).any(|id| id_len(id) > MAX_ID) {
+            return Err(Refusal::LongId);
+        }
+        let mut config = Config::default();
+        config.max_element_bytes = settings.max_line.encoded_element_bytes();
+        config.max_message = settings.max_line.message_budget();
+        config.round_every = settings.round_every;
+        let mut machine = AntiEntropy::new(config, seed(settings.seed, &id));
+        let peers: BTreeSet<Arc<str>> =
+            node_ids.iter().filter(|&peer| *peer != id).map(|peer| Arc::from(peer.as_str())).collect();
+        for peer in &peers {
+            machine.add_peer(peer.clone());
+        }
+        Ok(Self { id: id.into(), node_ids, peers, machine, values: BTreeSet::new(), unsent: VecDeque::new() })
+    }
+
+    pub(crate) fn handle(&mut self, request: Request, settings: &Settings, now: Time) -> Result<Reply<'_>, Refusal> {
+        match request {
+            Request::Init { node_id, node_ids } if *node_id == *self.id && node_ids == self.node_ids => {
+                Ok(Reply::InitOk {})
+            }
+            Request::Init { .. } => Err(Refusal::InitAgain),
+            Request::Topology => Ok(Reply::TopologyOk {}),
+            Request::Broadcast { message } => {
+                self.insert("message", message)?;
+                Ok(Reply::BroadcastOk {})
+            }
+            Request::Add { element } => {
+                self.insert("element", element)?;
+                Ok(Reply::AddOk {})
+            }
+            Request::Read => Ok(match settings.workload {
+                Workload::Broadcast => Reply::ReadMessagesOk { messages: self.values(now) },
+                Workload::GSet => Reply::ReadValueOk { value: self.values(now) },
+            }),
+            Request::Digest => {
+                let digest = self.machine.digest();
+                Ok(Reply::DigestOk { digest: digest.to_string(), count: digest.count() })
+            }
+            Request::DigestSync { remote_digest, remote_messages } => self.sync(&remote_digest, remote_messages, now),
+            Request::Echo { echo } => Ok(Reply::EchoOk { echo }),
+            Request::Stats => Ok(Reply::StatsOk(Box::new(Report::of(&self.machine)))),
+        }
+    }
+
+    pub(crate) fn receive(&mut self, from: &Arc<str>, message: Option<&RawValue>) -> Result<(), Skipped> {
+        let text = message.ok_or_else(|| Skipped::NotAMessage("it has no `message`, or several".into()))?.get();
+        let message = serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
+        Ok(self.machine.receive(from, message)?)
+    }
+
+    pub(crate) fn poll(&mut self, now: Time) -> Output {
+        if let Some((to, message)) = self.unsent.pop_front() {
+            return Output::Line(gossip_line(&self.id, &to, &message));
+        }
+        loop {
+            match self.machine.poll(now) {
+                gossip_core::Output::Event(event) => self.on(event),
+                gossip_core::Output::Send { to, message } => {
+                    return Output::Line(gossip_line(&self.id, &to, &message));
+                }
+                gossip_core::Output::Wait(until) => return Output::Wait(until),
+            }
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn peer(&self, id: &str) -> Option<Arc<str>> {
+        self.peers.get(id).cloned()
+    }
+
+    fn insert(&mut self, key: &str, value: Json) -> Result<bool, Refusal> {
+        let new = self.machine.insert(value.clone()).map_err(|error| too_long(key, error.limit))?;
+        if new {
+            self.values.insert(value);
+        }
+        Ok(new)
+    }
+
+    /// Compares before it merges. The requester is told what it did not list, which it has to look for among all.
+    fn sync(&mut self, remote_digest: &str, remote: Vec<Json>, now: Time) -> Result<Reply<'_>, Refusal> {
+        if self.machine.digest().to_string().eq_ignore_ascii_case(remote_digest) {
+            return Ok(Reply::InSync { r#match: true, transferred: 0 });
+        }
+        let mut listed = BTreeSet::new();
+        for value in remote {
+            self.insert("remote_messages", value.clone())?;
+            listed.insert(value);
+        }
+        let local_messages = self.values(now);
+        let transferred = local_messages.len() - listed.len();
+        Ok(Reply::OutOfSync { r#match: false, transferred, local_messages })
+    }
+
+    /// All elements in order, those included whose events are still to come.
+    fn values(&mut self, now: Time) -> &BTreeSet<Json> {
+        while self.values.len() < self.machine.len() {
+            match self.machine.poll(now) {
+                gossip_core::Output::Event(event) => self.on(event),
+                gossip_core::Output::Send { to, message } => self.unsent.push_back((to, message)),
+                gossip_core::Output::Wait(_) => break,
+            }
+        }
+        &self.values
+    }
+
+    fn on(&mut self, event: Event<Arc<str>, Json>) {
+        match event {
+            Event::Learned { element, from } => {
+                tracing::trace!(%element, %from, "learned");
+                self.values.insert(element);
+            }
+            Event::InSync { peer, digest } => tracing::debug!(%peer, %digest, "in sync"),
+            Event::Unreachable { peer } => tracing::info!(%peer, "unreachable"),
+            Event::Reachable { peer } => tracing::info!(%peer, "reachable"),
+            other => tracing::debug!(?other, "event"),
+        }
+    }
+}
+
+fn too_long(key: &str, limit: usize) -> Refusal {
+    Refusal::Value { key: key.into(), error: JsonError::TooLong { limit } }
+}
+
+/// A node's own seed, from that of its cluster: FNV-1a, equal on every platform.
+fn seed(cluster: u64, id: &str) -> u64 {
+    let bytes = cluster.to_le_bytes();
+    bytes
+        .iter()
+        .chain(id.as_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}

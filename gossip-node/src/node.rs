@@ -1,0 +1,133 @@
+//! The node as a machine: a line in, lines out, a deadline.
+
+use std::collections::VecDeque;
+
+use gossip_core::Time;
+
+use crate::envelope::Envelope;
+use crate::json::shortened;
+use crate::member::Member;
+use crate::refusal::Refusal;
+use crate::reply::{GOSSIP, Reply};
+use crate::request::Request;
+use crate::settings::Settings;
+use crate::skipped::Skipped;
+
+/// A node without its input, its output and its clock: equal lines at equal times give equal lines, byte for byte.
+///
+/// ```
+/// use gossip_core::Time;
+/// use gossip_node::{Node, Output, Settings};
+///
+/// let mut node = Node::new(Settings::default());
+/// node.receive_line(br#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#)?;
+/// let reply = r#"{"src": "n1", "dest": "c0", "body": {"type": "init_ok", "in_reply_to": 1, "msg_id": 0}}"#;
+/// assert_eq!(node.poll(Time::ZERO), Output::Line(reply.into()));
+/// assert_eq!(node.poll(Time::ZERO), Output::Wait(None));
+/// # Ok::<(), gossip_node::Skipped>(())
+/// ```
+///
+/// # Who is answered what
+///
+/// A body with a `msg_id` gets one reply, an error if it is refused; one without, or whose `msg_id` is `null`, gets none,
+/// but is acted on. Bodies with an `in_reply_to` are replies and get none either. Lines of other nodes never get an error.
+/// Before `init`, every other request gets error 11, whatever its type and whatever else is wrong with it. Keys
+/// that nobody has a use for are ignored, but all of a line must be sound: no duplicate keys, no half characters, at most
+/// [`Json::MAX_DEPTH`](crate::Json::MAX_DEPTH) levels.
+#[derive(Debug)]
+pub struct Node {
+    settings: Settings,
+    member: Option<Member>,
+    replies: VecDeque<String>,
+    next_msg_id: u64,
+    now: Time,
+}
+
+/// What a node gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a line that is not written is lost"]
+pub enum Output {
+    /// Write this line and a newline.
+    Line(String),
+    /// There is nothing more to do until another line comes in or, if given, this instant.
+    Wait(Option<Time>),
+}
+
+impl Node {
+    /// A node that waits for its `init`.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, member: None, replies: VecDeque::new(), next_msg_id: 0, now: Time::ZERO }
+    }
+
+    /// Takes in one line, with or without its newline. Any number of lines may come between two polls.
+    ///
+    /// # Errors
+    ///
+    /// The line gets no answer; it changed nothing but counters.
+    pub fn receive_line(&mut self, line: &[u8]) -> Result<(), Skipped> {
+        let envelope = Envelope::read(line)?;
+        if self.member.as_ref().is_some_and(|member| member.id() != envelope.dest) {
+            return Err(Skipped::NotForUs(shortened(&envelope.dest)));
+        }
+        if envelope.is_reply() {
+            return Err(Skipped::Reply);
+        }
+        if let Some(member) = &mut self.member
+            && let Some(peer) = member.peer(&envelope.src)
+            && envelope.kind().as_deref() == Some(GOSSIP)
+        {
+            return member.receive(&peer, envelope.body.only("message"));
+        }
+        self.answer(envelope)
+    }
+
+    /// The next output at `now`; call it until it is [`Output::Wait`]. Replies come first, then messages to other nodes.
+    pub fn poll(&mut self, now: Time) -> Output {
+        self.now = self.now.max(now);
+        match (self.replies.pop_front(), &mut self.member) {
+            (Some(line), _) => Output::Line(line),
+            (None, Some(member)) => member.poll(self.now),
+            (None, None) => Output::Wait(None),
+        }
+    }
+
+    fn answer(&mut self, envelope: Envelope<'_>) -> Result<(), Skipped> {
+        let msg_id = envelope.msg_id()?;
+        let waiting = self.member.is_none() && envelope.kind().is_some_and(|kind| kind != "init");
+        let Envelope { src, dest, body, others } = envelope;
+        let from_node = self.member.as_ref().is_some_and(|member| member.peer(&src).is_some());
+        let request = if waiting { Err(Refusal::BeforeInit) } else { Request::read(body, others, &self.settings) };
+        let reply = request.and_then(|request| handle(&mut self.member, &self.settings, &dest, request, self.now));
+        let reply = match (reply, msg_id) {
+            (Ok(reply), Some(_)) => reply,
+            (Ok(_), None) => return Ok(()),
+            (Err(refusal), Some(_)) if !from_node => Reply::from(&refusal),
+            (Err(refusal), _) => return Err(refusal.into()),
+        };
+        if let Some(in_reply_to) = msg_id {
+            self.replies.push_back(reply.line(&dest, &src, in_reply_to, self.next_msg_id));
+            self.next_msg_id += 1;
+        }
+        Ok(())
+    }
+}
+
+fn handle<'a>(
+    member: &'a mut Option<Member>,
+    settings: &Settings,
+    dest: &str,
+    request: Request,
+    now: Time,
+) -> Result<Reply<'a>, Refusal> {
+    match (member, request) {
+        (Some(member), request) => member.handle(request, settings, now),
+        (none, Request::Init { node_id, node_ids }) => {
+            if node_id != dest {
+                return Err(Refusal::ForeignInit);
+            }
+            *none = Some(Member::new(node_id, node_ids, settings)?);
+            Ok(Reply::InitOk {})
+        }
+        (None, _) => Err(Refusal::BeforeInit),
+    }
+}

@@ -1,0 +1,250 @@
+//! A JSON number as its exact value.
+
+use std::cmp::Ordering;
+
+/// The exact value of a JSON number, read off its text without copying: ± 0.d₁d₂d₃… × 10^`point`.
+///
+/// The digits are `whole` followed by `fraction`; neither the first nor the last of them is a zero, and zero has none, so
+/// that equal values are equal here however they were written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number<'a> {
+    negative: bool,
+    whole: &'a str,
+    fraction: &'a str,
+    point: i64,
+}
+
+/// An exponent of more digits is refused; what fits leaves room to add the length of any line.
+const EXPONENT_DIGITS: usize = 18;
+
+/// Zeros after the decimal point, beyond which a fraction is written with an exponent. ECMAScript draws the line here too.
+const LEADING_ZEROS: u64 = 5;
+
+impl<'a> Number<'a> {
+    /// The value of `text`, which follows JSON's grammar; `None` if its exponent has more than 18 digits.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        Self::normal(negative, whole, fraction, exponent)
+    }
+
+    fn normal(negative: bool, whole: &'a str, fraction: &'a str, exponent: &str) -> Option<Self> {
+        let whole = whole.trim_start_matches('0');
+        let fraction = fraction.trim_end_matches('0');
+        if whole.is_empty() && fraction.is_empty() {
+            return Some(Self { negative: false, whole, fraction, point: 0 });
+        }
+        let exponent = read_exponent(exponent)?;
+        if whole.is_empty() {
+            let digits = fraction.trim_start_matches('0');
+            let zeros = length(fraction) - length(digits);
+            return Some(Self { negative, whole, fraction: digits, point: exponent - zeros });
+        }
+        let point = exponent + length(whole);
+        let whole = if fraction.is_empty() { whole.trim_end_matches('0') } else { whole };
+        Some(Self { negative, whole, fraction, point })
+    }
+
+    /// Appends the one canonical text of this value to `out`, unless that would make it longer than `limit` bytes: then
+    /// it leaves `out` as it was and gives `false`. Nothing is allocated by the exponent before that is known.
+    ///
+    /// An integer is its digits and nothing else. Another value is written with a decimal point, or, below 10^-6, as
+    /// `d.ddde-n`: no zeros that could be left out, one digit other than zero before the point.
+    pub(crate) fn write(&self, out: &mut String, limit: usize) -> bool {
+        let room = u64::try_from(limit.saturating_sub(out.len())).unwrap_or(u64::MAX);
+        if self.written_len() > room {
+            return false;
+        }
+        if self.negative {
+            out.push('-');
+        }
+        let count = self.len();
+        if self.is_zero() {
+            out.push('0');
+        } else if self.point >= count {
+            out.extend(self.digits());
+            push_zeros(out, self.point.abs_diff(count));
+        } else if self.point > 0 {
+            let before = usize::try_from(self.point).expect("fewer than there are digits");
+            out.extend(self.digits().take(before));
+            out.push('.');
+            out.extend(self.digits().skip(before));
+        } else if self.leading_zeros() <= LEADING_ZEROS {
+            out.push_str("0.");
+            push_zeros(out, self.leading_zeros());
+            out.extend(self.digits());
+        } else {
+            out.extend(self.digits().take(1));
+            if count > 1 {
+                out.push('.');
+                out.extend(self.digits().skip(1));
+            }
+            out.push_str(&format!("e{}", self.point - 1));
+        }
+        true
+    }
+
+    /// How many bytes the canonical text has.
+    fn written_len(&self) -> u64 {
+        let digits = self.len().unsigned_abs();
+        let sign = u64::from(self.negative);
+        if self.is_zero() {
+            1
+        } else if self.point >= self.len() {
+            sign + self.point.unsigned_abs()
+        } else if self.point > 0 {
+            sign + digits + 1
+        } else if self.leading_zeros() <= LEADING_ZEROS {
+            sign + 2 + self.leading_zeros() + digits
+        } else {
+            sign + digits + u64::from(digits > 1) + 1 + signed_len(self.point - 1)
+        }
+    }
+
+    fn is_zero(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many digits there are.
+    fn len(&self) -> i64 {
+        length(self.whole) + length(self.fraction)
+    }
+
+    /// Zeros between the decimal point and the first digit, for a `point` that is not positive.
+    fn leading_zeros(&self) -> u64 {
+        self.point.unsigned_abs()
+    }
+
+    fn digits(&self) -> impl Iterator<Item = char> + use<'a> {
+        self.whole.chars().chain(self.fraction.chars())
+    }
+
+    /// The order of the magnitudes.
+    fn cmp_magnitude(&self, other: &Self) -> Ordering {
+        match (self.is_zero(), other.is_zero()) {
+            (false, false) => self.point.cmp(&other.point).then_with(|| self.digits().cmp(other.digits())),
+            (zero, other_zero) => other_zero.cmp(&zero),
+        }
+    }
+}
+
+/// By value.
+impl Ord for Number<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.negative, other.negative) {
+            (false, false) => self.cmp_magnitude(other),
+            (true, true) => other.cmp_magnitude(self),
+            (negative, other_negative) => other_negative.cmp(&negative),
+        }
+    }
+}
+
+impl PartialOrd for Number<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Number<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Number<'_> {}
+
+fn read_exponent(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let digits = digits.trim_start_matches('0');
+    if digits.is_empty() {
+        return Some(0);
+    }
+    if digits.len() > EXPONENT_DIGITS {
+        return None;
+    }
+    let magnitude: i64 = digits.parse().ok()?;
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).expect("no text is that long")
+}
+
+/// How long an integer is in decimal.
+fn signed_len(number: i64) -> u64 {
+    u64::from(number < 0) + u64::from(number.unsigned_abs().checked_ilog10().unwrap_or(0)) + 1
+}
+
+fn push_zeros(out: &mut String, count: u64) {
+    out.extend((0..count).map(|_| '0'));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(text: &str) -> Option<String> {
+        let mut out = String::new();
+        Number::read(text)?.write(&mut out, 40).then_some(out)
+    }
+
+    #[test]
+    fn one_value_has_one_text() {
+        for (texts, expected) in [
+            (&["0", "-0", "0.0", "-0e9", "0E-99999999999999999999"][..], "0"),
+            (&["1", "1.0", "1e0", "1E+0", "10e-1", "0.1e1", "1.000e00"], "1"),
+            (&["-120", "-1.2e2", "-12e1", "-0.12e+3"], "-120"),
+            (&["1e20", "100000000000000000000"], "100000000000000000000"),
+            (&["9007199254740993"], "9007199254740993"),
+            (&["0.5", "5e-1", "0.50"], "0.5"),
+            (&["123.456", "123456e-3", "0.123456e3"], "123.456"),
+            (&["1e-6", "0.000001"], "0.000001"),
+            (&["1e-7", "0.0000001", "10.0e-8"], "1e-7"),
+            (&["-1.25e-9", "-125e-11"], "-1.25e-9"),
+            (&["1e-999999999999999999"], "1e-999999999999999999"),
+        ] {
+            for text in texts {
+                assert_eq!(canonical(text).as_deref(), Some(expected), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_exponent_allocates_nothing() {
+        let mut out = String::from("kept");
+        let number = Number::read("1e999999999999999999").expect("18 digits are read");
+        assert!(!number.write(&mut out, 1 << 20));
+        assert_eq!((out.as_str(), out.capacity() < 100), ("kept", true));
+        assert!(Number::read("1e1000000000000000000").is_none());
+        assert!(Number::read("1e-1000000000000000000").is_none());
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        for text in ["0", "-7", "1e5", "12.5", "-0.0001", "1.5e-7", "-2e-10", "3e-999999999999999999", "1.5e-10"] {
+            let full = canonical(text).expect("short");
+            let number = Number::read(text).expect("a number");
+            assert_eq!(number.written_len(), full.len() as u64, "{text}");
+            assert!(number.write(&mut String::new(), full.len()));
+            assert!(!number.write(&mut String::new(), full.len() - 1));
+        }
+    }
+
+    #[test]
+    fn order_is_that_of_the_values() {
+        let ascending =
+            ["-1e30", "-101", "-100", "-1.5", "-1e-9", "0", "1e-9", "0.5", "0.51", "1", "1.5", "9", "10", "99", "1e30"];
+        for (i, low) in ascending.iter().enumerate() {
+            for (j, high) in ascending.iter().enumerate() {
+                assert_eq!(Number::read(low).cmp(&Number::read(high)), i.cmp(&j), "{low} {high}");
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A JSON object, one level deep.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::json::{JsonError, decode_string};
+
+/// The entries of one JSON object in the order of their keys, values as they were written.
+#[derive(Debug)]
+pub(crate) struct Object<'a> {
+    entries: Vec<(String, &'a RawValue)>,
+    fault: Option<JsonError>,
+}
+
+impl<'a> Object<'a> {
+    /// The entries of `json`; `None` if it is not an object.
+    pub(crate) fn read(json: &'a RawValue) -> Option<Self> {
+        let Entries(raw) = serde_json::from_str(json.get()).ok()?;
+        let mut entries = Vec::with_capacity(raw.len());
+        let mut fault = None;
+        for (key, value) in raw {
+            match decode_string(key.get()) {
+                Ok(key) => entries.push((key, value)),
+                Err(error) => fault = Some(error),
+            }
+        }
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let twice = entries.windows(2).find(|pair| pair[0].0 == pair[1].0);
+        let fault = fault.or(twice.map(|pair| JsonError::duplicate_key(&pair[0].0)));
+        Some(Self { entries, fault })
+    }
+
+    /// The object, if all of its keys are strings of characters and differ.
+    pub(crate) fn sound(self) -> Result<Self, JsonError> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => Ok(self),
+        }
+    }
+
+    /// The value of a key that occurs exactly once.
+    pub(crate) fn only(&self, key: &str) -> Option<&'a RawValue> {
+        let mut values = self.entries.iter().filter(|(name, _)| name == key).map(|&(_, value)| value);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Whether the key occurs.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(name, _)| name == key)
+    }
+
+    /// Takes out the value of a key that occurs exactly once.
+    pub(crate) fn take_only(&mut self, key: &str) -> Option<&'a RawValue> {
+        self.only(key)?;
+        self.take(key)
+    }
+
+    /// Takes a key's value out.
+    pub(crate) fn take(&mut self, key: &str) -> Option<&'a RawValue> {
+        let index = self.entries.iter().position(|(name, _)| name == key)?;
+        Some(self.entries.remove(index).1)
+    }
+
+    /// What is left, in the order of the keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.entries.iter().map(|(key, value)| (key.as_str(), *value))
+    }
+}
+
+/// Keys and values as they were written, in that order. Keys are left undecoded here, so that a bad one among them does
+/// not hide the others.
+struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
+    }
+}

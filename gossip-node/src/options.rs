@@ -1,0 +1,113 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, ValueEnum};
+use gossip_node::{MaxLine, Settings, Workload};
+use tracing_subscriber::filter::LevelFilter;
+
+/// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
+///
+/// It reads one JSON object a line from stdin, {"src", "dest", "body"}, writes its replies and its messages to other nodes
+/// to stdout, and logs to stderr. End of input, a closed stdout and SIGTERM end it with exit code 0.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Options {
+    /// How values come in: by the request broadcast, or, for g-set, by the request add
+    #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
+    workload: WorkloadName,
+
+    /// Mean time between the repair rounds this node begins: a number of ms, or one with its unit, as 250ms, 2s, 1m
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
+    round_every: Duration,
+
+    /// Seeds jitter and choice of peers, together with the node's id [default: the node's id alone]
+    #[arg(long, value_name = "NUMBER", value_parser = seed, allow_hyphen_values = true)]
+    seed: Option<u64>,
+
+    /// The longest line in bytes, from 4096 to 16777216; also bounds values and messages, so it must be equal on all nodes
+    #[arg(long, value_name = "BYTES", value_parser = max_line, default_value = "1048576", allow_hyphen_values = true)]
+    max_line: MaxLine,
+
+    /// What to log
+    #[arg(long, value_name = "LEVEL", value_parser = level_parser(), default_value = "info")]
+    pub(crate) log: LevelFilter,
+}
+
+impl Options {
+    pub(crate) fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        settings.workload = self.workload.into();
+        settings.round_every = self.round_every;
+        settings.seed = self.seed.unwrap_or_default();
+        settings.max_line = self.max_line;
+        settings
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WorkloadName {
+    Broadcast,
+    GSet,
+}
+
+impl From<WorkloadName> for Workload {
+    fn from(name: WorkloadName) -> Self {
+        match name {
+            WorkloadName::Broadcast => Self::Broadcast,
+            WorkloadName::GSet => Self::GSet,
+        }
+    }
+}
+
+fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
+    PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
+        .map(|name| name.parse().expect("each of these is a level"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, millis) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1)]
+        .into_iter()
+        .find_map(|(unit, millis)| text.strip_suffix(unit).map(|number| (number, millis)))
+        .expect("every text ends with nothing");
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let total = number.parse::<u64>().ok().filter(|_| digits).and_then(|number| number.checked_mul(millis));
+    match total {
+        Some(total @ 1..=3_600_000) => Ok(Duration::from_millis(total)),
+        _ => Err("a time from 1ms to 60m is a whole number of ms, or one with the unit ms, s or m".into()),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+fn max_line(text: &str) -> Result<MaxLine, String> {
+    let allowed = || format!("a line has from {} to {} bytes", MaxLine::MIN.bytes(), MaxLine::MAX.bytes());
+    text.parse().ok().and_then(MaxLine::new).ok_or_else(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+        let options = Options::parse_from(["gossip-node"]);
+        assert_eq!(options.settings(), Settings::default());
+    }
+
+    #[test]
+    fn times_are_whole_numbers_with_or_without_a_unit() {
+        for (text, millis) in [("250", 250), ("250ms", 250), ("2s", 2_000), ("60m", 3_600_000), ("1", 1)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "0", "ms", "1.5s", "-1", "+1", "61m", "1h", "18446744073709551615m", "s1"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a client may ask for.
+
+use serde_json::value::RawValue;
+
+use crate::json::{self, Json, decode_string, shortened};
+use crate::object::Object;
+use crate::refusal::Refusal;
+use crate::settings::{MaxLine, Settings, Workload};
+
+/// A request, read and valid.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Init { node_id: String, node_ids: Vec<String> },
+    Topology,
+    Broadcast { message: Json },
+    Add { element: Json },
+    Read,
+    Digest,
+    DigestSync { remote_digest: String, remote_messages: Vec<Json> },
+    Echo { echo: Json },
+    Stats,
+}
+
+impl Request {
+    /// Reads a body. What the request has no use for, in the body or among the `others` beside it, is ignored once it is
+    /// seen to be sound.
+    pub(crate) fn read(body: Object<'_>, others: Object<'_>, settings: &Settings) -> Result<Self, Refusal> {
+        let body = body.sound().map_err(|error| Refusal::Value { key: "body".into(), error })?;
+        let mut fields = Fields { body, max_line: settings.max_line };
+        let kind = fields.string("type")?;
+        let request = match (kind.as_str(), settings.workload) {
+            ("init", _) => Self::Init { node_id: fields.string("node_id")?, node_ids: fields.strings("node_ids")? },
+            ("topology", _) => {
+                fields.check_topology("topology")?;
+                Self::Topology
+            }
+            ("broadcast", Workload::Broadcast) => Self::Broadcast { message: fields.element("message")? },
+            ("add", Workload::GSet) => Self::Add { element: fields.element("element")? },
+            ("read", _) => Self::Read,
+            ("digest", _) => Self::Digest,
+            ("digest_sync", _) => Self::DigestSync {
+                remote_digest: fields.string("remote_digest")?,
+                remote_messages: fields.elements_or_null("remote_messages")?,
+            },
+            ("echo", _) => Self::Echo { echo: fields.anything("echo")? },
+            ("stats", _) => Self::Stats,
+            (_, workload) => return Err(Refusal::Unsupported { kind: shortened(&kind), workload }),
+        };
+        check(fields.body, settings.max_line)?;
+        check(others, settings.max_line)?;
+        Ok(request)
+    }
+}
+
+/// A body's fields, taken one by one.
+struct Fields<'a> {
+    body: Object<'a>,
+    max_line: MaxLine,
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, key: &'static str) -> Result<&'a RawValue, Refusal> {
+        self.body.take(key).ok_or(Refusal::Missing(key))
+    }
+
+    fn string(&mut self, key: &'static str) -> Result<String, Refusal> {
+        string(self.take(key)?, key, "a string")
+    }
+
+    fn strings(&mut self, key: &'static str) -> Result<Vec<String>, Refusal> {
+        strings(self.take(key)?, key, "an array of strings")
+    }
+
+    /// A value that is to be held.
+    fn element(&mut self, key: &'static str) -> Result<Json, Refusal> {
+        let limit = self.max_line.element_bytes();
+        value(self.take(key)?, key, limit)
+    }
+
+    /// Values that are to be held; none for `null` or nothing.
+    fn elements_or_null(&mut self, key: &'static str) -> Result<Vec<Json>, Refusal> {
+        let limit = self.max_line.element_bytes();
+        match self.body.take(key) {
+            None => Ok(Vec::new()),
+            Some(raw) if raw.get() == "null" => Ok(Vec::new()),
+            Some(raw) => array(raw, key, "an array or null")?.into_iter().map(|raw| value(raw, key, limit)).collect(),
+        }
+    }
+
+    /// A value that is not held.
+    fn anything(&mut self, key: &'static str) -> Result<Json, Refusal> {
+        let limit = self.max_line.bytes();
+        value(self.take(key)?, key, limit)
+    }
+
+    /// An object of arrays of strings, which this node has no use for.
+    fn check_topology(&mut self, key: &'static str) -> Result<(), Refusal> {
+        const EXPECTED: &str = "an object of arrays of strings";
+        let object = Object::read(self.take(key)?).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
+        let object = object.sound().map_err(|error| Refusal::Value { key: key.into(), error })?;
+        for (_, neighbours) in object.iter() {
+            strings(neighbours, key, EXPECTED)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sees to it that what nobody asked for is sound as well.
+fn check(object: Object<'_>, max_line: MaxLine) -> Result<(), Refusal> {
+    let object = object.sound().map_err(Refusal::Line)?;
+    for (key, raw) in object.iter() {
+        value(raw, key, max_line.bytes())?;
+    }
+    Ok(())
+}
+
+fn string(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<String, Refusal> {
+    if !raw.get().starts_with('"') {
+        return Err(Refusal::Wrong { key, expected });
+    }
+    decode_string(raw.get()).map_err(|error| Refusal::Value { key: key.into(), error })
+}
+
+fn strings(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<Vec<String>, Refusal> {
+    array(raw, key, expected)?.into_iter().map(|raw| string(raw, key, expected)).collect()
+}
+
+fn array<'a>(raw: &'a RawValue, key: &'static str, expected: &'static str) -> Result<Vec<&'a RawValue>, Refusal> {
+    if raw.get().starts_with('[') { Ok(json::elements(raw)) } else { Err(Refusal::Wrong { key, expected }) }
+}
+
+fn value(raw: &RawValue, key: &str, limit: usize) -> Result<Json, Refusal> {
+    Json::from_raw(raw, limit).map_err(|error| Refusal::Value { key: short_key(key), error })
+}
+
+/// A key as it is, unless it is longer than any of ours.
+fn short_key(key: &str) -> String {
+    if key.len() <= 64 { key.into() } else { shortened(key) }
+}
