@@ -223,7 +223,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if !self.is_due(due) {
             return;
         }
-        let wait = interval - interval / 4 + self.rng.below(interval / 2);
+        let wait = (interval - interval / 4).saturating_add(self.rng.below(interval / 2));
         self.next_round = Some(self.now + Duration::from_micros(wait));
         let now = self.now;
         let idle = |peer: &Peer| peer.round.is_none() && !peer.wanted && peer.pacing.next_round <= now;
