@@ -316,7 +316,7 @@ fn end_round<P: Clone + Ord>(
         ledger.round_bytes += round.cost;
         if proven {
             ledger.proofs += 1;
-            ledger.full_state_bytes += round.full_state;
+            ledger.full_state_bytes = ledger.full_state_bytes.saturating_add(round.full_state);
         }
     }
 }

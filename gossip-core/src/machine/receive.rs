@@ -166,12 +166,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             (Step::Close { .. }, _) | (Step::Probe { .. } | Step::Repair { .. }, None) => return,
             (_, Some(state)) if state.digest == ours => {
                 if matches!(round.step, Step::Probe { .. }) {
-                    round.full_state += state.bytes;
+                    round.full_state = round.full_state.saturating_add(state.bytes);
                 }
                 Some(Step::Close { digest: ours })
             }
             (Step::Probe { .. }, Some(state)) => {
-                round.full_state += state.bytes;
+                round.full_state = round.full_state.saturating_add(state.bytes);
                 Some(Step::Walk(Walk::new(resume)))
             }
             (Step::Repair { .. }, Some(_)) => Some(Step::Walk(Walk::new(resume))),
