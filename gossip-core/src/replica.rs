@@ -77,16 +77,20 @@ impl<E: Element> Replica<E> {
     /// Merges the elements of a message. If one of them is refused, none is merged.
     pub(crate) fn merge(&mut self, from: Bound, elements: &Elements) -> Result<Merged<E>, Reject> {
         let base = base(from);
+        let mut scratch = core::mem::take(&mut self.scratch);
         elements.each::<E, Reject>(base, |index, item| match item {
             Item::Encoded(_, bytes) => Ok(self.check_len(bytes.len())?),
             Item::Id(id) => match self.fingerprinter.element::<E>(id) {
-                Some(_) => Ok(()),
-                // Numbers take at most 8 bytes; where in the bits this one began says little.
+                Some(element) => {
+                    scratch.clear();
+                    element.encode(&mut scratch);
+                    Ok(self.check_len(scratch.len())?)
+                }
+                // Where in the bits this one began says little.
                 None => Err(Reject::Malformed(DecodeError::Element { index, at: 0 })),
             },
         })?;
         let mut merged = Merged { learned: Vec::new(), held: Vec::with_capacity(elements.count()), bytes: 0 };
-        let mut scratch = core::mem::take(&mut self.scratch);
         let all = elements.each::<E, core::convert::Infallible>(base, |_, item| {
             let (element, bytes) = match item {
                 Item::Encoded(element, bytes) => (element, bytes),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::{AntiEntropy, Config, Element, Output, Time};
+use gossip_core::{AntiEntropy, Config, Element, Output, Reject, Time, TypeTag};
 
 /// The next output that is no event.
 fn next<E: Element>(machine: &mut AntiEntropy<u8, E>, now: Time) -> Output<u8, E> {
@@ -64,4 +64,48 @@ fn state(machine: &AntiEntropy<u8, u64>) -> Vec<u8> {
     state.extend(sum.to_le_bytes());
     state.push(8);
     state
+}
+
+#[test]
+fn elements_that_come_as_ids_obey_the_limit_too() {
+    /// A number spelt out: it fits 8 bytes, and its encoding need not.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Spelt(u64);
+
+    impl Element for Spelt {
+        const TYPE: TypeTag = TypeTag::new("spelt");
+
+        fn encode(&self, out: &mut Vec<u8>) {
+            self.0.to_string().encode(out);
+        }
+
+        fn decode(input: &mut &[u8]) -> Option<Self> {
+            let text = String::decode(input)?;
+            text.parse().ok().filter(|number: &u64| number.to_string() == text).map(Self)
+        }
+
+        fn to_id(&self) -> Option<u64> {
+            Some(self.0)
+        }
+
+        fn from_id(id: u64) -> Option<Self> {
+            Some(Self(id))
+        }
+    }
+
+    let mut config = Config::default();
+    config.max_element_bytes = 4;
+    let mut machine = AntiEntropy::<u8, Spelt>::new(config, 1);
+    machine.add_peer(1);
+    machine.sync_now(&1);
+    let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a probe is due") };
+    // A repair with the one id 2^63, which stands for a number of far more than three digits.
+    let mut repair = message.encode();
+    repair[0] = 0x15;
+    repair.extend([1, 63, 0b01]);
+    repair.extend([0; 8]);
+    let refused = machine.receive_bytes(&1, &repair);
+    assert!(matches!(refused, Err(Reject::TooLarge(_))), "{refused:?}");
+    assert!(machine.is_empty());
+    assert_eq!(machine.insert(Spelt(1_000)).unwrap_err().limit, 4);
 }
