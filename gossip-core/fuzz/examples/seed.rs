@@ -1,0 +1,94 @@
+//! Writes seeds for both targets into `corpus/`: every kind of message of every element type, and scripts that make two
+//! machines talk. `cargo run --example seed`, in the fuzz crate.
+
+use std::fs;
+use std::path::Path;
+
+use gossip_core::{AntiEntropy, Config, Element, MessageBudget, Output, Time};
+
+fn main() -> std::io::Result<()> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    for (target, seeds) in [("decode", messages()), ("machine", scripts())] {
+        let folder = corpus.join(target);
+        fs::create_dir_all(&folder)?;
+        for (i, seed) in seeds.iter().enumerate() {
+            fs::write(folder.join(format!("seed-{i:03}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn messages() -> Vec<Vec<u8>> {
+    let word = |i: u64| format!("word {i}");
+    let mut all = exchange(|i| i);
+    all.extend(exchange(|i| char::from(i as u8)));
+    all.extend(exchange(word));
+    all.extend(exchange(|i| [i as u8; 32]));
+    all.extend(exchange(|i| (i as u8, word(i))));
+    all
+}
+
+/// What two replicas send each other, for sets that are equal, tiny, or too large for one message.
+fn exchange<E: Element>(element: impl Fn(u64) -> E) -> Vec<Vec<u8>> {
+    let mut sent = Vec::new();
+    for (left, right) in [(0..0, 0..0), (0..3, 2..5), (0..60, 40..100), (0..90, 0..1)] {
+        let mut config = Config::default();
+        config.max_message = MessageBudget::MIN;
+        let mut machines = [(left, 1), (right, 2)].map(|(range, seed)| {
+            let mut machine = AntiEntropy::<usize, E>::new(config.clone(), seed);
+            machine.extend(range.map(&element)).expect("seeds are small");
+            machine
+        });
+        machines[0].add_peer(1);
+        machines[1].add_peer(0);
+        machines[0].sync_now(&1);
+        for turn in 0..20 {
+            while let (from, Output::Send { to, message }) = (turn % 2, next(&mut machines[turn % 2])) {
+                sent.push(message.encode());
+                machines[to].receive(&from, message).expect("it is a peer's");
+            }
+        }
+    }
+    sent.sort();
+    sent.dedup();
+    // One in three is plenty.
+    sent.into_iter().step_by(3).collect()
+}
+
+/// The next output that is no event.
+fn next<E: Element>(machine: &mut AntiEntropy<usize, E>) -> Output<usize, E> {
+    loop {
+        match machine.poll(Time::ZERO) {
+            Output::Event(_) => {}
+            other => return other,
+        }
+    }
+}
+
+fn scripts() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for element in [0, 1] {
+        for budget in [0, 1, 2, 3] {
+            let head = [element, budget % 2, 0, budget, budget, 0, 0, 0, 2, 0, 0];
+            // Elements on both sides, some of them common; then rounds, whole and cut by losses and changes.
+            let fill =
+                [28, 0, 0, 0, 0, 0, 0, 0, 0, 40, 29, 20, 0, 0, 0, 0, 0, 0, 0, 40, 0, 2, 65, 66, 1, 3, 67, 68, 69];
+            let talk = [18, 1, 19, 0, 26, 26, 26, 26, 26, 26];
+            let spoil = [18, 1, 2, 4, 0, 4, 0, 3, 6, 0, 9, 255, 8, 0, 10, 3, 1, 2, 3, 26, 26, 24, 14, 20, 15, 21, 26];
+            // Answers and requests that nobody sent: a state like ours, all covered; a page; a repair; a proof; a probe.
+            let forge = [
+                [18, 1, 2, 10, 0, 0, 0, 17, 1, 0, 0, 0],
+                [18, 1, 2, 10, 0, 0, 0, 17, 0, 1, 2, 65],
+                [66, 2, 10, 0, 1, 0, 0, 17, 2, 1, 65, 0],
+                [18, 1, 2, 10, 0, 2, 1, 1, 3, 66, 67, 68],
+                [18, 1, 2, 10, 0, 3, 0, 26, 18, 0, 2, 26],
+                [18, 1, 2, 10, 0, 4, 1, 26, 11, 0, 4, 1],
+            ]
+            .concat();
+            all.push([&head[..], &fill, &talk].concat());
+            all.push([&head[..], &fill, &talk, &spoil, &talk].concat());
+            all.push([&head[..], &fill, &forge, &talk, &forge].concat());
+        }
+    }
+    all
+}

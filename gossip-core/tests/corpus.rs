@@ -1,0 +1,32 @@
+//! Replays what fuzzing has found worth keeping, through the bodies of the fuzz targets.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../fuzz/src/decode.rs"]
+mod decode;
+#[path = "../fuzz/src/machine.rs"]
+mod machine;
+
+#[test]
+fn every_input_of_decode_holds() {
+    replay("decode", decode::run);
+}
+
+#[test]
+fn every_input_of_machine_holds() {
+    replay("machine", machine::run);
+}
+
+/// The name of an input that fails is the last one printed.
+fn replay(target: &str, run: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let entries = fs::read_dir(&corpus).expect("the corpus is part of the repository");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    for path in paths {
+        println!("{}", path.display());
+        run(&fs::read(&path).expect("a readable file"));
+    }
+}
