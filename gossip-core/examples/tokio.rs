@@ -1,0 +1,76 @@
+//! Replicas of a set of words over UDP, with tokio. Each is told its address, those of its peers, and what it holds:
+//! `cargo run --example tokio -- 127.0.0.1:7001 127.0.0.1:7002,127.0.0.1:7003 0..50`; a line is inserted as it is.
+//! Kill one and start it again, with `0..0` if you like: its peers make it whole.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use gossip_core::{AntiEntropy, Config, Event, MessageBudget, Output, Time};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+#[allow(clippy::disallowed_methods, reason = "this is where time enters")]
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().collect();
+    let [_, own, peers, range] = &args[..] else { return Err("give address, peers and range".into()) };
+    let own: SocketAddr = own.parse()?;
+    let (first, end) = range.split_once("..").ok_or("a range is <first>..<end>")?;
+    let range: Range<u64> = first.parse()?..end.parse()?;
+
+    let mut config = Config::default();
+    config.max_message = MessageBudget::new(1_200); // what a datagram holds without being cut up, nearly everywhere
+    let mut machine = AntiEntropy::new(config, RandomState::new().hash_one(own));
+    machine.extend(range.map(|i| format!("word {i}")))?;
+    for peer in peers.split(',') {
+        machine.add_peer(peer.parse::<SocketAddr>()?);
+    }
+    let socket = UdpSocket::bind(own).await?;
+    socket.writable().await?; // until it has been seen to be, `try_send_to` refuses
+    let (lines, mut inbox) = mpsc::channel(64);
+    // A thread of its own: a read of standard input cannot be cancelled, and would keep the runtime from shutting down.
+    std::thread::spawn(move || {
+        std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| lines.blocking_send(line))
+    });
+
+    let (clock, mut proven) = (Instant::now(), BTreeMap::new());
+    let mut datagram = vec![0; 65_536];
+    loop {
+        let until = loop {
+            match machine.poll(Time::ZERO + clock.elapsed()) {
+                Output::Send { to, message } => _ = socket.try_send_to(&message.encode(), to), // or lose it
+                Output::Event(Event::InSync { peer, digest }) => {
+                    if proven.insert(peer, digest) != Some(digest) {
+                        println!("in sync with {peer}: {digest}; {:?}", machine.stats().total);
+                    }
+                }
+                Output::Event(_) => {}
+                Output::Wait(until) => break until,
+            }
+        };
+        tokio::select! {
+            // An error is of one datagram, not of the socket: say, that a peer's port is closed.
+            Ok((len, from)) = socket.recv_from(&mut datagram) => {
+                // A message that is refused changes nothing; the ledger counts it.
+                _ = machine.receive_bytes(&from, &datagram[..len]);
+            }
+            // Once the input has ended this branch is left out.
+            Some(line) = inbox.recv() => {
+                _ = machine.insert(line).map_err(|refused| eprintln!("{refused}"));
+            }
+            () = sleep_until(clock, until) => {}
+        }
+    }
+}
+
+/// Without a deadline, or with one that the clock cannot express, forever.
+async fn sleep_until(clock: Instant, until: Option<Time>) {
+    match until.and_then(|until| clock.checked_add(until.saturating_since(Time::ZERO))) {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
