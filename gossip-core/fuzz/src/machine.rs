@@ -213,7 +213,7 @@ impl<E: Choice> Network<E> {
 
     /// Delivers everything at once, until nothing is under way.
     fn flow(&mut self) {
-        loop {
+        for _ in 0..MOST_EXCHANGES {
             for name in [0, 1] {
                 for (to, bytes) in self.subjects[name].drain(self.now) {
                     self.under_way.push((name, to, bytes));
@@ -226,6 +226,7 @@ impl<E: Choice> Network<E> {
                 self.subjects[to].receive(&from, &bytes, self.now);
             }
         }
+        panic!("they never fall silent");
     }
 
     /// Sleeps until the earliest deadline, longer each time so that slow replicas get their turn beside restless ones, and
@@ -239,6 +240,9 @@ impl<E: Choice> Network<E> {
         }
     }
 }
+
+/// Far more than the pages of the largest sets that a script makes.
+const MOST_EXCHANGES: u32 = 10_000;
 
 /// Longer than any wait for an answer.
 const LONGEST_NAP: Duration = Duration::from_secs(600);
