@@ -91,6 +91,8 @@ mod output;
 mod peer;
 mod replica;
 mod rng;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod stats;
 mod store;
 mod time;

@@ -1,0 +1,58 @@
+//! What is to come, in the order of its time and, at one time, of its scheduling.
+
+use alloc::collections::BinaryHeap;
+use core::cmp::{Ordering, Reverse};
+
+use crate::Time;
+
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    heap: BinaryHeap<Reverse<Scheduled<T>>>,
+    scheduled: u64,
+}
+
+#[derive(Debug)]
+struct Scheduled<T> {
+    at: Time,
+    order: u64,
+    what: T,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new() -> Self {
+        Self { heap: BinaryHeap::new(), scheduled: 0 }
+    }
+
+    pub(super) fn push(&mut self, at: Time, what: T) {
+        self.heap.push(Reverse(Scheduled { at, order: self.scheduled, what }));
+        self.scheduled += 1;
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(Time, T)> {
+        self.heap.pop().map(|Reverse(next)| (next.at, next.what))
+    }
+
+    pub(super) fn next_time(&self) -> Option<Time> {
+        self.heap.peek().map(|Reverse(next)| next.at)
+    }
+}
+
+impl<T> Ord for Scheduled<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl<T> PartialOrd for Scheduled<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Eq for Scheduled<T> {}
+
+impl<T> PartialEq for Scheduled<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}

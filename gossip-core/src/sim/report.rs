@@ -1,0 +1,124 @@
+//! What happened in a run: counts, and the trace.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use core::fmt::Write;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::Time;
+
+/// What happened in a run, so that a test can demand that it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Messages that machines sent.
+    pub sent: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Those messages and bytes by kind.
+    pub kinds: BTreeMap<&'static str, (u64, u64)>,
+    /// The bytes of the largest.
+    pub largest: usize,
+    /// Messages, copies included, that came to a replica which was up.
+    pub delivered: u64,
+    /// Messages that the network lost.
+    pub lost: u64,
+    /// Messages that a partition stopped.
+    pub cut: u64,
+    /// Messages that came while their receiver was down.
+    pub missed: u64,
+    /// Messages that came twice.
+    pub duplicated: u64,
+    /// Messages that came after one which the same replica had sent to the same replica later.
+    pub reordered: u64,
+    /// Messages whose bytes were changed.
+    pub corrupted: u64,
+    /// Messages that their receivers refused.
+    pub refused: u64,
+    /// Elements inserted, those that were held already included.
+    pub inserted: u64,
+    /// Insertions that were refused, or that found their replica down.
+    pub not_inserted: u64,
+    /// Elements that came from peers.
+    pub learned: u64,
+    /// Proofs of equality.
+    pub proofs: u64,
+    /// Other events, by name.
+    pub notes: BTreeMap<&'static str, u64>,
+    /// Partitions.
+    pub partitions: u64,
+    /// Pauses.
+    pub pauses: u64,
+    /// Crashes that kept the elements.
+    pub crashes: u64,
+    /// Crashes that lost the elements.
+    pub amnesias: u64,
+    /// Clocks set forward or back.
+    pub jumps: u64,
+    /// Inputs after which a machine was polled late, or with the next.
+    pub dawdled: u64,
+    /// Deadlines that machines were woken at.
+    pub wakes: u64,
+    /// Those with nothing to do but to give a later one.
+    pub idle_wakes: u64,
+    /// Polls before a deadline, to see that nothing comes of it.
+    pub early_polls: u64,
+    /// Requests that were answered three times over, on copies: as they came, after an insertion, and after a restart.
+    pub rehearsals: u64,
+    /// Pairs of replicas that talked.
+    pub pairs: u64,
+    /// When the last thing planned had happened: the insertions, the healing of partitions, the end of pauses.
+    pub planned_until: Time,
+    /// When all was well: all replicas equal, and all pairs that talked proven.
+    pub settled_at: Time,
+    /// A hash of the trace. Equal for equal runs, on every platform.
+    pub trace: u64,
+}
+
+impl Report {
+    /// Adds the counts of another run; times and the trace stay.
+    pub fn add(&mut self, other: &Self) {
+        macro_rules! add {
+            ($($field:ident)*) => {$( self.$field += other.$field; )*};
+        }
+        add!(sent bytes delivered lost cut missed duplicated reordered corrupted refused inserted not_inserted learned
+            proofs partitions pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
+        self.largest = self.largest.max(other.largest);
+        for (&kind, &(messages, bytes)) in &other.kinds {
+            let sum = self.kinds.entry(kind).or_default();
+            *sum = (sum.0 + messages, sum.1 + bytes);
+        }
+        for (&note, &count) in &other.notes {
+            *self.notes.entry(note).or_default() += count;
+        }
+    }
+
+    /// How many messages of this kind were sent.
+    pub fn messages(&self, kind: &str) -> u64 {
+        self.kinds.get(kind).map_or(0, |&(messages, _)| messages)
+    }
+}
+
+/// The trace of a run: always its hash, its lines on demand.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    pub(super) hash: u64,
+    pub(super) lines: Option<String>,
+}
+
+impl Trace {
+    pub(super) fn record(&mut self, at: Time, what: &'static str, replica: usize, other: usize, bytes: &[u8]) {
+        let mut head = [0; 24];
+        for (field, value) in head.chunks_exact_mut(8).zip([at.as_micros(), replica as u64, other as u64]) {
+            field.copy_from_slice(&value.to_le_bytes());
+        }
+        let hash = xxh3_64_with_seed(&head, xxh3_64_with_seed(what.as_bytes(), self.hash));
+        self.hash = if bytes.is_empty() { hash } else { xxh3_64_with_seed(bytes, hash) };
+        if let Some(lines) = &mut self.lines {
+            let (at, len, sum) = (at.as_micros(), bytes.len(), xxh3_64_with_seed(bytes, 0));
+            // Writing to a string does not fail.
+            let _ = writeln!(lines, "{at} r{replica} {what} r{other} {len} {sum:016x}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What replicas put out: messages for the network, and what the books take down.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Happening, Simulation};
+use crate::sim::census::Held;
+use crate::sim::node::{Broken, MOST_OUTPUTS, Packet};
+use crate::sim::{Law, Machine, ReplicaId, Role, Step, Violation};
+use crate::time::micros;
+
+impl<M: Machine> Simulation<M> {
+    /// Polls a replica to the end; how many outputs there were before it.
+    pub(super) fn drain(&mut self, replica: ReplicaId) -> Result<usize, Violation> {
+        self.drain_checked(replica).map_err(|broken| self.violation(replica, broken))
+    }
+
+    fn drain_checked(&mut self, replica: ReplicaId) -> Result<usize, Broken> {
+        let node = &mut self.nodes[replica.0];
+        let now = node.local(self.now);
+        let digest = node.machine.digest();
+        let mut outputs = 0;
+        let until = loop {
+            match self.nodes[replica.0].poll(now)? {
+                Step::Send { to, kind, role, message } => self.send(replica, to, kind, role, message)?,
+                Step::Learned { element, from } => self.learn(replica, &element, from)?,
+                Step::InSync { peer, digest } => self.prove(replica, peer, &digest)?,
+                Step::Note(note) => *self.report.notes.entry(note).or_default() += 1,
+                Step::Wait(until) => break until,
+            }
+            outputs += 1;
+            if outputs == MOST_OUTPUTS {
+                return Err(Broken(Law::Bounded, alloc::format!("{outputs} outputs without a `Wait`")));
+            }
+        };
+        if let Some(until) = until.filter(|&until| until <= now) {
+            let ago = until.saturating_since(now).as_micros();
+            return Err(Broken(Law::WaitIsTruthful, alloc::format!("its deadline was {ago} µs ago, or is now")));
+        }
+        if self.nodes[replica.0].machine.digest() != digest {
+            return Err(Broken(Law::EagerToLearnLazyToSpeak, "what it holds changed while it was polled".into()));
+        }
+        self.audit(replica)?;
+        let node = &mut self.nodes[replica.0];
+        node.drained = true;
+        node.credits.clear();
+        node.untold.clear();
+        node.deadline = until;
+        self.set_alarm(replica);
+        if self.checks.early_polls.strikes(&mut self.random.checks) {
+            let node = &self.nodes[replica.0];
+            let left = node.due(self.now).map_or(10_000_000, |due| micros(due.saturating_since(self.now)));
+            let early = Duration::from_micros(self.random.checks.below(left));
+            let life = node.life;
+            self.queue.push(self.now + early, Happening::Early { replica, life });
+        }
+        Ok(outputs)
+    }
+
+    /// Sees to it that a replica is woken at its deadline.
+    pub(super) fn set_alarm(&mut self, replica: ReplicaId) {
+        let node = &mut self.nodes[replica.0];
+        let due = node.due(self.now);
+        if node.alarm != due {
+            node.alarm = due;
+            if let Some(due) = due {
+                self.queue.push(due, Happening::Wake(replica));
+            }
+        }
+    }
+
+    fn send(
+        &mut self,
+        from: ReplicaId,
+        to: ReplicaId,
+        kind: &'static str,
+        role: Role,
+        bytes: Vec<u8>,
+    ) -> Result<(), Broken> {
+        let node = &mut self.nodes[from.0];
+        let limit = node.machine.limits().message_bytes;
+        if bytes.len() > limit {
+            return Err(Broken(Law::Bounded, alloc::format!("a {kind} of {} bytes, over {limit}", bytes.len())));
+        }
+        if role == Role::Answer {
+            node.spend_answer(to)?;
+        }
+        self.trace.record(self.now, kind, from.0, to.0, &bytes);
+        self.report.sent += 1;
+        self.report.bytes += bytes.len() as u64;
+        self.report.largest = self.report.largest.max(bytes.len());
+        let (messages, sum) = self.report.kinds.entry(kind).or_default();
+        (*messages, *sum) = (*messages + 1, *sum + bytes.len() as u64);
+        let Some(clusters) = self.nodes.get(to.0).map(|peer| (self.nodes[from.0].cluster, peer.cluster)) else {
+            self.report.missed += 1;
+            return Ok(());
+        };
+        if clusters == (0, 0) && from != to {
+            self.fleet.talked.insert((from.min(to).0, from.max(to).0));
+        }
+        let link = self.links.entry((from, to)).or_default();
+        link.sent += 1;
+        let packet = Packet { from, role, number: link.sent, bytes };
+        if self.cuts.iter().any(|(_, side)| side[from.0] != side[to.0]) {
+            self.report.cut += 1;
+            return Ok(());
+        }
+        self.carry(to, packet);
+        Ok(())
+    }
+
+    fn carry(&mut self, to: ReplicaId, packet: Packet) {
+        let random = &mut self.random.network;
+        let copies = 1 + u64::from(self.network.duplication.strikes(random));
+        self.report.duplicated += copies - 1;
+        for _ in 0..copies {
+            let random = &mut self.random.network;
+            if self.network.loss.strikes(random) {
+                self.report.lost += 1;
+                continue;
+            }
+            let delay = self.network.delay(random).max(Duration::from_micros(1));
+            let mut packet = packet.clone();
+            if self.network.corruption.strikes(random) && !packet.bytes.is_empty() {
+                self.report.corrupted += 1;
+                let place = usize::try_from(random.below(packet.bytes.len() as u64)).unwrap_or(0);
+                match random.below(256) as u8 {
+                    0 => packet.bytes.truncate(place),
+                    change => packet.bytes[place] ^= change,
+                }
+            }
+            self.queue.push(self.now + delay, Happening::Arrive { to, packet });
+        }
+    }
+
+    fn learn(&mut self, replica: ReplicaId, element: &M::Element, from: ReplicaId) -> Result<(), Broken> {
+        let broken = |what| Err(Broken(Law::NothingLostNothingInvented, alloc::format!("{what} of {from}")));
+        let node = &mut self.nodes[replica.0];
+        let number = self.census.find(node.cluster, element);
+        let Some(number) = number.filter(|&number| self.census.entry(number).inserted) else {
+            return broken("nobody has inserted an element");
+        };
+        if node.held.numbers.has(number) {
+            // It may have been inserted here after it came and before it was told.
+            let Some(place) = node.untold.iter().position(|&untold| untold == number) else {
+                return broken("it held an element already");
+            };
+            node.untold.swap_remove(place);
+            return Ok(());
+        }
+        if self.nodes.get(from.0).is_none_or(|from| !from.ever.has(number)) {
+            return broken("the sender never held an element");
+        }
+        self.report.learned += 1;
+        self.hold(replica, number);
+        Ok(())
+    }
+
+    fn prove(&mut self, replica: ReplicaId, peer: ReplicaId, digest: &M::Digest) -> Result<(), Broken> {
+        let node = &mut self.nodes[replica.0];
+        node.spend_proof(peer)?;
+        let cluster = node.cluster;
+        let had = |node: &super::Node<M>| node.cluster == cluster && node.digests.contains(digest);
+        if !had(node) {
+            return Err(Broken(Law::Convergence, alloc::format!("a proof about {peer} is of what it never held")));
+        }
+        if !self.nodes.get(peer.0).is_some_and(had) {
+            return Err(Broken(Law::Convergence, alloc::format!("a proof is of what {peer} never held")));
+        }
+        self.report.proofs += 1;
+        let node = &self.nodes[replica.0];
+        if cluster == 0 && node.held.count == self.fleet.union && node.machine.digest() == *digest {
+            self.fleet.proven.insert((replica.min(peer).0, replica.max(peer).0));
+        }
+        Ok(())
+    }
+
+    /// Compares what a replica holds with the books, in O(log) of what happened.
+    fn audit(&mut self, replica: ReplicaId) -> Result<(), Broken> {
+        let node = &self.nodes[replica.0];
+        let (count, booked) = (node.machine.count(), node.held.count);
+        if count != booked {
+            let what = alloc::format!("it holds {count} elements, and was given and told of {booked}");
+            return Err(Broken(Law::NothingLostNothingInvented, what));
+        }
+        if let Some(number) = self.census.any(&mut self.random.checks)
+            && node.machine.contains(&self.census.entry(number).element) != node.held.numbers.has(number)
+        {
+            return Err(Broken(Law::NothingLostNothingInvented, "it holds other elements than it was told of".into()));
+        }
+        let (cluster, sum, digest) = (node.cluster, node.held.sum, node.machine.digest());
+        let digest_of = self.digests.entry((cluster, sum)).or_insert_with(|| digest.clone());
+        if *digest_of != digest || *self.sets.entry((cluster, digest)).or_insert(sum) != sum {
+            let what = "its digest is that of another set, or its set has another digest elsewhere".into();
+            return Err(Broken(Law::Convergence, what));
+        }
+        Ok(())
+    }
+
+    /// A replica holds an element from now on.
+    pub(super) fn hold(&mut self, replica: ReplicaId, number: usize) {
+        let node = &mut self.nodes[replica.0];
+        if !self.census.add(&mut node.held, number) {
+            return;
+        }
+        node.ever.add(number);
+        let entry = self.census.entry_mut(number);
+        entry.holders += 1;
+        if node.cluster == 0 {
+            self.fleet.held += 1;
+            if entry.holders == 1 {
+                self.fleet.union += 1;
+                self.fleet.proven.clear();
+            }
+        }
+    }
+
+    /// A replica holds nothing from now on. What it alone held is lost to all.
+    pub(super) fn forget(&mut self, replica: ReplicaId) {
+        let node = &mut self.nodes[replica.0];
+        let held = core::mem::replace(&mut node.held, Held::default());
+        let of_fleet = node.cluster == 0;
+        for number in held.numbers.iter() {
+            let entry = self.census.entry_mut(number);
+            entry.holders -= 1;
+            if of_fleet {
+                self.fleet.held -= 1;
+                if entry.holders == 0 {
+                    self.fleet.union -= 1;
+                    self.fleet.proven.clear();
+                }
+            }
+        }
+        self.fleet.proven.retain(|&(one, other)| one != replica.0 && other != replica.0);
+    }
+}

@@ -1,0 +1,50 @@
+//! Large fleets on bad networks.
+
+use core::time::Duration;
+
+use gossip_core::sim::{Chance, Fault, Latency, Network, ReplicaId, Report, Simulation};
+use gossip_core::{AntiEntropy, Config, MessageBudget, Time};
+
+fn fleet(seed: u64) -> Simulation<AntiEntropy<ReplicaId, u64>> {
+    const REPLICAS: usize = 50;
+    let network = Network {
+        latency: Latency::Exponential(Duration::from_millis(50)),
+        loss: Chance::percent(30),
+        duplication: Chance::percent(10),
+        ..Network::default()
+    };
+    let mut simulation = Simulation::new(seed, network, REPLICAS, |id, seed| {
+        let mut config = Config::default();
+        config.max_message = MessageBudget::new(1_200);
+        config.max_element_bytes = 64;
+        let mut machine = AntiEntropy::new(config, seed);
+        // Each knows its neighbours on a ring and the replicas across.
+        for step in [1, 7, 20] {
+            machine.add_peer(ReplicaId((id.0 + step) % REPLICAS));
+            machine.add_peer(ReplicaId((id.0 + REPLICAS - step) % REPLICAS));
+        }
+        machine
+    });
+    for i in 0..500_u64 {
+        let replica = ReplicaId((i.wrapping_mul(0x9e37_79b9) % REPLICAS as u64) as usize);
+        simulation.insert(Time::from_millis(i * 37), replica, i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    }
+    for (at, sides) in [(3, 2), (12, 3)] {
+        let side = (0..REPLICAS).filter(|i| i % sides == 0).map(ReplicaId).collect();
+        simulation.fault(Time::from_millis(at * 1_000), Fault::Cut(side), Duration::from_secs(8));
+    }
+    simulation
+}
+
+#[test]
+fn fifty_replicas_on_a_bad_network_converge_and_prove_it() {
+    let seeds: u64 = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    let mut total = Report::default();
+    for seed in 0..seeds {
+        let report = fleet(seed).settle(Duration::from_secs(300)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        assert_eq!(report.partitions, 2);
+        println!("{seed}: settled {:?} after {:?} pairs {}", report.settled_at, report.planned_until, report.pairs);
+        total.add(&report);
+    }
+    println!("{total:#?}");
+}

@@ -1,0 +1,221 @@
+//! The laws, on random fleets with random schedules and faults.
+
+use core::num::NonZeroU16;
+use core::ops::Range;
+use core::time::Duration;
+use std::cell::RefCell;
+
+use gossip_core::sim::{Chance, Checks, Faults, Latency, Limits, Machine, Network, ReplicaId, Report, Simulation, Step};
+use gossip_core::{AntiEntropy, Config, Digest, Element, Key, MessageBudget, Time, TypeTag};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+/// 16 ids for all values: most ids name several elements, which is what the machine must cope with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Crowded(u64);
+
+impl Element for Crowded {
+    const TYPE: TypeTag = TypeTag::new("crowded");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        u64::decode(input).map(Self)
+    }
+
+    fn to_id(&self) -> Option<u64> {
+        Some(self.0 % 16)
+    }
+}
+
+/// A replica of a fleet: ours, or one of another cluster or version.
+#[derive(Clone)]
+struct Replica<E> {
+    machine: AntiEntropy<ReplicaId, E>,
+    version: u8,
+}
+
+impl<E: Element> Machine for Replica<E> {
+    type Element = E;
+    type Digest = Digest;
+
+    fn insert(&mut self, element: E) -> bool {
+        Machine::insert(&mut self.machine, element)
+    }
+
+    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+        Machine::receive(&mut self.machine, from, message)
+    }
+
+    fn poll(&mut self, now: Time) -> Step<E, Digest> {
+        let mut step = Machine::poll(&mut self.machine, now);
+        if let Step::Send { message, .. } = &mut step {
+            message[0] ^= self.version << 4;
+        }
+        step
+    }
+
+    fn contains(&self, element: &E) -> bool {
+        self.machine.contains(element)
+    }
+
+    fn count(&self) -> usize {
+        self.machine.len()
+    }
+
+    fn digest(&self) -> Digest {
+        self.machine.digest()
+    }
+
+    fn limits(&self) -> Limits {
+        self.machine.limits()
+    }
+}
+
+/// What makes a fleet another cluster's last replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outsider {
+    None,
+    Key,
+    ElementLimit,
+    Version,
+}
+
+/// All of a run but its elements' type.
+#[derive(Clone, Debug)]
+struct Plan {
+    seed: u64,
+    network: Network,
+    faults: Faults,
+    /// Of each replica: its budget, its window, and how many milliseconds its rounds are apart.
+    replicas: Vec<(usize, u16, u64)>,
+    secret: bool,
+    outsider: Outsider,
+    /// Milliseconds, replica, element.
+    insertions: Vec<(u64, usize, u64)>,
+    /// Milliseconds between the rounds of those that are all to begin at once.
+    in_step: bool,
+}
+
+fn latencies() -> impl Strategy<Value = Latency> {
+    let millis = Duration::from_millis;
+    prop_oneof![
+        (0..200_u64).prop_map(move |ms| Latency::Constant(millis(ms))),
+        (0..50_u64, 0..500_u64).prop_map(move |(low, span)| Latency::Uniform(millis(low), millis(low + span))),
+        (1..200_u64).prop_map(move |ms| Latency::Exponential(millis(ms))),
+    ]
+}
+
+fn networks() -> impl Strategy<Value = Network> {
+    (latencies(), 0..40_u32, 0..40_u32, 0..40_u32).prop_map(|(latency, loss, duplication, reordering)| Network {
+        latency,
+        loss: Chance::percent(loss),
+        duplication: Chance::percent(duplication),
+        reordering: Chance::percent(reordering),
+        ..Network::default()
+    })
+}
+
+fn faults() -> impl Strategy<Value = Faults> {
+    (0..3_u32, 0..3_u32, 0..3_u32, 0..2_u32, 0..3_u32, 0..30_u32).prop_map(
+        |(cuts, pauses, crashes, amnesias, jumps, dawdling)| Faults {
+            cuts,
+            pauses,
+            crashes,
+            amnesias,
+            jumps,
+            dawdling: Chance::percent(dawdling),
+            ..Faults::default()
+        },
+    )
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    let replica = (prop_oneof![Just(256), 256..2_000_usize, Just(65_536)], 1..8_u16, 200..2_000_u64);
+    let outsider = prop_oneof![
+        3 => Just(Outsider::None),
+        1 => Just(Outsider::Key),
+        1 => Just(Outsider::ElementLimit),
+        1 => Just(Outsider::Version)
+    ];
+    let insertions = prop::collection::vec((0..12_000_u64, 0..8_usize, prop_oneof![0..40_u64, any::<u64>()]), 1..200);
+    let head = (any::<u64>(), networks(), faults());
+    (head, prop::collection::vec(replica, 2..=8), any::<bool>(), outsider, insertions, any::<bool>()).prop_map(
+        |((seed, network, faults), replicas, secret, outsider, insertions, in_step)| {
+            // One replica has nobody to converge with.
+            let outsider = if replicas.len() < 3 { Outsider::None } else { outsider };
+            Plan { seed, network, faults, replicas, secret, outsider, insertions, in_step }
+        },
+    )
+}
+
+impl Plan {
+    fn simulation<E: Element + 'static>(&self, element: impl Fn(u64) -> E) -> Simulation<Replica<E>> {
+        let plan = self.clone();
+        let count = self.replicas.len();
+        let outsider = (self.outsider != Outsider::None).then(|| ReplicaId(count - 1));
+        let make = move |id: ReplicaId, seed| {
+            let (budget, window, round) = plan.replicas[id.0];
+            let foreign = if outsider == Some(id) { plan.outsider } else { Outsider::None };
+            let mut config = Config::default();
+            config.max_message = MessageBudget::new(budget);
+            config.max_element_bytes = if foreign == Outsider::ElementLimit { 65 } else { 64 };
+            config.window = NonZeroU16::new(window).expect("from 1");
+            config.round_every = Duration::from_millis(round);
+            config.answer_within = Duration::from_millis(300);
+            if plan.secret != (foreign == Outsider::Key) {
+                config.key = Key::secret([7; 16]);
+            }
+            let mut machine = AntiEntropy::new(config, seed);
+            for peer in (0..count).map(ReplicaId).filter(|&peer| peer != id) {
+                machine.add_peer(peer);
+                if plan.in_step {
+                    machine.sync_now(&peer);
+                }
+            }
+            Replica { machine, version: if foreign == Outsider::Version { 3 } else { 0 } }
+        };
+        let mut simulation = Simulation::new(self.seed, self.network, count, make)
+            .with_checks(Checks { rehearsals: Chance::percent(20), ..Checks::default() });
+        if let Some(outsider) = outsider {
+            simulation = simulation.with_outsider(outsider);
+        }
+        for &(at, replica, value) in &self.insertions {
+            simulation.insert(Time::from_millis(at), ReplicaId(replica % count), element(value));
+        }
+        simulation.faults(&self.faults);
+        simulation
+    }
+
+    fn run(&self) -> Result<Report, TestCaseError> {
+        const ENOUGH: Duration = Duration::from_secs(600);
+        let report = match self.seed % 3 {
+            0 => self.simulation(Crowded).settle(ENOUGH),
+            1 => self.simulation(|value| value).settle(ENOUGH),
+            _ => self.simulation(|value| format!("{value:x}").repeat(1 + value as usize % 4)).settle(ENOUGH),
+        };
+        report.map_err(|violation| TestCaseError::fail(violation.to_string()))
+    }
+}
+
+/// Runs 256 plans and gives what happened in all of them together.
+fn all(plans: impl Strategy<Value = Plan>) -> Report {
+    let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256);
+    let total = RefCell::new(Report::default());
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    TestRunner::new(config)
+        .run(&plans, |plan| {
+            total.borrow_mut().add(&plan.run()?);
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+    total.into_inner()
+}
+
+#[test]
+fn convergence() {
+    let report = all(plans());
+    println!("{report:#?}");
+}
