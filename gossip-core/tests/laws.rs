@@ -1,7 +1,6 @@
 //! The laws, on random fleets with random schedules and faults.
 
 use core::num::NonZeroU16;
-use core::ops::Range;
 use core::time::Duration;
 use std::cell::RefCell;
 
@@ -46,7 +45,11 @@ impl<E: Element> Machine for Replica<E> {
     }
 
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
-        Machine::receive(&mut self.machine, from, message)
+        let mut message = message.to_vec();
+        if let Some(first) = message.first_mut() {
+            *first ^= self.version << 4;
+        }
+        Machine::receive(&mut self.machine, from, &message)
     }
 
     fn poll(&mut self, now: Time) -> Step<E, Digest> {
@@ -109,12 +112,12 @@ fn latencies() -> impl Strategy<Value = Latency> {
 }
 
 fn networks() -> impl Strategy<Value = Network> {
-    (latencies(), 0..40_u32, 0..40_u32, 0..40_u32).prop_map(|(latency, loss, duplication, reordering)| Network {
+    (latencies(), 0..40_u32, 0..40_u32, 0..40_u32, 0..5_u32).prop_map(|(latency, loss, twice, late, short)| Network {
         latency,
         loss: Chance::percent(loss),
-        duplication: Chance::percent(duplication),
-        reordering: Chance::percent(reordering),
-        ..Network::default()
+        duplication: Chance::percent(twice),
+        reordering: Chance::percent(late),
+        truncation: Chance::percent(short),
     })
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Census<E> {
 #[derive(Debug)]
 pub(super) struct Entry<E> {
     pub(super) element: E,
+    pub(super) cluster: usize,
     /// What it adds to the sum of a set.
     mark: u128,
     /// Whether a replica has inserted it yet.
@@ -37,7 +38,7 @@ impl<E: Element> Census<E> {
         element.encode(&mut bytes);
         *self.numbers.entry((cluster, bytes)).or_insert_with(|| {
             let mark = u128::from(self.marks.next_u64()) << 64 | u128::from(self.marks.next_u64());
-            self.entries.push(Entry { element, mark, inserted: false, holders: 0 });
+            self.entries.push(Entry { element, cluster, mark, inserted: false, holders: 0 });
             self.entries.len() - 1
         })
     }

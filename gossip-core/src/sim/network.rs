@@ -80,9 +80,8 @@ pub struct Network {
     pub duplication: Chance,
     /// How many take up to four times as long again, so that later ones overtake them.
     pub reordering: Chance,
-    /// How many have one byte changed, or their end cut off. What machines make of it is theirs to know: the laws hold only
-    /// for those that refuse it, or that a checksum below would protect.
-    pub corruption: Chance,
+    /// How many have their end cut off.
+    pub truncation: Chance,
 }
 
 impl Default for Network {
@@ -92,7 +91,7 @@ impl Default for Network {
             loss: Chance::NEVER,
             duplication: Chance::NEVER,
             reordering: Chance::NEVER,
-            corruption: Chance::NEVER,
+            truncation: Chance::NEVER,
         }
     }
 }

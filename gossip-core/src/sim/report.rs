@@ -32,8 +32,8 @@ pub struct Report {
     pub duplicated: u64,
     /// Messages that came after one which the same replica had sent to the same replica later.
     pub reordered: u64,
-    /// Messages whose bytes were changed.
-    pub corrupted: u64,
+    /// Messages that had their end cut off.
+    pub truncated: u64,
     /// Messages that their receivers refused.
     pub refused: u64,
     /// Elements inserted, those that were held already included.
@@ -82,7 +82,7 @@ impl Report {
         macro_rules! add {
             ($($field:ident)*) => {$( self.$field += other.$field; )*};
         }
-        add!(sent bytes delivered lost cut missed duplicated reordered corrupted refused inserted not_inserted learned
+        add!(sent bytes delivered lost cut missed duplicated reordered truncated refused inserted not_inserted learned
             proofs partitions pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
         self.largest = self.largest.max(other.largest);
         for (&kind, &(messages, bytes)) in &other.kinds {

@@ -121,13 +121,10 @@ impl<M: Machine> Simulation<M> {
             }
             let delay = self.network.delay(random).max(Duration::from_micros(1));
             let mut packet = packet.clone();
-            if self.network.corruption.strikes(random) && !packet.bytes.is_empty() {
-                self.report.corrupted += 1;
-                let place = usize::try_from(random.below(packet.bytes.len() as u64)).unwrap_or(0);
-                match random.below(256) as u8 {
-                    0 => packet.bytes.truncate(place),
-                    change => packet.bytes[place] ^= change,
-                }
+            if self.network.truncation.strikes(random) {
+                self.report.truncated += 1;
+                let len = random.below(packet.bytes.len() as u64);
+                packet.bytes.truncate(usize::try_from(len).unwrap_or(0));
             }
             self.queue.push(self.now + delay, Happening::Arrive { to, packet });
         }
@@ -184,6 +181,7 @@ impl<M: Machine> Simulation<M> {
             return Err(Broken(Law::NothingLostNothingInvented, what));
         }
         if let Some(number) = self.census.any(&mut self.random.checks)
+            && self.census.entry(number).cluster == node.cluster
             && node.machine.contains(&self.census.entry(number).element) != node.held.numbers.has(number)
         {
             return Err(Broken(Law::NothingLostNothingInvented, "it holds other elements than it was told of".into()));
