@@ -152,7 +152,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it gives
     /// `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers) beside the
-    /// message it builds.
+    /// message it builds; O(peers) when a round of chance is due.
     pub fn poll(&mut self, now: Time) -> Output<P, E> {
         self.now = self.now.max(now);
         loop {
@@ -169,7 +169,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
         }
         let deadline = self.deadlines.first().map(|&(deadline, _)| deadline);
-        let deadline = deadline.into_iter().chain(self.next_round).min();
+        let deadline = deadline.into_iter().chain(self.next_turn()).min();
         Output::Wait(deadline.filter(|&deadline| deadline > self.now))
     }
 
@@ -223,17 +223,31 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if !self.is_due(due) {
             return;
         }
+        let now = self.now;
+        let idle = |peer: &Peer| peer.is_idle() && peer.pacing.next_round <= now;
+        let count = self.peers.values().filter(|peer| idle(peer)).count();
+        if count == 0 {
+            // It stays due: whoever is idle first has the round.
+            return;
+        }
         let wait = (interval - interval / 4).saturating_add(self.rng.below(interval / 2));
         self.next_round = Some(self.now + Duration::from_micros(wait));
-        let now = self.now;
-        let idle = |peer: &Peer| peer.round.is_none() && !peer.wanted && peer.pacing.next_round <= now;
-        let count = self.peers.values().filter(|peer| idle(peer)).count();
         let chosen = usize::try_from(self.rng.below(count as u64)).unwrap_or(0);
         let Some(name) = self.peers.iter().filter(|(_, peer)| idle(peer)).map(|(name, _)| name).nth(chosen) else {
             return;
         };
         let name = name.clone();
         self.sync_now(&name);
+    }
+
+    /// When chance can begin a round: when the next is due or, if it is overdue because everybody is busy or left alone, when
+    /// the first has been left alone for long enough. To wake before would be for nothing.
+    fn next_turn(&self) -> Option<Time> {
+        let due = self.next_round?;
+        if !self.is_due(due) {
+            return Some(due);
+        }
+        self.peers.values().filter(|peer| peer.is_idle()).map(|peer| peer.pacing.next_round).min()
     }
 
     /// Whether this time has come. The last there is never does, so that a deadline can always be later than now.

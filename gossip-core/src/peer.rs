@@ -36,6 +36,11 @@ impl Peer {
             stats: PeerStats::default(),
         }
     }
+
+    /// Whether there is no round of ours with it, nor one to begin.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.round.is_none() && !self.wanted
+    }
 }
 
 /// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
