@@ -4,8 +4,10 @@ use core::num::NonZeroU16;
 use core::time::Duration;
 use std::cell::RefCell;
 
-use gossip_core::sim::{Chance, Checks, Faults, Latency, Limits, Machine, Network, ReplicaId, Report, Simulation, Step};
-use gossip_core::{AntiEntropy, Config, Digest, Element, Key, MessageBudget, Time, TypeTag};
+use gossip_core::sim::{
+    Chance, Checks, Fault, Faults, Latency, Limits, Machine, Network, ReplicaId, Report, Simulation, Step,
+};
+use gossip_core::{AntiEntropy, Config, Digest, Element, Key, MessageBudget, MessageKind, Time, TypeTag};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -29,7 +31,7 @@ impl Element for Crowded {
     }
 }
 
-/// A replica of a fleet: ours, or one of another cluster or version.
+/// A replica of our protocol's version, or of another.
 #[derive(Clone)]
 struct Replica<E> {
     machine: AntiEntropy<ReplicaId, E>,
@@ -77,7 +79,7 @@ impl<E: Element> Machine for Replica<E> {
     }
 }
 
-/// What makes a fleet another cluster's last replica.
+/// What makes the last replica one of another cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outsider {
     None,
@@ -98,7 +100,7 @@ struct Plan {
     outsider: Outsider,
     /// Milliseconds, replica, element.
     insertions: Vec<(u64, usize, u64)>,
-    /// Milliseconds between the rounds of those that are all to begin at once.
+    /// Whether all replicas begin a round with all others at once, so that probes cross.
     in_step: bool,
 }
 
@@ -180,8 +182,7 @@ impl Plan {
             }
             Replica { machine, version: if foreign == Outsider::Version { 3 } else { 0 } }
         };
-        let mut simulation = Simulation::new(self.seed, self.network, count, make)
-            .with_checks(Checks { rehearsals: Chance::percent(20), ..Checks::default() });
+        let mut simulation = Simulation::new(self.seed, self.network, count, make);
         if let Some(outsider) = outsider {
             simulation = simulation.with_outsider(outsider);
         }
@@ -192,33 +193,142 @@ impl Plan {
         simulation
     }
 
-    fn run(&self) -> Result<Report, TestCaseError> {
-        const ENOUGH: Duration = Duration::from_secs(600);
-        let report = match self.seed % 3 {
-            0 => self.simulation(Crowded).settle(ENOUGH),
-            1 => self.simulation(|value| value).settle(ENOUGH),
-            _ => self.simulation(|value| format!("{value:x}").repeat(1 + value as usize % 4)).settle(ENOUGH),
-        };
-        report.map_err(|violation| TestCaseError::fail(violation.to_string()))
+    /// Runs it, with or without the lines of its trace.
+    fn run(&self, checks: Checks, lines: bool) -> Result<(Report, String), TestCaseError> {
+        match self.seed % 3 {
+            0 => settle(self.simulation(Crowded), checks, lines),
+            1 => settle(self.simulation(|value| value), checks, lines),
+            _ => settle(self.simulation(|value| format!("{value:x}").repeat(1 + value as usize % 4)), checks, lines),
+        }
     }
 }
 
+fn settle<E: Element>(
+    simulation: Simulation<Replica<E>>,
+    checks: Checks,
+    lines: bool,
+) -> Result<(Report, String), TestCaseError> {
+    let simulation = simulation.with_checks(checks);
+    let mut simulation = if lines { simulation.with_trace() } else { simulation };
+    let report = simulation.settle(Duration::from_secs(600));
+    let report = report.map_err(|violation| TestCaseError::fail(violation.to_string()))?;
+    Ok((report, simulation.trace().into()))
+}
+
 /// Runs 256 plans and gives what happened in all of them together.
-fn all(plans: impl Strategy<Value = Plan>) -> Report {
-    let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256);
+fn all(plans: impl Strategy<Value = Plan>, checks: Checks) -> Report {
     let total = RefCell::new(Report::default());
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    TestRunner::new(config)
-        .run(&plans, |plan| {
-            total.borrow_mut().add(&plan.run()?);
-            Ok(())
-        })
-        .unwrap_or_else(|error| panic!("{error}"));
+    each(plans, |plan| {
+        total.borrow_mut().add(&plan.run(checks, false)?.0);
+        Ok(())
+    });
     total.into_inner()
+}
+
+fn each(plans: impl Strategy<Value = Plan>, run: impl Fn(Plan) -> Result<(), TestCaseError>) {
+    let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256);
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    TestRunner::new(config).run(&plans, run).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The checks that every run has, without those that are a law's own.
+const PLAIN: Checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
+
+macro_rules! happened {
+    ($report:ident: $($field:ident)*) => {$(
+        assert!($report.$field > 0, "never {}: {:#?}", stringify!($field), $report);
+    )*};
 }
 
 #[test]
 fn convergence() {
-    let report = all(plans());
-    println!("{report:#?}");
+    let report = all(plans(), PLAIN);
+    happened!(report: lost duplicated reordered crossed cut missed truncated refused pauses crashes amnesias jumps);
+    happened!(report: dawdled learned proofs pairs);
+    for kind in MessageKind::ALL {
+        assert!(report.messages(kind.name()) > 0, "never a {}", kind.name());
+    }
+}
+
+#[test]
+fn nothing_lost_nothing_invented() {
+    let plans = (plans(), 1..4, 1..4).prop_map(|(mut plan, crashes, amnesias)| {
+        (plan.faults.crashes, plan.faults.amnesias) = (crashes as u32, amnesias as u32);
+        plan
+    });
+    let report = all(plans, PLAIN);
+    happened!(report: crashes amnesias learned inserted missed refused duplicated);
+}
+
+#[test]
+fn eager_to_learn_lazy_to_speak() {
+    let plans = plans().prop_map(|mut plan| {
+        plan.faults.dawdling = Chance::percent(50);
+        plan
+    });
+    let report = all(plans, Checks { rehearsals: Chance::ALWAYS, ..PLAIN });
+    happened!(report: dawdled learned);
+    assert!(report.rehearsals > 10_000, "{report:#?}");
+}
+
+#[test]
+fn no_sessions_on_the_wire() {
+    let plans = (plans(), 2..6_u32).prop_map(|(mut plan, crashes)| {
+        plan.faults.crashes = crashes;
+        // Messages are under way when it happens, and stay longer than it takes.
+        plan.faults.longest = Duration::from_millis(100);
+        plan
+    });
+    let report = all(plans, Checks { rehearsals: Chance::ALWAYS, ..PLAIN });
+    happened!(report: crashes missed learned);
+    assert!(report.rehearsals > 10_000, "{report:#?}");
+}
+
+#[test]
+fn wait_is_truthful() {
+    let plans = (plans(), 1..4_u32, 1..60_u64).prop_map(|(mut plan, jumps, longest)| {
+        plan.faults.jumps = jumps;
+        plan.faults.cuts = 1;
+        plan.faults.longest = Duration::from_secs(longest);
+        plan
+    });
+    let report = all(plans, Checks { early_polls: Chance::ALWAYS, ..PLAIN });
+    happened!(report: jumps pauses wakes idle_wakes cut);
+    assert!(report.early_polls > 10_000 && report.notes["unreachable"] > 0, "{report:#?}");
+}
+
+#[test]
+fn bounded() {
+    let report = all(
+        plans().prop_map(|mut plan| {
+            plan.network.truncation = Chance::percent(20);
+            plan
+        }),
+        PLAIN,
+    );
+    happened!(report: truncated refused);
+    assert!(report.largest > 1_000, "no message came near a budget: {report:#?}");
+}
+
+#[test]
+fn deterministic() {
+    each(plans(), |plan| {
+        let (report, trace) = plan.run(Checks::default(), true)?;
+        let (again, same) = plan.run(Checks::default(), true)?;
+        prop_assert!(!trace.is_empty() && trace == same, "equal seeds gave other traces");
+        prop_assert_eq!(report, again);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_dead_peer_wakes_nobody_in_vain() {
+    let mut simulation = Simulation::new(1, Network::default(), 2, |id, seed| {
+        let mut machine = AntiEntropy::<_, u64>::new(Config::default(), seed);
+        machine.add_peer(ReplicaId(1 - id.0));
+        machine
+    });
+    simulation.fault(Time::from_millis(5_000), Fault::Cut(vec![ReplicaId(0)]), Duration::from_secs(600));
+    let report = simulation.settle(Duration::from_secs(100)).expect("the laws hold");
+    assert!(report.notes["unreachable"] == 2 && report.wakes < 200, "{report:#?}");
 }

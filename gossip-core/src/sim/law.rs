@@ -19,7 +19,8 @@ pub enum Law {
     EagerToLearnLazyToSpeak,
     /// A request that is answered is also answered by a replica that restarted before it came.
     NoSessionsOnTheWire,
-    /// A deadline is later than the time polled at; there is something to do at it, or at the next one; and nothing before it.
+    /// A deadline is later than the time polled at; nothing comes before it without input; and something comes at it, but for
+    /// one time in a row for each replica there is, and one more.
     WaitIsTruthful,
     /// No message is over the budget, a message earns at most a window of answers, and nothing goes on for ever.
     Bounded,

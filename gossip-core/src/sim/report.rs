@@ -32,6 +32,8 @@ pub struct Report {
     pub duplicated: u64,
     /// Messages that came after one which the same replica had sent to the same replica later.
     pub reordered: u64,
+    /// Requests that were sent while one of the other replica's was on its way.
+    pub crossed: u64,
     /// Messages that had their end cut off.
     pub truncated: u64,
     /// Messages that their receivers refused.
@@ -82,7 +84,7 @@ impl Report {
         macro_rules! add {
             ($($field:ident)*) => {$( self.$field += other.$field; )*};
         }
-        add!(sent bytes delivered lost cut missed duplicated reordered truncated refused inserted not_inserted learned
+        add!(sent bytes delivered lost cut missed duplicated reordered crossed truncated refused inserted not_inserted learned
             proofs partitions pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
         self.largest = self.largest.max(other.largest);
         for (&kind, &(messages, bytes)) in &other.kinds {

@@ -45,7 +45,7 @@ pub struct Simulation<M: Machine> {
     trace: Trace,
 }
 
-/// How closely to watch. All of it costs time and changes nothing in what happens.
+/// How closely to watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checks {
     /// Whether to run a second machine of equal seed and inputs beside each, and compare all outputs. Default: yes.
@@ -79,10 +79,13 @@ struct Fleet {
 #[derive(Debug, Default)]
 struct Link {
     sent: u64,
+    /// The newest that came.
     newest: u64,
+    /// Requests under way.
+    requests: u64,
 }
 
-/// One generator for each purpose, so that to watch more closely changes nothing in what happens.
+/// One generator for each purpose: what one draws changes nothing for the others.
 #[derive(Debug)]
 struct Randomness {
     machines: Rng,
@@ -286,13 +289,18 @@ impl<M: Machine> Simulation<M> {
                 self.drain(replica)?;
             }
             let node = &self.nodes[replica.0];
-            let lost = node.held.numbers.iter().any(|number| !node.machine.contains(&self.census.entry(number).element));
-            if lost || node.machine.count() != node.held.count {
+            if self.has_lost(replica) || node.machine.count() != node.held.count {
                 let what = "it holds other elements than it was given and told of".into();
                 return Err(self.violation(replica, Broken(Law::NothingLostNothingInvented, what)));
             }
         }
         Ok(())
+    }
+
+    /// Whether a replica lacks an element that the books say it holds. O(elements).
+    fn has_lost(&self, replica: ReplicaId) -> bool {
+        let node = &self.nodes[replica.0];
+        node.held.numbers.iter().any(|number| !node.machine.contains(&self.census.entry(number).element))
     }
 
     fn violation(&self, replica: ReplicaId, Broken(law, what): Broken) -> Violation {

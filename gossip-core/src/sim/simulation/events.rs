@@ -58,16 +58,17 @@ impl<M: Machine> Simulation<M> {
     }
 
     fn arrive(&mut self, to: ReplicaId, packet: Packet) -> Result<(), Violation> {
+        if let Some(link) = self.links.get_mut(&(packet.from, to)) {
+            self.report.reordered += u64::from(packet.number < link.newest);
+            link.newest = link.newest.max(packet.number);
+            link.requests -= u64::from(packet.role == Role::Request);
+        }
         if self.nodes[to.0].condition == Condition::Down {
             self.report.missed += 1;
             self.trace.record(self.now, "misses", to.0, packet.from.0, &packet.bytes);
             return Ok(());
         }
         self.report.delivered += 1;
-        if let Some(link) = self.links.get_mut(&(packet.from, to)) {
-            self.report.reordered += u64::from(packet.number < link.newest);
-            link.newest = link.newest.max(packet.number);
-        }
         self.trace.record(self.now, "gets", to.0, packet.from.0, &packet.bytes);
         if self.nodes[to.0].condition == Condition::Paused {
             self.nodes[to.0].inbox.push(Input::Message(packet));
@@ -127,6 +128,10 @@ impl<M: Machine> Simulation<M> {
         for number in held {
             restarted.insert(self.census.entry(number).element.clone());
         }
+        if restarted.count() != node.held.count {
+            let what = "after a restart it does not hold what it held".into();
+            return Err(Broken(Law::NothingLostNothingInvented, what));
+        }
         if !restarted.receive(request.from, &request.bytes) || answers(restarted, request.from, now).is_empty() {
             let what = alloc::format!("after a restart it does not answer the request of {} any more", request.from);
             return Err(Broken(Law::NoSessionsOnTheWire, what));
@@ -182,8 +187,9 @@ impl<M: Machine> Simulation<M> {
         self.report.idle_wakes += 1;
         let node = &mut self.nodes[replica.0];
         node.idle_wakes += 1;
-        if node.idle_wakes > MOST_IDLE_WAKES {
-            let what = "woken at its deadline, and again at the later one, it had nothing to do".into();
+        let idle_wakes = node.idle_wakes;
+        if idle_wakes as usize > self.nodes.len() + 1 {
+            let what = alloc::format!("woken at {idle_wakes} deadlines in a row, it had nothing to do");
             return Err(self.violation(replica, Broken(Law::WaitIsTruthful, what)));
         }
         Ok(())
@@ -293,6 +299,3 @@ impl<M: Machine> Simulation<M> {
         self.drain(replica).map(drop)
     }
 }
-
-/// A deadline may turn out to have moved on, once: then there must be something to do.
-const MOST_IDLE_WAKES: u32 = 1_000;

@@ -100,7 +100,10 @@ impl<M: Machine> Simulation<M> {
         }
         let link = self.links.entry((from, to)).or_default();
         link.sent += 1;
-        let packet = Packet { from, role, number: link.sent, bytes };
+        let number = link.sent;
+        let under_way = self.links.get(&(to, from)).is_some_and(|link| link.requests > 0);
+        self.report.crossed += u64::from(role == Role::Request && under_way);
+        let packet = Packet { from, role, number, bytes };
         if self.cuts.iter().any(|(_, side)| side[from.0] != side[to.0]) {
             self.report.cut += 1;
             return Ok(());
@@ -118,6 +121,9 @@ impl<M: Machine> Simulation<M> {
             if self.network.loss.strikes(random) {
                 self.report.lost += 1;
                 continue;
+            }
+            if let Some(link) = self.links.get_mut(&(packet.from, to)).filter(|_| packet.role == Role::Request) {
+                link.requests += 1;
             }
             let delay = self.network.delay(random).max(Duration::from_micros(1));
             let mut packet = packet.clone();
@@ -189,6 +195,9 @@ impl<M: Machine> Simulation<M> {
         let (cluster, sum, digest) = (node.cluster, node.held.sum, node.machine.digest());
         let digest_of = self.digests.entry((cluster, sum)).or_insert_with(|| digest.clone());
         if *digest_of != digest || *self.sets.entry((cluster, digest)).or_insert(sum) != sum {
+            if self.has_lost(replica) {
+                return Err(Broken(Law::NothingLostNothingInvented, "it does not hold what it held".into()));
+            }
             let what = "its digest is that of another set, or its set has another digest elsewhere".into();
             return Err(Broken(Law::Convergence, what));
         }

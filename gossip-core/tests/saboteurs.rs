@@ -1,0 +1,269 @@
+//! Machines that break one law each, and a simulator that must name it.
+
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gossip_core::sim::{
+    Chance, Checks, Faults, Latency, Law, Limits, Machine, Network, ReplicaId, Report, Role, Simulation, Step, Violation,
+};
+use gossip_core::{AntiEntropy, Config, Digest, MessageBudget, Time};
+
+/// What a saboteur does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sabotage {
+    Nothing,
+    StaysSilent,
+    NeverProves,
+    ClaimsSync,
+    ProvesWhatItHolds,
+    Drops,
+    ForgetsInCrash,
+    Invents,
+    TellsTwice,
+    LearnsLate,
+    KeepsBytes,
+    NeedsSession,
+    WakesForNothing,
+    WakesNow,
+    WakesLate,
+    WakesNever,
+    Overspends,
+    AnswersTooOften,
+    GoesOnForEver,
+    TakesWhatItRefuses,
+    DiffersBetweenEqualSeeds,
+}
+
+use Sabotage as S;
+
+type Output = Step<u64, Digest>;
+
+#[derive(Clone)]
+struct Saboteur {
+    does: Sabotage,
+    machine: AntiEntropy<ReplicaId, u64>,
+    seed: u64,
+    now: Time,
+    received: u32,
+    polled: bool,
+    /// What it gives before it polls.
+    queue: VecDeque<Output>,
+    /// What it takes in when it polls.
+    late: Vec<(ReplicaId, Vec<u8>)>,
+    probed_by: BTreeSet<ReplicaId>,
+}
+
+const REPLICAS: usize = 5;
+const BUDGET: usize = 400;
+
+impl Saboteur {
+    fn new(does: Sabotage, id: ReplicaId, seed: u64) -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let seed = if does == S::DiffersBetweenEqualSeeds { seed ^ MADE.fetch_add(1, Ordering::Relaxed) } else { seed };
+        let machine = machine(id, seed);
+        Self {
+            does,
+            machine,
+            seed,
+            now: Time::ZERO,
+            received: 0,
+            polled: false,
+            queue: VecDeque::new(),
+            late: Vec::new(),
+            probed_by: BTreeSet::new(),
+        }
+    }
+
+    /// Whether it is the first time that it has received so many messages.
+    fn once(&self) -> bool {
+        self.received == 10
+    }
+}
+
+fn machine(id: ReplicaId, seed: u64) -> AntiEntropy<ReplicaId, u64> {
+    let mut config = Config::default();
+    config.max_message = MessageBudget::new(BUDGET);
+    config.max_element_bytes = 8;
+    let mut machine = AntiEntropy::new(config, seed);
+    (0..REPLICAS).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
+    machine
+}
+
+impl Machine for Saboteur {
+    type Element = u64;
+    type Digest = Digest;
+
+    fn insert(&mut self, element: u64) -> bool {
+        let forgets = self.does == S::ForgetsInCrash && !self.polled && element % 4 == 0;
+        forgets || Machine::insert(&mut self.machine, element)
+    }
+
+    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+        self.received += 1;
+        const PROBE: u8 = 1;
+        if message.first().is_some_and(|first| first & 0xf == PROBE) {
+            self.probed_by.insert(from);
+        }
+        match self.does {
+            S::LearnsLate => {
+                self.late.push((from, message.to_vec()));
+                return true;
+            }
+            S::NeedsSession if !self.probed_by.contains(&from) => return true,
+            _ => {}
+        }
+        let taken = Machine::receive(&mut self.machine, from, message);
+        match self.does {
+            S::TakesWhatItRefuses if !taken => drop(self.machine.insert(77)),
+            S::ClaimsSync => self.queue.push_back(Step::InSync { peer: from, digest: self.machine.digest() }),
+            S::Invents if self.once() => drop(self.machine.insert(u64::MAX - self.seed)),
+            S::Drops if self.once() && self.machine.len() > 1 => {
+                let mut without = AntiEntropy::new(self.machine.config().clone(), self.seed);
+                self.machine.peers().for_each(|&peer| assert!(without.add_peer(peer)));
+                without.extend(self.machine.iter().skip(1).copied()).expect("they were held");
+                self.machine = without;
+            }
+            S::KeepsBytes => loop {
+                match Machine::poll(&mut self.machine, self.now) {
+                    Step::Wait(_) => break,
+                    step => self.queue.push_back(step),
+                }
+            },
+            _ => {}
+        }
+        taken
+    }
+
+    fn poll(&mut self, now: Time) -> Output {
+        (self.now, self.polled) = (now, true);
+        for (from, message) in std::mem::take(&mut self.late) {
+            Machine::receive(&mut self.machine, from, &message);
+        }
+        let step = self.queue.pop_front().unwrap_or_else(|| Machine::poll(&mut self.machine, now));
+        match (self.does, step) {
+            (S::StaysSilent, Step::Send { kind: "give" | "page" | "repair", .. }) => Step::Note("silence"),
+            (S::NeverProves, Step::InSync { .. }) => self.poll(now),
+            (S::ProvesWhatItHolds, Step::InSync { peer, .. }) => {
+                Step::InSync { peer, digest: "0".repeat(48).parse().expect("a digest") }
+            }
+            (S::TellsTwice, step @ Step::Learned { .. }) if self.received > 20 => {
+                self.received = 0;
+                self.queue.push_front(step.clone());
+                step
+            }
+            (S::WakesForNothing, Step::Wait(_)) => Step::Wait(Some(now + Duration::from_micros(50))),
+            (S::WakesNow, Step::Wait(_)) => Step::Wait(Some(now)),
+            (S::WakesLate, Step::Wait(until)) => Step::Wait(until.map(|until| until + Duration::from_secs(2))),
+            (S::WakesNever, Step::Wait(_)) => Step::Wait(None),
+            (S::Overspends, Step::Send { to, kind, role, mut message }) => {
+                message.resize(message.len().max(BUDGET + 1), 0);
+                Step::Send { to, kind, role, message }
+            }
+            (S::AnswersTooOften, step @ Step::Send { role: Role::Answer, .. }) if self.queue.is_empty() => {
+                self.queue.extend(std::iter::repeat_n(step.clone(), 33));
+                step
+            }
+            (S::GoesOnForEver, Step::Wait(_)) => Step::Note("on"),
+            (_, step) => step,
+        }
+    }
+
+    fn contains(&self, element: &u64) -> bool {
+        self.machine.contains(element)
+    }
+
+    fn count(&self) -> usize {
+        self.machine.len()
+    }
+
+    fn digest(&self) -> Digest {
+        self.machine.digest()
+    }
+
+    fn limits(&self) -> Limits {
+        self.machine.limits()
+    }
+}
+
+fn run(does: Sabotage, seed: u64) -> Result<Report, Violation> {
+    let network = Network {
+        latency: Latency::Uniform(Duration::from_millis(5), Duration::from_millis(50)),
+        loss: Chance::percent(5),
+        truncation: Chance::percent(2),
+        ..Network::default()
+    };
+    let mut simulation = Simulation::new(seed, network, REPLICAS, move |id, seed| Saboteur::new(does, id, seed))
+        .with_checks(Checks { rehearsals: Chance::ALWAYS, early_polls: Chance::ALWAYS, ..Checks::default() });
+    for i in 0..200 {
+        simulation.insert(Time::from_millis(i * 50), ReplicaId(i as usize % REPLICAS), i.wrapping_mul(0x9e37_79b9));
+    }
+    simulation.faults(&Faults { crashes: 5, ..Faults::default() });
+    simulation.settle(Duration::from_secs(120))
+}
+
+/// Every seed must show the sabotage, under this law's name.
+#[track_caller]
+fn breaks(does: Sabotage, law: Law) {
+    for seed in 0..8 {
+        let violation = run(does, seed).expect_err("the sabotage went unnoticed");
+        assert_eq!(violation.law, law, "{does:?}, seed {seed}: {violation}");
+        assert!(violation.to_string().starts_with(law.name()));
+    }
+}
+
+#[test]
+fn an_honest_machine_breaks_no_law() {
+    for seed in 0..8 {
+        let report = run(S::Nothing, seed).unwrap_or_else(|violation| panic!("{violation}"));
+        assert!(report.crashes > 0 && report.rehearsals > 0 && report.refused > 0, "{report:#?}");
+    }
+}
+
+#[test]
+fn convergence() {
+    breaks(S::StaysSilent, Law::Convergence);
+    breaks(S::NeverProves, Law::Convergence);
+    breaks(S::ClaimsSync, Law::Convergence);
+    breaks(S::ProvesWhatItHolds, Law::Convergence);
+}
+
+#[test]
+fn nothing_lost_nothing_invented() {
+    breaks(S::Drops, Law::NothingLostNothingInvented);
+    breaks(S::ForgetsInCrash, Law::NothingLostNothingInvented);
+    breaks(S::Invents, Law::NothingLostNothingInvented);
+    breaks(S::TellsTwice, Law::NothingLostNothingInvented);
+}
+
+#[test]
+fn eager_to_learn_lazy_to_speak() {
+    breaks(S::LearnsLate, Law::EagerToLearnLazyToSpeak);
+    breaks(S::KeepsBytes, Law::EagerToLearnLazyToSpeak);
+}
+
+#[test]
+fn no_sessions_on_the_wire() {
+    breaks(S::NeedsSession, Law::NoSessionsOnTheWire);
+}
+
+#[test]
+fn wait_is_truthful() {
+    breaks(S::WakesForNothing, Law::WaitIsTruthful);
+    breaks(S::WakesNow, Law::WaitIsTruthful);
+    breaks(S::WakesLate, Law::WaitIsTruthful);
+    breaks(S::WakesNever, Law::WaitIsTruthful);
+}
+
+#[test]
+fn bounded() {
+    breaks(S::Overspends, Law::Bounded);
+    breaks(S::AnswersTooOften, Law::Bounded);
+    breaks(S::GoesOnForEver, Law::Bounded);
+    breaks(S::TakesWhatItRefuses, Law::Bounded);
+}
+
+#[test]
+fn deterministic() {
+    breaks(S::DiffersBetweenEqualSeeds, Law::Deterministic);
+}
