@@ -68,7 +68,9 @@ impl Fleet {
 }
 
 fn measure() -> String {
-    let mut text = String::from("# Sums over 3 seeds of runs of 20 s or until all is proven. UPDATE_SNAPSHOT=1 rewrites this file.\n");
+    let mut text = String::from(
+        "# Sums over 3 seeds of runs of 20 s or until all is proven. UPDATE_SNAPSHOT=1 rewrites this file.\n",
+    );
     for fleet in FLEETS {
         let mut sum = Report::default();
         let mut settled = 0;
@@ -77,7 +79,8 @@ fn measure() -> String {
             settled += report.settled_at.as_millis();
             sum.add(&report);
         }
-        writeln!(text, "{}: {} bytes in {} messages, {} ms", fleet.name, sum.bytes, sum.sent, settled).expect("a string");
+        writeln!(text, "{}: {} bytes in {} messages, {} ms", fleet.name, sum.bytes, sum.sent, settled)
+            .expect("a string");
         for kind in MessageKind::ALL {
             if let Some((messages, bytes)) = sum.kinds.get(kind.name()) {
                 writeln!(text, "    {:8} {messages:6} {bytes:8} bytes", kind.name()).expect("a string");

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gossip_core::sim::{
-    Chance, Checks, Faults, Latency, Law, Limits, Machine, Network, ReplicaId, Report, Role, Simulation, Step, Violation,
+    Chance, Checks, Faults, Latency, Law, Limits, Machine, Network, ReplicaId, Report, Role, Simulation, Step,
+    Violation,
 };
 use gossip_core::{AntiEntropy, Config, Digest, MessageBudget, Time};
 
@@ -95,7 +96,7 @@ impl Machine for Saboteur {
     type Digest = Digest;
 
     fn insert(&mut self, element: u64) -> bool {
-        let forgets = self.does == S::ForgetsInCrash && !self.polled && element % 4 == 0;
+        let forgets = self.does == S::ForgetsInCrash && !self.polled && element.is_multiple_of(4);
         forgets || Machine::insert(&mut self.machine, element)
     }
 

@@ -123,12 +123,9 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
 
     fn poll(&mut self, now: Time) -> Step<E, Digest> {
         match AntiEntropy::poll(self, now) {
-            Output::Send { to, message } => Step::Send {
-                to,
-                kind: message.kind().name(),
-                role: role(message.kind()),
-                message: message.encode(),
-            },
+            Output::Send { to, message } => {
+                Step::Send { to, kind: message.kind().name(), role: role(message.kind()), message: message.encode() }
+            }
             Output::Event(Event::Learned { element, from }) => Step::Learned { element, from },
             Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
             Output::Event(Event::Unreachable { .. }) => Step::Note("unreachable"),

@@ -96,29 +96,42 @@ struct Randomness {
 
 #[derive(Debug)]
 enum Happening {
-    Arrive { to: ReplicaId, packet: Packet },
-    Insert { replica: ReplicaId, number: usize },
+    Arrive {
+        to: ReplicaId,
+        packet: Packet,
+    },
+    Insert {
+        replica: ReplicaId,
+        number: usize,
+    },
     /// A deadline.
     Wake(ReplicaId),
     /// A poll that was put off.
-    Poll { replica: ReplicaId, life: u64 },
+    Poll {
+        replica: ReplicaId,
+        life: u64,
+    },
     /// A poll before the deadline.
-    Early { replica: ReplicaId, life: u64 },
-    Begin { fault: Fault, lasting: Duration },
+    Early {
+        replica: ReplicaId,
+        life: u64,
+    },
+    Begin {
+        fault: Fault,
+        lasting: Duration,
+    },
     Heal(u64),
-    Resume { replica: ReplicaId, life: u64 },
+    Resume {
+        replica: ReplicaId,
+        life: u64,
+    },
     Restart(ReplicaId),
 }
 
 impl<M: Machine> Simulation<M> {
     /// A fleet of this many replicas. `make` gives the machine of a replica and a seed, empty and with its peers; it is called
     /// again for twins, restarts and rehearsals, and must give equal machines for equal arguments.
-    pub fn new(
-        seed: u64,
-        network: Network,
-        replicas: usize,
-        make: impl FnMut(ReplicaId, u64) -> M + 'static,
-    ) -> Self {
+    pub fn new(seed: u64, network: Network, replicas: usize, make: impl FnMut(ReplicaId, u64) -> M + 'static) -> Self {
         let mut seeds = Rng::new(seed);
         let random = Randomness {
             machines: Rng::new(seeds.next_u64()),
@@ -251,6 +264,11 @@ impl<M: Machine> Simulation<M> {
         self.nodes.get(replica.0).map(|node| &node.machine)
     }
 
+    /// Whether all replicas hold the same: what any of them holds. Outsiders aside. O(1).
+    pub fn is_uniform(&self) -> bool {
+        self.fleet.held == self.fleet.members * self.fleet.union
+    }
+
     /// What has happened so far.
     pub fn report(&self) -> Report {
         Report { trace: self.trace.hash, pairs: self.fleet.talked.len() as u64, ..self.report.clone() }
@@ -263,8 +281,7 @@ impl<M: Machine> Simulation<M> {
     }
 
     fn is_settled(&self) -> bool {
-        let fleet = &self.fleet;
-        fleet.held == fleet.members * fleet.union && fleet.talked.len() == fleet.proven.len()
+        self.is_uniform() && self.fleet.talked.len() == self.fleet.proven.len()
     }
 
     fn unsettled(&self, within: Duration) -> Violation {

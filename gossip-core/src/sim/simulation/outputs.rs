@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Happening, Simulation};
-use crate::sim::census::Held;
 use crate::sim::node::{Broken, MOST_OUTPUTS, Packet};
 use crate::sim::{Law, Machine, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
@@ -225,7 +224,7 @@ impl<M: Machine> Simulation<M> {
     /// A replica holds nothing from now on. What it alone held is lost to all.
     pub(super) fn forget(&mut self, replica: ReplicaId) {
         let node = &mut self.nodes[replica.0];
-        let held = core::mem::replace(&mut node.held, Held::default());
+        let held = core::mem::take(&mut node.held);
         let of_fleet = node.cluster == 0;
         for number in held.numbers.iter() {
             let entry = self.census.entry_mut(number);
