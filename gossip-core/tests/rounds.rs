@@ -178,7 +178,8 @@ fn a_silent_peer_is_asked_less_and_less_often_and_welcomed_back() {
     assert!(probes.len() < 30, "{}", probes.len());
 
     net.machines[1].sync_now(&0);
-    net.settle();
+    // It may have to sit out a try of its own that nobody got.
+    net.converge(5);
     assert!(net.machines[0].peer_stats(&1).unwrap().reachable);
     assert_eq!(net.machines[0].digest(), net.machines[1].digest());
 }
