@@ -98,6 +98,8 @@ pub(crate) struct Pacing {
     pub(crate) next_round: Time,
     /// The sending time of a request that was answered since the last poll.
     pub(crate) unmeasured: Option<Time>,
+    /// How many answers came too late since a round trip was last measured, up to a limit.
+    too_late: u32,
     smoothed: Option<Duration>,
     variation: Duration,
 }
@@ -113,7 +115,14 @@ impl Pacing {
     /// retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298).
     pub(crate) fn patience(&self, first: Duration, retries: u32) -> Duration {
         let once = self.smoothed.map_or(first, |smoothed| smoothed + (4 * self.variation).max(MARGIN));
-        once.clamp(MARGIN, LONGEST).saturating_mul(1 << retries.min(TRIES))
+        let once = once.clamp(MARGIN, LONGEST).saturating_mul(1 << self.too_late).min(LONGEST);
+        once.saturating_mul(1 << retries.min(TRIES))
+    }
+
+    /// An answer came to a round that was given up. The next wait is twice as long, until a round trip is measured: it would
+    /// never be if all answers took longer than all tries.
+    pub(crate) fn came_too_late(&mut self) {
+        self.too_late = (self.too_late + 1).min(MOST_DOUBLINGS);
     }
 
     /// How long to leave the peer alone after `failures` rounds in a row without an answer.
@@ -123,6 +132,7 @@ impl Pacing {
 
     /// Takes in a round-trip time.
     pub(crate) fn measure(&mut self, sample: Duration) -> Duration {
+        self.too_late = 0;
         let smoothed = match self.smoothed {
             None => {
                 self.variation = sample / 2;
@@ -142,6 +152,9 @@ impl Pacing {
 
 /// The least there is to a wait beyond the round-trip time.
 const MARGIN: Duration = Duration::from_millis(10);
+
+/// From the margin to beyond the longest wait.
+const MOST_DOUBLINGS: u32 = 13;
 
 /// The longest wait before the first retry.
 const LONGEST: Duration = Duration::from_secs(60);

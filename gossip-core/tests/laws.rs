@@ -332,3 +332,28 @@ fn a_dead_peer_wakes_nobody_in_vain() {
     let report = simulation.settle(Duration::from_secs(100)).expect("the laws hold");
     assert!(report.notes["unreachable"] == 2 && report.wakes < 200, "{report:#?}");
 }
+
+#[test]
+fn a_peer_slower_than_all_tries_of_a_round_converges_too() {
+    for (latency, answer_within, round_every) in [(200, 1, 1_000), (200, 1, 1), (5_000, 1_000, 1_000), (20_000, 0, 10)]
+    {
+        let network = Network { latency: Latency::Constant(Duration::from_millis(latency)), ..Network::default() };
+        let mut simulation = Simulation::new(1, network, 2, move |id, seed| {
+            let mut config = Config::default();
+            config.answer_within = Duration::from_millis(answer_within);
+            config.round_every = Duration::from_millis(round_every);
+            let mut machine = AntiEntropy::<_, u64>::new(config, seed);
+            machine.add_peer(ReplicaId(1 - id.0));
+            machine
+        });
+        for number in 0..1_000 {
+            simulation.insert(Time::ZERO, ReplicaId(number as usize % 2), number);
+        }
+        let report = simulation.settle(Duration::from_secs(600)).unwrap_or_else(|violation| panic!("{violation}"));
+        println!(
+            "{latency} ms, waiting {answer_within} ms: {} ms, {} messages",
+            report.settled_at.as_millis(),
+            report.sent
+        );
+    }
+}

@@ -4,7 +4,7 @@ use super::{AntiEntropy, end_round, enqueue};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
-use crate::message::{Body, Message, State};
+use crate::message::{Body, Message, MessageKind, State};
 use crate::output::{Event, Reject};
 use crate::peer::{Owed, Peer, Round, Step};
 use crate::replica::Merged;
@@ -82,6 +82,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             self.events.push_back(Event::Reachable { peer: from.clone() });
         }
         peer.pacing.failures = 0;
+        if kind == MessageKind::Give && peer.round.as_ref().is_none_or(|round| round.nonce != nonce) {
+            peer.pacing.came_too_late();
+        }
         let Merged { learned, held, bytes } = merged;
         self.events.extend(learned.into_iter().map(|element| Event::Learned { element, from: from.clone() }));
         match message.body {
