@@ -45,7 +45,7 @@ pub struct Simulation<M: Machine> {
     trace: Trace,
 }
 
-/// How closely to watch.
+/// How closely to watch. A poll before a deadline tells a machine the time, so what happens may differ with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checks {
     /// Whether to run a second machine of equal seed and inputs beside each, and compare all outputs. Default: yes.
