@@ -15,7 +15,7 @@ use crate::output::{Event, Output, TooLarge};
 use crate::peer::{FAILURES, Peer, Step, TRIES};
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::stats::{Ledger, PeerStats, Stats};
+use crate::stats::{PeerStats, Stats};
 use crate::time::{Time, micros};
 
 /// A replica of a grow-only set that repairs itself with its peers: a state machine without IO, threads, clock or global
@@ -194,17 +194,34 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if let Step::Walk(walk) = &round.step {
             peer.resume = walk.cursor();
         }
-        end_round(peer, &mut self.deadlines, &name, &mut self.stats.total, false);
         peer.pacing.failures = peer.pacing.failures.saturating_add(1);
         peer.pacing.next_round = self.now + peer.pacing.backoff(self.config.round_interval());
         if peer.pacing.failures == FAILURES && peer.stats.reachable {
             peer.stats.reachable = false;
             self.events.push_back(Event::Unreachable { peer: name.clone() });
         }
-        if peer.wanted {
-            enqueue(&mut self.ready, &name, peer);
-        }
+        self.end_round(&name, false);
         true
+    }
+
+    /// Ends our round with a peer and enters it in the books. A round that was wanted meanwhile has its turn.
+    fn end_round(&mut self, name: &P, proven: bool) {
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(round) = peer.round.take() else { return };
+        if let Some(deadline) = round.deadline {
+            self.deadlines.remove(&(deadline, name.clone()));
+        }
+        for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
+            ledger.rounds += 1;
+            ledger.round_bytes += round.cost;
+            if proven {
+                ledger.proofs += 1;
+                ledger.full_state_bytes = ledger.full_state_bytes.saturating_add(round.full_state);
+            }
+        }
+        if peer.wanted {
+            enqueue(&mut self.ready, name, peer);
+        }
     }
 
     /// Begins a round with a random peer if it is time to, and sets the time of the next.
@@ -310,28 +327,6 @@ fn enqueue<P: Clone>(ready: &mut VecDeque<P>, name: &P, peer: &mut Peer) {
     if !peer.queued {
         peer.queued = true;
         ready.push_back(name.clone());
-    }
-}
-
-/// Ends our round with a peer and enters it in the books.
-fn end_round<P: Clone + Ord>(
-    peer: &mut Peer,
-    deadlines: &mut BTreeSet<(Time, P)>,
-    name: &P,
-    total: &mut Ledger,
-    proven: bool,
-) {
-    let Some(round) = peer.round.take() else { return };
-    if let Some(deadline) = round.deadline {
-        deadlines.remove(&(deadline, name.clone()));
-    }
-    for ledger in [&mut peer.stats.ledger, total] {
-        ledger.rounds += 1;
-        ledger.round_bytes += round.cost;
-        if proven {
-            ledger.proofs += 1;
-            ledger.full_state_bytes = ledger.full_state_bytes.saturating_add(round.full_state);
-        }
     }
 }
 

@@ -109,3 +109,37 @@ fn elements_that_come_as_ids_obey_the_limit_too() {
     assert!(machine.is_empty());
     assert_eq!(machine.insert(Spelt(1_000)).unwrap_err().limit, 4);
 }
+
+/// It once waited for ever: the end of a walk without a proof did not give what was wanted meanwhile its turn.
+#[test]
+fn a_round_wanted_during_a_walk_follows_it() {
+    let mut config = Config::default();
+    config.max_message = gossip_core::MessageBudget::MIN;
+    config.max_element_bytes = 8;
+    let [mut walker, mut other] = [1, 2].map(|seed| AntiEntropy::<u8, u64>::new(config.clone(), seed));
+    walker.extend(0..100).unwrap();
+    other.extend(100..200).unwrap();
+    walker.add_peer(2);
+    other.add_peer(1);
+    walker.sync_now(&2);
+    let mut inserted = 1_000;
+    let mut rounds = vec![];
+    for _ in 0..1_000 {
+        match next(&mut walker, Time::ZERO) {
+            Output::Send { message, .. } => {
+                // With an insert before each message no walk can end in a proof.
+                walker.insert(inserted).unwrap();
+                inserted += 1;
+                walker.sync_now(&2);
+                rounds.push(walker.stats().total.rounds);
+                other.receive(&1, message).unwrap();
+            }
+            _ => break,
+        }
+        while let Output::Send { message, .. } = next(&mut other, Time::ZERO) {
+            walker.receive(&2, message).unwrap();
+        }
+    }
+    assert_eq!(rounds.len(), 1_000, "it never waits");
+    assert!(rounds.last() > Some(&2) && walker.stats().total.proofs == 0);
+}

@@ -1,6 +1,6 @@
 //! Taking messages in.
 
-use super::{AntiEntropy, end_round, enqueue};
+use super::{AntiEntropy, enqueue};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
@@ -123,7 +123,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             match round.step {
                 // Two probes crossed: of the digests as sent, the smaller gives way.
                 Step::Probe { digest } if (digest, round.nonce) < (theirs, nonce) => {
-                    end_round(peer, &mut self.deadlines, from, &mut self.stats.total, false);
+                    self.end_round(from, false);
                 }
                 _ => return,
             }
@@ -149,10 +149,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     // Equal digests: their full state is ours.
                     round.full_state *= 2;
                 }
-                end_round(peer, &mut self.deadlines, from, &mut self.stats.total, true);
-                if peer.wanted {
-                    enqueue(&mut self.ready, from, peer);
-                }
+                self.end_round(from, true);
                 self.prove(from, digest);
             }
             _ if self.replica.digest() == digest => self.prove(from, digest),
@@ -185,7 +182,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     Progress::Page => Some(Step::Walk(walk.clone())),
                     Progress::Done => {
                         peer.resume = Bound::START;
-                        end_round(peer, &mut self.deadlines, from, &mut self.stats.total, false);
+                        self.end_round(from, false);
                         return;
                     }
                 }
@@ -235,14 +232,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn owe(&mut self, name: &P, owed: Owed) {
         let interval = self.config.round_interval();
         let Some(peer) = self.peers.get_mut(name) else { return };
-        if !matches!(owed, Owed::Verdict { probe: true, .. }) {
-            peer.pacing.next_round = peer.pacing.next_round.max(self.now + interval);
-            if matches!(&peer.round, Some(round) if matches!(round.step, Step::Probe { .. })) {
-                end_round(peer, &mut self.deadlines, name, &mut self.stats.total, false);
-            }
-        }
+        let repair = !matches!(owed, Owed::Verdict { probe: true, .. });
         peer.owed = Some(owed);
         enqueue(&mut self.ready, name, peer);
+        if repair {
+            peer.pacing.next_round = peer.pacing.next_round.max(self.now + interval);
+            if matches!(&peer.round, Some(round) if matches!(round.step, Step::Probe { .. })) {
+                self.end_round(name, false);
+            }
+        }
     }
 
     fn prove(&mut self, name: &P, digest: Digest) {

@@ -1,6 +1,6 @@
 //! Building messages, when they are sent and not before.
 
-use super::{AntiEntropy, end_round, enqueue};
+use super::{AntiEntropy, enqueue};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::message::{Body, Message};
@@ -136,7 +136,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         round.cost += Message::<E>::new(body.clone()).encoded_len() as u64;
         if matches!(round.step, Step::Close { .. }) {
             peer.resume = Bound::START;
-            end_round(peer, &mut self.deadlines, name, &mut self.stats.total, true);
+            self.end_round(name, true);
         }
         Some(body)
     }
