@@ -93,6 +93,7 @@ mod replica;
 mod rng;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod sketch;
 mod stats;
 mod store;
 mod time;

@@ -1,0 +1,73 @@
+//! `Cell`: the exclusive or of the elements that fall together.
+
+use core::ops::{BitXor, BitXorAssign};
+
+use super::key::CHECK_MASK;
+
+/// The exclusive or of ids, and of their checks.
+///
+/// Cells add up by `^`, and each is its own inverse: a sketch of one set `^` a sketch of another is a sketch of their
+/// symmetric difference.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub struct Cell {
+    id: u64,
+    // A whole word, so that runs of cells are combined with vector instructions.
+    check: u64,
+}
+
+impl Cell {
+    /// The cell that no element is in.
+    pub const EMPTY: Self = Self { id: 0, check: 0 };
+
+    /// A cell as it came from a peer. Bits of `check` above [`CHECK_BITS`](super::CHECK_BITS) are dropped.
+    #[must_use]
+    #[inline]
+    pub const fn new(id: u64, check: u8) -> Self {
+        Self { id, check: (check & CHECK_MASK) as u64 }
+    }
+
+    /// The exclusive or of the ids.
+    #[must_use]
+    #[inline]
+    pub const fn id(self) -> u64 {
+        self.id
+    }
+
+    /// The exclusive or of the checks, below 2^[`CHECK_BITS`](super::CHECK_BITS).
+    #[must_use]
+    #[inline]
+    pub const fn check(self) -> u8 {
+        self.check.to_le_bytes()[0]
+    }
+
+    /// Whether both parts are zero, which means "no element" unless several cancel by chance.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.id | self.check == 0
+    }
+}
+
+impl BitXor for Cell {
+    type Output = Self;
+
+    #[inline]
+    fn bitxor(self, other: Self) -> Self {
+        Self { id: self.id ^ other.id, check: self.check ^ other.check }
+    }
+}
+
+impl BitXorAssign for Cell {
+    #[inline]
+    fn bitxor_assign(&mut self, other: Self) {
+        *self = *self ^ other;
+    }
+}
+
+/// Adds `from` to `into`, cell by cell, as far as both reach.
+#[inline]
+pub(crate) fn add(into: &mut [Cell], from: &[Cell]) {
+    for (cell, other) in into.iter_mut().zip(from) {
+        *cell ^= *other;
+    }
+}

@@ -1,0 +1,202 @@
+//! `Decodings`: what a sketch may stand for.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::cell::Cell;
+use super::key::{LONG, SketchKey};
+use super::layout::Layout;
+
+/// How many orders of peeling are tried at most.
+const ORDERS: u32 = 4;
+
+/// The sets that a sketch of a symmetric difference may stand for: claims, each a sorted list of ids without repetition.
+///
+/// Peeling takes an element whose id stands alone in a cell out of its other cells, so that more stand alone, until no cell
+/// is left. It ends early, without a claim, where every cell holds several elements: then more cells are needed. Two check
+/// bits let a wrong id pass now and then; nearly always it is met again and goes back, but it can be in the way. Hence up to
+/// four orders of peeling. A claim empties every cell and may still be wrong, most often in a sketch of few cells: compare
+/// digests, and take the next one if they differ. Whose an id is, one's own set tells.
+///
+/// Each step takes time linear in the number of cells, 50 to 100 ns a difference, whatever the cells hold.
+#[derive(Clone, Debug)]
+pub struct Decodings<'a> {
+    cells: &'a [Cell],
+    key: SketchKey,
+    order: u32,
+    last: Option<Vec<u64>>,
+}
+
+impl<'a> Decodings<'a> {
+    pub(crate) fn new(cells: &'a [Cell], key: SketchKey) -> Self {
+        Self { cells, key, order: 0, last: None }
+    }
+}
+
+impl Iterator for Decodings<'_> {
+    type Item = Vec<u64>;
+
+    /// The next claim that differs from the one before; `None` when no order is left to try, or none can help.
+    fn next(&mut self) -> Option<Vec<u64>> {
+        while self.order < ORDERS {
+            let order = self.order;
+            self.order += 1;
+            let mut peeling = Peeling::new(self.cells, self.key);
+            peeling.run(order);
+            if let Some(claim) = peeling.claim()
+                && self.last.as_ref() != Some(&claim)
+            {
+                self.last = Some(claim.clone());
+                return Some(claim);
+            }
+        }
+        None
+    }
+}
+
+/// One attempt.
+struct Peeling {
+    key: SketchKey,
+    layout: Layout,
+    cells: Vec<Cell>,
+    ids: Vec<u64>,
+    /// Slots whose cell has changed and may hold one element now.
+    changed: Vec<u32>,
+    limit: usize,
+    /// For each slot, the number of ids taken out when the last one was taken from it, and 0 if none was.
+    taken: Vec<u32>,
+}
+
+impl Peeling {
+    fn new(cells: &[Cell], key: SketchKey) -> Self {
+        // No honest sketch yields more elements than cells; wrong ids, and those that take them back, are few.
+        let limit = cells.len() + cells.len() / 8 + 16;
+        Self {
+            key,
+            layout: Layout::new(cells.len()),
+            cells: cells.to_vec(),
+            ids: Vec::new(),
+            changed: Vec::new(),
+            limit,
+            taken: vec![0; cells.len()],
+        }
+    }
+
+    fn run(&mut self, order: u32) {
+        let len = self.cells.len();
+        for step in 0..len {
+            let start = match order {
+                0 => step,
+                1 => len - 1 - step,
+                2 => (step + len / 2) % len,
+                _ => (len / 3 + len - step) % len,
+            };
+            self.peel(start);
+            while let Some(slot) = self.changed.pop() {
+                self.peel(slot as usize);
+            }
+        }
+    }
+
+    /// The id last taken from a slot.
+    fn taken_from(&self, slot: u32) -> Option<u64> {
+        let count = self.taken[slot as usize] as usize;
+        self.ids.get(count.checked_sub(1)?).copied()
+    }
+
+    fn claim(mut self) -> Option<Vec<u64>> {
+        self.cells.iter().all(|cell| cell.is_empty()).then(|| {
+            self.ids.sort_unstable();
+            cancel_pairs(&mut self.ids);
+            self.ids
+        })
+    }
+
+    /// Takes the element out that is alone in `slot`, if one is.
+    #[inline]
+    fn peel(&mut self, slot: usize) {
+        let cell = self.cells[slot];
+        if cell.is_empty() {
+            return;
+        }
+        let mark = self.key.mark(cell.id());
+        if mark.check() != cell.check() {
+            return;
+        }
+        let mut slots = [0_u32; LONG];
+        let mut count = 0;
+        let mut here = false;
+        self.key.each_position(mark, |position| {
+            let other = self.layout.slot(position);
+            here ^= other as usize == slot;
+            slots[count] = other;
+            count += 1;
+        });
+        if !here {
+            return;
+        }
+        let slots = &slots[..count];
+        let mut undoing = false;
+        for &other in slots {
+            if self.cells[other as usize].is_empty() && is_odd(slots, other) {
+                // It cannot be here without being there, unless it was wrong to take it from there: then it goes back.
+                if self.taken_from(other) != Some(cell.id()) {
+                    return;
+                }
+                undoing = true;
+            }
+        }
+        if self.ids.len() > self.limit {
+            return;
+        }
+        self.ids.push(cell.id());
+        if undoing {
+            slots.iter().for_each(|&other| self.taken[other as usize] = 0);
+        } else {
+            self.taken[slot] = u32::try_from(self.ids.len()).unwrap_or(0);
+        }
+        for &other in slots {
+            self.cells[other as usize] ^= cell;
+        }
+        self.changed.extend_from_slice(slots);
+    }
+}
+
+/// How many of the cells `range` hold nothing, and how many hold one element, going by their check and place.
+pub(crate) fn census(cells: &[Cell], range: Range<usize>, key: &SketchKey) -> (usize, usize) {
+    let layout = Layout::new(cells.len());
+    let (mut none, mut one) = (0, 0);
+    for slot in range {
+        let cell = cells[slot];
+        let mark = key.mark(cell.id());
+        if cell.is_empty() {
+            none += 1;
+        } else if mark.check() == cell.check() {
+            let mut here = false;
+            key.each_position(mark, |position| here ^= layout.slot(position) as usize == slot);
+            one += usize::from(here);
+        }
+    }
+    (none, one)
+}
+
+/// Whether an element with these slots is in this one: an even number of times is not at all.
+fn is_odd(slots: &[u32], slot: u32) -> bool {
+    slots.iter().filter(|&&other| other == slot).count() % 2 == 1
+}
+
+/// Removes the elements of a sorted list that occur an even number of times, and all but one of the others.
+fn cancel_pairs(sorted: &mut Vec<u64>) {
+    let mut kept = 0;
+    for index in 0..sorted.len() {
+        let id = sorted[index];
+        if kept > 0 && sorted[kept - 1] == id {
+            kept -= 1;
+        } else {
+            sorted[kept] = id;
+            kept += 1;
+        }
+    }
+    sorted.truncate(kept);
+}

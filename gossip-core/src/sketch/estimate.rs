@@ -1,0 +1,274 @@
+//! `Evidence`: what is known about the number of differences before they are known.
+
+use alloc::vec::Vec;
+
+use super::decode::census;
+use super::deep::{DeepBits, FIRST_LEVEL, LAST_LEVEL, LevelBits};
+use super::key::{CHECK_BITS, MAX_CELLS, POSITION_BITS, SketchKey};
+use super::likelihood::{LN_2, OCTAVE, ONE, bit_logs, cell_logs, rate, round_power};
+use super::prefix::Prefix;
+
+/// The numbers of differences considered: a quarter to 2^21, on the scale of the likelihoods.
+const LOWEST: i32 = -2 * OCTAVE;
+const HIGHEST: i32 = POSITION_BITS.cast_signed() * OCTAVE;
+
+/// Elements differ in how many positions they have. Over `d` of them that adds this many times `d` to the variance of `d`,
+/// by measurement.
+const SPREAD: u128 = 1;
+
+/// The scale is rounded to 2.2 %, a standard error of 0.63 %: its square, in 2^-32.
+const ROUNDING: u128 = 170_000;
+
+/// A number of elements, with its standard error; one in three is further off, one in twenty more than twice as far.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Estimate {
+    /// The likeliest number of differences: 0 to about 2^21.
+    pub differences: u64,
+    /// Its standard error, in differences.
+    pub sigma: u64,
+}
+
+impl Estimate {
+    /// The level whose bits say most about a number of differences near this: each of its cells holds 0.6
+    /// to 1.2 elements.
+    #[must_use]
+    pub fn telling_level(self) -> u32 {
+        let wanted = self.differences.saturating_mul(4).max(1).ilog2();
+        wanted.clamp(FIRST_LEVEL + 1, LAST_LEVEL)
+    }
+
+    /// `differences + permille / 1000 · sigma`, no less than 0; saturates. A bound that holds in 84 % of cases for 1 000.
+    #[must_use]
+    pub fn shifted(self, permille: i64) -> u64 {
+        let shift = i128::from(self.sigma) * i128::from(permille) / 1_000;
+        u64::try_from((i128::from(self.differences) + shift).max(0)).unwrap_or(u64::MAX)
+    }
+}
+
+/// What is known about a symmetric difference: gather it, then [`estimate`](Self::estimate).
+///
+/// Each part must come from cells that no other part comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    at_least: u64,
+    seen: Vec<Seen>,
+}
+
+/// Cells of one size, and what was seen in them.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    /// How many check bits are set and how many are clear.
+    Bits { rate: i32, odd: i64, even: i64 },
+    /// How many cells hold no element, one, or several.
+    Cells { rate: i32, none: i64, one: i64, several: i64 },
+}
+
+impl Evidence {
+    /// Two sets differ in at least as many elements as their counts do.
+    #[must_use]
+    pub fn at_least(count: u64) -> Self {
+        Self { at_least: count, seen: Vec::new() }
+    }
+
+    /// Takes in deep bits from which one's own are subtracted, of the levels that begin at or after cell `from`: 0, or as many
+    /// cells of the sequence as are taken in otherwise.
+    pub fn deep_bits(&mut self, bits: &DeepBits, from: usize) {
+        for (level, odd, count) in bits.counts() {
+            if from <= 1 << level {
+                self.parities(level, odd as usize, count as usize);
+            }
+        }
+    }
+
+    /// Takes in more bits of one level, from which one's own are subtracted.
+    pub fn level_bits(&mut self, bits: &LevelBits) {
+        let (odd, count) = bits.counts();
+        self.parities(bits.level(), odd, count);
+    }
+
+    /// Takes in how many cells of a prefix, from which one's own is subtracted, hold no element, or just one; whole and split
+    /// cells count apart. About 3 ns a cell.
+    pub fn prefix(&mut self, prefix: &Prefix, key: &SketchKey) {
+        let cells = prefix.cells();
+        let Some(bits) = cells.len().checked_ilog2() else { return };
+        let half = 1 << bits;
+        let split = cells.len() - half;
+        let parts = [(bits + 1, 0..split), (bits, split..half), (bits + 1, half..cells.len())];
+        for (bits, range) in parts {
+            let Some(rate) = rate(bits) else { continue };
+            let len = range.len();
+            let (none, one) = census(cells, range, key);
+            let several = signed(len - none - one);
+            self.seen.push(Seen::Cells { rate, none: signed(none), one: signed(one), several });
+        }
+    }
+
+    /// The likeliest number of differences, and how far it may be off. A few microseconds.
+    #[must_use]
+    pub fn estimate(&self) -> Estimate {
+        let peak = self.peak();
+        let found = match self.curve(peak) {
+            _ if peak == LOWEST => Estimate { differences: 0, sigma: self.reach() },
+            Some(curve) => curve,
+            None => Estimate { differences: whole(peak), sigma: whole(peak) },
+        };
+        Estimate { differences: found.differences.max(self.at_least), ..found }
+    }
+
+    fn parities(&mut self, level: u32, odd: usize, count: usize) {
+        if let Some(rate) = rate(level + 1) {
+            let even = signed(count.saturating_sub(odd));
+            self.seen.push(Seen::Bits { rate, odd: signed(odd), even });
+        }
+    }
+
+    /// The logarithm of the likelihood of what was seen, times [`ONE`], at 2^(`scale` / [`OCTAVE`]) differences.
+    fn likelihood(&self, scale: i32) -> i64 {
+        let log = |seen: &Seen| match *seen {
+            Seen::Bits { rate, odd, even } => {
+                let logs = bit_logs(scale + rate);
+                odd * logs.odd + even * logs.even
+            }
+            Seen::Cells { rate, none, one, several } => {
+                let logs = cell_logs(scale + rate);
+                // Several elements look like one where check and place agree by chance.
+                let chance = LN_2 * (i64::from(rate) / i64::from(OCTAVE) - i64::from(CHECK_BITS));
+                none * logs.none + one * logs.one.max(chance) + several * logs.several
+            }
+        };
+        self.seen.iter().map(log).fold(0, i64::saturating_add)
+    }
+
+    /// Where the likelihood is highest: first by half octaves, then around the best of them.
+    fn peak(&self) -> i32 {
+        let mut step = OCTAVE / 2;
+        let mut best = (i64::MIN, LOWEST);
+        let mut scale = LOWEST;
+        while scale <= HIGHEST {
+            best = better(best, (self.likelihood(scale), scale));
+            scale += step;
+        }
+        while step > 1 {
+            step /= 2;
+            for scale in [best.1 - step, best.1 + step] {
+                if (LOWEST..=HIGHEST).contains(&scale) {
+                    best = better(best, (self.likelihood(scale), scale));
+                }
+            }
+        }
+        best.1
+    }
+
+    /// The parabola around the peak, wide enough that the likelihood falls by a factor that counts; `None` if it never does.
+    fn curve(&self, peak: i32) -> Option<Estimate> {
+        let top = self.likelihood(peak);
+        let (mut width, mut left, mut right);
+        width = 1;
+        loop {
+            left = top.saturating_sub(self.likelihood(peak - width)).max(0);
+            right = top.saturating_sub(self.likelihood(peak + width)).max(0);
+            if left.saturating_add(right) >= ONE || width >= 2 * OCTAVE {
+                break;
+            }
+            width *= 2;
+        }
+        let bend = u128::try_from(left.saturating_add(right)).ok().filter(|&bend| bend > 0)?;
+        let width = i128::from(width);
+        // Squares of a step of the scale, (ln 2 / 32)^2, in 2^-32.
+        let variance = u128::try_from(width * width).ok()? * 2_015_172 * u128::from(ONE.unsigned_abs()) / bend;
+        // ln 2 / 32, in 2^-32, times the offset of the parabola's peak, which is within `width / 2`.
+        let offset = width * 93_032_640 * i128::from(left - right) / i128::try_from(2 * bend).ok()?;
+        let middle = i128::from(round_power(peak, 16));
+        let differences = u128::try_from(middle + ((middle * offset) >> 32)).ok()?;
+        let squares = ((differences * differences) >> 32) * (variance + ROUNDING) + ((SPREAD * differences) << 16);
+        Some(Estimate {
+            differences: u64::try_from((differences + (1 << 15)) >> 16).ok()?,
+            sigma: u64::try_from((squares.isqrt() + (1 << 15)) >> 16).ok()?.max(1),
+        })
+    }
+
+    /// How many differences there may be though nothing was seen: where the likelihood has fallen by `e^-1/2`.
+    fn reach(&self) -> u64 {
+        let top = self.likelihood(LOWEST);
+        let mut scale = LOWEST;
+        while scale < HIGHEST && top.saturating_sub(self.likelihood(scale)) < ONE / 2 {
+            scale += OCTAVE / 4;
+        }
+        whole(scale).max(1)
+    }
+}
+
+fn better(a: (i64, i32), b: (i64, i32)) -> (i64, i32) {
+    if b.0 > a.0 { b } else { a }
+}
+
+/// Counts of cells are below 2^21, and logarithms below 2^40.
+fn signed(count: usize) -> i64 {
+    i64::try_from(count.min(MAX_CELLS)).unwrap_or(0)
+}
+
+fn whole(scale: i32) -> u64 {
+    round_power(scale, 0).unsigned_abs()
+}
+
+const _: () = assert!(MAX_CELLS <= 1 << (HIGHEST / OCTAVE));
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DeepWidth, Table};
+    use super::*;
+
+    fn id(index: u64) -> u64 {
+        let z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (z ^ z >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    }
+
+    /// For 50 sets, the mean of the estimate of `count` in percent, and how often it is within two standard errors.
+    fn estimates(count: u64, cells: usize) -> (u64, usize) {
+        let (mut sum, mut near) = (0, 0);
+        for trial in 0..50 {
+            let key = SketchKey::new(trial, 11);
+            let table = Table::rebuild(key, 12, (trial << 32..(trial << 32) + count).map(id));
+            let mut evidence = Evidence::at_least(0);
+            evidence.deep_bits(&table.deep_bits(DeepWidth::Narrow), cells);
+            evidence.prefix(&table.prefix(cells).expect("the table is longer"), &key);
+            let estimate = evidence.estimate();
+            sum += estimate.differences;
+            near += usize::from(estimate.differences.abs_diff(count) <= 2 * estimate.sigma);
+        }
+        (sum * 2 / count, near)
+    }
+
+    #[test]
+    fn estimates_are_near_and_know_how_near() {
+        for (count, cells) in [(10, 16), (100, 32), (1_000, 32), (5_000, 32), (100, 100), (1_000, 800), (3_000, 3_000)]
+        {
+            let (percent, near) = estimates(count, cells);
+            assert!((85..=118).contains(&percent), "{count} from {cells} cells: {percent} %");
+            assert!(near >= 42, "{count} from {cells} cells: {near} of 50");
+        }
+        let nothing = Evidence::at_least(0).estimate();
+        assert_eq!(nothing.differences, 0);
+        let mut evidence = Evidence::at_least(7);
+        evidence.deep_bits(&Table::new(SketchKey::new(1, 11), 6).deep_bits(DeepWidth::Wide), 0);
+        assert_eq!(evidence.estimate(), Estimate { differences: 7, sigma: evidence.estimate().sigma });
+        assert!(evidence.estimate().sigma <= 2);
+    }
+
+    #[test]
+    fn more_bits_of_a_level_narrow_the_estimate() {
+        let table = Table::rebuild(SketchKey::new(1, 11), 13, (0..1_000).map(id));
+        let mut evidence = Evidence::at_least(0);
+        evidence.deep_bits(&table.deep_bits(DeepWidth::Narrow), 0);
+        let first = evidence.estimate();
+        let level = first.telling_level();
+        let mut bits = table.level_bits(level, 32..1_056).expect("the table is longer");
+        assert_eq!(LevelBits::decode(level, 1_024, bits.as_bytes()).as_ref(), Some(&bits));
+        assert_eq!(LevelBits::decode(level, 1_020, &[255; 128]), None);
+        evidence.level_bits(&bits);
+        let second = evidence.estimate();
+        assert!(second.sigma * 3 < first.sigma * 2);
+        assert!(second.differences.abs_diff(1_000) <= 3 * second.sigma);
+        assert!(bits.subtract(&bits.clone()) && bits.as_bytes().iter().all(|&byte| byte == 0));
+    }
+}

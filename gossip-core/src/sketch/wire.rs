@@ -1,0 +1,119 @@
+//! The wire form of a run of cells: the ids, then the checks.
+
+use alloc::vec::Vec;
+
+use super::cell::Cell;
+use super::key::CHECK_BITS;
+
+/// Checks that share a byte.
+const CHECKS: usize = (8 / CHECK_BITS) as usize;
+
+/// How many bytes of an id travel.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
+pub enum IdWidth {
+    /// 48 bits, for elements that are fetched by id: the ids given to the sketch are below 2^48.
+    Bits48,
+    /// 64 bits, for elements that are their id.
+    #[default]
+    Bits64,
+}
+
+impl IdWidth {
+    /// Bytes of one id.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Bits48 => 6,
+            Self::Bits64 => 8,
+        }
+    }
+
+    /// Bytes that `count` cells take on the wire, checks included: 8.25 (or 6.25) each, rounded up. Saturates.
+    #[must_use]
+    pub const fn cells_encoded_len(self, count: usize) -> usize {
+        count.saturating_mul(self.bytes()).saturating_add(count.div_ceil(CHECKS))
+    }
+
+    /// The most cells that `budget` bytes hold: those to ask for.
+    #[must_use]
+    pub const fn cells_within(self, budget: usize) -> usize {
+        let group = self.cells_encoded_len(CHECKS);
+        budget / group * CHECKS + (budget % group).saturating_sub(1) / self.bytes()
+    }
+
+    /// Appends the wire form of `cells` to `out`: each id, little-endian, then the checks, four to a byte from its
+    /// low bits up, zeros after the last. Of ids that are wider than this, the excess is lost.
+    pub fn encode_cells(self, cells: &[Cell], out: &mut Vec<u8>) {
+        out.reserve(self.cells_encoded_len(cells.len()));
+        for cell in cells {
+            out.extend_from_slice(&cell.id().to_le_bytes()[..self.bytes()]);
+        }
+        let pack = |group: &[Cell]| group.iter().rev().fold(0, |byte, cell| byte << CHECK_BITS | cell.check());
+        out.extend(cells.chunks(CHECKS).map(pack));
+    }
+
+    /// Reads `count` cells; `None` unless `bytes` are exactly their wire form.
+    ///
+    /// Allocates no more than 16 bytes for each 6.25 or 8.25 of `bytes`, whatever `count` says.
+    #[must_use]
+    pub fn decode_cells(self, count: usize, bytes: &[u8]) -> Option<Vec<Cell>> {
+        if bytes.len() != self.cells_encoded_len(count) {
+            return None;
+        }
+        let (ids, checks) = bytes.split_at_checked(count.checked_mul(self.bytes())?)?;
+        let last = count % CHECKS * CHECK_BITS as usize;
+        if last > 0 && checks.last()? >> last != 0 {
+            return None;
+        }
+        let shifts = (0..8).step_by(CHECK_BITS as usize);
+        let checks = checks.iter().flat_map(|byte| shifts.clone().map(move |shift| byte >> shift));
+        let cells = ids.chunks_exact(self.bytes()).zip(checks).map(|(id, check)| {
+            let mut word = [0; 8];
+            word[..id.len()].copy_from_slice(id);
+            Cell::new(u64::from_le_bytes(word), check)
+        });
+        Some(cells.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(count: u64, width: IdWidth) -> Vec<Cell> {
+        let ids = (1..=count).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 8 * width.bytes()));
+        ids.map(|id| Cell::new(id, id.to_le_bytes()[1])).collect()
+    }
+
+    #[test]
+    fn cells_survive_the_wire_in_exactly_the_bytes_foretold() {
+        for width in [IdWidth::Bits48, IdWidth::Bits64] {
+            for count in 0..40 {
+                let cells = cells(count, width);
+                let mut bytes = Vec::new();
+                width.encode_cells(&cells, &mut bytes);
+                assert_eq!(bytes.len(), width.cells_encoded_len(cells.len()));
+                assert_eq!(width.decode_cells(cells.len(), &bytes).as_ref(), Some(&cells));
+                assert_eq!(width.cells_within(bytes.len()), cells.len());
+                if count > 0 {
+                    assert_eq!(width.cells_within(bytes.len() - 1), cells.len() - 1);
+                    assert_eq!(width.decode_cells(cells.len(), &bytes[1..]), None);
+                }
+                bytes.push(0);
+                assert_eq!(width.decode_cells(cells.len(), &bytes), None);
+            }
+            assert_eq!(width.decode_cells(usize::MAX, &[0; 64]), None);
+        }
+    }
+
+    #[test]
+    fn bits_after_the_last_check_are_refused() {
+        let mut bytes = Vec::new();
+        IdWidth::Bits64.encode_cells(&cells(5, IdWidth::Bits64), &mut bytes);
+        for bit in CHECK_BITS..8 {
+            let mut bytes = bytes.clone();
+            bytes[5 * 8 + 1] |= 1 << bit;
+            assert_eq!(IdWidth::Bits64.decode_cells(5, &bytes), None);
+        }
+    }
+}
