@@ -1,5 +1,6 @@
 //! The ledger: what was sent and received, and what that saved.
 
+use core::fmt;
 use core::ops::{Index, IndexMut};
 use core::time::Duration;
 
@@ -17,7 +18,7 @@ pub struct Traffic {
 }
 
 /// Traffic by kind of message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct ByKind([Traffic; MessageKind::ALL.len()]);
 
 impl ByKind {
@@ -51,6 +52,14 @@ impl Index<MessageKind> for ByKind {
 impl IndexMut<MessageKind> for ByKind {
     fn index_mut(&mut self, kind: MessageKind) -> &mut Traffic {
         &mut self.0[kind as usize]
+    }
+}
+
+/// The kinds there was traffic of.
+impl fmt::Debug for ByKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let traffic = self.iter().filter(|(_, traffic)| traffic.messages > 0);
+        f.debug_map().entries(traffic).finish()
     }
 }
 
