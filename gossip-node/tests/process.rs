@@ -126,6 +126,9 @@ fn an_end_of_input_ends_it_once_all_is_answered() {
     let output = session(&[], format!("{INIT}\n{READ}").as_bytes());
     assert_eq!(lines(&output.stdout), [INIT_OK, &read_ok(1)], "the last line needs no newline");
     assert_eq!(output.status.code(), Some(0));
+    let output = session(&[], format!("{INIT}\n{}", "x".repeat(10_000_000)).as_bytes());
+    assert_eq!(lines(&output.stdout), [INIT_OK], "nor does one that is too long");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]
@@ -136,6 +139,15 @@ fn a_closed_stdout_ends_it() {
     process.stdout = None;
     process.write(format!("{READ}\n"));
     assert_eq!(process.end().code(), Some(0));
+}
+
+#[test]
+fn a_closed_stdout_ends_it_though_nobody_asks_anything() {
+    let mut process = Process::start(&["--round-every", "100ms"]);
+    process.write(INIT.replace(r#"["n1"]"#, r#"["n1","n2"]"#) + "\n");
+    assert_eq!(process.read_line(), INIT_OK);
+    process.stdout = None;
+    assert_eq!(process.end().code(), Some(0), "gossip meets the closed pipe");
 }
 
 #[test]
