@@ -23,7 +23,8 @@ pub struct Config {
     /// element that one replica cannot pass on would never reach everybody. Values above 1 MiB − 96 mean just that.
     /// Default: 1 024.
     pub max_element_bytes: u32,
-    /// The largest message this replica sends; messages of peers may be larger. Default: 64 KiB.
+    /// The largest message this replica sends, but that one element must fit: see [`MessageBudget`]. Messages of peers may
+    /// be larger. Default: 64 KiB.
     pub max_message: MessageBudget,
     /// How many messages one request may earn, at the most; so `window` × `max_message` is what may be under way from
     /// one peer at once. Default: 32.
@@ -31,8 +32,8 @@ pub struct Config {
     /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
     /// to a quarter. Below 1 ms it is 1 ms. Default: 1 s.
     pub round_every: Duration,
-    /// How long to wait for a peer's first answer before asking again. Later waits follow the round-trip times seen.
-    /// Below 1 ms it is 1 ms. Default: 1 s.
+    /// How long to wait for a peer's first answer before asking again, from 10 ms to 1 min; other values mean the nearest.
+    /// Later waits follow the round-trip times seen. Default: 1 s.
     pub answer_within: Duration,
 }
 
@@ -50,10 +51,6 @@ impl Config {
     pub(crate) fn round_interval(&self) -> Duration {
         self.round_every.max(SHORTEST)
     }
-
-    pub(crate) fn first_wait(&self) -> Duration {
-        self.answer_within.max(SHORTEST)
-    }
 }
 
 impl Default for Config {
@@ -69,7 +66,7 @@ impl Default for Config {
     }
 }
 
-/// The shortest interval and wait: what keeps a deadline ahead of the clock.
+/// The shortest interval: what keeps a deadline ahead of the clock.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The most bytes a replica puts into one message, from 256 to 1 MiB.

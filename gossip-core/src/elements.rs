@@ -27,6 +27,9 @@ enum Form {
 /// The form byte of encoded elements; that of ids is their Rice parameter, below 64.
 const ENCODED: u8 = 64;
 
+/// The least Rice parameter, so that an id takes a byte: what is kept of a message then stays near its own size.
+const MIN_PARAMETER: u8 = 7;
+
 /// How many ids the Rice parameter is taken from.
 const SAMPLE: usize = 64;
 
@@ -70,7 +73,7 @@ impl Elements {
                 return None;
             }
             let gap = entry.id.checked_sub(least)?;
-            bits += rice_bits(gap, parameter);
+            bits = rice_bits(gap, parameter).saturating_add(bits);
             let room = budget.saturating_sub(varint_len(count + 1) + 1) as u64;
             if bits.div_ceil(8) > room {
                 left_out = Some(entry);
@@ -137,8 +140,8 @@ impl Elements {
             return Ok(Self::NONE);
         }
         let (&form, mut rest) = input.split_first().ok_or(flaw(0, input))?;
-        // At least a bit an id and, but for one element that may be empty, a byte an encoding.
-        let count = usize::try_from(count).ok().filter(|&count| count <= rest.len().saturating_mul(8));
+        // At least a byte each, but for one element that may be empty.
+        let count = usize::try_from(count).ok().filter(|&count| count <= rest.len() + 1);
         let count = count.ok_or(flaw(0, input))?;
         let body = rest;
         let form = match form {
@@ -156,7 +159,7 @@ impl Elements {
                 }
                 Form::Encoded
             }
-            parameter @ 0..64 => {
+            parameter @ MIN_PARAMETER..ENCODED => {
                 let mut ids = Ids::new(rest, u32::from(parameter), base, count);
                 let read = ids.by_ref().count();
                 let len = ids.finish().filter(|_| read == count).ok_or(flaw(read, rest))?;
@@ -238,10 +241,10 @@ impl Iterator for Ids<'_> {
 
 /// The parameter for `count` numbers that fill `span` evenly: the least k with 2^k ≥ 0.481 × their mean distance, where
 /// the expected lengths under k and k + 1 meet (ln of the golden ratio; Kiely, "Selecting the Golomb parameter in Rice
-/// coding", 2004).
+/// coding", 2004); within the range of the form.
 fn rice_parameter(span: u64, count: u64) -> u32 {
     let aim = u128::from(span) * 481 / (1_000 * u128::from(count.max(1)));
-    (128 - aim.saturating_sub(1).leading_zeros()).min(63)
+    (128 - aim.saturating_sub(1).leading_zeros()).clamp(u32::from(MIN_PARAMETER), 63)
 }
 
 #[cfg(test)]
@@ -321,6 +324,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_gap_of_all_ids_does_not_fit_behind_a_crowd() {
+        let ids: Vec<u64> = (0..64).chain([u64::MAX]).collect();
+        let Filled { elements, left_out, .. } = Elements::fill(entries(&ids), 0, 1_000);
+        assert_eq!((elements.count(), left_out.map(|entry| entry.id)), (64, Some(u64::MAX)));
     }
 
     #[test]

@@ -19,16 +19,16 @@
 //! fn run(mut machine: AntiEntropy<u32, String>, inbox: mpsc::Receiver<Input>, send: impl Fn(u32, Vec<u8>)) {
 //!     let start = Instant::now();
 //!     loop {
-//!         let now = Time::ZERO + start.elapsed();
+//!         let now = || Time::ZERO + start.elapsed();
 //!         let until = loop {
-//!             match machine.poll(now) {
+//!             match machine.poll(now()) {
 //!                 Output::Send { to, message } => send(to, message.encode()), // may be lost
 //!                 Output::Event(Event::Learned { element, .. }) => println!("learned {element}"),
 //!                 Output::Event(_) => {}
 //!                 Output::Wait(until) => break until,
 //!             }
 //!         };
-//!         let wait = until.map_or(Duration::MAX, |until| until.saturating_since(now));
+//!         let wait = until.map_or(Duration::MAX, |until| until.saturating_since(now()));
 //!         match inbox.recv_timeout(wait) {
 //!             Ok(Input::Bytes { from, bytes }) => machine.receive_bytes(&from, &bytes).unwrap_or_else(|e| eprintln!("{e}")),
 //!             Ok(Input::Write(text)) => drop(machine.insert(text)),
@@ -68,7 +68,7 @@
 //! 7. **`Wait` is truthful.** `Wait(Some(t))` has `t > now`; polling at `t` yields something else than `Wait`, or a later
 //!    deadline once. Nothing queued is ever later than it. A clock that runs backwards counts as standing still; one that
 //!    jumps forward costs at most one round.
-//! 8. **Bounded.** Every message sent fits [`Config::max_message`]; decoding accepts up to 1 MiB, so unequal budgets still
+//! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to 1 MiB, so unequal budgets still
 //!    converge. An element over the cluster's limit is refused by `insert`. A peer's numbers never size an allocation. A
 //!    request earns at most `window` messages. Events queue at most what was received. Hostile bytes get an error and
 //!    change nothing.

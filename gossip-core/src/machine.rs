@@ -38,9 +38,7 @@ use crate::time::{Time, micros};
 /// // A transport would carry the messages; here each goes straight into the other machine.
 /// let mut proofs = 0;
 /// for _ in 0..10 {
-///     for (machine, other, name) in [(&mut left, &mut right, "left")] {
-///         carry(machine, other, name, &mut proofs);
-///     }
+///     carry(&mut left, &mut right, "left", &mut proofs);
 ///     carry(&mut right, &mut left, "right", &mut proofs);
 /// }
 /// assert_eq!((left.digest(), left.len(), proofs), (right.digest(), 4, 2));
@@ -152,7 +150,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it gives
     /// `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers) beside the
-    /// message it builds; O(peers) when a round of chance is due.
+    /// message it builds; O(peers) while a round of chance is due.
     pub fn poll(&mut self, now: Time) -> Output<P, E> {
         self.now = self.now.max(now);
         loop {
@@ -185,6 +183,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         round.retries += 1;
         if round.retries < TRIES {
             round.pending = true;
+            round.resent = true;
             for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
                 ledger.resent += 1;
             }
@@ -195,7 +194,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             peer.resume = walk.cursor();
         }
         peer.pacing.failures = peer.pacing.failures.saturating_add(1);
-        peer.pacing.next_round = self.now + peer.pacing.backoff(self.config.round_interval());
+        // Jittered by a quarter, or both sides of a cut would leave each other alone in step.
+        let backoff = micros(peer.pacing.backoff(self.config.round_interval()));
+        let backoff = (backoff - backoff / 4).saturating_add(self.rng.below(backoff / 2));
+        peer.pacing.next_round = self.now + Duration::from_micros(backoff);
         if peer.pacing.failures == FAILURES && peer.stats.reachable {
             peer.stats.reachable = false;
             self.events.push_back(Event::Unreachable { peer: name.clone() });
@@ -208,6 +210,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn end_round(&mut self, name: &P, proven: bool) {
         let Some(peer) = self.peers.get_mut(name) else { return };
         let Some(round) = peer.round.take() else { return };
+        peer.in_vain = if round.retries >= TRIES { peer.in_vain.saturating_add(1) } else { 0 };
         if let Some(deadline) = round.deadline {
             self.deadlines.remove(&(deadline, name.clone()));
         }

@@ -153,19 +153,7 @@ impl<E> Message<E> {
 
     /// How many bytes [`encode`](Self::encode) gives. O(1).
     pub fn encoded_len(&self) -> usize {
-        let digest_len = |digest: &Digest| varint_len(digest.count()) + 16;
-        1 + match &self.body {
-            Body::Probe { digest, .. } => 8 + digest_len(digest),
-            Body::Proof { digest, .. } => 4 + digest_len(digest),
-            Body::Repair { digest, elements, .. } => 8 + digest_len(digest) + elements.encoded_len(),
-            Body::Page { window, from, to, elements, .. } => {
-                8 + varint_len(u64::from(*window)) + from.encoded_len() + to.encoded_len() + elements.encoded_len()
-            }
-            Body::Give { from, to, state, elements, .. } => {
-                let state = state.map_or(0, |state| digest_len(&state.digest) + varint_len(state.bytes));
-                8 + from.encoded_len() + to.encoded_len() + 1 + state + elements.encoded_len()
-            }
-        }
+        self.body.encoded_len()
     }
 
     /// The message as bytes. O(its length).
@@ -210,7 +198,8 @@ impl<E> Message<E> {
 }
 
 impl<E: Element> Message<E> {
-    /// The message that these bytes are. O(their length); allocates no more than their length.
+    /// The message that these bytes are. O(their length). It keeps a copy of them, and beside it nothing but one element at a
+    /// time while it reads: no number in them sizes an allocation.
     ///
     /// # Errors
     ///
@@ -250,6 +239,24 @@ impl<E: Element> Message<E> {
         match reader.rest.len() {
             0 => Ok(Self::new(body)),
             extra => Err(DecodeError::Trailing { at: reader.at(), extra }),
+        }
+    }
+}
+
+impl Body {
+    pub(crate) fn encoded_len(&self) -> usize {
+        let digest_len = |digest: &Digest| varint_len(digest.count()) + 16;
+        1 + match self {
+            Body::Probe { digest, .. } => 8 + digest_len(digest),
+            Body::Proof { digest, .. } => 4 + digest_len(digest),
+            Body::Repair { digest, elements, .. } => 8 + digest_len(digest) + elements.encoded_len(),
+            Body::Page { window, from, to, elements, .. } => {
+                8 + varint_len(u64::from(*window)) + from.encoded_len() + to.encoded_len() + elements.encoded_len()
+            }
+            Body::Give { from, to, state, elements, .. } => {
+                let state = state.map_or(0, |state| digest_len(&state.digest) + varint_len(state.bytes));
+                8 + from.encoded_len() + to.encoded_len() + 1 + state + elements.encoded_len()
+            }
         }
     }
 }
@@ -359,8 +366,6 @@ impl<E> fmt::Debug for Message<E> {
 
 #[cfg(feature = "serde")]
 mod with_serde {
-    use alloc::borrow::Cow;
-    use alloc::string::String;
     use alloc::vec::Vec;
 
     use base64::Engine;
@@ -384,31 +389,12 @@ mod with_serde {
 
     impl<'de, E: Element> Deserialize<'de> for Message<E> {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            let bytes: Cow<'_, [u8]> = if deserializer.is_human_readable() {
-                let text = deserializer.deserialize_str(TextVisitor)?;
-                STANDARD_NO_PAD.decode(text.as_bytes()).map_err(D::Error::custom)?.into()
+            let bytes = if deserializer.is_human_readable() {
+                deserializer.deserialize_str(BytesVisitor)?
             } else {
-                deserializer.deserialize_bytes(BytesVisitor)?.into()
+                deserializer.deserialize_bytes(BytesVisitor)?
             };
             Self::decode(&bytes).map_err(D::Error::custom)
-        }
-    }
-
-    struct TextVisitor;
-
-    impl Visitor<'_> for TextVisitor {
-        type Value = String;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a message in base64")
-        }
-
-        fn visit_str<X: Error>(self, text: &str) -> Result<String, X> {
-            Ok(text.into())
-        }
-
-        fn visit_string<X: Error>(self, text: String) -> Result<String, X> {
-            Ok(text)
         }
     }
 
@@ -418,15 +404,15 @@ mod with_serde {
         type Value = Vec<u8>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("the bytes of a message")
+            f.write_str("a message, as base64 or bytes")
+        }
+
+        fn visit_str<X: Error>(self, text: &str) -> Result<Vec<u8>, X> {
+            STANDARD_NO_PAD.decode(text).map_err(X::custom)
         }
 
         fn visit_bytes<X: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, X> {
             Ok(bytes.into())
-        }
-
-        fn visit_byte_buf<X: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, X> {
-            Ok(bytes)
         }
     }
 }

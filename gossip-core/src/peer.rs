@@ -17,6 +17,10 @@ pub(crate) struct Peer {
     /// Whether the embedder wants a round with it.
     pub(crate) wanted: bool,
     pub(crate) round: Option<Round>,
+    /// The nonce of our last round.
+    last_nonce: Option<u32>,
+    /// How many of our last rounds ended for want of an answer, and none has come since.
+    pub(crate) in_vain: u32,
     pub(crate) owed: Option<Owed>,
     /// Where the next walk begins: where the last one was cut off.
     pub(crate) resume: Bound,
@@ -30,11 +34,42 @@ impl Peer {
             queued: false,
             wanted: false,
             round: None,
+            last_nonce: None,
+            in_vain: 0,
             owed: None,
             resume: Bound::START,
             pacing: Pacing::default(),
             stats: PeerStats::default(),
         }
+    }
+
+    /// An answer to our round came: what it tells of how long to wait for the next.
+    pub(crate) fn answered(&mut self) {
+        let Some(round) = &mut self.round else { return };
+        if core::mem::take(&mut round.resent) {
+            self.pacing.came_late(round.retries.max(1));
+        } else {
+            self.pacing.unmeasured = Some(round.sent_at);
+        }
+    }
+
+    /// Whether a message with this nonce is an answer to our round or the one before. An answer to one that was given up, and
+    /// none answered since, tells that the waits were too short.
+    pub(crate) fn asked_for(&mut self, nonce: u32) -> bool {
+        let Some(age) = self.last_nonce.map(|last| last.wrapping_sub(nonce)) else { return false };
+        let under_way = u32::from(self.round.is_some());
+        if age.checked_sub(under_way).is_some_and(|ended| ended < self.in_vain) {
+            self.in_vain = 0;
+            self.pacing.came_late(TRIES);
+        }
+        age < 2
+    }
+
+    /// The nonce of our next round: one more than that of the last, the first being `first`.
+    pub(crate) fn next_nonce(&mut self, first: u32) -> u32 {
+        let nonce = self.last_nonce.map_or(first, |last| last.wrapping_add(1));
+        self.last_nonce = Some(nonce);
+        nonce
     }
 
     /// Whether there is no round of ours with it, nor one to begin.
@@ -59,8 +94,10 @@ pub(crate) struct Round {
     pub(crate) step: Step,
     /// Whether its next message is yet to be sent; else an answer is awaited.
     pub(crate) pending: bool,
-    /// How many times the message now awaiting its answer was sent, less one.
+    /// How many times in a row the wait for an answer ended for nothing.
     pub(crate) retries: u32,
+    /// Whether the message now awaiting its answer was sent more than once.
+    pub(crate) resent: bool,
     /// When it was last sent.
     pub(crate) sent_at: Time,
     /// When to stop waiting; set while an answer is awaited.
@@ -98,8 +135,8 @@ pub(crate) struct Pacing {
     pub(crate) next_round: Time,
     /// The sending time of a request that was answered since the last poll.
     pub(crate) unmeasured: Option<Time>,
-    /// How many answers came too late since a round trip was last measured, up to a limit.
-    too_late: u32,
+    /// How often waits doubled since a round trip was last measured, up to a limit.
+    doublings: u32,
     smoothed: Option<Duration>,
     variation: Duration,
 }
@@ -112,27 +149,32 @@ pub(crate) const FAILURES: u32 = 2;
 
 impl Pacing {
     /// How long to wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with each
-    /// retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298).
+    /// retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298). 10 ms to a minute before the first.
     pub(crate) fn patience(&self, first: Duration, retries: u32) -> Duration {
         let once = self.smoothed.map_or(first, |smoothed| smoothed + (4 * self.variation).max(MARGIN));
-        let once = once.clamp(MARGIN, LONGEST).saturating_mul(1 << self.too_late).min(LONGEST);
+        let once = once.clamp(MARGIN, LONGEST).saturating_mul(1 << self.doublings).min(LONGEST);
         once.saturating_mul(1 << retries.min(TRIES))
     }
 
-    /// An answer came to a round that was given up. The next wait is twice as long, until a round trip is measured: it would
-    /// never be if all answers took longer than all tries.
-    pub(crate) fn came_too_late(&mut self) {
-        self.too_late = (self.too_late + 1).min(MOST_DOUBLINGS);
+    /// An answer came after the wait had doubled so often. It stays doubled until a round trip is measured, which one of a
+    /// message that was resent is not (Karn and Partridge, "Improving round-trip time estimates", SIGCOMM 1987): on a link
+    /// that has become slow none would be.
+    pub(crate) fn came_late(&mut self, doublings: u32) {
+        self.doublings = (self.doublings + doublings).min(MOST_DOUBLINGS);
     }
 
-    /// How long to leave the peer alone after `failures` rounds in a row without an answer.
+    /// How long to leave the peer alone after `failures` rounds in a row without an answer: up to 8 intervals, so that the
+    /// end of a long cut is noticed soon.
     pub(crate) fn backoff(&self, interval: Duration) -> Duration {
-        interval.saturating_mul(1 << self.failures.min(6))
+        interval.saturating_mul(1 << self.failures.min(3))
     }
 
-    /// Takes in a round-trip time.
-    pub(crate) fn measure(&mut self, sample: Duration) -> Duration {
-        self.too_late = 0;
+    /// The smoothed round-trip time, once `sample` is taken in. One beyond the longest wait is not: the clock was set.
+    pub(crate) fn measure(&mut self, sample: Duration) -> Option<Duration> {
+        if sample > LONGEST {
+            return self.smoothed;
+        }
+        self.doublings = 0;
         let smoothed = match self.smoothed {
             None => {
                 self.variation = sample / 2;
@@ -146,7 +188,7 @@ impl Pacing {
         // Whole microseconds, like all of our time.
         let smoothed = Duration::from_micros(micros(smoothed));
         self.smoothed = Some(smoothed);
-        smoothed
+        self.smoothed
     }
 }
 

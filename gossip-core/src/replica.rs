@@ -133,6 +133,7 @@ impl<E: Element> Replica<E> {
     /// As many of our elements in an interval as fit `budget` bytes, except those `held`, which ascend; and the bound up
     /// to which that is all of them. O(elements in what is covered).
     pub(crate) fn page(&self, from: Bound, to: Bound, held: &[Fingerprint], budget: usize) -> (Elements, Bound) {
+        let held = &held[held.partition_point(|&fingerprint| Bound::At(fingerprint) < from)..];
         let filled = Elements::fill(self.except(held, self.between(from, to)), base(from), budget);
         let covered = match (filled.last, filled.left_out) {
             (_, None) => to,

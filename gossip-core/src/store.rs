@@ -130,7 +130,7 @@ impl<E> Store<E> {
         let index = self.index(id);
         let bits = u32::from(self.bucket(index).bits);
         if bits == self.bits {
-            if self.directory.len() >= SLOTS * self.log.len() || bits == 32 {
+            if self.directory.len() / SLOTS >= self.log.len() || bits == 32 {
                 return false;
             }
             self.directory = self.directory.iter().flat_map(|&index| [index; 2]).collect();

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::digest::Digest;
 use crate::wire::Bound;
 
 /// Where a walk stands. It goes round the space of fingerprints once, from where the last walk was cut off, if one was.
@@ -17,6 +18,8 @@ pub(crate) struct Walk {
     ahead: Vec<(Bound, Bound)>,
     /// Where the answer to the last page ends, once its end has come.
     answered: Option<Bound>,
+    /// The last digest that the peer told during the walk.
+    pub(crate) told: Option<Digest>,
 }
 
 /// What an answer means for a walk.
@@ -35,7 +38,7 @@ pub(crate) enum Progress {
 impl Walk {
     pub(crate) fn new(start: Bound) -> Self {
         let start = if start == Bound::End { Bound::START } else { start };
-        Self { start, wrapped: false, cursor: start, asked: start, ahead: Vec::new(), answered: None }
+        Self { start, wrapped: false, cursor: start, asked: start, ahead: Vec::new(), answered: None, told: None }
     }
 
     /// The interval that is left before the end of the space or of the walk.

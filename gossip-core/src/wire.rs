@@ -154,7 +154,7 @@ impl<'a> BitWriter<'a> {
 
 /// How many bits [`BitWriter::rice`] writes.
 pub(crate) fn rice_bits(value: u64, parameter: u32) -> u64 {
-    (value >> parameter) + 1 + u64::from(parameter)
+    (value >> parameter).saturating_add(1 + u64::from(parameter))
 }
 
 /// Reads what [`BitWriter`] wrote.

@@ -60,7 +60,7 @@ fn a_walk_is_entered_in_the_books_to_the_byte() {
     assert_eq!((ours.rounds, ours.proofs, ours.resent), (1, 1, 0));
     assert_eq!(u64::try_from(ours.saved() + i128::from(net.bytes())), u64::try_from(full_states));
     assert_eq!(ours.learned, 800);
-    assert_eq!((theirs.learned, theirs.redundant), (500, 200 + redundant_pages(&net)));
+    assert_eq!((theirs.learned, theirs.redundant), (500, 200));
     for kind in MessageKind::ALL {
         let sent: Vec<_> = net.sent.iter().filter(|sent| sent.kind == kind).collect();
         let counted = |ledger: Ledger| (ledger.sent[kind].messages, ledger.sent[kind].bytes);
@@ -70,12 +70,6 @@ fn a_walk_is_entered_in_the_books_to_the_byte() {
     }
     assert_eq!(ours.sent[MessageKind::Proof].messages, 1, "the initiator closes the walk with a proof");
     assert_eq!(net.proofs.len(), 2);
-}
-
-/// Elements that pages name again, since the answers to the pages before did not reach as far as those.
-fn redundant_pages(net: &Network<String>) -> u64 {
-    let listed = net.machines[1].stats().total;
-    listed.learned + listed.redundant - 700
 }
 
 #[test]
@@ -174,8 +168,9 @@ fn a_silent_peer_is_asked_less_and_less_often_and_welcomed_back() {
     }
     assert!(!net.machines[0].peer_stats(&1).unwrap().reachable);
     let gaps: Vec<_> = probes.windows(2).map(|pair| pair[1].saturating_since(pair[0]).as_millis()).collect();
-    assert!(gaps.iter().max() > Some(&30_000), "{gaps:?}");
-    assert!(probes.len() < 30, "{}", probes.len());
+    // Three tries each, of 1, 2 and 4 s, then up to ten rounds of quiet.
+    assert!(gaps.iter().max() > Some(&6_000) && gaps.iter().max() <= Some(&14_500), "{gaps:?}");
+    assert!(probes.len() < 60, "{}", probes.len());
 
     net.machines[1].sync_now(&0);
     // It may have to sit out a try of its own that nobody got.

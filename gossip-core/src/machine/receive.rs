@@ -76,14 +76,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if let Some(round) = peer.round.as_mut().filter(|round| round.nonce == nonce) {
             round.cost += len as u64;
         }
-        if !peer.stats.reachable {
+        let returned = !peer.stats.reachable;
+        if returned {
             peer.stats.reachable = true;
             peer.pacing.next_round = self.now;
             self.events.push_back(Event::Reachable { peer: from.clone() });
         }
         peer.pacing.failures = 0;
-        if kind == MessageKind::Give && peer.round.as_ref().is_none_or(|round| round.nonce != nonce) {
-            peer.pacing.came_too_late();
+        let asked_for =
+            matches!(kind, MessageKind::Proof | MessageKind::Page | MessageKind::Give) && peer.asked_for(nonce);
+        if returned {
+            // Where one comes back, so may others: chance may choose any of them at once.
+            let silent = self.peers.values_mut().filter(|peer| !peer.stats.reachable);
+            silent.for_each(|peer| peer.pacing.next_round = peer.pacing.next_round.min(self.now));
         }
         let Merged { learned, held, bytes } = merged;
         self.events.extend(learned.into_iter().map(|element| Event::Learned { element, from: from.clone() }));
@@ -101,9 +106,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let probing = probing.filter(|round| matches!(round.step, Step::Probe { .. }));
                 match probing.filter(|_| (start, to) == (Bound::START, Bound::End)) {
                     Some(round) => {
-                        round.full_state += bytes;
-                        self.go_on(from, Step::Repair { held, digest: Digest::EMPTY });
+                        round.full_state = round.full_state.saturating_add(bytes);
+                        self.go_on(from, Some(Step::Repair { held, digest: Digest::EMPTY }));
                     }
+                    // It answered our probe before, or too late: answers are not answered.
+                    None if asked_for => {}
                     None => {
                         let window = window.min(self.config.window.get()).max(1);
                         self.owe(from, Owed::Page { nonce, cursor: start, to: to.max(start), held, window });
@@ -132,27 +139,25 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     fn take_proof(&mut self, from: &P, nonce: u32, digest: Digest) {
+        let ours = self.replica.digest();
         let Some(peer) = self.peers.get_mut(from) else { return };
         let sent = awaiting(peer, nonce).and_then(|round| match round.step {
-            Step::Probe { digest } | Step::Repair { digest, .. } => Some((digest, round.retries, round.sent_at)),
+            Step::Probe { digest } => {
+                // Where digests are equal, their full state is ours.
+                Some((digest, 2 * round.full_state))
+            }
+            Step::Repair { digest, .. } => Some((digest, round.full_state)),
             Step::Walk(_) | Step::Close { .. } => None,
         });
-        match sent {
-            Some((sent, retries, sent_at)) if sent == digest => {
-                if retries == 0 {
-                    peer.pacing.unmeasured = Some(sent_at);
-                    enqueue(&mut self.ready, from, peer);
-                }
-                if let Some(round) = &mut peer.round
-                    && matches!(round.step, Step::Probe { .. })
-                {
-                    // Equal digests: their full state is ours.
-                    round.full_state *= 2;
-                }
+        match (sent, &mut peer.round) {
+            (Some((sent, full_state)), Some(round)) if sent == digest => {
+                round.full_state = full_state;
+                peer.answered();
+                enqueue(&mut self.ready, from, peer);
                 self.end_round(from, true);
                 self.prove(from, digest);
             }
-            _ if self.replica.digest() == digest => self.prove(from, digest),
+            _ if digest == ours => self.prove(from, digest),
             _ => {}
         }
     }
@@ -162,61 +167,64 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(peer) = self.peers.get_mut(from) else { return };
         let resume = peer.resume;
         let Some(round) = awaiting(peer, nonce) else { return };
-        let next = match (&mut round.step, state) {
-            (Step::Close { .. }, _) | (Step::Probe { .. } | Step::Repair { .. }, None) => return,
-            (_, Some(state)) if state.digest == ours => {
-                if matches!(round.step, Step::Probe { .. }) {
-                    round.full_state = round.full_state.saturating_add(state.bytes);
-                }
-                Some(Step::Close { digest: ours })
+        let told = state.map(|state| state.digest);
+        let told = match &mut round.step {
+            Step::Walk(walk) => {
+                // The end of an answer may come before its middle, which is what makes the sets equal.
+                walk.told = told.or(walk.told);
+                walk.told
             }
-            (Step::Probe { .. }, Some(state)) => {
-                round.full_state = round.full_state.saturating_add(state.bytes);
-                Some(Step::Walk(Walk::new(resume)))
+            Step::Probe { .. } => {
+                let theirs = state.map_or(0, |state| state.bytes);
+                round.full_state = round.full_state.saturating_add(theirs);
+                told
             }
-            (Step::Repair { .. }, Some(_)) => Some(Step::Walk(Walk::new(resume))),
-            (Step::Walk(walk), state) => {
-                match walk.cover(start, to, state.is_some(), usize::from(self.config.window.get())) {
-                    Progress::None => return,
-                    Progress::Some => None,
-                    Progress::Page => Some(Step::Walk(walk.clone())),
-                    Progress::Done => {
-                        peer.resume = Bound::START;
-                        self.end_round(from, false);
-                        return;
-                    }
-                }
-            }
+            Step::Repair { .. } => told,
+            Step::Close { .. } => None,
         };
-        match next {
-            Some(step) => {
-                let proven = matches!(step, Step::Close { .. });
-                self.go_on(from, step);
-                if proven {
-                    self.prove(from, ours);
-                }
-            }
-            None => self.wait_on(from),
+        let Some(told) = told.filter(|_| !matches!(round.step, Step::Close { .. })) else {
+            return self.cover(from, start, to, false);
+        };
+        if told == ours {
+            self.go_on(from, Some(Step::Close { digest: ours }));
+            self.prove(from, ours);
+        } else if let Step::Walk(_) = round.step {
+            self.cover(from, start, to, state.is_some());
+        } else {
+            self.go_on(from, Some(Step::Walk(Walk::new(resume))));
         }
     }
 
-    /// Takes our round with a peer to its next step, to be sent in turn.
-    fn go_on(&mut self, name: &P, step: Step) {
+    /// Part of an answer to a page of ours came.
+    fn cover(&mut self, name: &P, start: Bound, to: Bound, last: bool) {
+        let window = usize::from(self.config.window.get());
         let Some(peer) = self.peers.get_mut(name) else { return };
-        let Some(round) = &mut peer.round else { return };
-        if round.retries == 0 {
-            peer.pacing.unmeasured = Some(round.sent_at);
+        let Some(Step::Walk(walk)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
+        match walk.cover(start, to, last, window) {
+            Progress::None => {}
+            Progress::Some => self.wait_on(name),
+            Progress::Page => self.go_on(name, None),
+            Progress::Done => {
+                peer.resume = Bound::START;
+                peer.answered();
+                self.end_round(name, false);
+            }
         }
-        if let Some(deadline) = round.deadline.take() {
-            self.deadlines.remove(&(deadline, name.clone()));
-        }
-        round.step = step;
-        round.retries = 0;
-        round.pending = true;
-        enqueue(&mut self.ready, name, peer);
     }
 
-    /// Part of an answer came: the wait for the rest begins anew, at the next poll.
+    /// Sends the next message of our round with a peer in turn: that of another step, if one is given.
+    fn go_on(&mut self, name: &P, step: Option<Step>) {
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        peer.answered();
+        let Some(round) = &mut peer.round else { return };
+        if let Some(step) = step {
+            round.step = step;
+        }
+        round.pending = true;
+        self.wait_on(name);
+    }
+
+    /// What was awaited came, if only in part: the wait for more begins anew, at the next poll.
     fn wait_on(&mut self, name: &P) {
         let Some(peer) = self.peers.get_mut(name) else { return };
         let Some(round) = &mut peer.round else { return };

@@ -3,6 +3,7 @@
 use super::{AntiEntropy, enqueue};
 use crate::digest::Digest;
 use crate::element::Element;
+use crate::elements::Elements;
 use crate::message::{Body, Message};
 use crate::peer::{Owed, Round, Step};
 use crate::walk::Walk;
@@ -29,7 +30,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         peer.queued = false;
         if let Some(sent_at) = peer.pacing.unmeasured.take() {
             let sample = self.now.saturating_since(sent_at);
-            peer.stats.round_trip = Some(peer.pacing.measure(sample));
+            peer.stats.round_trip = peer.pacing.measure(sample);
         }
         let body = match peer.owed.take() {
             Some(owed) => Some(self.answer(name, owed)),
@@ -68,7 +69,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     }
                 }
                 let (from, to) = (Bound::START, Bound::START);
-                let elements = crate::elements::Elements::NONE;
+                let elements = Elements::NONE;
                 Body::Give { tag, nonce, from, to, state: Some(state), elements }
             }
             Owed::Page { nonce, cursor, to, held, window } => {
@@ -94,10 +95,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if peer.wanted && peer.round.is_none() {
             peer.wanted = false;
             peer.round = Some(Round {
-                nonce: self.rng.next_u32(),
+                nonce: peer.next_nonce(self.rng.next_u32()),
                 step: Step::Probe { digest: Digest::EMPTY },
                 pending: true,
                 retries: 0,
+                resent: false,
                 sent_at: self.now,
                 deadline: None,
                 cost: 0,
@@ -133,7 +135,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         };
         round.pending = false;
         round.sent_at = self.now;
-        round.cost += Message::<E>::new(body.clone()).encoded_len() as u64;
+        round.cost += body.encoded_len() as u64;
         if matches!(round.step, Step::Close { .. }) {
             peer.resume = Bound::START;
             self.end_round(name, true);
@@ -143,7 +145,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// Sets the deadline of a round that awaits an answer and has none.
     fn await_answer(&mut self, name: &P) {
-        let first = self.config.first_wait();
+        let first = self.config.answer_within;
         let Some(peer) = self.peers.get_mut(name) else { return };
         let Some(round) = peer.round.as_mut().filter(|round| !round.pending && round.deadline.is_none()) else {
             return;
