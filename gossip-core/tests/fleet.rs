@@ -67,3 +67,24 @@ fn equal_seeds_give_byte_identical_traces_and_others_do_not() {
     assert!(first == trace(1));
     assert!(first.0.trace != other.0.trace && first.1 != other.1);
 }
+
+#[test]
+fn a_long_cut_heals_within_ten_seconds() {
+    for (seed, isolated) in (0..20).flat_map(|seed| [(seed, 1), (seed, 2)]) {
+        let network = Network { latency: Latency::Constant(Duration::from_millis(100)), ..Network::default() };
+        let mut simulation = Simulation::new(seed, network, 5, |id, seed| {
+            let mut machine = AntiEntropy::<_, u64>::new(Config::default(), seed);
+            (0..5).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| _ = machine.add_peer(peer));
+            machine
+        });
+        let (cut, whole) = (Time::from_millis(10_000), Time::from_millis(130_000));
+        simulation.fault(cut, Fault::Cut((0..isolated).map(ReplicaId).collect()), whole.saturating_since(cut));
+        for number in 0..100 {
+            simulation.insert(Time::from_millis(1_300 * number), ReplicaId(number as usize % 5), number);
+        }
+        simulation.run_until(whole).unwrap();
+        assert!(!simulation.is_uniform(), "the cut was one");
+        simulation.run_until(whole + Duration::from_secs(10)).unwrap();
+        assert!(simulation.is_uniform(), "seed {seed}, {isolated} cut off");
+    }
+}
