@@ -183,7 +183,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         round.retries += 1;
         if round.retries < TRIES {
             round.pending = true;
-            round.resent = true;
             for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
                 ledger.resent += 1;
             }

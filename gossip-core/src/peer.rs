@@ -43,31 +43,31 @@ impl Peer {
         }
     }
 
-    /// An answer to our round came: what it tells of how long to wait for the next.
-    pub(crate) fn answered(&mut self) {
-        let Some(round) = &mut self.round else { return };
-        if core::mem::take(&mut round.resent) {
-            self.pacing.came_late(round.retries.max(1));
-        } else {
-            self.pacing.unmeasured = Some(round.sent_at);
+    /// An answer to our round came, with this nonce. It names the very message it answers, so that one that was resent is
+    /// measured as well as any.
+    pub(crate) fn answered(&mut self, nonce: u32) {
+        let Some(round) = &self.round else { return };
+        let age = round.nonce.wrapping_sub(nonce) as usize;
+        if age < MEASURED {
+            self.pacing.unmeasured = Some(round.sent_at[nonce as usize % MEASURED]);
         }
     }
 
     /// Whether a message with this nonce is an answer to our round or the one before. An answer to one that was given up, and
     /// none answered since, tells that the waits were too short.
     pub(crate) fn asked_for(&mut self, nonce: u32) -> bool {
-        let Some(age) = self.last_nonce.map(|last| last.wrapping_sub(nonce)) else { return false };
+        let Some(age) = self.last_nonce.map(|last| (last >> SENDS).wrapping_sub(nonce >> SENDS)) else { return false };
         let under_way = u32::from(self.round.is_some());
         if age.checked_sub(under_way).is_some_and(|ended| ended < self.in_vain) {
             self.in_vain = 0;
-            self.pacing.came_late(TRIES);
+            self.pacing.came_late();
         }
         age < 2
     }
 
-    /// The nonce of our next round: one more than that of the last, the first being `first`.
+    /// The nonce of our next round: the next number above its low bits, which count messages; the first is `first`.
     pub(crate) fn next_nonce(&mut self, first: u32) -> u32 {
-        let nonce = self.last_nonce.map_or(first, |last| last.wrapping_add(1));
+        let nonce = self.last_nonce.map_or(first, |last| last.wrapping_add(1 << SENDS)) & (u32::MAX << SENDS);
         self.last_nonce = Some(nonce);
         nonce
     }
@@ -90,16 +90,15 @@ pub(crate) enum Owed {
 /// A round of ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
+    /// That of the last message sent: the number of the round above, the number of the message in the low bits.
     pub(crate) nonce: u32,
     pub(crate) step: Step,
     /// Whether its next message is yet to be sent; else an answer is awaited.
     pub(crate) pending: bool,
     /// How many times in a row the wait for an answer ended for nothing.
     pub(crate) retries: u32,
-    /// Whether the message now awaiting its answer was sent more than once.
-    pub(crate) resent: bool,
-    /// When it was last sent.
-    pub(crate) sent_at: Time,
+    /// When the last messages were sent, each at its nonce modulo their number.
+    pub(crate) sent_at: [Time; MEASURED],
     /// When to stop waiting; set while an answer is awaited.
     pub(crate) deadline: Option<Time>,
     /// The bytes this round has cost, both ways.
@@ -141,6 +140,12 @@ pub(crate) struct Pacing {
     variation: Duration,
 }
 
+/// How many low bits of a nonce count the messages of a round.
+pub(crate) const SENDS: u32 = 8;
+
+/// How many messages back an answer is measured.
+pub(crate) const MEASURED: usize = 4;
+
 /// How often a request is sent at the most.
 pub(crate) const TRIES: u32 = 3;
 
@@ -156,11 +161,10 @@ impl Pacing {
         once.saturating_mul(1 << retries.min(TRIES))
     }
 
-    /// An answer came after the wait had doubled so often. It stays doubled until a round trip is measured, which one of a
-    /// message that was resent is not (Karn and Partridge, "Improving round-trip time estimates", SIGCOMM 1987): on a link
-    /// that has become slow none would be.
-    pub(crate) fn came_late(&mut self, doublings: u32) {
-        self.doublings = (self.doublings + doublings).min(MOST_DOUBLINGS);
+    /// An answer came to a round that was given up. Waits stay longer until a round trip is measured, which none would be if
+    /// all answers took longer than all tries.
+    pub(crate) fn came_late(&mut self) {
+        self.doublings = (self.doublings + TRIES).min(MOST_DOUBLINGS);
     }
 
     /// How long to leave the peer alone after `failures` rounds in a row without an answer: up to 8 intervals, so that the

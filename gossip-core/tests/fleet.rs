@@ -88,3 +88,24 @@ fn a_long_cut_heals_within_ten_seconds() {
         assert!(simulation.is_uniform(), "seed {seed}, {isolated} cut off");
     }
 }
+
+/// Waits once grew with every answer to a message that was resent, up to minutes, where half of all messages were lost.
+#[test]
+fn a_link_that_loses_half_of_all_messages_slows_nobody_for_minutes() {
+    for seed in 0..200 {
+        let latency = Latency::Constant(Duration::from_millis(134));
+        let network = Network { latency, loss: Chance::percent(50), ..Network::default() };
+        let mut simulation = Simulation::new(seed, network, 2, |id, seed| {
+            let mut config = Config::default();
+            config.max_message = MessageBudget::MIN;
+            config.max_element_bytes = 8;
+            let mut machine = AntiEntropy::<_, u64>::new(config, seed);
+            machine.add_peer(ReplicaId(1 - id.0));
+            machine
+        });
+        for number in 0..100 {
+            simulation.insert(Time::ZERO, ReplicaId(number as usize % 2), number);
+        }
+        simulation.settle(Duration::from_secs(300)).unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
+    }
+}

@@ -6,7 +6,7 @@ use crate::element::Element;
 use crate::elements::Elements;
 use crate::message::{Body, Message, MessageKind, State};
 use crate::output::{Event, Reject};
-use crate::peer::{Owed, Peer, Round, Step};
+use crate::peer::{Owed, Peer, Round, SENDS, Step};
 use crate::replica::Merged;
 use crate::walk::{Progress, Walk};
 use crate::wire::Bound;
@@ -73,7 +73,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             ledger.learned += learned;
             ledger.redundant += merged.held.len() as u64 - learned;
         }
-        if let Some(round) = peer.round.as_mut().filter(|round| round.nonce == nonce) {
+        if let Some(round) = peer.round.as_mut().filter(|round| round.nonce >> SENDS == nonce >> SENDS) {
             round.cost += len as u64;
         }
         let returned = !peer.stats.reachable;
@@ -107,7 +107,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 match probing.filter(|_| (start, to) == (Bound::START, Bound::End)) {
                     Some(round) => {
                         round.full_state = round.full_state.saturating_add(bytes);
-                        self.go_on(from, Some(Step::Repair { held, digest: Digest::EMPTY }));
+                        self.go_on(from, nonce, Some(Step::Repair { held, digest: Digest::EMPTY }));
                     }
                     // It answered our probe before, or too late: answers are not answered.
                     None if asked_for => {}
@@ -129,7 +129,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         } else if let Some(round) = &peer.round {
             match round.step {
                 // Two probes crossed: of the digests as sent, the smaller gives way.
-                Step::Probe { digest } if (digest, round.nonce) < (theirs, nonce) => {
+                Step::Probe { digest } if (digest, round.nonce >> SENDS) < (theirs, nonce >> SENDS) => {
                     self.end_round(from, false);
                 }
                 _ => return,
@@ -152,7 +152,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         match (sent, &mut peer.round) {
             (Some((sent, full_state)), Some(round)) if sent == digest => {
                 round.full_state = full_state;
-                peer.answered();
+                peer.answered(nonce);
                 enqueue(&mut self.ready, from, peer);
                 self.end_round(from, true);
                 self.prove(from, digest);
@@ -183,39 +183,39 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Step::Close { .. } => None,
         };
         let Some(told) = told.filter(|_| !matches!(round.step, Step::Close { .. })) else {
-            return self.cover(from, start, to, false);
+            return self.cover(from, nonce, start, to, false);
         };
         if told == ours {
-            self.go_on(from, Some(Step::Close { digest: ours }));
+            self.go_on(from, nonce, Some(Step::Close { digest: ours }));
             self.prove(from, ours);
         } else if let Step::Walk(_) = round.step {
-            self.cover(from, start, to, state.is_some());
+            self.cover(from, nonce, start, to, state.is_some());
         } else {
-            self.go_on(from, Some(Step::Walk(Walk::new(resume))));
+            self.go_on(from, nonce, Some(Step::Walk(Walk::new(resume))));
         }
     }
 
     /// Part of an answer to a page of ours came.
-    fn cover(&mut self, name: &P, start: Bound, to: Bound, last: bool) {
+    fn cover(&mut self, name: &P, nonce: u32, start: Bound, to: Bound, last: bool) {
         let window = usize::from(self.config.window.get());
         let Some(peer) = self.peers.get_mut(name) else { return };
         let Some(Step::Walk(walk)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
         match walk.cover(start, to, last, window) {
             Progress::None => {}
             Progress::Some => self.wait_on(name),
-            Progress::Page => self.go_on(name, None),
+            Progress::Page => self.go_on(name, nonce, None),
             Progress::Done => {
                 peer.resume = Bound::START;
-                peer.answered();
+                peer.answered(nonce);
                 self.end_round(name, false);
             }
         }
     }
 
     /// Sends the next message of our round with a peer in turn: that of another step, if one is given.
-    fn go_on(&mut self, name: &P, step: Option<Step>) {
+    fn go_on(&mut self, name: &P, nonce: u32, step: Option<Step>) {
         let Some(peer) = self.peers.get_mut(name) else { return };
-        peer.answered();
+        peer.answered(nonce);
         let Some(round) = &mut peer.round else { return };
         if let Some(step) = step {
             round.step = step;
@@ -261,5 +261,5 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
 /// Our round with a peer, if it has this nonce and awaits an answer.
 fn awaiting(peer: &mut Peer, nonce: u32) -> Option<&mut Round> {
-    peer.round.as_mut().filter(|round| round.nonce == nonce && !round.pending)
+    peer.round.as_mut().filter(|round| round.nonce >> SENDS == nonce >> SENDS && !round.pending)
 }

@@ -5,7 +5,7 @@ use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
 use crate::message::{Body, Message};
-use crate::peer::{Owed, Round, Step};
+use crate::peer::{MEASURED, Owed, Round, SENDS, Step};
 use crate::walk::Walk;
 use crate::wire::Bound;
 
@@ -99,8 +99,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 step: Step::Probe { digest: Digest::EMPTY },
                 pending: true,
                 retries: 0,
-                resent: false,
-                sent_at: self.now,
+                sent_at: [self.now; MEASURED],
                 deadline: None,
                 cost: 0,
                 full_state: state.bytes,
@@ -108,7 +107,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         let resume = peer.resume;
         let round = peer.round.as_mut().filter(|round| round.pending)?;
-        let nonce = round.nonce;
+        // The low bits wrap: what is 256 messages old is not waited for.
+        let nonce = round.nonce & u32::MAX << SENDS | round.nonce.wrapping_add(1) & !(u32::MAX << SENDS);
+        round.nonce = nonce;
         let body = match &mut round.step {
             Step::Probe { digest } => {
                 *digest = state.digest;
@@ -134,7 +135,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Step::Close { digest } => Body::Proof { nonce, digest: *digest },
         };
         round.pending = false;
-        round.sent_at = self.now;
+        round.sent_at[nonce as usize % MEASURED] = self.now;
         round.cost += body.encoded_len() as u64;
         if matches!(round.step, Step::Close { .. }) {
             peer.resume = Bound::START;
