@@ -164,7 +164,10 @@ impl<M: Machine> Simulation<M> {
         let cluster = node.cluster;
         let had = |node: &super::Node<M>| node.cluster == cluster && node.digests.contains(digest);
         if !had(node) {
-            return Err(Broken(Law::Convergence, alloc::format!("a proof about {peer} is of what it never held")));
+            // What was invented since the last poll shows in the digest first.
+            let invented = node.machine.count() > node.held.count;
+            let law = if invented { Law::NothingLostNothingInvented } else { Law::Convergence };
+            return Err(Broken(law, alloc::format!("a proof about {peer} is of what it never held")));
         }
         if !self.nodes.get(peer.0).is_some_and(had) {
             return Err(Broken(Law::Convergence, alloc::format!("a proof is of what {peer} never held")));
