@@ -143,6 +143,11 @@ pub(crate) struct Pacing {
 /// How many low bits of a nonce count the messages of a round.
 pub(crate) const SENDS: u32 = 8;
 
+/// Whether two nonces are of one round.
+pub(crate) fn same_round(a: u32, b: u32) -> bool {
+    a >> SENDS == b >> SENDS
+}
+
 /// How many messages back an answer is measured.
 pub(crate) const MEASURED: usize = 4;
 

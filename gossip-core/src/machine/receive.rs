@@ -6,7 +6,7 @@ use crate::element::Element;
 use crate::elements::Elements;
 use crate::message::{Body, Message, MessageKind, State};
 use crate::output::{Event, Reject};
-use crate::peer::{Owed, Peer, Round, SENDS, Step};
+use crate::peer::{Owed, Peer, Round, SENDS, Step, same_round};
 use crate::replica::Merged;
 use crate::walk::{Progress, Walk};
 use crate::wire::Bound;
@@ -73,7 +73,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             ledger.learned += learned;
             ledger.redundant += merged.held.len() as u64 - learned;
         }
-        if let Some(round) = peer.round.as_mut().filter(|round| round.nonce >> SENDS == nonce >> SENDS) {
+        if let Some(round) = peer.round.as_mut().filter(|round| same_round(round.nonce, nonce)) {
             round.cost += len as u64;
         }
         let returned = !peer.stats.reachable;
@@ -261,5 +261,5 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
 /// Our round with a peer, if it has this nonce and awaits an answer.
 fn awaiting(peer: &mut Peer, nonce: u32) -> Option<&mut Round> {
-    peer.round.as_mut().filter(|round| round.nonce >> SENDS == nonce >> SENDS && !round.pending)
+    peer.round.as_mut().filter(|round| same_round(round.nonce, nonce) && !round.pending)
 }
