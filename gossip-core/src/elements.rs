@@ -3,35 +3,22 @@
 use alloc::vec::Vec;
 
 use crate::element::Element;
+use crate::ids::{IdWriter, Ids, Pushed};
 use crate::store::Entry;
-use crate::wire::{BitReader, BitWriter, put_varint, rice_bits, take_varint, varint_len};
+use crate::wire::{put_varint, take_varint, varint_len};
 
-/// Elements in their wire form: a count and, where it is not 0, a form and what that says. They stay bytes until they are
-/// merged, so a message takes no more memory than it has bytes.
+/// Elements in their wire form. They stay bytes until they are merged, so a message takes no more memory than it has
+/// bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Elements {
-    count: usize,
-    form: Form,
-    bytes: Vec<u8>,
+pub(crate) enum Elements {
+    /// How many there are, and one encoding after the other.
+    Encoded(usize, Vec<u8>),
+    /// The ids of numbers; at least one.
+    Ids(Ids),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Form {
-    /// One encoding after the other.
-    Encoded,
-    /// The ids of numbers, ascending: the Rice codes, with this parameter, of the first one's distance from a base and of
-    /// the distances between neighbours less one.
-    Ids(u32),
-}
-
-/// The form byte of encoded elements; that of ids is their Rice parameter, below 64.
+/// The form byte of encoded elements; that of ids is their Rice parameter, which is smaller.
 const ENCODED: u8 = 64;
-
-/// The least Rice parameter, so that an id takes a byte: what is kept of a message then stays near its own size.
-const MIN_PARAMETER: u8 = 7;
-
-/// How many ids the Rice parameter is taken from.
-const SAMPLE: usize = 64;
 
 /// Where a run of elements is not one.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +30,7 @@ pub(crate) struct Flaw {
 }
 
 impl Elements {
-    pub(crate) const NONE: Self = Self { count: 0, form: Form::Encoded, bytes: Vec::new() };
+    pub(crate) const NONE: Self = Self::Encoded(0, Vec::new());
 
     /// The first of `entries` that fit `budget` bytes. Ids count from `base`, which is at most the first one. O(entries
     /// taken).
@@ -61,31 +48,23 @@ impl Elements {
         base: u64,
         budget: usize,
     ) -> Option<Filled<'a, E>> {
-        let sample = entries.clone().take(SAMPLE);
-        let (sampled, last) = sample.fold((0, base), |(count, _), entry| (count + 1, entry.id));
-        let parameter = rice_parameter(last - base, sampled);
-        let mut bytes = Vec::new();
-        let mut writer = BitWriter::new(&mut bytes);
-        let (mut count, mut bits, mut least) = (0, 0, base);
+        let mut writer = IdWriter::new(entries.clone().map(|entry| entry.id), base, budget);
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
             if entry.element.to_id().and_then(E::from_id).as_ref() != Some(entry.element) {
                 return None;
             }
-            let gap = entry.id.checked_sub(least)?;
-            bits = rice_bits(gap, parameter).saturating_add(bits);
-            let room = budget.saturating_sub(varint_len(count + 1) + 1) as u64;
-            if bits.div_ceil(8) > room {
-                left_out = Some(entry);
-                break;
+            match writer.push(entry.id) {
+                Pushed::In => last = Some(entry),
+                Pushed::Full => {
+                    left_out = Some(entry);
+                    break;
+                }
+                Pushed::OutOfOrder => return None,
             }
-            writer.rice(gap, parameter);
-            count += 1;
-            least = entry.id.wrapping_add(1);
-            last = Some(entry);
         }
-        writer.finish();
-        let elements = Self { count: count as usize, form: Form::Ids(parameter), bytes }.normal();
+        let ids = writer.finish();
+        let elements = if ids.count() == 0 { Self::NONE } else { Self::Ids(ids) };
         Some(Filled { elements, last, left_out })
     }
 
@@ -95,7 +74,7 @@ impl Elements {
         for entry in entries {
             let before = bytes.len();
             entry.element.encode(&mut bytes);
-            if varint_len(count + 1) + 1 + bytes.len() > budget {
+            if varint_len(count as u64 + 1) + 1 + bytes.len() > budget {
                 bytes.truncate(before);
                 left_out = Some(entry);
                 break;
@@ -103,73 +82,66 @@ impl Elements {
             count += 1;
             last = Some(entry);
         }
-        let elements = Self { count: count as usize, form: Form::Encoded, bytes }.normal();
-        Filled { elements, last, left_out }
+        // A single element may be empty.
+        Filled { elements: Self::Encoded(count, bytes), last, left_out }
     }
 
-    /// No elements have one form only.
-    fn normal(self) -> Self {
-        if self.count == 0 { Self::NONE } else { self }
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.count
+    pub(crate) const fn count(&self) -> usize {
+        match self {
+            Self::Encoded(count, _) => *count,
+            Self::Ids(ids) => ids.count(),
+        }
     }
 
     pub(crate) fn encoded_len(&self) -> usize {
-        varint_len(self.count as u64) + usize::from(self.count > 0) + self.bytes.len()
+        match self {
+            Self::Encoded(count, bytes) => varint_len(*count as u64) + usize::from(*count > 0) + bytes.len(),
+            Self::Ids(ids) => ids.encoded_len(),
+        }
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.count as u64);
-        if self.count > 0 {
-            out.push(match self.form {
-                Form::Encoded => ENCODED,
-                Form::Ids(parameter) => (parameter & 0x3f) as u8,
-            });
-            out.extend_from_slice(&self.bytes);
+        match self {
+            Self::Encoded(count, bytes) => {
+                put_varint(out, *count as u64);
+                if *count > 0 {
+                    out.push(ENCODED);
+                    out.extend_from_slice(bytes);
+                }
+            }
+            Self::Ids(ids) => ids.put(out),
         }
     }
 
     /// Takes a run of elements off the front. Reads them all, keeps a copy of their bytes and allocates nothing else.
     pub(crate) fn take<E: Element>(input: &mut &[u8], base: u64) -> Result<Self, Flaw> {
-        let start = input.len();
-        let flaw = |index: usize, rest: &[u8]| Flaw { index, at: start - rest.len() };
-        let count = take_varint(input).ok_or(flaw(0, input))?;
+        let run = *input;
+        let flaw = |index: usize, rest: &[u8]| Flaw { index, at: run.len() - rest.len() };
+        let mut rest = run;
+        let count = take_varint(&mut rest).ok_or(flaw(0, run))?;
         if count == 0 {
+            *input = rest;
             return Ok(Self::NONE);
         }
-        let (&form, mut rest) = input.split_first().ok_or(flaw(0, input))?;
-        // At least a byte each, but for one element that may be empty.
-        let count = usize::try_from(count).ok().filter(|&count| count <= rest.len() + 1);
-        let count = count.ok_or(flaw(0, input))?;
-        let body = rest;
-        let form = match form {
-            ENCODED => {
-                let mut again = Vec::new();
-                for index in 0..count {
-                    let before = rest;
-                    let element = E::decode(&mut rest).ok_or(flaw(index, before))?;
-                    again.clear();
-                    again.reserve_exact(before.len() - rest.len());
-                    element.encode(&mut again);
-                    if before.strip_suffix(rest) != Some(&again[..]) {
-                        return Err(flaw(index, before));
-                    }
-                }
-                Form::Encoded
-            }
-            parameter @ MIN_PARAMETER..ENCODED => {
-                let mut ids = Ids::new(rest, u32::from(parameter), base, count);
-                let read = ids.by_ref().count();
-                let len = ids.finish().filter(|_| read == count).ok_or(flaw(read, rest))?;
-                rest = &rest[len..];
-                Form::Ids(u32::from(parameter))
-            }
-            _ => return Err(flaw(0, input)),
+        let Some(body) = rest.strip_prefix(&[ENCODED]) else {
+            return Ids::take(input, base).map(Self::Ids).map_err(|index| flaw(index, rest));
         };
+        // At least a byte each, but for one element that may be empty.
+        let count = usize::try_from(count).ok().filter(|&count| count <= body.len() + 1).ok_or(flaw(0, rest))?;
+        rest = body;
+        let mut again = Vec::new();
+        for index in 0..count {
+            let before = rest;
+            let element = E::decode(&mut rest).ok_or(flaw(index, before))?;
+            again.clear();
+            again.reserve_exact(before.len() - rest.len());
+            element.encode(&mut again);
+            if before.strip_suffix(rest) != Some(&again[..]) {
+                return Err(flaw(index, before));
+            }
+        }
         *input = rest;
-        Ok(Self { count, form, bytes: body[..body.len() - rest.len()].to_vec() })
+        Ok(Self::Encoded(count, body[..body.len() - rest.len()].to_vec()))
     }
 
     /// Gives every element to `visit`, until one is refused: with its encoding, or as an id.
@@ -178,19 +150,17 @@ impl Elements {
         base: u64,
         mut visit: impl FnMut(usize, Item<'_, E>) -> Result<(), X>,
     ) -> Result<(), X> {
-        match self.form {
-            Form::Encoded => {
-                let mut rest = &self.bytes[..];
-                for index in 0..self.count {
+        match self {
+            Self::Encoded(count, bytes) => {
+                let mut rest = &bytes[..];
+                for index in 0..*count {
                     let before = rest;
                     let Some(element) = E::decode(&mut rest) else { break };
                     visit(index, Item::Encoded(element, &before[..before.len() - rest.len()]))?;
                 }
                 Ok(())
             }
-            Form::Ids(parameter) => Ids::new(&self.bytes, parameter, base, self.count)
-                .enumerate()
-                .try_for_each(|(index, id)| visit(index, Item::Id(id))),
+            Self::Ids(ids) => ids.iter(base).enumerate().try_for_each(|(index, id)| visit(index, Item::Id(id))),
         }
     }
 }
@@ -208,43 +178,6 @@ pub(crate) struct Filled<'a, E> {
 pub(crate) enum Item<'a, E> {
     Encoded(E, &'a [u8]),
     Id(u64),
-}
-
-/// The ids in a run of Rice codes; ends early where the bits or the numbers do.
-struct Ids<'a> {
-    reader: BitReader<'a>,
-    parameter: u32,
-    least: Option<u64>,
-    left: usize,
-}
-
-impl<'a> Ids<'a> {
-    fn new(bytes: &'a [u8], parameter: u32, base: u64, count: usize) -> Self {
-        Self { reader: BitReader::new(bytes), parameter, least: Some(base), left: count }
-    }
-
-    fn finish(self) -> Option<usize> {
-        self.reader.finish()
-    }
-}
-
-impl Iterator for Ids<'_> {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        self.left = self.left.checked_sub(1)?;
-        let id = self.least?.checked_add(self.reader.rice(self.parameter)?)?;
-        self.least = id.checked_add(1);
-        Some(id)
-    }
-}
-
-/// The parameter for `count` numbers that fill `span` evenly: the least k with 2^k ≥ 0.481 × their mean distance, where
-/// the expected lengths under k and k + 1 meet (ln of the golden ratio; Kiely, "Selecting the Golomb parameter in Rice
-/// coding", 2004); within the range of the form.
-fn rice_parameter(span: u64, count: u64) -> u32 {
-    let aim = u128::from(span) * 481 / (1_000 * u128::from(count.max(1)));
-    (128 - aim.saturating_sub(1).leading_zeros()).clamp(u32::from(MIN_PARAMETER), 63)
 }
 
 #[cfg(test)]
@@ -331,16 +264,5 @@ mod tests {
         let ids: Vec<u64> = (0..64).chain([u64::MAX]).collect();
         let Filled { elements, left_out, .. } = Elements::fill(entries(&ids), 0, 1_000);
         assert_eq!((elements.count(), left_out.map(|entry| entry.id)), (64, Some(u64::MAX)));
-    }
-
-    #[test]
-    fn evenly_spread_ids_cost_a_bit_and_a_half_above_their_entropy() {
-        let mut rng = crate::rng::Rng::new(1);
-        let mut ids: Vec<u64> = (0..1_000).map(|_| rng.next_u64()).collect();
-        ids.sort_unstable();
-        let entries = entries(&ids);
-        let Filled { elements, .. } = Elements::fill(entries, 0, usize::MAX);
-        // 64 - log2(1 000) + 1.5 = 55.5 bits each, and a header.
-        assert_eq!(elements.encoded_len(), 6_952);
     }
 }

@@ -84,6 +84,7 @@ mod digest;
 mod element;
 mod elements;
 mod fingerprint;
+mod ids;
 mod laws;
 mod machine;
 mod message;

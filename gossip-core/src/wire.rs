@@ -112,18 +112,14 @@ fn significant_bytes(place: u128) -> usize {
 }
 
 /// Writes numbers bit by bit, the lowest bit of a byte first.
-#[derive(Debug)]
-pub(crate) struct BitWriter<'a> {
-    out: &'a mut Vec<u8>,
+#[derive(Debug, Default)]
+pub(crate) struct BitWriter {
+    out: Vec<u8>,
     pending: u128,
     bits: u32,
 }
 
-impl<'a> BitWriter<'a> {
-    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, pending: 0, bits: 0 }
-    }
-
+impl BitWriter {
     /// Writes the Rice code of `value` (Rice and Plaunt, 1971): the quotient by 2^`parameter` in ones, a zero, then the
     /// remainder.
     pub(crate) fn rice(&mut self, value: u64, parameter: u32) {
@@ -144,11 +140,12 @@ impl<'a> BitWriter<'a> {
         }
     }
 
-    /// Pads the last byte with zeros.
-    pub(crate) fn finish(self) {
+    /// The bytes, the last one padded with zeros.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.bits > 0 {
             self.out.push((self.pending & 0xff) as u8);
         }
+        self.out
     }
 }
 
@@ -266,10 +263,9 @@ mod tests {
         #[test]
         fn rice_codes_are_read_back(values in vec((any::<u64>(), 0_u32..64), 0..50)) {
             let values: Vec<_> = values.into_iter().map(|(value, k)| (value >> (63 - k), k)).collect();
-            let mut out = Vec::new();
-            let mut writer = BitWriter::new(&mut out);
+            let mut writer = BitWriter::default();
             values.iter().for_each(|&(value, k)| writer.rice(value, k));
-            writer.finish();
+            let out = writer.finish();
             let bits: u64 = values.iter().map(|&(value, k)| rice_bits(value, k)).sum();
             prop_assert_eq!(out.len() as u64, bits.div_ceil(8));
             let mut reader = BitReader::new(&out);
