@@ -29,6 +29,8 @@ pub struct Config {
     /// How many messages one request may earn, at the most; so `window` × `max_message` is what may be under way from
     /// one peer at once. Default: 32.
     pub window: NonZeroU16,
+    /// What rounds favour: bytes or round trips. Default: [`Strategy::Balanced`].
+    pub strategy: Strategy,
     /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
     /// to a quarter. Below 1 ms it is 1 ms. Default: 1 s.
     pub round_every: Duration,
@@ -60,10 +62,36 @@ impl Default for Config {
             max_element_bytes: 1_024,
             max_message: MessageBudget::new(64 * 1_024),
             window: const { NonZeroU16::new(32).unwrap() },
+            strategy: Strategy::default(),
             round_every: Duration::from_secs(1),
             answer_within: Duration::from_secs(1),
         }
     }
+}
+
+/// How a replica finds out what differs. Replicas of one cluster may differ in it.
+///
+/// With sketches a round costs what differs, with pages what is held. The three sketch strategies are one scale: they ask
+/// for fewer cells at a time, or for more. Bytes and round trips of a round between two sets of 10^6 `u64`, a mean of 20
+/// differences of `d` elements, half on either side:
+///
+/// | | d = 1 | 10 | 100 | 1 000 | 10 000 |
+/// |---|---|---|---|---|---|
+/// | `FewestBytes` | | | | | |
+/// | `Balanced` | | | | | |
+/// | `FewestRoundTrips` | | | | | |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Pages alone. No sketch of the own set is kept, which saves 2 to 16 bytes an element and about 20 ns an insert.
+    Pages,
+    /// Sketches, with small requests: for links where bytes count.
+    FewestBytes,
+    /// Sketches, near the fewest round trips.
+    #[default]
+    Balanced,
+    /// Sketches, with large requests: for links where latency counts.
+    FewestRoundTrips,
 }
 
 /// The shortest interval: what keeps a deadline ahead of the clock.

@@ -52,6 +52,17 @@ impl Digest {
         self.count = self.count.wrapping_add(1);
         self.sum = self.sum.wrapping_add(fingerprint.value());
     }
+
+    /// Undoes [`add`](Self::add).
+    pub(crate) fn remove(&mut self, fingerprint: Fingerprint) {
+        self.count = self.count.wrapping_sub(1);
+        self.sum = self.sum.wrapping_sub(fingerprint.value());
+    }
+
+    /// What names a state where whoever is told of it has seen the digest.
+    pub(crate) const fn tag(self) -> u64 {
+        self.sum as u64
+    }
 }
 
 impl fmt::Display for Digest {

@@ -32,23 +32,20 @@ pub(crate) struct Flaw {
 impl Elements {
     pub(crate) const NONE: Self = Self::Encoded(0, Vec::new());
 
-    /// The first of `entries` that fit `budget` bytes. Ids count from `base`, which is at most the first one. O(entries
-    /// taken).
+    /// The first of `entries` that fit `budget` bytes. O(entries taken).
     pub(crate) fn fill<'a, E: Element + 'a>(
         entries: impl Iterator<Item = Entry<'a, E>> + Clone,
-        base: u64,
         budget: usize,
     ) -> Filled<'a, E> {
-        Self::fill_ids(entries.clone(), base, budget).unwrap_or_else(|| Self::fill_encoded(entries, budget))
+        Self::fill_ids(entries.clone(), budget).unwrap_or_else(|| Self::fill_encoded(entries, budget))
     }
 
     /// `None` if one of the elements is not what its id stands for.
     fn fill_ids<'a, E: Element + 'a>(
         entries: impl Iterator<Item = Entry<'a, E>> + Clone,
-        base: u64,
         budget: usize,
     ) -> Option<Filled<'a, E>> {
-        let mut writer = IdWriter::new(entries.clone().map(|entry| entry.id), base, budget);
+        let mut writer = IdWriter::new(entries.clone().map(|entry| entry.id), budget);
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
             if entry.element.to_id().and_then(E::from_id).as_ref() != Some(entry.element) {
@@ -114,7 +111,7 @@ impl Elements {
     }
 
     /// Takes a run of elements off the front. Reads them all, keeps a copy of their bytes and allocates nothing else.
-    pub(crate) fn take<E: Element>(input: &mut &[u8], base: u64) -> Result<Self, Flaw> {
+    pub(crate) fn take<E: Element>(input: &mut &[u8]) -> Result<Self, Flaw> {
         let run = *input;
         let flaw = |index: usize, rest: &[u8]| Flaw { index, at: run.len() - rest.len() };
         let mut rest = run;
@@ -124,7 +121,7 @@ impl Elements {
             return Ok(Self::NONE);
         }
         let Some(body) = rest.strip_prefix(&[ENCODED]) else {
-            return Ids::take(input, base).map(Self::Ids).map_err(|index| flaw(index, rest));
+            return Ids::take(input).map(Self::Ids).map_err(|index| flaw(index, rest));
         };
         // At least a byte each, but for one element that may be empty.
         let count = usize::try_from(count).ok().filter(|&count| count <= body.len() + 1).ok_or(flaw(0, rest))?;
@@ -147,7 +144,6 @@ impl Elements {
     /// Gives every element to `visit`, until one is refused: with its encoding, or as an id.
     pub(crate) fn each<E: Element, X>(
         &self,
-        base: u64,
         mut visit: impl FnMut(usize, Item<'_, E>) -> Result<(), X>,
     ) -> Result<(), X> {
         match self {
@@ -160,7 +156,7 @@ impl Elements {
                 }
                 Ok(())
             }
-            Self::Ids(ids) => ids.iter(base).enumerate().try_for_each(|(index, id)| visit(index, Item::Id(id))),
+            Self::Ids(ids) => ids.iter().enumerate().try_for_each(|(index, id)| visit(index, Item::Id(id))),
         }
     }
 }
@@ -193,9 +189,9 @@ mod tests {
         ids.iter().map(|id| Entry { id: *id, element: id })
     }
 
-    fn collect<E: Element>(elements: &Elements, base: u64) -> (Vec<u64>, Vec<E>) {
+    fn collect<E: Element>(elements: &Elements) -> (Vec<u64>, Vec<E>) {
         let (mut ids, mut encoded) = (vec![], vec![]);
-        let visited = elements.each::<E, ()>(base, |index, item| {
+        let visited = elements.each::<E, ()>(|index, item| {
             assert_eq!(index, ids.len() + encoded.len());
             match item {
                 Item::Id(id) => ids.push(id),
@@ -214,17 +210,16 @@ mod tests {
             budget in 0_usize..2_000,
         ) {
             let ids: Vec<u64> = ids.into_iter().collect();
-            let base = ids.first().map_or(0, |first| first / 2);
             let entries = entries(&ids);
-            let Filled { elements, left_out, .. } = Elements::fill(entries, base, budget);
+            let Filled { elements, left_out, .. } = Elements::fill(entries, budget);
             prop_assert!(elements.count() == 0 || elements.encoded_len() <= budget);
             prop_assert_eq!(left_out.map(|entry| entry.id), ids.get(elements.count()).copied());
-            prop_assert_eq!(&collect::<u64>(&elements, base).0[..], &ids[..elements.count()]);
+            prop_assert_eq!(&collect::<u64>(&elements).0[..], &ids[..elements.count()]);
             let mut bytes = vec![];
             elements.put(&mut bytes);
             prop_assert_eq!(bytes.len(), elements.encoded_len());
-            prop_assert_eq!(Elements::take::<u64>(&mut &bytes[..], base), Ok(elements));
-            prop_assert!((0..bytes.len()).all(|len| Elements::take::<u64>(&mut &bytes[..len], base).is_err()));
+            prop_assert_eq!(Elements::take::<u64>(&mut &bytes[..]), Ok(elements));
+            prop_assert!((0..bytes.len()).all(|len| Elements::take::<u64>(&mut &bytes[..len]).is_err()));
         }
 
         #[test]
@@ -233,28 +228,25 @@ mod tests {
             budget in 0_usize..500,
         ) {
             let entries = texts.iter().map(|element| Entry { id: 9, element });
-            let Filled { elements, left_out, .. } = Elements::fill(entries, 0, budget);
+            let Filled { elements, left_out, .. } = Elements::fill(entries, budget);
             prop_assert!(elements.count() == 0 || elements.encoded_len() <= budget);
             prop_assert_eq!(left_out.map(|entry| entry.element), texts.get(elements.count()));
-            prop_assert_eq!(&collect::<String>(&elements, 0).1[..], &texts[..elements.count()]);
+            prop_assert_eq!(&collect::<String>(&elements).1[..], &texts[..elements.count()]);
             let mut bytes = vec![];
             elements.put(&mut bytes);
-            prop_assert_eq!(Elements::take::<String>(&mut &bytes[..], 0), Ok(elements));
-            prop_assert!((0..bytes.len()).all(|len| Elements::take::<String>(&mut &bytes[..len], 0).is_err()));
+            prop_assert_eq!(Elements::take::<String>(&mut &bytes[..]), Ok(elements));
+            prop_assert!((0..bytes.len()).all(|len| Elements::take::<String>(&mut &bytes[..len]).is_err()));
         }
 
         #[test]
         fn any_bytes_have_one_reading_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            for base in [0, u64::MAX] {
-                let mut rest = &bytes[..];
-                if let Ok(elements) = Elements::take::<Vec<u8>>(&mut rest, base) {
-                    prop_assert_eq!(collect::<Vec<u8>>(&elements, base).1.len() + collect::<Vec<u8>>(&elements, base).0.len(), elements.count());
-                    if elements.count() > 0 {
-                        let mut again = vec![];
-                        elements.put(&mut again);
-                        prop_assert_eq!(&again[..], &bytes[..bytes.len() - rest.len()]);
-                    }
-                }
+            let mut rest = &bytes[..];
+            if let Ok(elements) = Elements::take::<Vec<u8>>(&mut rest) {
+                let (ids, encoded) = collect::<Vec<u8>>(&elements);
+                prop_assert_eq!(ids.len() + encoded.len(), elements.count());
+                let mut again = vec![];
+                elements.put(&mut again);
+                prop_assert_eq!(&again[..], &bytes[..bytes.len() - rest.len()]);
             }
         }
     }
@@ -262,7 +254,7 @@ mod tests {
     #[test]
     fn a_gap_of_all_ids_does_not_fit_behind_a_crowd() {
         let ids: Vec<u64> = (0..64).chain([u64::MAX]).collect();
-        let Filled { elements, left_out, .. } = Elements::fill(entries(&ids), 0, 1_000);
+        let Filled { elements, left_out, .. } = Elements::fill(entries(&ids), 1_000);
         assert_eq!((elements.count(), left_out.map(|entry| entry.id)), (64, Some(u64::MAX)));
     }
 }

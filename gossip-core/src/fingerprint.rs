@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::config::{Config, Key};
 use crate::element::Element;
+use crate::sketch::SketchKey;
 
 /// The 128 bits an element is known by. Ordered by id first, so that the elements of one id stand together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,12 @@ impl Fingerprinter {
                 Self::Keyed(key.clone(), Speck::new(derived))
             }
         }
+    }
+
+    /// What places elements in the sketch: under a secret key, a secret of its own.
+    pub(crate) fn sketch_key(&self) -> SketchKey {
+        let derived = self.hash(b"gossip sketch");
+        SketchKey::new(derived as u64, (derived >> 64) as u64)
     }
 
     /// The fingerprint of `element`, whose encoding is `bytes`: their hash, the low half of which is replaced by the mixed

@@ -4,12 +4,13 @@ use alloc::vec::Vec;
 
 use crate::wire::{BitReader, BitWriter, put_varint, rice_bits, take_varint, varint_len};
 
-/// Ascending ids in their wire form: a count and, where it is not 0, a Rice parameter and the codes of the first one's
-/// distance from a base and of the distances between neighbours less one. They stay bytes until they are read.
+/// Ascending ids in their wire form: a count and, where it is not 0, a Rice parameter, the first id in 64 bits, or in 32
+/// where that is enough, and the codes of the distances between neighbours less one. They stay bytes until they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ids {
     count: usize,
-    parameter: u8,
+    /// The parameter, and whether the first id is short.
+    form: u8,
     bytes: Vec<u8>,
 }
 
@@ -19,15 +20,18 @@ const MIN_PARAMETER: u8 = 7;
 /// The largest Rice parameter; forms of elements above it are others.
 const MAX_PARAMETER: u8 = 63;
 
+/// What the parameter's byte has beside it where the first id has 32 bits: where these are enough.
+const SHORT: u8 = 0x80;
+
 /// How many ids the Rice parameter is taken from.
 const SAMPLE: usize = 64;
 
 impl Ids {
-    pub(crate) const NONE: Self = Self { count: 0, parameter: MIN_PARAMETER, bytes: Vec::new() };
+    pub(crate) const NONE: Self = Self { count: 0, form: MIN_PARAMETER, bytes: Vec::new() };
 
-    /// The first of `ids` that fit `budget` bytes; all are at least `base`.
-    pub(crate) fn fill(ids: &[u64], base: u64, budget: usize) -> Self {
-        let mut writer = IdWriter::new(ids.iter().copied(), base, budget);
+    /// The first of `ids` that fit `budget` bytes.
+    pub(crate) fn fill(ids: &[u64], budget: usize) -> Self {
+        let mut writer = IdWriter::new(ids.iter().copied(), budget);
         for &id in ids {
             if writer.push(id) != Pushed::In {
                 break;
@@ -47,45 +51,46 @@ impl Ids {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.count as u64);
         if self.count > 0 {
-            out.push(self.parameter);
+            out.push(self.form);
             out.extend_from_slice(&self.bytes);
         }
     }
 
     /// Takes a run off the front; if there is none, nothing is taken, and the error is how many ids were read. Allocates a
     /// copy of its bytes alone.
-    pub(crate) fn take(input: &mut &[u8], base: u64) -> Result<Self, usize> {
+    pub(crate) fn take(input: &mut &[u8]) -> Result<Self, usize> {
         let mut rest = *input;
         let count = take_varint(&mut rest).ok_or(0_usize)?;
         if count == 0 {
             *input = rest;
             return Ok(Self::NONE);
         }
-        let (&parameter, body) = rest.split_first().ok_or(0_usize)?;
+        let (&form, body) = rest.split_first().ok_or(0_usize)?;
         let count = usize::try_from(count).ok().filter(|&count| count <= body.len()).ok_or(0_usize)?;
-        if !(MIN_PARAMETER..=MAX_PARAMETER).contains(&parameter) {
+        let mut reader = IdReader::new(body, form, count);
+        let first = reader.next().ok_or(0_usize)?;
+        let short = if first <= LONGEST_SHORT { SHORT } else { 0 };
+        if !(MIN_PARAMETER..=MAX_PARAMETER).contains(&(form ^ short)) {
             return Err(0);
         }
-        let mut reader = IdReader::new(body, parameter, base, count);
-        let read = reader.by_ref().count();
+        let read = 1 + reader.by_ref().count();
         let len = reader.finish().filter(|_| read == count).ok_or(read)?;
         *input = &body[len..];
-        Ok(Self { count, parameter, bytes: body[..len].to_vec() })
+        Ok(Self { count, form, bytes: body[..len].to_vec() })
     }
 
-    /// The ids, counted from the base that they were written with.
-    pub(crate) fn iter(&self, base: u64) -> impl Iterator<Item = u64> {
-        IdReader::new(&self.bytes, self.parameter, base, self.count)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        IdReader::new(&self.bytes, self.form, self.count)
     }
 }
 
 /// Writes ids one by one, as long as they fit.
 pub(crate) struct IdWriter {
     writer: BitWriter,
-    parameter: u8,
+    form: u8,
     count: u64,
     bits: u64,
-    least: Option<u64>,
+    last: Option<u64>,
     budget: usize,
 }
 
@@ -101,49 +106,53 @@ pub(crate) enum Pushed {
 
 impl IdWriter {
     /// A writer for ids like the first of these.
-    pub(crate) fn new(sample: impl Iterator<Item = u64>, base: u64, budget: usize) -> Self {
-        let (sampled, last) = sample.take(SAMPLE).fold((0, base), |(count, _), id| (count + 1, id));
-        Self {
-            writer: BitWriter::default(),
-            parameter: rice_parameter(last.saturating_sub(base), sampled),
-            count: 0,
-            bits: 0,
-            least: Some(base),
-            budget,
-        }
+    pub(crate) fn new(sample: impl Iterator<Item = u64>, budget: usize) -> Self {
+        let mut sample = sample.take(SAMPLE);
+        let first = sample.next().unwrap_or(0);
+        let (gaps, last) = sample.fold((0, first), |(count, _), id| (count + 1, id));
+        let form = rice_parameter(last.saturating_sub(first), gaps) | if first <= LONGEST_SHORT { SHORT } else { 0 };
+        Self { writer: BitWriter::default(), form, count: 0, bits: 0, last: None, budget }
     }
 
     pub(crate) fn push(&mut self, id: u64) -> Pushed {
-        let Some(gap) = self.least.and_then(|least| id.checked_sub(least)) else { return Pushed::OutOfOrder };
-        let bits = rice_bits(gap, self.parameter.into()).saturating_add(self.bits);
+        let gap = match self.last {
+            None => None,
+            Some(last) if id > last => Some(id - last - 1),
+            Some(_) => return Pushed::OutOfOrder,
+        };
+        let parameter = parameter(self.form);
+        let bits = gap.map_or(first_bits(self.form).into(), |gap| rice_bits(gap, parameter)).saturating_add(self.bits);
         let room = self.budget.saturating_sub(varint_len(self.count + 1) + 1) as u64;
         if bits.div_ceil(8) > room {
             return Pushed::Full;
         }
-        self.writer.rice(gap, self.parameter.into());
-        (self.bits, self.count, self.least) = (bits, self.count + 1, id.checked_add(1));
+        match gap {
+            None => self.writer.bits(id, first_bits(self.form)),
+            Some(gap) => self.writer.rice(gap, parameter),
+        }
+        (self.bits, self.count, self.last) = (bits, self.count + 1, Some(id));
         Pushed::In
     }
 
     pub(crate) fn finish(self) -> Ids {
         match usize::try_from(self.count) {
-            Ok(count) if count > 0 => Ids { count, parameter: self.parameter, bytes: self.writer.finish() },
+            Ok(count) if count > 0 => Ids { count, form: self.form, bytes: self.writer.finish() },
             _ => Ids::NONE,
         }
     }
 }
 
-/// The ids in a run of Rice codes; ends early where the bits or the numbers do.
+/// The ids in a run; ends early where the bits or the numbers do.
 struct IdReader<'a> {
     reader: BitReader<'a>,
-    parameter: u8,
-    least: Option<u64>,
+    form: u8,
+    last: Option<u64>,
     left: usize,
 }
 
 impl<'a> IdReader<'a> {
-    fn new(bytes: &'a [u8], parameter: u8, base: u64, count: usize) -> Self {
-        Self { reader: BitReader::new(bytes), parameter, least: Some(base), left: count }
+    fn new(bytes: &'a [u8], form: u8, count: usize) -> Self {
+        Self { reader: BitReader::new(bytes), form, last: None, left: count }
     }
 
     fn finish(self) -> Option<usize> {
@@ -156,11 +165,25 @@ impl Iterator for IdReader<'_> {
 
     fn next(&mut self) -> Option<u64> {
         self.left = self.left.checked_sub(1)?;
-        let id = self.least?.checked_add(self.reader.rice(self.parameter.into())?)?;
-        self.least = id.checked_add(1);
+        let id = match self.last {
+            None => self.reader.bits(first_bits(self.form))?,
+            Some(last) => last.checked_add(1)?.checked_add(self.reader.rice(parameter(self.form))?)?,
+        };
+        self.last = Some(id);
         Some(id)
     }
 }
+
+const fn parameter(form: u8) -> u32 {
+    (form & MAX_PARAMETER) as u32
+}
+
+const fn first_bits(form: u8) -> u32 {
+    if form & SHORT > 0 { 32 } else { 64 }
+}
+
+/// The largest id that is short.
+const LONGEST_SHORT: u64 = u32::MAX as u64;
 
 /// The parameter for `count` numbers that fill `span` evenly: the least k with 2^k ≥ 0.481 × their mean distance, where
 /// the expected lengths under k and k + 1 meet (ln of the golden ratio; Kiely, "Selecting the Golomb parameter in Rice
@@ -186,27 +209,26 @@ mod tests {
             budget in 0_usize..2_000,
         ) {
             let ids: Vec<u64> = ids.into_iter().collect();
-            let base = ids.first().map_or(0, |first| first / 2);
-            let run = Ids::fill(&ids, base, budget);
+            let run = Ids::fill(&ids, budget);
             prop_assert!(run.count() == 0 || run.encoded_len() <= budget);
-            prop_assert!(run.iter(base).eq(ids.iter().copied().take(run.count())));
+            prop_assert!(run.iter().eq(ids.iter().copied().take(run.count())));
             let mut bytes = vec![];
             run.put(&mut bytes);
             prop_assert_eq!(bytes.len(), run.encoded_len());
-            prop_assert!((0..bytes.len()).all(|len| Ids::take(&mut &bytes[..len], base).is_err()));
+            prop_assert!((0..bytes.len()).all(|len| Ids::take(&mut &bytes[..len]).is_err()));
             let mut rest = &bytes[..];
-            prop_assert_eq!(Ids::take(&mut rest, base), Ok(run));
+            prop_assert_eq!(Ids::take(&mut rest), Ok(run));
             prop_assert!(rest.is_empty());
         }
 
         #[test]
         fn any_bytes_have_one_reading_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             let mut rest = &bytes[..];
-            if let Ok(run) = Ids::take(&mut rest, 0) {
+            if let Ok(run) = Ids::take(&mut rest) {
                 let mut again = vec![];
                 run.put(&mut again);
                 prop_assert_eq!(&again[..], &bytes[..bytes.len() - rest.len()]);
-                prop_assert_eq!(run.iter(0).count(), run.count());
+                prop_assert_eq!(run.iter().count(), run.count());
             }
         }
     }
@@ -217,6 +239,6 @@ mod tests {
         let mut ids: Vec<u64> = (0..1_000).map(|_| rng.next_u64()).collect();
         ids.sort_unstable();
         // 64 - log2(1 000) + 1.5 = 55.5 bits each, and a header.
-        assert_eq!(Ids::fill(&ids, 0, usize::MAX).encoded_len(), 6_952);
+        assert_eq!(Ids::fill(&ids, usize::MAX).encoded_len(), 6_953);
     }
 }

@@ -79,17 +79,22 @@
 
 extern crate alloc;
 
+mod cells;
 mod config;
+mod difference;
 mod digest;
 mod element;
 mod elements;
 mod fingerprint;
 mod ids;
 mod laws;
+mod log;
 mod machine;
 mod message;
 mod output;
 mod peer;
+mod policy;
+mod repair;
 mod replica;
 mod rng;
 #[cfg(feature = "sim")]
@@ -101,7 +106,7 @@ mod time;
 mod walk;
 mod wire;
 
-pub use config::{Config, Key, MessageBudget};
+pub use config::{Config, Key, MessageBudget, Strategy};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{Element, TypeTag};
 pub use laws::{BrokenElementLaw, element_laws};

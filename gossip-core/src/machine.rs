@@ -1,7 +1,9 @@
 //! The machine: messages in, messages out.
 
+mod answer;
 mod receive;
-mod send;
+mod request;
+mod sketch;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::borrow::Borrow;
@@ -15,7 +17,7 @@ use crate::output::{Event, Output, TooLarge};
 use crate::peer::{FAILURES, Peer, Step, TRIES};
 use crate::replica::Replica;
 use crate::rng::Rng;
-use crate::stats::{PeerStats, Stats};
+use crate::stats::{Ledger, PeerStats, Stats};
 use crate::time::{Time, micros};
 
 /// A replica of a grow-only set that repairs itself with its peers: a state machine without IO, threads, clock or global
@@ -183,6 +185,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         round.retries += 1;
         if round.retries < TRIES {
             round.pending = true;
+            if let Step::Repair(repair) = &mut round.step {
+                repair.again();
+            }
             for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
                 ledger.resent += 1;
             }
@@ -267,6 +272,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             return Some(due);
         }
         self.peers.values().filter(|peer| peer.is_idle()).map(|peer| peer.pacing.next_round).min()
+    }
+
+    /// The books about a peer: its own, and those about all.
+    fn ledgers<'a>(&'a mut self, name: &P) -> impl Iterator<Item = &'a mut Ledger> {
+        let own = self.peers.get_mut(name).map(|peer| &mut peer.stats.ledger);
+        own.into_iter().chain([&mut self.stats.total])
     }
 
     /// Whether this time has come. The last there is never does, so that a deadline can always be later than now.

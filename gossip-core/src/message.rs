@@ -1,14 +1,20 @@
 //! What replicas send each other.
 
+mod decode;
+
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::config::MessageBudget;
+use crate::cells::Cells;
 use crate::digest::Digest;
-use crate::element::Element;
 use crate::elements::Elements;
-use crate::wire::{Bound, put_varint, take_varint, varint_len};
+use crate::ids::Ids;
+use crate::sketch::{DeepBits, DeepWidth, IdWidth};
+use crate::wire::{Bound, put_varint, varint_len};
+
+pub use decode::DecodeError;
 
 /// The version of the protocol, in the high half of every message's first byte.
 pub(crate) const VERSION: u8 = 1;
@@ -43,23 +49,30 @@ pub enum MessageKind {
     Probe,
     /// Answer: the digest that both have.
     Proof,
-    /// Request: elements that the receiver lacks.
+    /// Request: more cells of the receiver's sketch.
+    WantCells,
+    /// Answer: cells of the sender's sketch, because digests differ.
+    Cells,
+    /// Request: elements that the receiver lacks, and ids of those that the sender does.
     Repair,
     /// Request: all elements that the sender has in an interval.
     Page,
-    /// Answer: elements that the requester lacks in an interval, or that digests differ.
+    /// Answer: elements that the requester lacks or wants in an interval, or that digests differ.
     Give,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their declaration.
-    pub const ALL: [Self; 5] = [Self::Probe, Self::Proof, Self::Repair, Self::Page, Self::Give];
+    pub const ALL: [Self; 7] =
+        [Self::Probe, Self::Proof, Self::WantCells, Self::Cells, Self::Repair, Self::Page, Self::Give];
 
     /// The name, in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",
             Self::Proof => "proof",
+            Self::WantCells => "want-cells",
+            Self::Cells => "cells",
             Self::Repair => "repair",
             Self::Page => "page",
             Self::Give => "give",
@@ -71,6 +84,8 @@ impl MessageKind {
         match self {
             Self::Probe => 1,
             Self::Proof => 2,
+            Self::WantCells => 3,
+            Self::Cells => 4,
             Self::Repair => 5,
             Self::Page => 6,
             Self::Give => 7,
@@ -81,11 +96,51 @@ impl MessageKind {
 /// What a message says. `tag` is the cluster's; `nonce` that of the round, from the initiator's first request on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Body {
-    Probe { tag: [u8; 4], nonce: u32, digest: Digest },
-    Proof { nonce: u32, digest: Digest },
-    Repair { tag: [u8; 4], nonce: u32, digest: Digest, elements: Elements },
-    Page { tag: [u8; 4], nonce: u32, window: u16, from: Bound, to: Bound, elements: Elements },
-    Give { tag: [u8; 4], nonce: u32, from: Bound, to: Bound, state: Option<State>, elements: Elements },
+    Probe {
+        tag: [u8; 4],
+        nonce: u32,
+        digest: Digest,
+    },
+    Proof {
+        nonce: u32,
+        digest: Digest,
+    },
+    /// `count` cells from cell `from` on, as they were when the digest's sum ended in `state`.
+    WantCells {
+        tag: [u8; 4],
+        nonce: u32,
+        state: u64,
+        from: usize,
+        count: usize,
+    },
+    Cells {
+        nonce: u32,
+        place: Place,
+        cells: Cells,
+    },
+    Repair {
+        tag: [u8; 4],
+        nonce: u32,
+        asks: Asks,
+        wanted: Ids,
+        elements: Elements,
+    },
+    Page {
+        tag: [u8; 4],
+        nonce: u32,
+        window: u16,
+        from: Bound,
+        to: Bound,
+        elements: Elements,
+    },
+    Give {
+        tag: [u8; 4],
+        nonce: u32,
+        from: Bound,
+        to: Bound,
+        state: Option<State>,
+        elements: Elements,
+    },
 }
 
 /// What a replica held when it finished an answer.
@@ -96,43 +151,31 @@ pub(crate) struct State {
     pub(crate) bytes: u64,
 }
 
-/// Why bytes are not a message. Nothing was taken from them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// More bytes than any replica may send.
-    #[error("a message of {0} bytes is longer than 1 MiB")]
-    TooLong(usize),
-    /// The message is of another version of the protocol.
-    #[error("version {0} of the protocol is not 1, the one known here")]
-    Version(u8),
-    /// This version has no such kind.
-    #[error("message kind {0} is unknown")]
-    UnknownKind(u8),
-    /// A field ends early or is not in its only form.
-    #[error("the {field} at byte {at} is cut short or malformed")]
-    Field {
-        /// The field's name.
-        field: &'static str,
-        /// Where it begins.
-        at: usize,
-    },
-    /// An element ends early, is not one of the type, or is not in its only form.
-    #[error("element {index} at byte {at} is cut short, malformed or not canonical")]
-    Element {
-        /// How many elements came before it.
-        index: usize,
-        /// Where it begins.
-        at: usize,
-    },
-    /// Bytes follow the message.
-    #[error("{extra} bytes follow the message's end at byte {at}")]
-    Trailing {
-        /// Where the message ends.
-        at: usize,
-        /// How many bytes follow.
-        extra: usize,
-    },
+/// Where in a sketch cells belong.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// They are the first, of this state.
+    Head(Box<Head>),
+    /// They follow so many others; `last` if the answer ends with them.
+    After { from: usize, last: bool },
+}
+
+/// What a sketch begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Head {
+    pub(crate) state: State,
+    pub(crate) deep: DeepBits,
+}
+
+/// What a repair asks beside the elements it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Asks {
+    /// Nothing: more of it follows at once.
+    Nothing,
+    /// The receiver's state, at the end of the answer.
+    State,
+    /// Whether the receiver's digest is this one now, and its cells if it is not.
+    Verdict(Digest),
 }
 
 impl<E> Message<E> {
@@ -145,10 +188,18 @@ impl<E> Message<E> {
         match self.body {
             Body::Probe { .. } => MessageKind::Probe,
             Body::Proof { .. } => MessageKind::Proof,
+            Body::WantCells { .. } => MessageKind::WantCells,
+            Body::Cells { .. } => MessageKind::Cells,
             Body::Repair { .. } => MessageKind::Repair,
             Body::Page { .. } => MessageKind::Page,
             Body::Give { .. } => MessageKind::Give,
         }
+    }
+
+    /// Whether its answer may speak of an earlier state: it asks for more of a sketch, or for part of what is wanted.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn continues(&self) -> bool {
+        matches!(self.body, Body::WantCells { .. } | Body::Repair { asks: Asks::Nothing, .. })
     }
 
     /// How many bytes [`encode`](Self::encode) gives. O(1).
@@ -169,9 +220,41 @@ impl<E> Message<E> {
                 out.extend_from_slice(&nonce.to_le_bytes());
                 put_digest(&mut out, *digest);
             }
-            Body::Repair { tag, nonce, digest, elements } => {
+            Body::WantCells { tag, nonce, state, from, count } => {
                 put_head(&mut out, tag, *nonce);
-                put_digest(&mut out, *digest);
+                out.extend_from_slice(&state.to_le_bytes());
+                put_varint(&mut out, *from as u64);
+                put_varint(&mut out, *count as u64);
+            }
+            Body::Cells { nonce, place, cells } => {
+                out.extend_from_slice(&nonce.to_le_bytes());
+                let narrow = if cells.width() == IdWidth::Bits48 { NARROW_IDS } else { 0 };
+                match place {
+                    Place::Head(head) => {
+                        let wide = if head.deep.width() == DeepWidth::Wide { WIDE_BITS } else { 0 };
+                        out.push(HEAD | wide | narrow);
+                        put_digest(&mut out, head.state.digest);
+                        put_varint(&mut out, head.state.bytes);
+                        head.deep.encode(&mut out);
+                    }
+                    Place::After { from, last } => {
+                        out.push(narrow | if *last { LAST } else { 0 });
+                        put_varint(&mut out, *from as u64);
+                    }
+                }
+                cells.put(&mut out);
+            }
+            Body::Repair { tag, nonce, asks, wanted, elements } => {
+                put_head(&mut out, tag, *nonce);
+                match asks {
+                    Asks::Nothing => out.push(0),
+                    Asks::State => out.push(1),
+                    Asks::Verdict(digest) => {
+                        out.push(2);
+                        put_digest(&mut out, *digest);
+                    }
+                }
+                wanted.put(&mut out);
                 elements.put(&mut out);
             }
             Body::Page { tag, nonce, window, from, to, elements } => {
@@ -197,59 +280,27 @@ impl<E> Message<E> {
     }
 }
 
-impl<E: Element> Message<E> {
-    /// The message that these bytes are. O(their length). It keeps a copy of them, and beside it nothing but one element at a
-    /// time while it reads: no number in them sizes an allocation.
-    ///
-    /// # Errors
-    ///
-    /// Bytes that [`encode`](Self::encode) gives for no message: what is wrong, and where.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        if bytes.len() > MessageBudget::MAX.bytes() {
-            return Err(DecodeError::TooLong(bytes.len()));
-        }
-        let mut reader = Reader { rest: bytes, len: bytes.len() };
-        let first = reader.byte("version and kind")?;
-        if first >> 4 != VERSION {
-            return Err(DecodeError::Version(first >> 4));
-        }
-        let code = first & 0xf;
-        let kind = MessageKind::ALL.into_iter().find(|kind| kind.code() == code);
-        let body = match kind.ok_or(DecodeError::UnknownKind(code))? {
-            MessageKind::Probe => Body::Probe { tag: reader.tag()?, nonce: reader.nonce()?, digest: reader.digest()? },
-            MessageKind::Proof => Body::Proof { nonce: reader.nonce()?, digest: reader.digest()? },
-            MessageKind::Repair => Body::Repair {
-                tag: reader.tag()?,
-                nonce: reader.nonce()?,
-                digest: reader.digest()?,
-                elements: reader.elements::<E>(Bound::START)?,
-            },
-            MessageKind::Page => {
-                let (tag, nonce, window) = (reader.tag()?, reader.nonce()?, reader.window()?);
-                let (from, to) = reader.interval()?;
-                Body::Page { tag, nonce, window, from, to, elements: reader.elements::<E>(from)? }
-            }
-            MessageKind::Give => {
-                let (tag, nonce) = (reader.tag()?, reader.nonce()?);
-                let (from, to) = reader.interval()?;
-                let state = reader.state()?;
-                Body::Give { tag, nonce, from, to, state, elements: reader.elements::<E>(from)? }
-            }
-        };
-        match reader.rest.len() {
-            0 => Ok(Self::new(body)),
-            extra => Err(DecodeError::Trailing { at: reader.at(), extra }),
-        }
-    }
-}
-
 impl Body {
     pub(crate) fn encoded_len(&self) -> usize {
         let digest_len = |digest: &Digest| varint_len(digest.count()) + 16;
         1 + match self {
             Body::Probe { digest, .. } => 8 + digest_len(digest),
             Body::Proof { digest, .. } => 4 + digest_len(digest),
-            Body::Repair { digest, elements, .. } => 8 + digest_len(digest) + elements.encoded_len(),
+            Body::WantCells { from, count, .. } => 16 + varint_len(*from as u64) + varint_len(*count as u64),
+            Body::Cells { place, cells, .. } => {
+                let place = match place {
+                    Place::Head(head) => {
+                        let state = digest_len(&head.state.digest) + varint_len(head.state.bytes);
+                        state + head.deep.width().encoded_len()
+                    }
+                    Place::After { from, .. } => varint_len(*from as u64),
+                };
+                5 + place + cells.encoded_len()
+            }
+            Body::Repair { asks, wanted, elements, .. } => {
+                let asks = if let Asks::Verdict(digest) = asks { digest_len(digest) } else { 0 };
+                9 + asks + wanted.encoded_len() + elements.encoded_len()
+            }
             Body::Page { window, from, to, elements, .. } => {
                 8 + varint_len(u64::from(*window)) + from.encoded_len() + to.encoded_len() + elements.encoded_len()
             }
@@ -261,6 +312,13 @@ impl Body {
     }
 }
 
+/// Flags of cells: they begin a sketch, its deep bits are wide, ids have 48 bits, the answer ends here.
+const HEAD: u8 = 1;
+const WIDE_BITS: u8 = 2;
+const NARROW_IDS: u8 = 4;
+const LAST: u8 = 8;
+const HEAD_OF_WIDE_BITS: u8 = HEAD | WIDE_BITS;
+
 fn put_head(out: &mut Vec<u8>, tag: &[u8; 4], nonce: u32) {
     out.extend_from_slice(tag);
     out.extend_from_slice(&nonce.to_le_bytes());
@@ -269,79 +327,6 @@ fn put_head(out: &mut Vec<u8>, tag: &[u8; 4], nonce: u32) {
 fn put_digest(out: &mut Vec<u8>, digest: Digest) {
     put_varint(out, digest.count());
     out.extend_from_slice(&digest.sum().to_le_bytes());
-}
-
-/// What the ids of elements after `from` count from.
-pub(crate) fn base(from: Bound) -> u64 {
-    match from {
-        Bound::At(fingerprint) => fingerprint.id,
-        Bound::End => u64::MAX,
-    }
-}
-
-struct Reader<'a> {
-    rest: &'a [u8],
-    len: usize,
-}
-
-impl Reader<'_> {
-    fn at(&self) -> usize {
-        self.len - self.rest.len()
-    }
-
-    /// Takes one field; if it is not there nothing is taken.
-    fn field<T>(&mut self, field: &'static str, take: impl FnOnce(&mut &[u8]) -> Option<T>) -> Result<T, DecodeError> {
-        take(&mut self.rest).ok_or(DecodeError::Field { field, at: self.at() })
-    }
-
-    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
-        self.field(field, |rest| {
-            let (front, after) = rest.split_first_chunk()?;
-            *rest = after;
-            Some(*front)
-        })
-    }
-
-    fn byte(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        self.array(field).map(|[byte]| byte)
-    }
-
-    fn tag(&mut self) -> Result<[u8; 4], DecodeError> {
-        self.array("cluster tag")
-    }
-
-    fn nonce(&mut self) -> Result<u32, DecodeError> {
-        self.array("nonce").map(u32::from_le_bytes)
-    }
-
-    fn window(&mut self) -> Result<u16, DecodeError> {
-        self.field("window", |rest| u16::try_from(take_varint(rest)?).ok())
-    }
-
-    fn digest(&mut self) -> Result<Digest, DecodeError> {
-        let count = self.field("digest's count", take_varint)?;
-        let sum = u128::from_le_bytes(self.array("digest's sum")?);
-        Ok(Digest::from_parts(count, sum))
-    }
-
-    fn interval(&mut self) -> Result<(Bound, Bound), DecodeError> {
-        Ok((self.field("interval's start", Bound::take)?, self.field("interval's end", Bound::take)?))
-    }
-
-    fn state(&mut self) -> Result<Option<State>, DecodeError> {
-        let at = self.at();
-        match self.byte("flags")? {
-            0 => Ok(None),
-            1 => Ok(Some(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? })),
-            _ => Err(DecodeError::Field { field: "flags", at }),
-        }
-    }
-
-    fn elements<E: Element>(&mut self, from: Bound) -> Result<Elements, DecodeError> {
-        let start = self.at();
-        Elements::take::<E>(&mut self.rest, base(from))
-            .map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
-    }
 }
 
 impl<E> Clone for Message<E> {
@@ -373,7 +358,8 @@ mod with_serde {
     use serde::de::{Error, Visitor};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::{Element, Message, fmt};
+    use super::{Message, fmt};
+    use crate::element::Element;
 
     /// One base64 string (standard alphabet, no padding) in readable formats, bytes in others.
     impl<E> Serialize for Message<E> {

@@ -1,10 +1,13 @@
 //! What is kept about a peer: pacing, one round of ours, one answer owed, statistics.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::fingerprint::Fingerprint;
+use crate::repair::Repair;
 use crate::stats::PeerStats;
 use crate::time::{Time, micros};
 use crate::walk::Walk;
@@ -72,6 +75,14 @@ impl Peer {
         nonce
     }
 
+    /// How many cells our round with it has asked for.
+    pub(crate) fn cells_under_way(&self) -> usize {
+        match self.round.as_ref().map(|round| &round.step) {
+            Some(Step::Sketch(difference)) => difference.target(),
+            _ => 0,
+        }
+    }
+
     /// Whether there is no round of ours with it, nor one to begin.
     pub(crate) fn is_idle(&self) -> bool {
         self.round.is_none() && !self.wanted
@@ -81,8 +92,12 @@ impl Peer {
 /// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Owed {
-    /// To a probe or a repair: whether our digest is this one.
-    Verdict { nonce: u32, digest: Digest, probe: bool },
+    /// To a probe or a repair: whether our digest is this one. To a request for cells of a state that is forgotten: no digest.
+    Verdict { nonce: u32, digest: Option<Digest>, probe: bool },
+    /// Our cells as they were when we held `held` elements, from `next` to `end`, in at most `window` messages.
+    Cells { nonce: u32, held: usize, next: usize, end: usize, window: u16 },
+    /// Our elements of these wishes, from place `next` on, in at most `window` messages; then our state, if that was asked for.
+    Wanted { nonce: u32, wishes: Vec<u64>, next: usize, window: u16, state: bool },
     /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages.
     Page { nonce: u32, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16 },
 }
@@ -93,6 +108,10 @@ pub(crate) struct Round {
     /// That of the last message sent: the number of the round above, the number of the message in the low bits.
     pub(crate) nonce: u32,
     pub(crate) step: Step,
+    /// The nonce of the last message before this step.
+    pub(crate) since: u32,
+    /// How many steps there were, but for those of a walk.
+    pub(crate) steps: u32,
     /// Whether its next message is yet to be sent; else an answer is awaited.
     pub(crate) pending: bool,
     /// How many times in a row the wait for an answer ended for nothing.
@@ -107,17 +126,29 @@ pub(crate) struct Round {
     pub(crate) full_state: u64,
 }
 
+impl Round {
+    /// Whether a message with this nonce answers one that this step sent.
+    pub(crate) fn answers_step(&self, nonce: u32) -> bool {
+        let age = |of: u32| of.wrapping_sub(self.since) & !(u32::MAX << SENDS);
+        same_round(self.nonce, nonce) && age(nonce) > 0 && age(nonce) <= age(self.nonce)
+    }
+
+    /// Takes another step.
+    pub(crate) fn take(&mut self, step: Step) {
+        self.since = self.nonce;
+        self.steps += u32::from(!matches!(step, Step::Walk(_) | Step::Close { .. }));
+        self.step = step;
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Our digest, as sent.
     Probe {
         digest: Digest,
     },
-    /// What the peer showed to hold all in all, and our digest as sent.
-    Repair {
-        held: Vec<Fingerprint>,
-        digest: Digest,
-    },
+    Sketch(Box<Difference>),
+    Repair(Box<Repair>),
     Walk(Walk),
     /// The digest that is proven; the peer is yet to be told.
     Close {
@@ -150,6 +181,10 @@ pub(crate) fn same_round(a: u32, b: u32) -> bool {
 
 /// How many messages back an answer is measured.
 pub(crate) const MEASURED: usize = 4;
+
+/// How many steps a round may take, those of a walk aside: more than the strategies need one after the other, so only
+/// inserts that go on throughout use them up.
+pub(crate) const STEPS: u32 = 12;
 
 /// How often a request is sent at the most.
 pub(crate) const TRIES: u32 = 3;

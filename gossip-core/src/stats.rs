@@ -79,6 +79,12 @@ pub struct Ledger {
     pub rounds: u64,
     /// Rounds of our own that ended in a proof.
     pub proofs: u64,
+    /// Sketches of our own rounds that were read.
+    pub sketches: u64,
+    /// Requests for more cells after a first one, since a sketch could not be read yet.
+    pub top_ups: u64,
+    /// Rounds of our own that paged the sets.
+    pub walks: u64,
     /// Messages of our own that were sent again for want of an answer.
     pub resent: u64,
     /// The bytes, sent and received, of our own rounds that ended.

@@ -6,6 +6,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use crate::log::Log;
+
 /// An element and its id.
 #[derive(Debug)]
 pub(crate) struct Entry<'a, E> {
@@ -32,7 +34,7 @@ impl<E> Copy for Entry<'_, E> {}
 /// fills its front before its back shifts entries by fractions of the table: a million by pages took minutes.
 #[derive(Clone, Debug)]
 pub(crate) struct Store<E> {
-    log: Vec<E>,
+    log: Log<E>,
     /// 2^`bits` slots.
     directory: Vec<u32>,
     bits: u32,
@@ -72,7 +74,7 @@ const SLOTS: usize = 8;
 impl<E> Store<E> {
     pub(crate) fn new() -> Self {
         Self {
-            log: Vec::new(),
+            log: Log::new(),
             directory: vec![0],
             bits: 0,
             buckets: vec![vec![Bucket::new(0)]],
@@ -159,6 +161,30 @@ impl<E> Store<E> {
         let crowd = if self.crowd.is_empty() { None } else { self.crowd.get(&id) };
         let crowd = crowd.into_iter().flatten().map(|&place| &self.log[place]);
         bucket.of(id).map(|place| &self.log[place as usize]).chain(crowd)
+    }
+
+    /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them: in no order but where `width`
+    /// is 0. Expected O(1).
+    pub(crate) fn named(&self, name: u64, width: u32) -> impl Iterator<Item = Entry<'_, E>> + Clone {
+        let first = name << width;
+        let bucket = self.bucket(self.index(first)).entries().filter(move |&(id, _)| id >> width == name);
+        let crowd =
+            if self.crowd.is_empty() { None } else { Some(self.crowd.range(first..=first | ((1 << width) - 1))) };
+        let crowd = crowd.into_iter().flatten();
+        let crowd = crowd.flat_map(|(&id, places)| places.iter().map(move |&place| (id, place)));
+        let places = bucket.map(|(id, place)| (id, place as usize)).chain(crowd);
+        places.map(|(id, place)| Entry { id, element: &self.log[place] })
+    }
+
+    /// The elements, in the order of their insertion.
+    pub(crate) const fn log(&self) -> &Log<E> {
+        &self.log
+    }
+
+    /// All ids, in no order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
+        let bucketed = self.buckets.iter().flatten().flat_map(|bucket| bucket.entries().map(|(id, _)| id));
+        bucketed.chain(self.crowd.iter().flat_map(|(&id, places)| places.iter().map(move |_| id)))
     }
 
     /// The entries from the first whose id is at least `id`, in order; `compare` orders elements that share an id.
@@ -358,6 +384,15 @@ mod tests {
             let mut of: Vec<u64> = store.of(probe).copied().collect();
             of.sort_unstable();
             prop_assert!(of.into_iter().eq(model.range((probe, 0)..=(probe, 20)).map(|&(_, element)| element)));
+            let mut ids: Vec<u64> = store.ids().collect();
+            ids.sort_unstable();
+            prop_assert!(ids.into_iter().eq(model.iter().map(|&(id, _)| id)));
+            for width in [0, 16, 32] {
+                let mut named: Vec<_> = store.named(probe >> width, width).map(pair).collect();
+                named.sort_unstable();
+                let (first, last) = (probe >> width << width, probe | ((1 << width) - 1));
+                prop_assert!(named.into_iter().eq(model.range((first, 0)..=(last, u64::MAX)).copied()));
+            }
         }
     }
 

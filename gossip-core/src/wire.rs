@@ -44,6 +44,17 @@ pub(crate) enum Bound {
 impl Bound {
     pub(crate) const START: Self = Self::At(Fingerprint { id: 0, rest: 0 });
 
+    /// The bound before the ids that are `name` but for their last `width` bits.
+    pub(crate) const fn of_name(name: u64, width: u32) -> Self {
+        Self::At(Fingerprint { id: name << width, rest: 0 })
+    }
+
+    /// The bound after these ids.
+    pub(crate) fn after_name(name: u64, width: u32) -> Self {
+        let last = Fingerprint { id: name << width | ((1 << width) - 1), rest: u64::MAX };
+        Self::after(last)
+    }
+
     /// The bound after `fingerprint`.
     pub(crate) fn after(fingerprint: Fingerprint) -> Self {
         match fingerprint.place().checked_add(1) {
@@ -130,7 +141,8 @@ impl BitWriter {
         self.bits(value & ((1 << parameter) - 1), parameter);
     }
 
-    fn bits(&mut self, value: u64, count: u32) {
+    /// Writes the low `count` bits of `value`, at most 64; the others are zero.
+    pub(crate) fn bits(&mut self, value: u64, count: u32) {
         self.pending |= u128::from(value) << self.bits;
         self.bits += count;
         while self.bits >= 8 {
@@ -179,7 +191,8 @@ impl<'a> BitReader<'a> {
         Some(quotient << parameter | remainder)
     }
 
-    fn bits(&mut self, count: u32) -> Option<u64> {
+    /// The next `count` bits, at most 64; `None` if there are fewer.
+    pub(crate) fn bits(&mut self, count: u32) -> Option<u64> {
         let mut value = 0;
         let mut got = 0;
         while got < count {

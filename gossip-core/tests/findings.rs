@@ -99,11 +99,11 @@ fn elements_that_come_as_ids_obey_the_limit_too() {
     machine.add_peer(1);
     machine.sync_now(&1);
     let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a probe is due") };
-    // A repair with the one id 2^63, which stands for a number of far more than three digits.
+    // A repair that asks and wants nothing, with the one id 2^63, which stands for a number of far more than three digits.
     let mut repair = message.encode();
+    repair.truncate(9);
     repair[0] = 0x15;
-    repair.extend([1, 63, 0b01]);
-    repair.extend([0; 8]);
+    repair.extend([0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0x80]);
     let refused = machine.receive_bytes(&1, &repair);
     assert!(matches!(refused, Err(Reject::TooLarge(_))), "{refused:?}");
     assert!(machine.is_empty());

@@ -76,7 +76,7 @@ impl Saboteur {
         }
     }
 
-    /// Whether it is the first time that it has received so many messages.
+    /// Whether it is the first time that it has taken in so many messages.
     fn once(&self) -> bool {
         self.received == 10
     }
@@ -101,7 +101,6 @@ impl Machine for Saboteur {
     }
 
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
-        self.received += 1;
         const PROBE: u8 = 1;
         if message.first().is_some_and(|first| first & 0xf == PROBE) {
             self.probed_by.insert(from);
@@ -115,11 +114,12 @@ impl Machine for Saboteur {
             _ => {}
         }
         let taken = Machine::receive(&mut self.machine, from, message);
+        self.received += u32::from(taken);
         match self.does {
             S::TakesWhatItRefuses if !taken => drop(self.machine.insert(77)),
             S::ClaimsSync => self.queue.push_back(Step::InSync { peer: from, digest: self.machine.digest() }),
-            S::Invents if self.once() => drop(self.machine.insert(u64::MAX - self.seed)),
-            S::Drops if self.once() && self.machine.len() > 1 => {
+            S::Invents if taken && self.once() => drop(self.machine.insert(u64::MAX - self.seed)),
+            S::Drops if taken && self.once() && self.machine.len() > 1 => {
                 let mut without = AntiEntropy::new(self.machine.config().clone(), self.seed);
                 self.machine.peers().for_each(|&peer| assert!(without.add_peer(peer)));
                 without.extend(self.machine.iter().skip(1).copied()).expect("they were held");
@@ -143,7 +143,7 @@ impl Machine for Saboteur {
         }
         let step = self.queue.pop_front().unwrap_or_else(|| Machine::poll(&mut self.machine, now));
         match (self.does, step) {
-            (S::StaysSilent, Step::Send { kind: "give" | "page" | "repair", .. }) => Step::Note("silence"),
+            (S::StaysSilent, Step::Send { kind: "give" | "page" | "repair" | "cells", .. }) => Step::Note("silence"),
             (S::NeverProves, Step::InSync { .. }) => self.poll(now),
             (S::ProvesWhatItHolds, Step::InSync { peer, .. }) => {
                 Step::InSync { peer, digest: "0".repeat(48).parse().expect("a digest") }

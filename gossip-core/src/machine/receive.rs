@@ -4,11 +4,15 @@ use super::{AntiEntropy, enqueue};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
-use crate::message::{Body, Message, MessageKind, State};
+use crate::ids::Ids;
+use crate::message::{Asks, Body, Message, MessageKind, State};
 use crate::output::{Event, Reject};
-use crate::peer::{Owed, Peer, Round, SENDS, Step, same_round};
+use crate::peer::{Owed, Peer, Round, SENDS, STEPS, Step, same_round};
+use crate::policy::Policy;
+use crate::repair::{Answered, Repair};
 use crate::replica::Merged;
-use crate::walk::{Progress, Walk};
+use crate::sketch::{IdWidth, Tables};
+use crate::walk::Progress;
 use crate::wire::Bound;
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
@@ -54,18 +58,17 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn take_in(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
         let Some(peer) = self.peers.get_mut(from) else { return Err(Reject::UnknownPeer) };
         let (kind, len) = (message.kind(), message.encoded_len());
-        let (nonce, tag, interval, elements) = match &message.body {
-            Body::Probe { tag, nonce, .. } => (*nonce, Some(tag), Bound::START, &Elements::NONE),
-            Body::Proof { nonce, .. } => (*nonce, None, Bound::START, &Elements::NONE),
-            Body::Repair { tag, nonce, elements, .. } => (*nonce, Some(tag), Bound::START, elements),
-            Body::Page { tag, nonce, from, elements, .. } | Body::Give { tag, nonce, from, elements, .. } => {
-                (*nonce, Some(tag), *from, elements)
-            }
+        let (nonce, tag, elements) = match &message.body {
+            Body::Probe { tag, nonce, .. } | Body::WantCells { tag, nonce, .. } => (*nonce, Some(tag), &Elements::NONE),
+            Body::Proof { nonce, .. } | Body::Cells { nonce, .. } => (*nonce, None, &Elements::NONE),
+            Body::Repair { tag, nonce, elements, .. }
+            | Body::Page { tag, nonce, elements, .. }
+            | Body::Give { tag, nonce, elements, .. } => (*nonce, Some(tag), elements),
         };
         if tag.is_some_and(|tag| *tag != self.replica.tag()) {
             return Err(Reject::Foreign);
         }
-        let merged = self.replica.merge(interval, elements)?;
+        let merged = self.replica.merge(elements)?;
         self.stats.state_bytes = self.replica.state().bytes;
         let learned = merged.learned.len() as u64;
         for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
@@ -84,7 +87,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         peer.pacing.failures = 0;
         let asked_for =
-            matches!(kind, MessageKind::Proof | MessageKind::Page | MessageKind::Give) && peer.asked_for(nonce);
+            !matches!(kind, MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair) && peer.asked_for(nonce);
         if returned {
             // Where one comes back, so may others: chance may choose any of them at once.
             let silent = self.peers.values_mut().filter(|peer| !peer.stats.reachable);
@@ -95,19 +98,25 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         match message.body {
             Body::Probe { nonce, digest, .. } => self.take_probe(from, nonce, digest),
             Body::Proof { nonce, digest } => self.take_proof(from, nonce, digest),
-            Body::Repair { nonce, digest, .. } => {
-                if self.replica.digest() == digest {
-                    self.prove(from, digest);
-                }
-                self.owe(from, Owed::Verdict { nonce, digest, probe: false });
+            Body::WantCells { nonce, state, from: next, count, .. } => {
+                self.take_wish_for_cells(from, nonce, state, next, count)
             }
+            Body::Cells { nonce, place, cells } => self.take_cells(from, nonce, place, &cells),
+            Body::Repair { nonce, asks, wanted, .. } => self.take_repair(from, nonce, asks, &wanted),
             Body::Page { nonce, window, from: start, to, .. } => {
                 let probing = self.peers.get_mut(from).and_then(|peer| awaiting(peer, nonce));
                 let probing = probing.filter(|round| matches!(round.step, Step::Probe { .. }));
                 match probing.filter(|_| (start, to) == (Bound::START, Bound::End)) {
                     Some(round) => {
-                        round.full_state = round.full_state.saturating_add(bytes);
-                        self.go_on(from, nonce, Some(Step::Repair { held, digest: Digest::EMPTY }));
+                        if round.steps == 0 {
+                            round.full_state = round.full_state.saturating_add(bytes);
+                        }
+                        if self.replica.len() <= MOST_NAMES {
+                            let claim = self.replica.all_but(&held);
+                            self.go_on(from, nonce, Some(Step::Repair(Repair::new(claim).into())));
+                        } else {
+                            self.walk(from, nonce);
+                        }
                     }
                     // It answered our probe before, or too late: answers are not answered.
                     None if asked_for => {}
@@ -123,31 +132,43 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest) {
+        let (ours, width) = (self.replica.digest(), self.replica.width());
         let Some(peer) = self.peers.get_mut(from) else { return };
-        if self.replica.digest() == theirs {
+        if ours == theirs {
             self.prove(from, theirs);
         } else if let Some(round) = &peer.round {
             match round.step {
-                // Two probes crossed: of the digests as sent, the smaller gives way.
-                Step::Probe { digest } if (digest, round.nonce >> SENDS) < (theirs, nonce >> SENDS) => {
+                // Ours is yet to be sent: theirs comes first.
+                Step::Probe { .. } if round.pending && round.retries == 0 => self.end_round(from, false),
+                // Two probes crossed: of the digests as sent, one goes on; of equal ones, the one of the higher nonce.
+                Step::Probe { digest } if digest == theirs && round.nonce >> SENDS < nonce >> SENDS => {
                     self.end_round(from, false);
+                }
+                Step::Probe { digest } if digest != theirs && leads(width, theirs, digest) => {
+                    self.end_round(from, false)
                 }
                 _ => return,
             }
+        } else if let Some(policy) = Policy::of(self.config.strategy)
+            && ours.count().abs_diff(theirs.count()) >= policy.turn
+            && leads(width, ours, theirs)
+            && self.may_be_sketched(theirs)
+        {
+            // It costs half a round trip that the larger part of the difference travels once.
+            return self.sync_now(from);
         }
-        self.owe(from, Owed::Verdict { nonce, digest: theirs, probe: true });
+        self.owe(from, Owed::Verdict { nonce, digest: Some(theirs), probe: true });
     }
 
     fn take_proof(&mut self, from: &P, nonce: u32, digest: Digest) {
         let ours = self.replica.digest();
         let Some(peer) = self.peers.get_mut(from) else { return };
-        let sent = awaiting(peer, nonce).and_then(|round| match round.step {
-            Step::Probe { digest } => {
-                // Where digests are equal, their full state is ours.
-                Some((digest, 2 * round.full_state))
-            }
-            Step::Repair { digest, .. } => Some((digest, round.full_state)),
-            Step::Walk(_) | Step::Close { .. } => None,
+        let sent = awaiting(peer, nonce).and_then(|round| match &round.step {
+            // Where digests are equal, their full state is ours.
+            Step::Probe { digest } if round.steps == 0 => Some((*digest, 2 * round.full_state)),
+            Step::Probe { digest } => Some((*digest, round.full_state)),
+            Step::Repair(repair) => Some((repair.digest(), round.full_state)),
+            Step::Sketch(_) | Step::Walk(_) | Step::Close { .. } => None,
         });
         match (sent, &mut peer.round) {
             (Some((sent, full_state)), Some(round)) if sent == digest => {
@@ -162,37 +183,95 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
+    /// A request for more cells of a state, or what there is instead if that is forgotten.
+    fn take_wish_for_cells(&mut self, from: &P, nonce: u32, state: u64, next: usize, count: usize) {
+        let longest = self.replica.tables().map(Tables::longest);
+        let owed = match (longest, self.replica.held_at(state)) {
+            (Some(longest), Some(held)) => {
+                let (end, window) = ((next + count).min(longest), self.config.window.get());
+                Owed::Cells { nonce, held, next, end, window }
+            }
+            _ => Owed::Verdict { nonce, digest: None, probe: false },
+        };
+        self.owe(from, owed);
+    }
+
+    fn take_repair(&mut self, from: &P, nonce: u32, asks: Asks, wanted: &Ids) {
+        if let Asks::Verdict(digest) = asks
+            && self.replica.digest() == digest
+        {
+            self.prove(from, digest);
+        }
+        let window = self.config.window.get();
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        match (asks, &mut peer.owed) {
+            // More of what came before it.
+            (_, Some(Owed::Wanted { nonce: same, wishes, next, window: left, state })) if *same == nonce => {
+                wishes.drain(..*next);
+                wishes.extend(wanted.iter());
+                wishes.sort_unstable();
+                *next = 0;
+                *left = left.saturating_add(window);
+                *state |= asks != Asks::Nothing;
+            }
+            (Asks::Verdict(digest), _) if wanted.count() == 0 => {
+                self.owe(from, Owed::Verdict { nonce, digest: Some(digest), probe: false });
+            }
+            (Asks::Nothing, _) if wanted.count() == 0 => {}
+            _ => {
+                let state = asks != Asks::Nothing;
+                self.owe(from, Owed::Wanted { nonce, wishes: wanted.iter().collect(), next: 0, window, state });
+            }
+        }
+    }
+
     fn take_give(&mut self, from: &P, nonce: u32, start: Bound, to: Bound, state: Option<State>) {
         let ours = self.replica.digest();
         let Some(peer) = self.peers.get_mut(from) else { return };
-        let resume = peer.resume;
         let Some(round) = awaiting(peer, nonce) else { return };
         let told = state.map(|state| state.digest);
-        let told = match &mut round.step {
+        match &mut round.step {
             Step::Walk(walk) => {
                 // The end of an answer may come before its middle, which is what makes the sets equal.
                 walk.told = told.or(walk.told);
-                walk.told
+                match walk.told {
+                    Some(told) if told == ours => self.close(from, nonce, ours),
+                    _ => self.cover(from, nonce, start, to, state.is_some()),
+                }
             }
             Step::Probe { .. } => {
-                let theirs = state.map_or(0, |state| state.bytes);
-                round.full_state = round.full_state.saturating_add(theirs);
-                told
+                let Some(state) = state else { return };
+                if round.steps == 0 {
+                    round.full_state = round.full_state.saturating_add(state.bytes);
+                }
+                self.close_or_walk(from, nonce, state.digest);
             }
-            Step::Repair { .. } => told,
-            Step::Close { .. } => None,
-        };
-        let Some(told) = told.filter(|_| !matches!(round.step, Step::Close { .. })) else {
-            return self.cover(from, nonce, start, to, false);
-        };
-        if told == ours {
-            self.go_on(from, nonce, Some(Step::Close { digest: ours }));
-            self.prove(from, ours);
-        } else if let Step::Walk(_) = round.step {
-            self.cover(from, nonce, start, to, state.is_some());
-        } else {
-            self.go_on(from, nonce, Some(Step::Walk(Walk::new(resume))));
+            // It keeps no sketch any more.
+            Step::Sketch(_) => {
+                if let Some(told) = told {
+                    self.close_or_walk(from, nonce, told);
+                }
+            }
+            Step::Repair(repair) => match repair.cover(start, to, state) {
+                Answered::Nothing => {}
+                Answered::InPart => self.wait_on(from),
+                Answered::Burst => self.go_on(from, nonce, None),
+                Answered::Done(told) if told == ours => self.close(from, nonce, ours),
+                // Something was inserted meanwhile, or lost.
+                Answered::Done(_) => self.go_on(from, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
+            },
+            Step::Close { .. } => {}
         }
+    }
+
+    fn close_or_walk(&mut self, name: &P, nonce: u32, told: Digest) {
+        if told == self.replica.digest() { self.close(name, nonce, told) } else { self.walk(name, nonce) }
+    }
+
+    /// The peer's digest is ours, which it is yet to be told.
+    pub(super) fn close(&mut self, name: &P, nonce: u32, digest: Digest) {
+        self.go_on(name, nonce, Some(Step::Close { digest }));
+        self.prove(name, digest);
     }
 
     /// Part of an answer to a page of ours came.
@@ -213,19 +292,22 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// Sends the next message of our round with a peer in turn: that of another step, if one is given.
-    fn go_on(&mut self, name: &P, nonce: u32, step: Option<Step>) {
+    pub(super) fn go_on(&mut self, name: &P, nonce: u32, step: Option<Step>) {
         let Some(peer) = self.peers.get_mut(name) else { return };
         peer.answered(nonce);
         let Some(round) = &mut peer.round else { return };
         if let Some(step) = step {
-            round.step = step;
+            round.take(step);
+        }
+        if round.steps > STEPS {
+            return self.end_round(name, false);
         }
         round.pending = true;
         self.wait_on(name);
     }
 
     /// What was awaited came, if only in part: the wait for more begins anew, at the next poll.
-    fn wait_on(&mut self, name: &P) {
+    pub(super) fn wait_on(&mut self, name: &P) {
         let Some(peer) = self.peers.get_mut(name) else { return };
         let Some(round) = &mut peer.round else { return };
         if let Some(deadline) = round.deadline.take() {
@@ -251,7 +333,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
-    fn prove(&mut self, name: &P, digest: Digest) {
+    pub(super) fn prove(&mut self, name: &P, digest: Digest) {
         if let Some(peer) = self.peers.get_mut(name) {
             peer.stats.last_proof = Some(digest);
         }
@@ -259,7 +341,24 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 }
 
+/// The largest set whose names are listed against a complete page, 1 MiB of them; a larger one is paged.
+const MOST_NAMES: usize = 1 << 17;
+
+/// Of two sides that differ, whether the one with this digest does better to read a sketch than to send one. Numbers travel
+/// in it, so who lacks more reads; what has to be asked for by id, who holds more need not ask for. An empty set has nothing
+/// to send.
+fn leads(width: Option<IdWidth>, one: Digest, other: Digest) -> bool {
+    match (one.count(), other.count(), width) {
+        (0, _, _) => true,
+        (_, 0, _) => false,
+        (_, _, Some(IdWidth::Bits48)) => one > other,
+        _ => one < other,
+    }
+}
+
 /// Our round with a peer, if it has this nonce and awaits an answer.
 fn awaiting(peer: &mut Peer, nonce: u32) -> Option<&mut Round> {
-    peer.round.as_mut().filter(|round| same_round(round.nonce, nonce) && !round.pending)
+    // The answer to a burst may begin before its end.
+    let awaits = |round: &Round| !round.pending || matches!(round.step, Step::Repair(_));
+    peer.round.as_mut().filter(|round| same_round(round.nonce, nonce) && awaits(round))
 }

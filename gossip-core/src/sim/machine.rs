@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{AntiEntropy, Config, Digest, Element, Event, MessageBudget, MessageKind, Output, Time};
+use crate::{AntiEntropy, Config, Digest, Element, Event, Message, MessageBudget, MessageKind, Output, Time};
 
 /// The name of a replica: its place in the fleet, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,8 +87,10 @@ pub enum Step<E, D> {
 /// What a message is to its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It may be answered.
+    /// It may be answered, from what is held as the answer is sent.
     Request,
+    /// It may be answered from what was held when an earlier answer began: it asks for more of that.
+    Continuation,
     /// It answers a request, from what is held as it is sent. It is never answered, but its receiver may go on.
     Answer,
 }
@@ -124,7 +126,7 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
     fn poll(&mut self, now: Time) -> Step<E, Digest> {
         match AntiEntropy::poll(self, now) {
             Output::Send { to, message } => {
-                Step::Send { to, kind: message.kind().name(), role: role(message.kind()), message: message.encode() }
+                Step::Send { to, kind: message.kind().name(), role: role(&message), message: message.encode() }
             }
             Output::Event(Event::Learned { element, from }) => Step::Learned { element, from },
             Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
@@ -151,9 +153,10 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
     }
 }
 
-fn role(kind: MessageKind) -> Role {
-    match kind {
-        MessageKind::Proof | MessageKind::Give => Role::Answer,
+fn role<E>(message: &Message<E>) -> Role {
+    match message.kind() {
+        MessageKind::Proof | MessageKind::Cells | MessageKind::Give => Role::Answer,
+        _ if message.continues() => Role::Continuation,
         _ => Role::Request,
     }
 }

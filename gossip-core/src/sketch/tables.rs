@@ -7,7 +7,8 @@ use super::table::Table;
 /// The tables that a replica keeps of its set: a main one that grows with the set, and from 2^13 cells on a coarse one of
 /// 2^12, as what is asked for most, a few cells and the deep bits, should not cost a pass over megabytes (5 µs, not 100).
 ///
-/// 16 bytes a cell and a cell for 4 to 8 elements: 2 to 4 bytes an element, until the main table stops growing.
+/// 16 bytes a cell. A cell for 4 to 8 elements, 2 to 4 bytes an element, until the main table stops growing; but for one or
+/// two elements below 2^13, where memory is no matter and a longer table decodes larger differences.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tables {
     main: Table,
@@ -46,6 +47,18 @@ impl Tables {
         }
     }
 
+    /// The key they are kept under.
+    #[must_use]
+    pub const fn key(&self) -> SketchKey {
+        self.main.key()
+    }
+
+    /// The most cells of the tables of a set of `count` elements.
+    #[must_use]
+    pub fn longest_for(count: usize) -> usize {
+        1 << Self::log2_for(count)
+    }
+
     /// Whether a set of `count` elements has outgrown the main table, so that these should be [built](Self::build) anew.
     /// Every element is added twice on average, however large the set grows.
     #[must_use]
@@ -66,19 +79,11 @@ impl Tables {
         self.main.len()
     }
 
-    /// The power of two above an eighth of `count`, between 2^6 and 2^17.
-    const fn log2_for(count: usize) -> u32 {
-        let log2 = match (count / 8).checked_ilog2() {
-            Some(log2) => log2 + 1,
-            None => 0,
-        };
-        if log2 < Table::MIN_LOG2 {
-            Table::MIN_LOG2
-        } else if log2 > Self::MAIN_LOG2 {
-            Self::MAIN_LOG2
-        } else {
-            log2
-        }
+    /// The power of two above half of `count`, but no more than 2^12 unless that is no more than an eighth of it; between
+    /// 2^6 and 2^17.
+    fn log2_for(count: usize) -> u32 {
+        let above = |share: usize| share.checked_ilog2().map_or(0, |log2| log2 + 1);
+        above(count / 2).min(Self::COARSE_LOG2).max(above(count / 8)).clamp(Table::MIN_LOG2, Self::MAIN_LOG2)
     }
 }
 
@@ -89,7 +94,9 @@ mod tests {
     #[test]
     fn both_tables_follow_the_set() {
         let key = SketchKey::new(5, 6);
-        for (count, main) in [(0, 6), (511, 6), (512, 7), (40_000, 13), (1 << 20, 17), (usize::MAX, 17)] {
+        for (count, main) in
+            [(0, 6), (127, 6), (128, 7), (8_191, 12), (32_767, 12), (32_768, 13), (1 << 20, 17), (usize::MAX, 17)]
+        {
             assert_eq!(Tables::build(key, count, []).longest(), 1 << main, "{count}");
         }
         let mut tables = Tables::build(key, 65_535, (0..1_000).map(|id| id * 3));

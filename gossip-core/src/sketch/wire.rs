@@ -52,19 +52,23 @@ impl IdWidth {
         out.extend(cells.chunks(CHECKS).map(pack));
     }
 
+    /// Whether these bytes are the wire form of `count` cells: as many as that takes, zeros after the last check.
+    #[must_use]
+    pub fn are_cells(self, count: usize, bytes: &[u8]) -> bool {
+        let used = count % CHECKS * CHECK_BITS as usize;
+        let clean = used == 0 || bytes.last().is_some_and(|last| last >> used == 0);
+        bytes.len() == self.cells_encoded_len(count) && clean
+    }
+
     /// Reads `count` cells; `None` unless `bytes` are exactly their wire form.
     ///
     /// Allocates no more than 16 bytes for each 6.25 or 8.25 of `bytes`, whatever `count` says.
     #[must_use]
     pub fn decode_cells(self, count: usize, bytes: &[u8]) -> Option<Vec<Cell>> {
-        if bytes.len() != self.cells_encoded_len(count) {
+        if !self.are_cells(count, bytes) {
             return None;
         }
         let (ids, checks) = bytes.split_at_checked(count.checked_mul(self.bytes())?)?;
-        let last = count % CHECKS * CHECK_BITS as usize;
-        if last > 0 && checks.last()? >> last != 0 {
-            return None;
-        }
         let shifts = (0..8).step_by(CHECK_BITS as usize);
         let checks = checks.iter().flat_map(|byte| shifts.clone().map(move |shift| byte >> shift));
         let cells = ids.chunks_exact(self.bytes()).zip(checks).map(|(id, check)| {

@@ -61,7 +61,7 @@ impl<M: Machine> Simulation<M> {
         if let Some(link) = self.links.get_mut(&(packet.from, to)) {
             self.report.reordered += u64::from(packet.number < link.newest);
             link.newest = link.newest.max(packet.number);
-            link.requests -= u64::from(packet.role == Role::Request);
+            link.requests -= u64::from(packet.role != Role::Answer);
         }
         if self.nodes[to.0].condition == Condition::Down {
             self.report.missed += 1;
@@ -93,15 +93,15 @@ impl<M: Machine> Simulation<M> {
             self.report.refused += 1;
             return Ok(());
         }
-        let rehearse = was_drained && packet.role == Role::Request;
+        let rehearse = was_drained && packet.role != Role::Answer;
         if rehearse && self.checks.rehearsals.strikes(&mut self.random.checks) {
             self.rehearse(to, packet).map_err(|broken| self.violation(to, broken))?;
         }
         Ok(())
     }
 
-    /// A request was just taken in. Answers it on copies: as it is; after another insertion, which must show in the answer;
-    /// and after a restart, which must not silence it.
+    /// A request was just taken in. Answers it on copies: as it is; after another insertion, which must show in the answer
+    /// unless that may speak of an earlier state; and after a restart, which must not silence it.
     fn rehearse(&mut self, replica: ReplicaId, request: &Packet) -> Result<(), Broken> {
         let node = &self.nodes[replica.0];
         let now = node.local(self.now);
@@ -117,7 +117,8 @@ impl<M: Machine> Simulation<M> {
                 continue;
             }
             let mut grown = node.machine.clone();
-            if grown.insert(element.clone()) && answers(grown, request.from, now) == plain {
+            let may_be_old = request.role == Role::Continuation;
+            if !may_be_old && grown.insert(element.clone()) && answers(grown, request.from, now) == plain {
                 let what = alloc::format!("what it inserts after a request of {} is not in its answer", request.from);
                 return Err(Broken(Law::EagerToLearnLazyToSpeak, what));
             }

@@ -1,0 +1,102 @@
+//! A run of cells as messages carry it.
+
+use alloc::vec::Vec;
+
+use crate::sketch::{Cell, IdWidth};
+use crate::wire::{put_varint, take_varint, varint_len};
+
+/// Cells in their wire form: a count, then ids and checks. They stay bytes until they are read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Cells {
+    width: IdWidth,
+    count: usize,
+    bytes: Vec<u8>,
+}
+
+impl Cells {
+    pub(crate) fn new(width: IdWidth, cells: &[Cell]) -> Self {
+        let mut bytes = Vec::new();
+        width.encode_cells(cells, &mut bytes);
+        Self { width, count: cells.len(), bytes }
+    }
+
+    pub(crate) const fn width(&self) -> IdWidth {
+        self.width
+    }
+
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn encoded_len(&self) -> usize {
+        varint_len(self.count as u64) + self.bytes.len()
+    }
+
+    /// The most cells whose run takes no more than `budget` bytes.
+    pub(crate) fn within(width: IdWidth, budget: usize) -> usize {
+        // Two bytes count up to 16 383, three up to 2^21.
+        let room = |len: usize| width.cells_within(budget.saturating_sub(len));
+        (1..=3).map(|len| room(len).min((1 << (7 * len)) - 1)).max().unwrap_or(0)
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.count as u64);
+        out.extend_from_slice(&self.bytes);
+    }
+
+    /// Takes a run off the front; `None`, and nothing is taken, if there is none. Allocates a copy of its bytes alone.
+    pub(crate) fn take(input: &mut &[u8], width: IdWidth) -> Option<Self> {
+        let mut rest = *input;
+        let count = usize::try_from(take_varint(&mut rest)?).ok()?;
+        let (bytes, rest) = rest.split_at_checked(width.cells_encoded_len(count))?;
+        if !width.are_cells(count, bytes) {
+            return None;
+        }
+        *input = rest;
+        Some(Self { width, count, bytes: bytes.to_vec() })
+    }
+
+    pub(crate) fn to_vec(&self) -> Vec<Cell> {
+        self.width.decode_cells(self.count, &self.bytes).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn cells_are_read_back_and_fit(ids in prop::collection::vec(any::<u32>(), 0..300), budget in 0_usize..2_000) {
+            for width in [IdWidth::Bits48, IdWidth::Bits64] {
+                let all: Vec<Cell> = ids.iter().map(|&id| Cell::new(id.into(), id.to_le_bytes()[0])).collect();
+                let fitting = Cells::within(width, budget).min(all.len());
+                let run = Cells::new(width, &all[..fitting]);
+                prop_assert!(fitting == 0 || run.encoded_len() <= budget);
+                if fitting < all.len() {
+                    prop_assert!(Cells::new(width, &all[..=fitting]).encoded_len() > budget);
+                }
+                let mut bytes = vec![];
+                run.put(&mut bytes);
+                prop_assert_eq!(bytes.len(), run.encoded_len());
+                prop_assert!((0..bytes.len()).all(|len| Cells::take(&mut &bytes[..len], width).is_none()));
+                let mut rest = &bytes[..];
+                prop_assert_eq!(Cells::take(&mut rest, width), Some(run.clone()));
+                prop_assert!(rest.is_empty());
+                prop_assert_eq!(run.to_vec(), &all[..fitting]);
+            }
+        }
+    }
+
+    #[test]
+    fn no_claim_overflows() {
+        let mut claim = vec![];
+        put_varint(&mut claim, u64::MAX);
+        claim.extend([0; 100]);
+        assert_eq!(Cells::take(&mut &claim[..], IdWidth::Bits64), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! What is known of how a peer's set differs from ours, while its sketch comes in.
+
+use alloc::vec::Vec;
+
+use crate::cells::Cells;
+use crate::message::{Head, State};
+use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Tables};
+
+/// A peer's sketch, as far as it has come. Its cells are kept as they came: what we hold is taken away when they are read.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference {
+    /// The peer's, whose cells these are.
+    state: State,
+    width: IdWidth,
+    deep: DeepBits,
+    /// The first cells of the sequence.
+    cells: Vec<Cell>,
+    /// Runs that came before what belongs between.
+    ahead: Vec<(usize, Vec<Cell>)>,
+    /// How many cells there are to be.
+    target: usize,
+    /// How many there were when the last request was made.
+    asked_at: usize,
+    /// Where the answer to the last request ends, once its end has come.
+    answered: Option<usize>,
+    /// How many targets there were after the first.
+    top_ups: Option<usize>,
+}
+
+/// What cells that came mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reception {
+    /// Nothing new.
+    None,
+    /// More is under way.
+    Some,
+    /// The answer is at its end before all that was asked for.
+    Short,
+    /// All that was asked for is there.
+    Complete,
+}
+
+impl Difference {
+    pub(crate) fn new(head: &Head, cells: &Cells) -> Self {
+        Self {
+            state: head.state,
+            width: cells.width(),
+            deep: head.deep,
+            cells: cells.to_vec(),
+            ahead: Vec::new(),
+            target: cells.count(),
+            asked_at: 0,
+            answered: None,
+            top_ups: None,
+        }
+    }
+
+    /// Takes in more cells; `last` if the answer ends with them. At most `window` runs are kept for later.
+    pub(crate) fn take(&mut self, from: usize, cells: &Cells, last: bool, window: usize) -> Reception {
+        let before = self.cells.len();
+        if cells.width() != self.width || from + cells.count() > self.target {
+            return Reception::None;
+        }
+        if from > before {
+            if self.ahead.len() < window && !self.ahead.iter().any(|&(other, _)| other == from) {
+                self.ahead.push((from, cells.to_vec()));
+            }
+        } else {
+            self.append(from, &cells.to_vec());
+            self.ahead.sort_unstable_by_key(|&(from, _)| from);
+            while let Some((from, _)) = self.ahead.first()
+                && *from <= self.cells.len()
+            {
+                let (from, cells) = self.ahead.remove(0);
+                self.append(from, &cells);
+            }
+        }
+        if last {
+            self.answered = Some(from + cells.count());
+        }
+        match self.answered {
+            _ if self.cells.len() == self.target => Reception::Complete,
+            Some(end) if end <= self.cells.len() => Reception::Short,
+            _ if self.cells.len() > before => Reception::Some,
+            _ => Reception::None,
+        }
+    }
+
+    fn append(&mut self, from: usize, cells: &[Cell]) {
+        if let Some(new) = self.cells.len().checked_sub(from).and_then(|known| cells.get(known..)) {
+            self.cells.extend_from_slice(new);
+        }
+    }
+
+    /// Asks for more cells, so many in all.
+    pub(crate) fn aim(&mut self, target: usize) {
+        self.top_ups = Some(self.top_ups.map_or(0, |top_ups| top_ups + 1));
+        self.target = target.max(self.cells.len());
+        self.ahead.clear();
+    }
+
+    /// The cells that are missing before the next that are there: a request for them is sent.
+    pub(crate) fn ask(&mut self) -> (usize, usize) {
+        self.answered = None;
+        self.asked_at = self.cells.len();
+        let end = self.ahead.iter().map(|&(from, _)| from).min().unwrap_or(self.target);
+        (self.cells.len(), end - self.cells.len())
+    }
+
+    /// Whether cells have come since they were last asked for.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.cells.len() > self.asked_at
+    }
+
+    /// How much differs, to all appearances; `None` if our own table is too short to tell.
+    pub(crate) fn estimate(&self, ours: u64, tables: &Tables) -> Option<Estimate> {
+        let mut evidence = Evidence::at_least(ours.abs_diff(self.state.digest.count()));
+        let table = tables.covering(self.cells.len());
+        let mut deep = self.deep;
+        deep.subtract(&table.deep_bits(deep.width()));
+        evidence.deep_bits(&deep, self.cells.len());
+        evidence.prefix(&table.difference(&self.cells)?, &tables.key());
+        Some(evidence.estimate())
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) const fn width(&self) -> IdWidth {
+        self.width
+    }
+
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The most cells that it may come to hold.
+    pub(crate) const fn target(&self) -> usize {
+        self.target
+    }
+
+    /// How many targets were aimed at and missed after the first; `None` before that.
+    pub(crate) const fn top_ups(&self) -> Option<usize> {
+        self.top_ups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::sketch::{DeepWidth, SketchKey};
+
+    fn run(range: core::ops::Range<u64>) -> Cells {
+        let cells: Vec<Cell> = range.map(|id| Cell::new(id, 1)).collect();
+        Cells::new(IdWidth::Bits64, &cells)
+    }
+
+    fn difference() -> Difference {
+        let tables = Tables::build(SketchKey::new(1, 2), 0, []);
+        let state = State { digest: Digest::EMPTY, bytes: 0 };
+        Difference::new(&Head { state, deep: tables.covering(0).deep_bits(DeepWidth::Narrow) }, &run(0..4))
+    }
+
+    #[test]
+    fn cells_come_in_any_order_and_once() {
+        let mut difference = difference();
+        difference.aim(20);
+        assert_eq!(difference.ask(), (4, 16));
+        assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
+        assert_eq!(difference.take(15, &run(15..20), true, 8), Reception::None);
+        assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
+        // What is lost is asked for, and no more.
+        assert_eq!(difference.ask(), (4, 6));
+        assert_eq!(difference.take(4, &run(4..8), false, 8), Reception::Some);
+        assert_eq!(difference.take(2, &run(2..6), false, 8), Reception::None);
+        assert_eq!(difference.take(8, &run(8..10), true, 8), Reception::Complete);
+        assert!(difference.cells().iter().map(|cell| cell.id()).eq(0..20));
+    }
+
+    #[test]
+    fn an_answer_that_ends_early_is_short() {
+        let mut difference = difference();
+        difference.aim(20);
+        difference.ask();
+        assert_eq!(difference.take(4, &run(4..8), false, 8), Reception::Some);
+        assert_eq!(difference.take(8, &run(8..12), true, 8), Reception::Short);
+        assert!(difference.has_grown());
+        assert_eq!(difference.ask(), (12, 8));
+        assert_eq!(difference.take(12, &run(0..0), true, 8), Reception::Short);
+        assert!(!difference.has_grown());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_not_kept() {
+        let mut difference = difference();
+        difference.aim(20);
+        assert_eq!(difference.take(4, &run(4..21), true, 8), Reception::None);
+        for from in 5..19 {
+            assert_eq!(difference.take(from, &run(0..1), false, 3), Reception::None);
+        }
+        assert_eq!(difference.ahead.len(), 3);
+        let narrow = Cells::new(IdWidth::Bits48, &[Cell::new(1, 1)]);
+        assert_eq!(difference.take(4, &narrow, true, 8), Reception::None);
+        assert_eq!(difference.cells().len(), 4);
+    }
+}

@@ -1,0 +1,149 @@
+//! Building answers, when they are sent and not before.
+
+use super::{AntiEntropy, enqueue};
+use crate::cells::Cells;
+use crate::digest::Digest;
+use crate::element::Element;
+use crate::elements::Elements;
+use crate::message::{Body, Head, Message, Place, State};
+use crate::peer::Owed;
+use crate::policy::{Policy, pages_are_cheaper};
+use crate::replica::WISH;
+use crate::wire::Bound;
+
+use super::request::PAGE_HEAD;
+
+/// A set that takes no more than this goes out whole, as the answer to a probe that differs, where there are no sketches:
+/// about what a digest, two bounds and an exchange more would take. Where there are, what a first answer takes.
+const TINY: u64 = 256;
+
+/// What an answer's fields take at their longest: 44 bytes and its count and form; and its state.
+const GIVE_HEAD: usize = 48;
+const STATE: usize = 36;
+
+/// What the fields before cells and their count take at their longest, deep bits aside: those of a head, and of others.
+const HEAD_OF_CELLS: usize = 42;
+const CELLS_HEAD: usize = 9;
+
+impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
+    /// What this peer is to be sent next, if anything. It keeps its place in the queue while there is more.
+    pub(super) fn next_message(&mut self, name: &P) -> Option<Message<E>> {
+        let peer = self.peers.get_mut(name)?;
+        peer.queued = false;
+        if let Some(sent_at) = peer.pacing.unmeasured.take() {
+            let sample = self.now.saturating_since(sent_at);
+            peer.stats.round_trip = peer.pacing.measure(sample);
+        }
+        let body = match peer.owed.take() {
+            Some(owed) => Some(self.answer(name, owed)),
+            None => self.request(name),
+        };
+        let peer = self.peers.get_mut(name)?;
+        let more = peer.owed.is_some()
+            || peer.round.as_ref().is_some_and(|round| round.pending)
+            || (peer.wanted && peer.round.is_none());
+        if more {
+            enqueue(&mut self.ready, name, peer);
+        } else {
+            self.await_answer(name);
+        }
+        let message = Message::new(body?);
+        let peer = self.peers.get_mut(name)?;
+        for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
+            ledger.sent.count(message.kind(), message.encoded_len());
+        }
+        debug_assert!(message.encoded_len() <= self.config.message_limit(), "{message:?} is over the budget");
+        Some(message)
+    }
+
+    fn answer(&mut self, name: &P, owed: Owed) -> Body {
+        let tag = self.replica.tag();
+        let state = self.replica.state();
+        let limit = self.config.message_limit();
+        let (body, rest) = match owed {
+            Owed::Verdict { nonce, digest, probe } => (self.verdict(nonce, digest, probe), None),
+            Owed::Cells { nonce, held, next, end, window } => {
+                let width = self.replica.width().unwrap_or_default();
+                let fitting = Cells::within(width, limit - CELLS_HEAD).min(end.saturating_sub(next));
+                let cells = self.replica.cells(next..next + fitting, held).unwrap_or_default();
+                let reached = next + cells.len();
+                let last = window <= 1 || cells.is_empty() || reached >= end;
+                let rest = Owed::Cells { nonce, held, next: reached, end, window: window.saturating_sub(1) };
+                let place = Place::After { from: next, last };
+                (Body::Cells { nonce, place, cells: Cells::new(width, &cells) }, (!last).then_some(rest))
+            }
+            Owed::Wanted { nonce, wishes, next, window, state: asked } => {
+                let left = wishes.get(next..).unwrap_or_default();
+                let (elements, taken) = self.replica.named(left, WISH, limit - GIVE_HEAD - STATE);
+                let from = left.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
+                let to = taken
+                    .checked_sub(1)
+                    .and_then(|last| left.get(last))
+                    .map_or(from, |&wish| Bound::after_name(wish, WISH));
+                let last = window <= 1 || taken == left.len();
+                let state = (last && asked).then_some(state);
+                let next = next + taken;
+                let rest = Owed::Wanted { nonce, wishes, next, window: window.saturating_sub(1), state: asked };
+                (Body::Give { tag, nonce, from, to, state, elements }, (!last).then_some(rest))
+            }
+            Owed::Page { nonce, cursor, to, held, window } => {
+                let room = limit - GIVE_HEAD - if window == 1 { STATE } else { 0 };
+                let (elements, covered) = self.replica.page(cursor, to, &held, room);
+                let fits = elements.encoded_len() + GIVE_HEAD + STATE <= limit;
+                let last = window == 1 || (covered == to && fits);
+                let rest = Owed::Page { nonce, cursor: covered, to, held, window: window - 1 };
+                let state = last.then_some(state);
+                (Body::Give { tag, nonce, from: cursor, to: covered, state, elements }, (!last).then_some(rest))
+            }
+        };
+        if let Some(peer) = self.peers.get_mut(name) {
+            peer.owed = rest;
+        }
+        body
+    }
+
+    /// What is said to this digest: that it is ours too; or how ours differs, by whatever may cost least.
+    fn verdict(&self, nonce: u32, digest: Option<Digest>, probe: bool) -> Body {
+        let state = self.replica.state();
+        let tag = self.replica.tag();
+        let limit = self.config.message_limit();
+        if let Some(digest) = digest.filter(|&digest| digest == state.digest) {
+            return Body::Proof { nonce, digest };
+        }
+        let width = self.replica.width().unwrap_or_default();
+        let policy = Policy::of(self.config.strategy);
+        let tiny = policy.map_or(TINY, |policy| {
+            (HEAD_OF_CELLS + policy.deep.encoded_len() + width.cells_encoded_len(policy.head)) as u64
+        });
+        if probe && state.bytes <= tiny {
+            let (elements, to) = self.replica.page(Bound::START, Bound::End, &[], limit - PAGE_HEAD);
+            if to == Bound::End {
+                let window = self.config.window.get();
+                return Body::Page { tag, nonce, window, from: Bound::START, to, elements };
+            }
+        }
+        if let (Some(policy), Some(tables)) = (policy, self.replica.tables())
+            && digest.is_none_or(|digest| self.may_be_sketched(digest))
+        {
+            let table = tables.covering(policy.head);
+            let head = Head { state, deep: table.deep_bits(policy.deep) };
+            let room = limit - HEAD_OF_CELLS - policy.deep.encoded_len();
+            let count = policy.head.min(Cells::within(width, room));
+            let cells = table.sequence(0..count).unwrap_or_default();
+            return Body::Cells { nonce, place: Place::Head(head.into()), cells: Cells::new(width, &cells) };
+        }
+        let (from, to) = (Bound::START, Bound::START);
+        Body::Give { tag, nonce, from, to, state: Some(state), elements: Elements::NONE }
+    }
+
+    /// Whether a sketch may cost a peer with this digest less than pages, going by the counts.
+    pub(super) fn may_be_sketched(&self, theirs: Digest) -> bool {
+        let ours = self.replica.state();
+        let (we, they) = (ours.digest.count(), theirs.count());
+        let Some(width) = self.replica.width().filter(|_| they > 0) else { return false };
+        // As long as ours are, on average.
+        let bytes = u128::from(ours.bytes) * u128::from(they) / u128::from(we.max(1));
+        let theirs = State { digest: theirs, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
+        self.replica.tables().is_some() && !pages_are_cheaper(theirs, ours, width, we.abs_diff(they), 0)
+    }
+}

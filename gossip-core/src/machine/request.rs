@@ -1,0 +1,92 @@
+//! Building the requests of our own rounds, when they are sent and not before.
+
+use super::AntiEntropy;
+use crate::digest::Digest;
+use crate::element::Element;
+use crate::message::Body;
+use crate::peer::{MEASURED, Round, SENDS, Step};
+
+/// What a page's fields take at their longest: 46 bytes and its count and form.
+pub(super) const PAGE_HEAD: usize = 50;
+
+/// What a repair's fields take at their longest: 36 bytes, and the counts and forms of what it gives and wants.
+const REPAIR_HEAD: usize = 40;
+
+impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
+    /// The next message of our round with this peer; begins one if one is wanted.
+    pub(super) fn request(&mut self, name: &P) -> Option<Body> {
+        let state = self.replica.state();
+        let tag = self.replica.tag();
+        let limit = self.config.message_limit();
+        let window = self.config.window.get();
+        let peer = self.peers.get_mut(name)?;
+        if peer.wanted && peer.round.is_none() {
+            peer.wanted = false;
+            let nonce = peer.next_nonce(self.rng.next_u32());
+            peer.round = Some(Round {
+                nonce,
+                step: Step::Probe { digest: Digest::EMPTY },
+                since: nonce,
+                steps: 0,
+                pending: true,
+                retries: 0,
+                sent_at: [self.now; MEASURED],
+                deadline: None,
+                cost: 0,
+                full_state: state.bytes,
+            });
+        }
+        let round = peer.round.as_mut().filter(|round| round.pending)?;
+        // The messages of a burst share a nonce. The low bits wrap: what is 256 messages old is not waited for.
+        let is_next = !matches!(&round.step, Step::Repair(repair) if !repair.begins_burst());
+        let low = round.nonce.wrapping_add(is_next.into()) & !(u32::MAX << SENDS);
+        let nonce = round.nonce & u32::MAX << SENDS | low;
+        round.nonce = nonce;
+        let (mut bursts, mut closes) = (false, false);
+        let body = match &mut round.step {
+            Step::Probe { digest } => {
+                *digest = state.digest;
+                Body::Probe { tag, nonce, digest: state.digest }
+            }
+            Step::Sketch(difference) => {
+                let (from, count) = difference.ask();
+                Body::WantCells { tag, nonce, state: difference.state().digest.tag(), from, count }
+            }
+            Step::Repair(repair) => {
+                let (asks, wanted, elements) = repair.next(&self.replica, limit - REPAIR_HEAD, window);
+                bursts = !repair.begins_burst();
+                Body::Repair { tag, nonce, asks, wanted, elements }
+            }
+            Step::Walk(walk) => {
+                walk.asked();
+                let (from, end) = walk.left();
+                let (elements, to) = self.replica.page(from, end, &[], limit - PAGE_HEAD);
+                Body::Page { tag, nonce, window, from, to, elements }
+            }
+            Step::Close { digest } => {
+                closes = true;
+                Body::Proof { nonce, digest: *digest }
+            }
+        };
+        round.pending = bursts;
+        round.sent_at[nonce as usize % MEASURED] = self.now;
+        round.cost += body.encoded_len() as u64;
+        if closes {
+            peer.resume = crate::wire::Bound::START;
+            self.end_round(name, true);
+        }
+        Some(body)
+    }
+
+    /// Sets the deadline of a round that awaits an answer and has none.
+    pub(super) fn await_answer(&mut self, name: &P) {
+        let first = self.config.answer_within;
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(round) = peer.round.as_mut().filter(|round| !round.pending && round.deadline.is_none()) else {
+            return;
+        };
+        let deadline = self.now + peer.pacing.patience(first, round.retries);
+        round.deadline = Some(deadline);
+        self.deadlines.insert((deadline, name.clone()));
+    }
+}

@@ -1,0 +1,137 @@
+//! Rounds by sketch: reading cells, asking for more, and turning to pages.
+
+use super::AntiEntropy;
+use crate::cells::Cells;
+use crate::difference::{Difference, Reception};
+use crate::element::Element;
+use crate::message::{Head, Place};
+use crate::output::Event;
+use crate::peer::{STEPS, Step};
+use crate::policy::{Policy, need, pages_are_cheaper};
+use crate::repair::Repair;
+use crate::replica::Claim;
+use crate::sketch::Tables;
+use crate::walk::Walk;
+
+/// How many cells all rounds together may have asked for: 4 MiB of them, two of the largest sketches.
+const CELLS_UNDER_WAY: usize = 1 << 18;
+
+impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
+    pub(super) fn take_cells(&mut self, from: &P, nonce: u32, place: Place, cells: &Cells) {
+        let window = usize::from(self.config.window.get());
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        let Some(round) = peer.round.as_mut().filter(|round| !round.pending && round.answers_step(nonce)) else {
+            return;
+        };
+        match (&mut round.step, place) {
+            (Step::Probe { .. }, Place::Head(head)) => {
+                if round.steps == 0 {
+                    round.full_state = round.full_state.saturating_add(head.state.bytes);
+                }
+                self.begin_sketch(from, nonce, &head, cells);
+            }
+            (Step::Repair(_), Place::Head(head)) => self.begin_sketch(from, nonce, &head, cells),
+            // The state whose cells these were is forgotten.
+            (Step::Sketch(_), Place::Head(head)) => self.begin_sketch(from, nonce, &head, cells),
+            (Step::Sketch(difference), Place::After { from: first, last }) => {
+                match difference.take(first, cells, last, window) {
+                    Reception::None => {}
+                    Reception::Some => self.wait_on(from),
+                    Reception::Short if difference.has_grown() => self.go_on(from, nonce, None),
+                    Reception::Short => self.walk(from, nonce),
+                    Reception::Complete => self.read_sketch(from, nonce),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_sketch(&mut self, name: &P, nonce: u32, head: &Head, cells: &Cells) {
+        let theirs = head.state.digest;
+        if self.replica.digest() == theirs {
+            return self.close(name, nonce, theirs);
+        }
+        let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
+        round.take(Step::Sketch(Difference::new(head, cells).into()));
+        if round.steps > STEPS {
+            return self.end_round(name, false);
+        }
+        self.read_sketch(name, nonce);
+    }
+
+    /// All cells that were asked for are there: they are read, or there are to be more, or it takes pages.
+    fn read_sketch(&mut self, name: &P, nonce: u32) {
+        let under_way: usize = self.peers.values().map(|peer| peer.cells_under_way()).sum();
+        let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
+        let Step::Sketch(difference) = &mut round.step else { return };
+        if let Some(claim) = self.replica.read(difference) {
+            return self.repair(name, nonce, claim);
+        }
+        let have = difference.target();
+        let target = Policy::of(self.config.strategy).and_then(|policy| {
+            let tables = self.replica.tables()?;
+            let (ours, theirs) = (self.replica.state(), difference.state());
+            let estimate = difference.estimate(ours.digest.count(), tables)?;
+            let most = estimate.shifted(1_000);
+            if pages_are_cheaper(ours, theirs, difference.width(), most, have) {
+                return None;
+            }
+            let target = match difference.top_ups() {
+                None => policy.first_request(estimate, have),
+                Some(top_ups) => policy.top_up(top_ups, estimate, have)?,
+            };
+            let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
+            let longest = tables.longest().min(peers);
+            let target = match target {
+                target if target <= longest => target,
+                // There may be enough for all that: a half tells how much it is to a percent or two.
+                _ if have < longest / 2 && need(estimate.shifted(-2_000)) <= longest => longest / 2,
+                _ if need(estimate.shifted(-1_000)) <= longest => longest,
+                _ => return None,
+            };
+            (target > have).then_some(target)
+        });
+        match target {
+            Some(target) if under_way - have + target <= CELLS_UNDER_WAY => {
+                let top_up = u64::from(difference.top_ups().is_some());
+                difference.aim(target);
+                for ledger in self.ledgers(name) {
+                    ledger.top_ups += top_up;
+                }
+                self.go_on(name, nonce, None);
+            }
+            // Others are at it: a round later will do.
+            Some(_) => self.end_round(name, false),
+            None => self.walk(name, nonce),
+        }
+    }
+
+    /// What a sketch says is merged, as far as it tells elements, and the rest exchanged.
+    fn repair(&mut self, name: &P, nonce: u32, claim: Claim) {
+        let learned = self.replica.insert_numbers(&claim.numbers);
+        self.stats.state_bytes = self.replica.state().bytes;
+        for ledger in self.ledgers(name) {
+            ledger.sketches += 1;
+            ledger.learned += learned.len() as u64;
+        }
+        let learned = learned.into_iter().map(|element| Event::Learned { element, from: name.clone() });
+        self.events.extend(learned);
+        let ours = self.replica.digest();
+        // A claim without wishes was confirmed to give the peer's digest.
+        if claim.ours.is_empty() && claim.wanted.is_empty() {
+            self.close(name, nonce, ours);
+        } else {
+            self.go_on(name, nonce, Some(Step::Repair(Repair::new(claim).into())));
+        }
+    }
+
+    /// Pages, from where the last walk was cut off.
+    pub(super) fn walk(&mut self, name: &P, nonce: u32) {
+        for ledger in self.ledgers(name) {
+            ledger.walks += 1;
+        }
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let walk = Walk::new(peer.resume);
+        self.go_on(name, nonce, Some(Step::Walk(walk)));
+    }
+}

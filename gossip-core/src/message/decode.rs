@@ -1,0 +1,230 @@
+//! Reading messages: what is wrong with bytes that are none, and where.
+
+use alloc::boxed::Box;
+
+use super::{
+    Asks, Body, HEAD, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS, Place, State, VERSION, WIDE_BITS,
+};
+use crate::cells::Cells;
+use crate::config::MessageBudget;
+use crate::digest::Digest;
+use crate::element::Element;
+use crate::elements::Elements;
+use crate::ids::Ids;
+use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
+use crate::wire::{Bound, take_varint};
+
+/// Why bytes are not a message. Nothing was taken from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// More bytes than any replica may send.
+    #[error("a message of {0} bytes is longer than 1 MiB")]
+    TooLong(usize),
+    /// The message is of another version of the protocol.
+    #[error("version {0} of the protocol is not 1, the one known here")]
+    Version(u8),
+    /// This version has no such kind.
+    #[error("message kind {0} is unknown")]
+    UnknownKind(u8),
+    /// A field ends early or is not in its only form.
+    #[error("the {field} at byte {at} is cut short or malformed")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// Where it begins.
+        at: usize,
+    },
+    /// An element ends early, is not one of the type, or is not in its only form.
+    #[error("element {index} at byte {at} is cut short, malformed or not canonical")]
+    Element {
+        /// How many elements came before it.
+        index: usize,
+        /// Where it begins.
+        at: usize,
+    },
+    /// Bytes follow the message.
+    #[error("{extra} bytes follow the message's end at byte {at}")]
+    Trailing {
+        /// Where the message ends.
+        at: usize,
+        /// How many bytes follow.
+        extra: usize,
+    },
+}
+
+impl<E: Element> Message<E> {
+    /// The message that these bytes are. O(their length). It keeps a copy of them, and beside it nothing but one element at a
+    /// time while it reads: no number in them sizes an allocation.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that [`encode`](Self::encode) gives for no message: what is wrong, and where.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > MessageBudget::MAX.bytes() {
+            return Err(DecodeError::TooLong(bytes.len()));
+        }
+        let mut reader = Reader { rest: bytes, len: bytes.len() };
+        let first = reader.byte("version and kind")?;
+        if first >> 4 != VERSION {
+            return Err(DecodeError::Version(first >> 4));
+        }
+        let code = first & 0xf;
+        let kind = MessageKind::ALL.into_iter().find(|kind| kind.code() == code);
+        let body = match kind.ok_or(DecodeError::UnknownKind(code))? {
+            MessageKind::Probe => Body::Probe { tag: reader.tag()?, nonce: reader.nonce()?, digest: reader.digest()? },
+            MessageKind::Proof => Body::Proof { nonce: reader.nonce()?, digest: reader.digest()? },
+            MessageKind::WantCells => {
+                let (tag, nonce) = (reader.tag()?, reader.nonce()?);
+                let state = u64::from_le_bytes(reader.array("state's tag")?);
+                let from = reader.cell("first cell", 0)?;
+                Body::WantCells { tag, nonce, state, from, count: reader.cell("number of cells", from)? }
+            }
+            MessageKind::Cells => {
+                let nonce = reader.nonce()?;
+                let (place, cells) = reader.cells()?;
+                Body::Cells { nonce, place, cells }
+            }
+            MessageKind::Repair => Body::Repair {
+                tag: reader.tag()?,
+                nonce: reader.nonce()?,
+                asks: reader.asks()?,
+                wanted: reader.ids()?,
+                elements: reader.elements::<E>()?,
+            },
+            MessageKind::Page => {
+                let (tag, nonce, window) = (reader.tag()?, reader.nonce()?, reader.window()?);
+                let (from, to) = reader.interval()?;
+                Body::Page { tag, nonce, window, from, to, elements: reader.elements::<E>()? }
+            }
+            MessageKind::Give => {
+                let (tag, nonce) = (reader.tag()?, reader.nonce()?);
+                let (from, to) = reader.interval()?;
+                let state = reader.state()?;
+                Body::Give { tag, nonce, from, to, state, elements: reader.elements::<E>()? }
+            }
+        };
+        match reader.rest.len() {
+            0 => Ok(Self::new(body)),
+            extra => Err(DecodeError::Trailing { at: reader.at(), extra }),
+        }
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+    len: usize,
+}
+
+impl Reader<'_> {
+    fn at(&self) -> usize {
+        self.len - self.rest.len()
+    }
+
+    /// Takes one field; if it is not there nothing is taken.
+    fn field<T>(&mut self, field: &'static str, take: impl FnOnce(&mut &[u8]) -> Option<T>) -> Result<T, DecodeError> {
+        let mut rest = self.rest;
+        let taken = take(&mut rest).ok_or(DecodeError::Field { field, at: self.at() })?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
+        self.field(field, |rest| {
+            let (front, after) = rest.split_first_chunk()?;
+            *rest = after;
+            Some(*front)
+        })
+    }
+
+    fn byte(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+        self.array(field).map(|[byte]| byte)
+    }
+
+    fn tag(&mut self) -> Result<[u8; 4], DecodeError> {
+        self.array("cluster tag")
+    }
+
+    fn nonce(&mut self) -> Result<u32, DecodeError> {
+        self.array("nonce").map(u32::from_le_bytes)
+    }
+
+    fn window(&mut self) -> Result<u16, DecodeError> {
+        self.field("window", |rest| u16::try_from(take_varint(rest)?).ok())
+    }
+
+    fn digest(&mut self) -> Result<Digest, DecodeError> {
+        let count = self.field("digest's count", take_varint)?;
+        let sum = u128::from_le_bytes(self.array("digest's sum")?);
+        Ok(Digest::from_parts(count, sum))
+    }
+
+    fn interval(&mut self) -> Result<(Bound, Bound), DecodeError> {
+        Ok((self.field("interval's start", Bound::take)?, self.field("interval's end", Bound::take)?))
+    }
+
+    fn state(&mut self) -> Result<Option<State>, DecodeError> {
+        let at = self.at();
+        match self.byte("flags")? {
+            0 => Ok(None),
+            1 => Ok(Some(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? })),
+            _ => Err(DecodeError::Field { field: "flags", at }),
+        }
+    }
+
+    /// A number of cells that with `others` is no more than there are.
+    fn cell(&mut self, field: &'static str, others: usize) -> Result<usize, DecodeError> {
+        self.field(field, |rest| {
+            let number = usize::try_from(take_varint(rest)?).ok()?;
+            (number <= MAX_CELLS - others).then_some(number)
+        })
+    }
+
+    fn cells(&mut self) -> Result<(Place, Cells), DecodeError> {
+        let at = self.at();
+        let flags = self.byte("flags")?;
+        let width = if flags & NARROW_IDS > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 };
+        let deep = if flags & WIDE_BITS > 0 { DeepWidth::Wide } else { DeepWidth::Narrow };
+        match flags & !NARROW_IDS {
+            HEAD | HEAD_OF_WIDE_BITS => {
+                let state = State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? };
+                let deep = self.field("deep bits", |rest| {
+                    let (bits, after) = rest.split_at_checked(deep.encoded_len())?;
+                    *rest = after;
+                    DeepBits::decode(deep, bits)
+                })?;
+                let cells = self.run_of_cells(width, 0)?;
+                Ok((Place::Head(Box::new(Head { state, deep })), cells))
+            }
+            last @ (0 | LAST) => {
+                let from = self.cell("first cell", 0)?;
+                Ok((Place::After { from, last: last > 0 }, self.run_of_cells(width, from)?))
+            }
+            _ => Err(DecodeError::Field { field: "flags", at }),
+        }
+    }
+
+    fn run_of_cells(&mut self, width: IdWidth, from: usize) -> Result<Cells, DecodeError> {
+        self.field("cells", |rest| Cells::take(rest, width).filter(|cells| cells.count() <= MAX_CELLS - from))
+    }
+
+    fn asks(&mut self) -> Result<Asks, DecodeError> {
+        let at = self.at();
+        match self.byte("flags")? {
+            0 => Ok(Asks::Nothing),
+            1 => Ok(Asks::State),
+            2 => Ok(Asks::Verdict(self.digest()?)),
+            _ => Err(DecodeError::Field { field: "flags", at }),
+        }
+    }
+
+    fn ids(&mut self) -> Result<Ids, DecodeError> {
+        self.field("wanted ids", |rest| Ids::take(rest).ok())
+    }
+
+    fn elements<E: Element>(&mut self) -> Result<Elements, DecodeError> {
+        let start = self.at();
+        Elements::take::<E>(&mut self.rest)
+            .map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
+    }
+}

@@ -1,0 +1,160 @@
+//! How many cells to send and to ask for, and when pages are cheaper: integer tables.
+
+use crate::config::Strategy;
+use crate::message::State;
+use crate::sketch::{DeepWidth, Estimate, IdWidth};
+
+/// The numbers behind a [`Strategy`].
+///
+/// Found by simulating exchanges of cells for differences of 1 to 10^5 over a grid of these numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// The cells of a first answer.
+    pub(crate) head: usize,
+    /// The deep bits of a first answer.
+    pub(crate) deep: DeepWidth,
+    /// The share of the estimate that the first request is for, in thousandths: what the first answer tells is ±25 %, and
+    /// what is asked for in vain is lost, while a top-up that is exact costs a round trip.
+    first: u64,
+    /// By how much each top-up aims above the estimate, in thousandths of its standard error.
+    sigmas: [i64; TOP_UPS],
+    /// The least cells of each top-up, beside a share of those there are.
+    least: [usize; TOP_UPS],
+    /// By how many elements the counts must differ for the sides to change parts: it costs half a round trip.
+    pub(crate) turn: u64,
+}
+
+/// How many top-ups are asked for, after the first request, before pages take over.
+pub(crate) const TOP_UPS: usize = 4;
+
+/// The least share of each top-up, in thousandths of the cells there are.
+const SHARES: [usize; TOP_UPS] = [30, 100, 200, 400];
+
+const FEWEST_BYTES: Policy = Policy {
+    head: 16,
+    deep: DeepWidth::Narrow,
+    first: 750,
+    sigmas: [1_000, 1_500, 2_000, 3_000],
+    least: [8, 24, 96, 192],
+    turn: 16,
+};
+
+const BALANCED: Policy = Policy {
+    head: 32,
+    deep: DeepWidth::Narrow,
+    first: 900,
+    sigmas: [1_500, 2_000, 2_000, 3_000],
+    least: [16, 48, 96, 192],
+    turn: 128,
+};
+
+const FEWEST_ROUND_TRIPS: Policy = Policy {
+    head: 32,
+    deep: DeepWidth::Wide,
+    first: 1_000,
+    sigmas: [1_500, 2_000, 2_000, 3_000],
+    least: [8, 24, 96, 192],
+    turn: 1_024,
+};
+
+impl Policy {
+    /// `None` where there are pages alone.
+    pub(crate) const fn of(strategy: Strategy) -> Option<&'static Self> {
+        match strategy {
+            Strategy::Pages => None,
+            Strategy::FewestBytes => Some(&FEWEST_BYTES),
+            Strategy::Balanced => Some(&BALANCED),
+            Strategy::FewestRoundTrips => Some(&FEWEST_ROUND_TRIPS),
+        }
+    }
+
+    /// How many cells to have after the first request.
+    pub(crate) fn first_request(&self, estimate: Estimate, have: usize) -> usize {
+        need(estimate.differences.saturating_mul(self.first) / 1_000).max(have + 8)
+    }
+
+    /// How many cells to have after so many top-ups and one more; `None` after the last.
+    pub(crate) fn top_up(&self, top_ups: usize, estimate: Estimate, have: usize) -> Option<usize> {
+        let (&sigmas, &least) = (self.sigmas.get(top_ups)?, self.least.get(top_ups)?);
+        Some(need(estimate.shifted(sigmas)).max(have + have * SHARES[top_ups] / 1_000 + least))
+    }
+}
+
+/// The cells that decode so many differences, in most cases: 1.13 each, more for few. Saturates.
+pub(crate) fn need(differences: u64) -> usize {
+    let cells =
+        differences.saturating_add(differences.isqrt()).saturating_add(differences / 100 * 13).saturating_add(1);
+    usize::try_from(cells.saturating_add(differences % 100 * 13 / 100)).unwrap_or(usize::MAX)
+}
+
+/// Whether paging both states costs no more than what is left of a sketch of so many differences, `have` of whose cells are
+/// there already. What both would send, elements that one side lacks, counts for neither.
+pub(crate) fn pages_are_cheaper(ours: State, theirs: State, width: IdWidth, differences: u64, have: usize) -> bool {
+    let (we, they) = (ours.digest.count(), theirs.digest.count());
+    let lacking = |more: u64, less: u64| differences.saturating_add(more).saturating_sub(less) / 2;
+    // What we hold alone, and what they hold alone.
+    let (our_own, their_own) = (lacking(we, they).min(we), lacking(they, we).min(they));
+    let cells = need(differences).saturating_sub(have) as u64;
+    let cell_bits = 8 * width.bytes() as u64 + 2;
+    let sketch = cells.saturating_mul(cell_bits);
+    match width {
+        // They travel in the sketch, and ours once more; by pages, ours and what we lack.
+        IdWidth::Bits64 => {
+            let sketch = sketch.saturating_add(our_own.saturating_mul(id_bits(our_own)));
+            let listed = we.saturating_add(their_own);
+            sketch >= listed.saturating_mul(id_bits(listed))
+        }
+        // What we lack is asked for by id; by pages, all of ours travels.
+        IdWidth::Bits48 => {
+            let sketch = sketch.saturating_add(their_own.saturating_mul(id_bits(their_own).saturating_sub(16)));
+            let common = we - our_own;
+            let bits = u128::from(ours.bytes) * 8 * u128::from(common) / u128::from(we.max(1));
+            u128::from(sketch) >= bits
+        }
+    }
+}
+
+/// What an id of so many takes, sorted and delta-coded.
+fn id_bits(count: u64) -> u64 {
+    66 - u64::from(count.max(4).ilog2())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    fn state(count: u64, each: u64) -> State {
+        State { digest: Digest::from_parts(count, 0), bytes: count * each }
+    }
+
+    #[test]
+    fn cells_needed_follow_the_measurements() {
+        assert_eq!([0, 1, 10, 100, 1_000, 100_000].map(need), [1, 3, 15, 124, 1_162, 113_317]);
+        assert_eq!(need(u64::MAX), usize::MAX);
+    }
+
+    #[test]
+    fn top_ups_grow_and_end() {
+        let estimate = Estimate { differences: 100, sigma: 20 };
+        let mut have = BALANCED.first_request(estimate, 32);
+        assert_eq!(have, need(90));
+        let mut top_ups = 0;
+        while let Some(more) = BALANCED.top_up(top_ups, estimate, have) {
+            assert!(more > have + have * SHARES[top_ups] / 1_000);
+            (have, top_ups) = (more, top_ups + 1);
+        }
+        assert_eq!(top_ups, TOP_UPS);
+    }
+
+    #[test]
+    fn pages_are_cheaper_from_a_good_part_of_the_sets_on() {
+        let cheaper = |n, d, width, each| pages_are_cheaper(state(n, each), state(n, each), width, d, 0);
+        assert!(!cheaper(1_000_000, 580_000, IdWidth::Bits64, 8));
+        assert!(cheaper(1_000_000, 640_000, IdWidth::Bits64, 8));
+        assert!(!cheaper(10_000, 10_000, IdWidth::Bits48, 32));
+        assert!(cheaper(10_000, 17_000, IdWidth::Bits48, 32));
+        assert!(cheaper(0, 0, IdWidth::Bits64, 8));
+        assert!(cheaper(u64::MAX, u64::MAX, IdWidth::Bits64, 0));
+    }
+}
