@@ -28,14 +28,14 @@ fn rounds(criterion: &mut Criterion) {
         let mut config = Config::default();
         config.max_message = MessageBudget::new(budget);
         let before = pair(&config, n, d);
-        let cost = before.clone().round();
-        println!("{name}: {} messages, {} bytes", cost.messages, cost.bytes);
+        let counts = before.clone().round().counts;
+        println!("{name}: {} messages, {} bytes", counts.messages, counts.bytes);
         group.throughput(Throughput::Elements((n + d).max(1)));
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || before.clone(),
                 |mut pair| {
-                    assert_eq!(pair.round(), cost);
+                    assert_eq!(pair.round().counts, counts);
                     assert_eq!(pair.machines()[0].len() as u64, n + d);
                     pair
                 },

@@ -1,0 +1,84 @@
+//! The machine of `gossip-core`, under one configuration.
+
+use gossip_core::{AntiEntropy, Config, Element};
+
+use crate::pair::{Cost, Pair};
+use crate::sets::{Sample, Sets};
+use crate::system::{Prepared, System};
+
+/// Two machines of one configuration.
+#[derive(Clone, Debug)]
+pub struct Gossip {
+    name: &'static str,
+    config: Config,
+}
+
+impl Gossip {
+    /// Machines of this configuration, under a name.
+    pub fn new(name: &'static str, config: Config) -> Self {
+        Self { name, config }
+    }
+}
+
+impl<E: Sample> System<E> for Gossip {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn prepare(&self, sets: &Sets<E>, seed: u64) -> Box<dyn Prepared<E>> {
+        let machines = [0, 1].map(|side| {
+            let mut machine = AntiEntropy::new(self.config.clone(), 2 * seed + side as u64);
+            machine.extend(sets.side(side).cloned()).expect("samples are within the limit");
+            machine
+        });
+        Box::new(Both(Pair::new(machines)))
+    }
+}
+
+struct Both<E>(Pair<E>);
+
+impl<E: Sample> Prepared<E> for Both<E> {
+    fn fresh(&self) -> Box<dyn Prepared<E>> {
+        Box::new(Self(self.0.clone()))
+    }
+
+    fn run(&mut self) -> Cost {
+        self.0.round()
+    }
+
+    fn check(&self, sets: &Sets<E>) {
+        for (name, machine) in ["initiator", "responder"].into_iter().zip(self.0.machines()) {
+            let missing = sets.union().filter(|element| !machine.contains(element)).count();
+            assert_eq!(missing, 0, "the {name} holds all of the union");
+            assert_eq!(machine.len(), sets.union().count(), "the {name} holds nothing but the union");
+        }
+    }
+}
+
+impl<E: Element> core::fmt::Debug for Both<E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Both").field(&self.0.machines()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sets::Side;
+    use crate::system::measure;
+
+    #[test]
+    fn a_round_is_measured_and_checked() {
+        let gossip = Gossip::new("gossip", Config::default());
+        let sets = Sets::<[u8; 32]>::new(1_000, 10, Side::Half, 1).expect("so many can differ");
+        let cost = measure(&gossip, &sets, 1);
+        assert!(cost.counts.bytes > 10 * 32 && cost.counts.hops >= 2 && !cost.cpu.is_zero());
+    }
+
+    #[test]
+    #[should_panic(expected = "the initiator holds all of the union")]
+    fn a_side_that_lacks_an_element_is_found_out() {
+        let sets = Sets::<u64>::new(100, 10, Side::Right, 1).expect("so many can differ");
+        Gossip::new("gossip", Config::default()).prepare(&sets, 1).check(&sets);
+    }
+}

@@ -1,0 +1,152 @@
+//! A pair of machines, and the one driver of a round between two.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use gossip_core::{AntiEntropy, Element, Event, Message, Output, Time};
+
+/// What a round cost, both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// What is the same in every run.
+    pub counts: Counts,
+    /// The time that both sides took, without transport and encoding.
+    pub cpu: Duration,
+}
+
+/// What is counted of a round, both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages, until nothing moves.
+    pub messages: usize,
+    /// Their encoded bytes.
+    pub bytes: usize,
+    /// One-way hops on the longest chain of messages, until both sides hold the union and know it: two are a round trip.
+    pub hops: usize,
+}
+
+/// Two machines that know each other as 0, the initiator, and 1, the responder.
+#[derive(Clone, Debug)]
+pub struct Pair<E> {
+    machines: [AntiEntropy<usize, E>; 2],
+}
+
+impl<E: Element> Pair<E> {
+    /// A pair of machines, which are made each other's peers.
+    pub fn new(mut machines: [AntiEntropy<usize, E>; 2]) -> Self {
+        machines[0].add_peer(1);
+        machines[1].add_peer(0);
+        Self { machines }
+    }
+
+    /// A round that the initiator begins, until nothing moves. A side answers once it has taken in all that one hop
+    /// brought, so what it sends then is of the next hop.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end with equal digests and a proof for both.
+    pub fn round(&mut self) -> Cost {
+        let mut cost = Cost::default();
+        let mut proven = [false; 2];
+        let mut under_way = [vec![], vec![]];
+        self.machines[0].sync_now(&1);
+        let mut hop = 0;
+        loop {
+            let arrived = mem::take(&mut under_way);
+            for (side, inbox) in arrived.into_iter().enumerate() {
+                if inbox.is_empty() && hop > 0 {
+                    continue;
+                }
+                let before = (self.machines[side].len(), proven[side]);
+                let turn = self.turn(side, inbox);
+                proven[side] |= turn.proven;
+                if (self.machines[side].len(), proven[side]) != before {
+                    cost.counts.hops = hop;
+                }
+                cost.cpu += turn.cpu;
+                cost.counts.messages += turn.sent.len();
+                cost.counts.bytes += turn.sent.iter().map(Message::encoded_len).sum::<usize>();
+                under_way[1 - side] = turn.sent;
+            }
+            if under_way.iter().all(Vec::is_empty) {
+                break;
+            }
+            hop += 1;
+        }
+        assert_eq!(proven, [true; 2], "both have a proof");
+        assert_eq!(self.machines[0].digest(), self.machines[1].digest(), "both have one digest");
+        cost
+    }
+
+    /// One side takes messages in and says what it has to say.
+    #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
+    fn turn(&mut self, side: usize, inbox: Vec<Message<E>>) -> Turn<E> {
+        let machine = &mut self.machines[side];
+        let (mut sent, mut proven) = (vec![], false);
+        let start = Instant::now();
+        for message in inbox {
+            machine.receive(&(1 - side), message).expect("a pair understands each other");
+        }
+        loop {
+            match machine.poll(Time::ZERO) {
+                Output::Send { message, .. } => sent.push(message),
+                Output::Event(Event::InSync { .. }) => proven = true,
+                Output::Event(_) => {}
+                Output::Wait(_) => break,
+            }
+        }
+        Turn { sent, proven, cpu: start.elapsed() }
+    }
+
+    /// The machines.
+    pub fn machines(&self) -> &[AntiEntropy<usize, E>; 2] {
+        &self.machines
+    }
+}
+
+struct Turn<E> {
+    sent: Vec<Message<E>>,
+    proven: bool,
+    cpu: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use gossip_core::Config;
+
+    use super::*;
+    use crate::sets::{Sets, Side};
+
+    fn pair(n: usize, d: usize, side: Side) -> (Sets<u64>, Pair<u64>) {
+        let sets = Sets::new(n, d, side, 1).expect("so many can differ");
+        let machines = [0, 1].map(|side| {
+            let mut machine = AntiEntropy::new(Config::default(), side as u64);
+            machine.extend(sets.side(side).copied()).expect("integers are small");
+            machine
+        });
+        (sets, Pair::new(machines))
+    }
+
+    #[test]
+    fn bytes_and_messages_are_those_of_both_ledgers() {
+        for side in Side::ALL {
+            let (sets, mut pair) = pair(1_000, 10, side);
+            let counts = pair.round().counts;
+            let sent = pair.machines().each_ref().map(|machine| machine.stats().total.sent.total());
+            let received = pair.machines().each_ref().map(|machine| machine.stats().total.received.total());
+            assert_eq!(counts.bytes as u64, sent[0].bytes + sent[1].bytes);
+            assert_eq!(counts.bytes as u64, received[0].bytes + received[1].bytes);
+            assert_eq!(counts.messages as u64, sent[0].messages + sent[1].messages);
+            for machine in pair.machines() {
+                assert!(sets.union().all(|element| machine.contains(element)));
+                assert_eq!(machine.len(), sets.union().count());
+            }
+        }
+    }
+
+    #[test]
+    fn equal_sets_take_one_round_trip() {
+        let counts = pair(1_000, 0, Side::Half).1.round().counts;
+        assert_eq!((counts.messages, counts.hops), (2, 2));
+    }
+}
