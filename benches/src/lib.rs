@@ -1,11 +1,15 @@
 //! What rounds cost: two sets that differ, systems that reconcile them, and the driver that counts and checks.
 
 mod gossip;
+mod number;
 mod pair;
 mod sets;
 mod system;
+mod table;
 
 pub use gossip::Gossip;
+pub use number::number;
 pub use pair::{Cost, Counts, Pair};
 pub use sets::{Sample, Sets, Side, SplitMix, spread};
 pub use system::{Prepared, System, measure};
+pub use table::{Key, Row, Sum, Table};

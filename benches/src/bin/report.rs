@@ -1,0 +1,173 @@
+//! The program `report`: whole rounds between two machines, as a table.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use benches::{Key, Row, Sample, Sets, Side, Sum, Table, measure, number};
+use clap::{Parser, ValueEnum};
+
+/// What a round between two replicas costs: writes a CSV with one row a system, element, n, d and side.
+///
+/// Both sides are built, one begins a round, and it runs until nothing moves, while the clock stands still. That
+/// both then hold the union, with equal digests and a proof for each, is checked before anything is reported.
+#[derive(Debug, Parser)]
+#[command(after_long_help = RULES)]
+struct Options {
+    /// The file to write; rows that it has with as many seeds are not run again [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// What reconciles [default: all there are]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names())]
+    systems: Vec<String>,
+
+    /// Sizes of the larger set; numbers may be written as 1_000_000 or 1e6
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = number, default_value = "1e4,1e5,1e6")]
+    n: Vec<usize>,
+
+    /// Sizes of the symmetric difference; what is more than n allows is skipped
+    #[arg(
+        long,
+        value_name = "SIZES",
+        value_delimiter = ',',
+        value_parser = number,
+        default_value = "0,1,10,100,1e3,1e4,1e5"
+    )]
+    d: Vec<usize>,
+
+    /// What the sets hold: 8-byte integers or arrays of 32 bytes
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', default_value = "u64,bytes32")]
+    element: Vec<ElementType>,
+
+    /// Which side holds what the other lacks
+    #[arg(long, value_name = "SIDES", value_delimiter = ',', default_value = "half,left,right,recent")]
+    side: Vec<Side>,
+
+    /// How many seeds to average over
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, default_value = "3")]
+    seeds: usize,
+}
+
+const RULES: &str = "\
+Columns, each a mean over the seeds:
+  n            elements of the larger set
+  d            elements that one side alone holds, both sides together
+  seeds        how many seeds were averaged
+  bytes        of all messages both ways until nothing moves, headers included, transport excluded
+  round_trips  half the hops until both sides hold the union and have a proof: a message sent in answer to one of hop k
+               is of hop k + 1, and a side answers when it has taken in all of a hop
+  messages     both ways, until nothing moves
+  cpu_us       microseconds that both sides together take to receive and answer, from sets built beforehand, without
+               encoding, decoding and transport: for each seed the best of 5 runs, or of fewer once one takes over 1 s
+
+Where d is odd, half and recent give the odd one to the responder. The elements of half, left and right are uniformly
+random; those of recent begin with a time, and the d latest are those that differ. At most 2n can differ in half and
+recent, n in left and right.
+
+Rows are written as they are done, so an interrupted report is resumed by the same command. A row of more seeds supersedes
+one of the same system, element, n, d and side.";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ElementType {
+    U64,
+    Bytes32,
+}
+
+fn system_names() -> clap::builder::PossibleValuesParser {
+    let mut names: Vec<_> = u64::systems().iter().map(|system| system.name()).collect();
+    names.extend(<[u8; 32]>::systems().iter().map(|system| system.name()));
+    names.sort_unstable();
+    names.dedup();
+    names.into()
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    number(text).and_then(|number| if number == 0 { Err("at least 1".into()) } else { Ok(number) })
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match report(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(options: &Options) -> Result<(), String> {
+    let mut table = match &options.out {
+        Some(path) => Table::open(path)?,
+        None => Table::on_stdout(),
+    };
+    options.element.iter().try_for_each(|element| match element {
+        ElementType::U64 => grid::<u64>(options, &mut table),
+        ElementType::Bytes32 => grid::<[u8; 32]>(options, &mut table),
+    })
+}
+
+fn grid<E: Sample>(options: &Options, table: &mut Table) -> Result<(), String> {
+    for &n in &options.n {
+        for &side in &options.side {
+            for &d in &options.d {
+                if d > side.most(n) {
+                    eprintln!("skipped: {}, n = {n}, d = {d}, {side}: at most {} can differ", E::NAME, side.most(n));
+                } else {
+                    cell::<E>(options, table, n, d, side)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One row for each system.
+fn cell<E: Sample>(options: &Options, table: &mut Table, n: usize, d: usize, side: Side) -> Result<(), String> {
+    let mut sums = vec![];
+    for system in E::systems() {
+        let key = Key::new(system.name(), E::NAME, n, d, side);
+        if !options.systems.is_empty() && !options.systems.iter().any(|name| name == system.name()) {
+            continue;
+        }
+        let done = table.seeds(&key);
+        if done >= options.seeds {
+            eprintln!("skipped: {key}: the file has it with {done} seeds");
+            continue;
+        }
+        sums.push((system, key, Sum::default()));
+    }
+    if sums.is_empty() {
+        return Ok(());
+    }
+    for seed in 0..options.seeds {
+        let sets = Sets::<E>::new(n, d, side, seed as u64).expect("so many can differ");
+        for (system, key, sum) in &mut sums {
+            eprintln!("running: {key}: seed {} of {}", seed + 1, options.seeds);
+            sum.add(measure(&**system, &sets, seed as u64));
+        }
+    }
+    for (_, key, sum) in sums {
+        table.add(Row::new(key, &sum)).map_err(|error| format!("a row can't be written: {error}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+        let options =
+            Options::parse_from(["report", "--n", "1e4,100_000", "--side", "left,recent", "--element", "u64"]);
+        assert_eq!((options.n, options.seeds), (vec![10_000, 100_000], 3));
+        assert_eq!(options.side, [Side::Left, Side::Recent]);
+        for bad in [["--n", "many"], ["--side", "up"], ["--element", "f64"], ["--systems", "none"], ["--seeds", "0"]] {
+            assert!(Options::try_parse_from([["report"].as_slice(), &bad].concat()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The report's table: a CSV file that grows, one row a key.
+#![expect(clippy::float_arithmetic, reason = "means of a report")]
+
+use core::fmt;
+use core::str::FromStr;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::pair::Cost;
+use crate::sets::Side;
+
+const HEADER: &str = "system,element,n,d,side,seeds,bytes,round_trips,messages,cpu_us";
+
+/// What a row is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The system's name.
+    pub system: String,
+    /// The element's name.
+    pub element: String,
+    /// The size of the larger set.
+    pub n: usize,
+    /// The size of the symmetric difference.
+    pub d: usize,
+    /// The side's name.
+    pub side: String,
+}
+
+impl Key {
+    /// The key of these.
+    pub fn new(system: &str, element: &str, n: usize, d: usize, side: Side) -> Self {
+        Self { system: system.into(), element: element.into(), n, d, side: side.to_string() }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { system, element, n, d, side } = self;
+        write!(f, "{system},{element},{n},{d},{side}")
+    }
+}
+
+/// Costs over several seeds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum {
+    seeds: usize,
+    cost: Cost,
+}
+
+impl Sum {
+    /// Adds what one seed cost.
+    pub fn add(&mut self, cost: Cost) {
+        self.seeds += 1;
+        self.cost.cpu += cost.cpu;
+        self.cost.counts.messages += cost.counts.messages;
+        self.cost.counts.bytes += cost.counts.bytes;
+        self.cost.counts.hops += cost.counts.hops;
+    }
+}
+
+/// A row: means over seeds, as they are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    key: Key,
+    seeds: usize,
+    means: String,
+}
+
+impl Row {
+    /// The means of a sum.
+    pub fn new(key: Key, sum: &Sum) -> Self {
+        let seeds = sum.seeds as f64;
+        let counts = sum.cost.counts;
+        let (bytes, messages) = (counts.bytes as f64 / seeds, counts.messages as f64 / seeds);
+        let round_trips = counts.hops as f64 / 2.0 / seeds;
+        let cpu = sum.cost.cpu.as_secs_f64() * 1e6 / seeds;
+        Self { key, seeds: sum.seeds, means: format!("{bytes:.1},{round_trips:.2},{messages:.1},{cpu:.1}") }
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, seeds, means } = self;
+        write!(f, "{key},{seeds},{means}")
+    }
+}
+
+impl FromStr for Row {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let columns: Vec<&str> = line.split(',').collect();
+        let [system, element, n, d, side, seeds, means @ ..] = columns.as_slice() else { return Err(()) };
+        if means.len() != 4 || means.iter().any(|mean| mean.parse::<f64>().is_err()) {
+            return Err(());
+        }
+        let number = |text: &str| text.parse::<usize>().map_err(drop);
+        let (system, element, side) = (system.to_string(), element.to_string(), side.to_string());
+        let key = Key { system, element, n: number(n)?, d: number(d)?, side };
+        Ok(Self { key, seeds: number(seeds)?, means: means.join(",") })
+    }
+}
+
+/// The rows so far, on stdout or in a file.
+#[derive(Debug)]
+pub struct Table {
+    path: Option<PathBuf>,
+    rows: Vec<Row>,
+    /// Whether all of it is written, header included, so that a row can be appended.
+    written: bool,
+}
+
+impl Table {
+    /// A table on stdout.
+    pub fn on_stdout() -> Self {
+        Self { path: None, rows: vec![], written: false }
+    }
+
+    /// The table in a file, which is made if there is none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file, which is unchanged.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let name = path.display();
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut table = Self { path: Some(path.into()), ..Self::on_stdout() };
+                return table.rewrite().map(|()| table).map_err(|error| format!("{name}: {error}"));
+            }
+            text => text.map_err(|error| format!("{name}: {error}"))?,
+        };
+        let mut lines = text.lines().enumerate();
+        if lines.next().is_some_and(|(_, header)| header != HEADER) {
+            return Err(format!("{name}: its first line is not {HEADER}"));
+        }
+        let row = |(index, line): (usize, &str)| {
+            line.parse().map_err(|()| format!("{name}:{}: not a row: {line}", index + 1))
+        };
+        let rows = lines.map(row).collect::<Result<_, String>>()?;
+        let mut table = Self { path: Some(path.into()), rows, written: false };
+        table.written = table.to_string() == text;
+        Ok(table)
+    }
+
+    /// Adds a row, in place of one of the same key, and writes it.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be written.
+    pub fn add(&mut self, row: Row) -> io::Result<()> {
+        let before = self.rows.len();
+        self.rows.retain(|other| other.key != row.key);
+        let superseded = self.rows.len() < before;
+        let line = format!("{row}\n");
+        self.rows.push(row);
+        match &self.path {
+            Some(path) if self.written && !superseded => {
+                OpenOptions::new().append(true).open(path)?.write_all(line.as_bytes())
+            }
+            None if self.written => io::stdout().write_all(line.as_bytes()),
+            _ => self.rewrite(),
+        }
+    }
+
+    fn rewrite(&mut self) -> io::Result<()> {
+        let text = self.to_string();
+        match &self.path {
+            Some(path) => fs::write(path, text)?,
+            None => io::stdout().write_all(text.as_bytes())?,
+        }
+        self.written = true;
+        Ok(())
+    }
+
+    /// How many seeds the row of this key has; 0 if there is none.
+    pub fn seeds(&self, key: &Key) -> usize {
+        self.rows.iter().filter(|row| row.key == *key).map(|row| row.seeds).max().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        self.rows.iter().try_for_each(|row| writeln!(f, "{row}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::pair::Counts;
+
+    fn key(d: usize) -> Key {
+        Key::new("gossip", "u64", 1_000, d, Side::Half)
+    }
+
+    fn row(d: usize, seeds: usize) -> Row {
+        let mut sum = Sum::default();
+        for seed in 0..seeds {
+            let counts = Counts { messages: 3 + seed, bytes: 100, hops: 3 };
+            sum.add(Cost { counts, cpu: Duration::from_nanos(1_250) });
+        }
+        Row::new(key(d), &sum)
+    }
+
+    #[test]
+    fn a_row_has_means_over_seeds() {
+        assert_eq!(row(10, 2).to_string(), "gossip,u64,1000,10,half,2,100.0,1.50,3.5,1.2");
+        assert_eq!(row(10, 2).to_string().parse(), Ok(row(10, 2)));
+    }
+
+    #[test]
+    fn a_file_is_resumed_and_a_row_of_more_seeds_supersedes() {
+        let path = std::env::temp_dir().join(format!("report-{}.csv", std::process::id()));
+        let read = || fs::read_to_string(&path).expect("it was written");
+        let _ = fs::remove_file(&path);
+        let mut table = Table::open(&path).expect("there is no file yet");
+        assert_eq!((table.seeds(&key(1)), read()), (0, format!("{HEADER}\n")));
+        table.add(row(1, 3)).expect("it can be written");
+        table.add(row(2, 3)).expect("it can be written");
+        assert_eq!(read(), format!("{HEADER}\n{}\n{}\n", row(1, 3), row(2, 3)));
+
+        let mut table = Table::open(&path).expect("it is a table");
+        assert_eq!([1, 2, 3].map(|d| table.seeds(&key(d))), [3, 3, 0]);
+        table.add(row(3, 1)).expect("it can be written");
+        table.add(row(1, 5)).expect("it can be written");
+        assert_eq!(read(), format!("{HEADER}\n{}\n{}\n{}\n", row(2, 3), row(3, 1), row(1, 5)));
+
+        fs::write(&path, format!("{HEADER}\n{}", row(1, 3))).expect("it can be written");
+        Table::open(&path)
+            .and_then(|mut table| table.add(row(2, 3)).map_err(|e| e.to_string()))
+            .expect("it is a table");
+        assert_eq!(read(), format!("{HEADER}\n{}\n{}\n", row(1, 3), row(2, 3)));
+
+        for text in ["system\n", &format!("{HEADER}\nshort,row\n"), &format!("{HEADER}\n{},1\n", row(1, 3))] {
+            fs::write(&path, text).expect("it can be written");
+            assert!(Table::open(&path).is_err(), "{text}");
+            assert_eq!(read(), text);
+        }
+        fs::remove_file(&path).expect("it was written");
+    }
+}
