@@ -1,0 +1,115 @@
+//! How many instructions a fixed build and a fixed round take. Unlike time, they are the same on a busy machine, so that a
+//! change of a few percent shows.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use core::fmt::Write;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/instructions.txt");
+
+/// Functions of the example. Callgrind counts what is done in them, and nothing else.
+const COUNTED: [(&str, &str); 2] =
+    [("fixed_round::insert", "insert of 20 000 u64"), ("fixed_round::round", "round, 20 000 u64, d = 100")];
+
+/// How far a count may be from the one recorded, for another libc or processor.
+const TOLERANCE_PERCENT: u64 = 5;
+
+#[test]
+fn instructions_are_as_recorded() {
+    // First, since the build takes a minute.
+    valgrind().arg("--version").run();
+    let program = build();
+    let compiler = Command::new("rustc").arg("--version").run().stdout;
+    let compiler = String::from_utf8(compiler).expect("a version is text");
+    let counts = COUNTED.map(|(function, name)| (name, count(&program, function)));
+    if std::env::var_os("UPDATE_SNAPSHOT").is_some() {
+        fs::write(SNAPSHOT, snapshot(&compiler, &counts)).expect("the snapshot can be written");
+    }
+    let recorded = fs::read_to_string(SNAPSHOT).unwrap_or_default();
+    let mut difference = String::new();
+    for (name, count) in counts {
+        let line = recorded.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let was = line.and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
+        if count.abs_diff(was) * 100 > was * TOLERANCE_PERCENT {
+            writeln!(difference, "- {name}: {was}\n+ {name}: {count}").expect("a string");
+        }
+    }
+    assert!(
+        difference.is_empty(),
+        "instructions changed by more than {TOLERANCE_PERCENT} %, under {compiler}\
+         if that is meant, set UPDATE_SNAPSHOT=1 and commit:\n{difference}"
+    );
+}
+
+fn snapshot(compiler: &str, counts: &[(&str, u64)]) -> String {
+    let mut text = format!(
+        "# Instructions counted by callgrind, on x86-64, of code by {compiler}\
+         # The test allows {TOLERANCE_PERCENT} % either way; UPDATE_SNAPSHOT=1 rewrites this file.\n"
+    );
+    for (name, count) in counts {
+        writeln!(text, "{name}: {count}").expect("a string");
+    }
+    text
+}
+
+/// Builds the example as a release; where it is.
+fn build() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder of the target folder");
+    Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "-p",
+            "benches",
+            "--example",
+            "fixed_round",
+            "--target-dir",
+        ])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("RUSTFLAGS")
+        .run();
+    target.join("release/examples/fixed_round")
+}
+
+/// The instructions that a run of the program takes within one function.
+fn count(program: &Path, function: &str) -> u64 {
+    let profile = Path::new(env!("CARGO_TARGET_TMPDIR")).join("callgrind.out");
+    valgrind()
+        .args(["--tool=callgrind", &format!("--toggle-collect={function}")])
+        .arg(format!("--callgrind-out-file={}", profile.display()))
+        .arg(program)
+        .run();
+    let profile = fs::read_to_string(profile).expect("callgrind wrote its profile");
+    let total = profile.lines().find_map(|line| line.strip_prefix("summary: ")).and_then(|total| total.parse().ok());
+    total.filter(|&total| total > 0).unwrap_or_else(|| panic!("callgrind saw no call of {function}"))
+}
+
+fn valgrind() -> Command {
+    Command::new("valgrind")
+}
+
+trait Run {
+    /// Runs it to its end.
+    fn run(&mut self) -> Output;
+}
+
+impl Run for Command {
+    fn run(&mut self) -> Output {
+        match self.output() {
+            Ok(output) => {
+                assert!(output.status.success(), "{self:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+                output
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && self.get_program() == "valgrind" => {
+                panic!("valgrind counts the instructions and is not installed: apt-get install valgrind")
+            }
+            Err(error) => panic!("{self:?}: {error}"),
+        }
+    }
+}
