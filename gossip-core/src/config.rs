@@ -29,8 +29,8 @@ pub struct Config {
     /// How many messages one request may earn, at the most; so `window` × `max_message` is what may be under way from
     /// one peer at once. Default: 32.
     pub window: NonZeroU16,
-    /// What rounds favour: bytes or round trips. Default: [`Strategy::Balanced`].
-    pub strategy: Strategy,
+    /// What rounds save: bytes or round trips. Default: [`Economy::Balanced`].
+    pub economy: Economy,
     /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
     /// to a quarter. Below 1 ms it is 1 ms. Default: 1 s.
     pub round_every: Duration,
@@ -62,17 +62,17 @@ impl Default for Config {
             max_element_bytes: 1_024,
             max_message: MessageBudget::new(64 * 1_024),
             window: const { NonZeroU16::new(32).unwrap() },
-            strategy: Strategy::default(),
+            economy: Economy::default(),
             round_every: Duration::from_secs(1),
             answer_within: Duration::from_secs(1),
         }
     }
 }
 
-/// How a replica finds out what differs. Replicas of one cluster may differ in it.
+/// What a replica saves as it finds out what differs. Replicas of one cluster may differ in it.
 ///
-/// With sketches a round costs what differs, with pages what is held. The three sketch strategies are one scale: they ask
-/// for fewer cells at a time, or for more. Bytes and round trips of a round between two sets of 10^6 `u64`, a mean of 20
+/// With sketches a round costs what differs, with pages what is held. The other three are one scale: they ask for fewer
+/// cells at a time, or for more. Bytes and round trips of a round between two sets of 10^6 `u64`, a mean of 20
 /// differences of `d` elements, half on either side:
 ///
 /// | | d = 1 | 10 | 100 | 1 000 | 10 000 |
@@ -82,7 +82,7 @@ impl Default for Config {
 /// | `FewestRoundTrips` | | | | | |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Strategy {
+pub enum Economy {
     /// Pages alone. No sketch of the own set is kept, which saves 2 to 16 bytes an element and about 20 ns an insert.
     Pages,
     /// Sketches, with small requests: for links where bytes count.

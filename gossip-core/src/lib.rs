@@ -106,7 +106,7 @@ mod time;
 mod walk;
 mod wire;
 
-pub use config::{Config, Key, MessageBudget, Strategy};
+pub use config::{Config, Economy, Key, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{Element, TypeTag};
 pub use laws::{BrokenElementLaw, element_laws};

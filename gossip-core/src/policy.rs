@@ -1,10 +1,10 @@
 //! How many cells to send and to ask for, and when pages are cheaper: integer tables.
 
-use crate::config::Strategy;
+use crate::config::Economy;
 use crate::message::State;
 use crate::sketch::{DeepWidth, Estimate, IdWidth};
 
-/// The numbers behind a [`Strategy`].
+/// The numbers behind a [`Economy`].
 ///
 /// Found by simulating exchanges of cells for differences of 1 to 10^5 over a grid of these numbers.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +59,12 @@ const FEWEST_ROUND_TRIPS: Policy = Policy {
 
 impl Policy {
     /// `None` where there are pages alone.
-    pub(crate) const fn of(strategy: Strategy) -> Option<&'static Self> {
-        match strategy {
-            Strategy::Pages => None,
-            Strategy::FewestBytes => Some(&FEWEST_BYTES),
-            Strategy::Balanced => Some(&BALANCED),
-            Strategy::FewestRoundTrips => Some(&FEWEST_ROUND_TRIPS),
+    pub(crate) const fn of(economy: Economy) -> Option<&'static Self> {
+        match economy {
+            Economy::Pages => None,
+            Economy::FewestBytes => Some(&FEWEST_BYTES),
+            Economy::Balanced => Some(&BALANCED),
+            Economy::FewestRoundTrips => Some(&FEWEST_ROUND_TRIPS),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::elements::{Elements, Item};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::message::{DecodeError, State, VERSION};
 use crate::output::{Reject, TooLarge};
-use crate::policy::Policy;
+use crate::policy::{Policy, need};
 use crate::sketch::{Cell, IdWidth, Tables};
 use crate::store::{Entry, Store};
 use crate::wire::Bound;
@@ -50,6 +50,16 @@ pub(crate) struct Claim {
     pub(crate) width: u32,
 }
 
+/// What a sketch says.
+#[derive(Clone, Debug)]
+pub(crate) enum Reading {
+    Clear(Claim),
+    /// It takes more cells.
+    Unclear,
+    /// More cells will not help.
+    Hopeless,
+}
+
 /// How many bits of an id a wish leaves out.
 pub(crate) const WISH: u32 = 32;
 
@@ -74,7 +84,7 @@ impl<E: Element> Replica<E> {
             store: Store::new(),
             digest: Digest::EMPTY,
             bytes: 0,
-            tables: Policy::of(config.strategy).map(|_| Tables::build(fingerprinter.sketch_key(), 0, [])),
+            tables: Policy::of(config.economy).map(|_| Tables::build(fingerprinter.sketch_key(), 0, [])),
             width: None,
             tag: fingerprinter.tag::<E>(VERSION, config),
             fingerprinter,
@@ -245,17 +255,24 @@ impl<E: Element> Replica<E> {
         Some(cells)
     }
 
-    /// What a peer's sketch says, if it can be read and agrees with the peer's digest: for numbers, to the last bit of what
-    /// will be the digest; where elements are yet to be fetched, in their count.
-    pub(crate) fn read(&self, difference: &Difference) -> Option<Claim> {
-        if self.width.is_some_and(|width| width != difference.width()) {
-            return None;
+    /// What a peer's sketch says, if it agrees with the peer's digest: for numbers, to the last bit of what will be the
+    /// digest; where elements are yet to be fetched, in their count.
+    pub(crate) fn read(&self, difference: &Difference) -> Reading {
+        let cells = difference.cells();
+        let same_width = self.width.is_none_or(|width| width == difference.width());
+        let Some(tables) = self.tables.as_ref().filter(|_| same_width) else { return Reading::Hopeless };
+        let Some(left) = tables.covering(cells.len()).difference(cells) else { return Reading::Hopeless };
+        let mut reading = Reading::Unclear;
+        for names in left.decodings(&tables.key()) {
+            if let Some(claim) = self.confirm(&names, unnamed(difference.width()), difference.state().digest) {
+                return Reading::Clear(claim);
+            }
+            // So many cells are read right but once in a million times: names coincide, or it is no sketch of that digest.
+            if cells.len() >= 2 * need(names.len() as u64) {
+                reading = Reading::Hopeless;
+            }
         }
-        let tables = self.tables.as_ref()?;
-        let left = tables.covering(difference.cells().len()).difference(difference.cells())?;
-        let digest = difference.state().digest;
-        let width = unnamed(difference.width());
-        left.decodings(&tables.key()).find_map(|names| self.confirm(&names, width, digest))
+        reading
     }
 
     fn confirm(&self, names: &[u64], width: u32, theirs: Digest) -> Option<Claim> {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Network;
-use gossip_core::{AntiEntropy, Config, DecodeError, Element, Key, Message, Output, Reject, Strategy, Time};
+use gossip_core::{AntiEntropy, Config, DecodeError, Economy, Element, Key, Message, Output, Reject, Time};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -21,9 +21,9 @@ fn allocating<T>(run: impl FnOnce() -> T) -> (T, usize) {
 fn messages<E: Element>(sets: [Vec<E>; 2]) -> Vec<Vec<u8>> {
     let mut found = vec![];
     // Tiny sets are repaired at once, larger ones by a sketch or by pages.
-    for (copies, strategy) in [(1, Strategy::Balanced), (40, Strategy::FewestBytes), (40, Strategy::Pages)] {
+    for (copies, economy) in [(1, Economy::Balanced), (40, Economy::FewestBytes), (40, Economy::Pages)] {
         let mut config = Config::default();
-        config.strategy = strategy;
+        config.economy = economy;
         let mut net = Network::<E>::new([config.clone(), config], 1);
         for (machine, set) in net.machines.iter_mut().zip(&sets) {
             machine.extend(set.iter().take(set.len() * copies / 40).cloned()).unwrap();

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use gossip_core::sim::{
     Chance, Checks, Fault, Faults, Latency, Limits, Machine, Network, ReplicaId, Report, Simulation, Step,
 };
-use gossip_core::{AntiEntropy, Config, Digest, Element, Key, MessageBudget, MessageKind, Time, TypeTag};
+use gossip_core::{AntiEntropy, Config, Digest, Economy, Element, Key, MessageBudget, MessageKind, Time, TypeTag};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -94,8 +94,10 @@ struct Plan {
     seed: u64,
     network: Network,
     faults: Faults,
-    /// Of each replica: its budget, its window, and how many milliseconds its rounds are apart.
-    replicas: Vec<(usize, u16, u64)>,
+    /// Of each replica: its budget, its window, how many milliseconds its rounds are apart, and what it saves.
+    replicas: Vec<(usize, u16, u64, Economy)>,
+    /// How many elements all replicas begin with.
+    common: u64,
     secret: bool,
     outsider: Outsider,
     /// Milliseconds, replica, element.
@@ -138,7 +140,15 @@ fn faults() -> impl Strategy<Value = Faults> {
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
-    let replica = (prop_oneof![Just(256), 256..2_000_usize, Just(65_536)], 1..8_u16, 200..2_000_u64);
+    let economy = prop_oneof![
+        2 => Just(Economy::Balanced),
+        1 => Just(Economy::Pages),
+        1 => Just(Economy::FewestBytes),
+        1 => Just(Economy::FewestRoundTrips)
+    ];
+    let replica = (prop_oneof![Just(256), 256..2_000_usize, Just(65_536)], 1..8_u16, 200..2_000_u64, economy);
+    // Sets as small as what is inserted go out whole; larger ones are worth a sketch.
+    let common = prop_oneof![Just(0), 0..600_u64];
     let outsider = prop_oneof![
         3 => Just(Outsider::None),
         1 => Just(Outsider::Key),
@@ -146,12 +156,12 @@ fn plans() -> impl Strategy<Value = Plan> {
         1 => Just(Outsider::Version)
     ];
     let insertions = prop::collection::vec((0..12_000_u64, 0..8_usize, prop_oneof![0..40_u64, any::<u64>()]), 1..200);
-    let head = (any::<u64>(), networks(), faults());
+    let head = (any::<u64>(), networks(), faults(), common);
     (head, prop::collection::vec(replica, 2..=8), any::<bool>(), outsider, insertions, any::<bool>()).prop_map(
-        |((seed, network, faults), replicas, secret, outsider, insertions, in_step)| {
+        |((seed, network, faults, common), replicas, secret, outsider, insertions, in_step)| {
             // One replica has nobody to converge with.
             let outsider = if replicas.len() < 3 { Outsider::None } else { outsider };
-            Plan { seed, network, faults, replicas, secret, outsider, insertions, in_step }
+            Plan { seed, network, faults, replicas, common, secret, outsider, insertions, in_step }
         },
     )
 }
@@ -162,13 +172,14 @@ impl Plan {
         let count = self.replicas.len();
         let outsider = (self.outsider != Outsider::None).then(|| ReplicaId(count - 1));
         let make = move |id: ReplicaId, seed| {
-            let (budget, window, round) = plan.replicas[id.0];
+            let (budget, window, round, economy) = plan.replicas[id.0];
             let foreign = if outsider == Some(id) { plan.outsider } else { Outsider::None };
             let mut config = Config::default();
             config.max_message = MessageBudget::new(budget);
             config.max_element_bytes = if foreign == Outsider::ElementLimit { 65 } else { 64 };
             config.window = NonZeroU16::new(window).expect("from 1");
             config.round_every = Duration::from_millis(round);
+            config.economy = economy;
             config.answer_within = Duration::from_millis(300);
             if plan.secret != (foreign == Outsider::Key) {
                 config.key = Key::secret([7; 16]);
@@ -185,6 +196,9 @@ impl Plan {
         let mut simulation = Simulation::new(self.seed, self.network, count, make);
         if let Some(outsider) = outsider {
             simulation = simulation.with_outsider(outsider);
+        }
+        for (replica, value) in (0..count).flat_map(|replica| (0..self.common).map(move |value| (replica, value))) {
+            simulation.insert(Time::ZERO, ReplicaId(replica), element(1_000 + value));
         }
         for &(at, replica, value) in &self.insertions {
             simulation.insert(Time::from_millis(at), ReplicaId(replica % count), element(value));

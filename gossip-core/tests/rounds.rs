@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Network, Sent};
-use gossip_core::{AntiEntropy, Config, Ledger, MessageBudget, MessageKind, Output, Strategy, Time};
+use gossip_core::{AntiEntropy, Config, Economy, Ledger, MessageBudget, MessageKind, Output, Time};
 
 fn pair<E: gossip_core::Element>(config: &Config) -> Network<E> {
     Network::new([config.clone(), config.clone()], 1)
@@ -48,7 +48,7 @@ fn equal_sets_cost_one_probe_and_one_proof_of_at_most_64_bytes_together() {
 #[test]
 fn a_walk_is_entered_in_the_books_to_the_byte() {
     let mut config = budget(1_200);
-    config.strategy = Strategy::Pages;
+    config.economy = Economy::Pages;
     let mut net = pair::<String>(&config);
     let texts = |range: std::ops::Range<u32>| range.map(|i| format!("element number {i}"));
     net.machines[0].extend(texts(0..700)).unwrap();

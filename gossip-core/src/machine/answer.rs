@@ -111,7 +111,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             return Body::Proof { nonce, digest };
         }
         let width = self.replica.width().unwrap_or_default();
-        let policy = Policy::of(self.config.strategy);
+        let policy = Policy::of(self.config.economy);
         let tiny = policy.map_or(TINY, |policy| {
             (HEAD_OF_CELLS + policy.deep.encoded_len() + width.cells_encoded_len(policy.head)) as u64
         });

@@ -149,7 +149,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 }
                 _ => return,
             }
-        } else if let Some(policy) = Policy::of(self.config.strategy)
+        } else if let Some(policy) = Policy::of(self.config.economy)
             && ours.count().abs_diff(theirs.count()) >= policy.turn
             && leads(width, ours, theirs)
             && self.may_be_sketched(theirs)

@@ -9,7 +9,7 @@ use crate::output::Event;
 use crate::peer::{STEPS, Step};
 use crate::policy::{Policy, need, pages_are_cheaper};
 use crate::repair::Repair;
-use crate::replica::Claim;
+use crate::replica::{Claim, Reading};
 use crate::sketch::Tables;
 use crate::walk::Walk;
 
@@ -64,11 +64,13 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let under_way: usize = self.peers.values().map(|peer| peer.cells_under_way()).sum();
         let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
         let Step::Sketch(difference) = &mut round.step else { return };
-        if let Some(claim) = self.replica.read(difference) {
-            return self.repair(name, nonce, claim);
+        match self.replica.read(difference) {
+            Reading::Clear(claim) => return self.repair(name, nonce, claim),
+            Reading::Unclear => {}
+            Reading::Hopeless => return self.walk(name, nonce),
         }
         let have = difference.target();
-        let target = Policy::of(self.config.strategy).and_then(|policy| {
+        let target = Policy::of(self.config.economy).and_then(|policy| {
             let tables = self.replica.tables()?;
             let (ours, theirs) = (self.replica.state(), difference.state());
             let estimate = difference.estimate(ours.digest.count(), tables)?;

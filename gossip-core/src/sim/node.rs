@@ -223,17 +223,23 @@ impl<M: Machine> Node<M> {
     }
 }
 
-/// The answers that a machine has for a peer.
-pub(super) fn answers<M: Machine>(mut machine: M, to: ReplicaId, now: Time) -> Vec<Vec<u8>> {
-    let mut answers = Vec::new();
+/// What a machine has to say to a peer, and whether that is an answer.
+pub(super) fn messages<M: Machine>(mut machine: M, to: ReplicaId, now: Time) -> Vec<(Role, Vec<u8>)> {
+    let mut messages = Vec::new();
     for _ in 0..MOST_OUTPUTS {
         match machine.poll(now) {
-            Step::Send { to: peer, role: Role::Answer, message, .. } if peer == to => answers.push(message),
+            Step::Send { to: peer, role, message, .. } if peer == to => messages.push((role, message)),
             Step::Wait(_) => break,
             _ => {}
         }
     }
-    answers
+    messages
+}
+
+/// The answers among them.
+pub(super) fn answers<M: Machine>(machine: M, to: ReplicaId, now: Time) -> Vec<Vec<u8>> {
+    let messages = messages(machine, to, now).into_iter();
+    messages.filter(|(role, _)| *role == Role::Answer).map(|(_, message)| message).collect()
 }
 
 /// After so many outputs without a `Wait` a machine is taken to go on for ever.

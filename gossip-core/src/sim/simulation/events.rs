@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Happening, Simulation};
-use crate::sim::node::{Broken, Condition, Input, Packet, answers};
+use crate::sim::node::{Broken, Condition, Input, Packet, answers, messages};
 use crate::sim::{Fault, Law, Machine, Memory, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
 
@@ -133,7 +133,8 @@ impl<M: Machine> Simulation<M> {
             let what = "after a restart it does not hold what it held".into();
             return Err(Broken(Law::NothingLostNothingInvented, what));
         }
-        if !restarted.receive(request.from, &request.bytes) || answers(restarted, request.from, now).is_empty() {
+        // It may answer by a request of its own: without the round that was under way, it may do better to ask.
+        if !restarted.receive(request.from, &request.bytes) || messages(restarted, request.from, now).is_empty() {
             let what = alloc::format!("after a restart it does not answer the request of {} any more", request.from);
             return Err(Broken(Law::NoSessionsOnTheWire, what));
         }
