@@ -53,18 +53,18 @@ impl Fingerprinter {
     pub(crate) fn new(key: &Key) -> Self {
         match key.bytes() {
             None => Self::Open,
-            Some(bytes) => {
-                // A key of its own for the permutation, so that neither use of the secret tells of the other.
-                let derived = sip128(bytes, b"gossip permutation");
-                Self::Keyed(key.clone(), Speck::new(derived))
-            }
+            Some(bytes) => Self::Keyed(key.clone(), Speck::new(sip128(&derived(bytes), b"gossip permutation"))),
         }
     }
 
     /// What places elements in the sketch: under a secret key, a secret of its own.
     pub(crate) fn sketch_key(&self) -> SketchKey {
-        let derived = self.hash(b"gossip sketch");
-        SketchKey::new(derived as u64, (derived >> 64) as u64)
+        let label = b"gossip sketch";
+        let secret = match self {
+            Self::Open => xxh3_128(label),
+            Self::Keyed(key, _) => key.bytes().map_or(0, |key| sip128(&derived(key), label)),
+        };
+        SketchKey::new(secret as u64, (secret >> 64) as u64)
     }
 
     /// The fingerprint of `element`, whose encoding is `bytes`: their hash, the low half of which is replaced by the mixed
@@ -131,7 +131,12 @@ impl Fingerprinter {
 fn sip128(key: &[u8; 16], bytes: &[u8]) -> u128 {
     let mut hasher = SipHasher24::new_with_key(key);
     hasher.write(bytes);
-    hasher.finish128().as_u128()
+    u128::from_le_bytes(hasher.finish128().as_bytes())
+}
+
+/// The key under which secrets for other uses are derived, so that no element has one of them for its fingerprint.
+fn derived(key: &[u8; 16]) -> [u8; 16] {
+    key.map(|byte| byte ^ 0x36)
 }
 
 /// The finalizer of SplitMix64, with its increment added first so that 0 does not stay 0: a bijection of 64 bits.

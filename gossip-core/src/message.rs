@@ -55,7 +55,7 @@ pub enum MessageKind {
     Cells,
     /// Request: elements that the receiver lacks, and ids of those that the sender does.
     Repair,
-    /// Request: all elements that the sender has in an interval.
+    /// Request: all elements that the sender has in an interval. Or the answer to a probe: all that the sender has.
     Page,
     /// Answer: elements that the requester lacks or wants in an interval, or that digests differ.
     Give,
@@ -96,10 +96,12 @@ impl MessageKind {
 /// What a message says. `tag` is the cluster's; `nonce` that of the round, from the initiator's first request on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Body {
+    /// `sketch` unless cells are no use to the sender.
     Probe {
         tag: [u8; 4],
         nonce: u32,
         digest: Digest,
+        sketch: bool,
     },
     Proof {
         nonce: u32,
@@ -125,19 +127,23 @@ pub(crate) enum Body {
         wanted: Ids,
         elements: Elements,
     },
+    /// `asks` for the receiver's state at the end of the answer. A window of 0 makes it an answer, to a probe.
     Page {
         tag: [u8; 4],
         nonce: u32,
         window: u16,
+        asks: bool,
         from: Bound,
         to: Bound,
         elements: Elements,
     },
+    /// `last` if the answer ends with it.
     Give {
         tag: [u8; 4],
         nonce: u32,
         from: Bound,
         to: Bound,
+        last: bool,
         state: Option<State>,
         elements: Elements,
     },
@@ -172,6 +178,8 @@ pub(crate) struct Head {
 pub(crate) enum Asks {
     /// Nothing: more of it follows at once.
     Nothing,
+    /// That the answer says where it ends: more follows then.
+    End,
     /// The receiver's state, at the end of the answer.
     State,
     /// Whether the receiver's digest is this one now, and its cells if it is not.
@@ -196,6 +204,11 @@ impl<E> Message<E> {
         }
     }
 
+    /// Whether it is an answer, which earns none.
+    pub(crate) const fn is_answer(&self) -> bool {
+        matches!(self.body, Body::Proof { .. } | Body::Cells { .. } | Body::Page { window: 0, .. } | Body::Give { .. })
+    }
+
     /// Whether its answer may speak of an earlier state: it asks for more of a sketch, or for part of what is wanted.
     #[cfg(feature = "sim")]
     pub(crate) const fn continues(&self) -> bool {
@@ -210,9 +223,13 @@ impl<E> Message<E> {
     /// The message as bytes. O(its length).
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.encoded_len());
-        out.push(VERSION << 4 | self.kind().code());
+        let code = match self.body {
+            Body::Probe { sketch: false, .. } => PLAIN_PROBE,
+            _ => self.kind().code(),
+        };
+        out.push(VERSION << 4 | code);
         match &self.body {
-            Body::Probe { tag, nonce, digest } => {
+            Body::Probe { tag, nonce, digest, .. } => {
                 put_head(&mut out, tag, *nonce);
                 put_digest(&mut out, *digest);
             }
@@ -248,27 +265,28 @@ impl<E> Message<E> {
                 put_head(&mut out, tag, *nonce);
                 match asks {
                     Asks::Nothing => out.push(0),
-                    Asks::State => out.push(1),
+                    Asks::End => out.push(1),
+                    Asks::State => out.push(2),
                     Asks::Verdict(digest) => {
-                        out.push(2);
+                        out.push(3);
                         put_digest(&mut out, *digest);
                     }
                 }
                 wanted.put(&mut out);
                 elements.put(&mut out);
             }
-            Body::Page { tag, nonce, window, from, to, elements } => {
+            Body::Page { tag, nonce, window, asks, from, to, elements } => {
                 put_head(&mut out, tag, *nonce);
-                put_varint(&mut out, u64::from(*window));
+                put_varint(&mut out, u64::from(*window) << 1 | u64::from(*asks));
                 from.put(&mut out);
                 to.put(&mut out);
                 elements.put(&mut out);
             }
-            Body::Give { tag, nonce, from, to, state, elements } => {
+            Body::Give { tag, nonce, from, to, last, state, elements } => {
                 put_head(&mut out, tag, *nonce);
                 from.put(&mut out);
                 to.put(&mut out);
-                out.push(u8::from(state.is_some()));
+                out.push(u8::from(state.is_some()) | u8::from(*last) << 1);
                 if let Some(state) = state {
                     put_digest(&mut out, state.digest);
                     put_varint(&mut out, state.bytes);
@@ -302,7 +320,7 @@ impl Body {
                 9 + asks + wanted.encoded_len() + elements.encoded_len()
             }
             Body::Page { window, from, to, elements, .. } => {
-                8 + varint_len(u64::from(*window)) + from.encoded_len() + to.encoded_len() + elements.encoded_len()
+                8 + varint_len(u64::from(*window) << 1) + from.encoded_len() + to.encoded_len() + elements.encoded_len()
             }
             Body::Give { from, to, state, elements, .. } => {
                 let state = state.map_or(0, |state| digest_len(&state.digest) + varint_len(state.bytes));
@@ -311,6 +329,9 @@ impl Body {
         }
     }
 }
+
+/// The low half of the first byte of a probe whose sender has no use for cells.
+const PLAIN_PROBE: u8 = 8;
 
 /// Flags of cells: they begin a sketch, its deep bits are wide, ids have 48 bits, the answer ends here.
 const HEAD: u8 = 1;

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::fingerprint::Fingerprint;
+use crate::message::Asks;
 use crate::repair::Repair;
 use crate::stats::PeerStats;
 use crate::time::{Time, micros};
@@ -56,16 +57,15 @@ impl Peer {
         }
     }
 
-    /// Whether a message with this nonce is an answer to our round or the one before. An answer to one that was given up, and
-    /// none answered since, tells that the waits were too short.
-    pub(crate) fn asked_for(&mut self, nonce: u32) -> bool {
-        let Some(age) = self.last_nonce.map(|last| (last >> SENDS).wrapping_sub(nonce >> SENDS)) else { return false };
+    /// An answer with this nonce came. One to a round that was given up, and none answered since, tells that the waits were too
+    /// short.
+    pub(crate) fn note_answer(&mut self, nonce: u32) {
+        let Some(age) = self.last_nonce.map(|last| (last >> SENDS).wrapping_sub(nonce >> SENDS)) else { return };
         let under_way = u32::from(self.round.is_some());
         if age.checked_sub(under_way).is_some_and(|ended| ended < self.in_vain) {
             self.in_vain = 0;
             self.pacing.came_late();
         }
-        age < 2
     }
 
     /// The nonce of our next round: the next number above its low bits, which count messages; the first is `first`.
@@ -92,14 +92,16 @@ impl Peer {
 /// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Owed {
-    /// To a probe or a repair: whether our digest is this one. To a request for cells of a state that is forgotten: no digest.
-    Verdict { nonce: u32, digest: Option<Digest>, probe: bool },
+    /// To a probe or a repair: whether our digest is this one, and `sketch` unless cells are no use. To a request for cells of a
+    /// state that is forgotten: no digest.
+    Verdict { nonce: u32, digest: Option<Digest>, probe: bool, sketch: bool },
     /// Our cells as they were when we held `held` elements, from `next` to `end`, in at most `window` messages.
     Cells { nonce: u32, held: usize, next: usize, end: usize, window: u16 },
-    /// Our elements of these wishes, from place `next` on, in at most `window` messages; then our state, if that was asked for.
-    Wanted { nonce: u32, wishes: Vec<u64>, next: usize, window: u16, state: bool },
-    /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages.
-    Page { nonce: u32, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16 },
+    /// Our elements of these wishes, from place `next` on, in at most `window` messages; then what else was asked for.
+    Wanted { nonce: u32, wishes: Vec<u64>, next: usize, window: u16, asks: Asks },
+    /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages; and our state,
+    /// if that was asked for.
+    Page { nonce: u32, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16, state: bool },
 }
 
 /// A round of ours.

@@ -9,8 +9,8 @@ use crate::sketch::{DeepWidth, Estimate, IdWidth};
 /// Found by simulating exchanges of cells for differences of 1 to 10^5 over a grid of these numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
-    /// The cells of a first answer.
-    pub(crate) head: usize,
+    /// The cells of a first answer, from a large set.
+    head: usize,
     /// The deep bits of a first answer.
     pub(crate) deep: DeepWidth,
     /// The share of the estimate that the first request is for, in thousandths: what the first answer tells is ±25 %, and
@@ -68,6 +68,11 @@ impl Policy {
         }
     }
 
+    /// The cells of a first answer from a set of so many elements: few differ where there are few.
+    pub(crate) fn head(&self, count: usize) -> usize {
+        self.head.min(8 + count / 32)
+    }
+
     /// How many cells to have after the first request.
     pub(crate) fn first_request(&self, estimate: Estimate, have: usize) -> usize {
         need(estimate.differences.saturating_mul(self.first) / 1_000).max(have + 8)
@@ -88,15 +93,23 @@ pub(crate) fn need(differences: u64) -> usize {
 }
 
 /// Whether paging both states costs no more than what is left of a sketch of so many differences, `have` of whose cells are
-/// there already. What both would send, elements that one side lacks, counts for neither.
-pub(crate) fn pages_are_cheaper(ours: State, theirs: State, width: IdWidth, differences: u64, have: usize) -> bool {
+/// there already, and which takes `least` bytes in any case. What both would send, elements that one side lacks, counts for
+/// neither.
+pub(crate) fn pages_are_cheaper(
+    ours: State,
+    theirs: State,
+    width: IdWidth,
+    differences: u64,
+    have: usize,
+    least: u64,
+) -> bool {
     let (we, they) = (ours.digest.count(), theirs.digest.count());
     let lacking = |more: u64, less: u64| differences.saturating_add(more).saturating_sub(less) / 2;
     // What we hold alone, and what they hold alone.
     let (our_own, their_own) = (lacking(we, they).min(we), lacking(they, we).min(they));
     let cells = need(differences).saturating_sub(have) as u64;
     let cell_bits = 8 * width.bytes() as u64 + 2;
-    let sketch = cells.saturating_mul(cell_bits);
+    let sketch = cells.saturating_mul(cell_bits).max(8 * least);
     match width {
         // They travel in the sketch, and ours once more; by pages, ours and what we lack.
         IdWidth::Bits64 => {
@@ -111,6 +124,31 @@ pub(crate) fn pages_are_cheaper(ours: State, theirs: State, width: IdWidth, diff
             let bits = u128::from(ours.bytes) * 8 * u128::from(common) / u128::from(we.max(1));
             u128::from(sketch) >= bits
         }
+    }
+}
+
+/// The most cells whose loss can be borne, should it come to pages after all, where no more than this differs: what pages list
+/// once instead of twice, which is all that both hold, makes up for it.
+pub(crate) fn affordable(ours: State, theirs: State, width: IdWidth, differences: u64) -> usize {
+    let (we, they) = (ours.digest.count(), theirs.digest.count());
+    let common = we.saturating_add(they).saturating_sub(differences) / 2;
+    let listed = u128::from(page_bytes(ours, width)) * u128::from(common) / u128::from(we.max(1));
+    let bytes = usize::try_from(listed).unwrap_or(usize::MAX).saturating_add(SLACK);
+    width.cells_within(bytes)
+}
+
+/// What a round may cost beyond both full states, in bytes, less its other messages and what a first answer has beside
+/// cells.
+const SLACK: usize = 384 - 64;
+
+/// The bytes that the pages of a state take, framing aside.
+pub(crate) fn page_bytes(state: State, width: IdWidth) -> u64 {
+    match width {
+        IdWidth::Bits64 => {
+            let count = state.digest.count();
+            count.saturating_mul(id_bits(count)) / 8
+        }
+        IdWidth::Bits48 => state.bytes,
     }
 }
 
@@ -149,7 +187,7 @@ mod tests {
 
     #[test]
     fn pages_are_cheaper_from_a_good_part_of_the_sets_on() {
-        let cheaper = |n, d, width, each| pages_are_cheaper(state(n, each), state(n, each), width, d, 0);
+        let cheaper = |n, d, width, each| pages_are_cheaper(state(n, each), state(n, each), width, d, 0, 0);
         assert!(!cheaper(1_000_000, 580_000, IdWidth::Bits64, 8));
         assert!(cheaper(1_000_000, 640_000, IdWidth::Bits64, 8));
         assert!(!cheaper(10_000, 10_000, IdWidth::Bits48, 32));

@@ -39,7 +39,7 @@ pub(crate) enum Answered {
     /// It is complete: time for the next burst.
     Burst,
     /// All is repaired, and this was the peer's digest then.
-    Done(Digest),
+    Done(Option<Digest>),
 }
 
 impl Repair {
@@ -90,7 +90,7 @@ impl Repair {
                 Asks::Verdict(self.digest)
             }
             (true, false) => Asks::State,
-            (false, _) if self.left == 0 => Asks::State,
+            (false, _) if self.left == 0 => Asks::End,
             (false, _) => Asks::Nothing,
         };
         if asks != Asks::Nothing {
@@ -108,23 +108,23 @@ impl Repair {
         self.left = 0;
     }
 
-    /// An answer covers the ids wanted in an interval, and ends there if it tells a state.
-    pub(crate) fn cover(&mut self, from: Bound, to: Bound, state: Option<State>) -> Answered {
+    /// An answer covers the ids wanted in an interval; `last` if it ends there, perhaps with a state.
+    pub(crate) fn cover(&mut self, from: Bound, to: Bound, last: bool, state: Option<State>) -> Answered {
         let wanted = &mut self.claim.wanted;
         let before = |bound: Bound| wanted.partition_point(|&wish| Bound::of_name(wish, WISH) < bound);
         let (start, end) = (before(from), before(to).max(before(from)));
         wanted.drain(start..end);
         self.asked = self.asked.saturating_sub(end - start);
-        if let Some(state) = state {
-            (self.answered, self.told) = (Some(to), Some(state.digest));
+        if last {
+            (self.answered, self.told) = (Some(to), state.map(|state| state.digest));
         }
         let in_part = if end > start { Answered::InPart } else { Answered::Nothing };
-        let (Some(answered), Some(told)) = (self.answered, self.told) else { return in_part };
+        let Some(answered) = self.answered else { return in_part };
         if self.claim.wanted.first().is_some_and(|&wish| Bound::of_name(wish, WISH) < answered) {
             return in_part;
         }
         let left = self.sent < self.claim.ours.len() || !self.claim.wanted.is_empty();
         let progress = self.before != (self.sent, self.claim.wanted.len());
-        if left && progress { Answered::Burst } else { Answered::Done(told) }
+        if left && progress { Answered::Burst } else { Answered::Done(self.told) }
     }
 }

@@ -211,6 +211,17 @@ impl<E: Element> Replica<E> {
         (filled.elements, covered)
     }
 
+    /// A page that reaches up to a bound, and on to our next element before the end: to cover that as well costs nothing.
+    pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, budget: usize) -> (Elements, Bound) {
+        let (elements, covered) = self.page(from, reach, &[], budget);
+        let Bound::At(reached) = covered else { return (elements, covered) };
+        if covered < reach || covered >= end {
+            return (elements, covered);
+        }
+        let next = self.between(covered, end).next();
+        (elements, next.map_or(end, |next| Bound::between(reached, self.fingerprint(next))))
+    }
+
     /// As many of the elements of these names, that have `width` bits less than ids, as fit `budget` bytes, and of how many names that is all of them; at least of
     /// one, though it be the name of more than fit. O(elements given).
     pub(crate) fn named(&self, names: &[u64], width: u32, budget: usize) -> (Elements, usize) {

@@ -5,21 +5,21 @@ use crate::cells::Cells;
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
-use crate::message::{Body, Head, Message, Place, State};
+use crate::message::{Asks, Body, Head, Message, Place, State};
 use crate::peer::Owed;
-use crate::policy::{Policy, pages_are_cheaper};
+use crate::policy::{Policy, need, pages_are_cheaper};
 use crate::replica::WISH;
 use crate::wire::Bound;
 
 use super::request::PAGE_HEAD;
 
-/// A set that takes no more than this goes out whole, as the answer to a probe that differs, where there are no sketches:
-/// about what a digest, two bounds and an exchange more would take. Where there are, what a first answer takes.
-const TINY: u64 = 256;
+/// A set that takes no more than this goes out whole, as the answer to a probe that differs: about what a digest, two bounds
+/// and an exchange more would take. Or no more than the first cells would.
+const TINY: usize = 256;
 
 /// What an answer's fields take at their longest: 44 bytes and its count and form; and its state.
-const GIVE_HEAD: usize = 48;
-const STATE: usize = 36;
+pub(super) const GIVE_HEAD: usize = 48;
+pub(super) const STATE: usize = 36;
 
 /// What the fields before cells and their count take at their longest, deep bits aside: those of a head, and of others.
 const HEAD_OF_CELLS: usize = 42;
@@ -61,7 +61,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let state = self.replica.state();
         let limit = self.config.message_limit();
         let (body, rest) = match owed {
-            Owed::Verdict { nonce, digest, probe } => (self.verdict(nonce, digest, probe), None),
+            Owed::Verdict { nonce, digest, probe, sketch } => (self.verdict(nonce, digest, probe, sketch), None),
             Owed::Cells { nonce, held, next, end, window } => {
                 let width = self.replica.width().unwrap_or_default();
                 let fitting = Cells::within(width, limit - CELLS_HEAD).min(end.saturating_sub(next));
@@ -72,7 +72,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let place = Place::After { from: next, last };
                 (Body::Cells { nonce, place, cells: Cells::new(width, &cells) }, (!last).then_some(rest))
             }
-            Owed::Wanted { nonce, wishes, next, window, state: asked } => {
+            Owed::Wanted { nonce, wishes, next, window, asks } => {
                 let left = wishes.get(next..).unwrap_or_default();
                 let (elements, taken) = self.replica.named(left, WISH, limit - GIVE_HEAD - STATE);
                 let from = left.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
@@ -81,19 +81,22 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     .and_then(|last| left.get(last))
                     .map_or(from, |&wish| Bound::after_name(wish, WISH));
                 let last = window <= 1 || taken == left.len();
-                let state = (last && asked).then_some(state);
+                let state = (last && asks == Asks::State).then_some(state);
                 let next = next + taken;
-                let rest = Owed::Wanted { nonce, wishes, next, window: window.saturating_sub(1), state: asked };
-                (Body::Give { tag, nonce, from, to, state, elements }, (!last).then_some(rest))
+                let rest = Owed::Wanted { nonce, wishes, next, window: window.saturating_sub(1), asks };
+                let rest = (!last).then_some(rest);
+                let last = last && asks != Asks::Nothing;
+                (Body::Give { tag, nonce, from, to, last, state, elements }, rest)
             }
-            Owed::Page { nonce, cursor, to, held, window } => {
-                let room = limit - GIVE_HEAD - if window == 1 { STATE } else { 0 };
+            Owed::Page { nonce, cursor, to, held, window, state: asked } => {
+                let end = if asked { STATE } else { 0 };
+                let room = limit - GIVE_HEAD - if window == 1 { end } else { 0 };
                 let (elements, covered) = self.replica.page(cursor, to, &held, room);
-                let fits = elements.encoded_len() + GIVE_HEAD + STATE <= limit;
+                let fits = elements.encoded_len() + GIVE_HEAD + end <= limit;
                 let last = window == 1 || (covered == to && fits);
-                let rest = Owed::Page { nonce, cursor: covered, to, held, window: window - 1 };
-                let state = last.then_some(state);
-                (Body::Give { tag, nonce, from: cursor, to: covered, state, elements }, (!last).then_some(rest))
+                let rest = Owed::Page { nonce, cursor: covered, to, held, window: window - 1, state: asked };
+                let state = (last && asked).then_some(state);
+                (Body::Give { tag, nonce, from: cursor, to: covered, last, state, elements }, (!last).then_some(rest))
             }
         };
         if let Some(peer) = self.peers.get_mut(name) {
@@ -103,7 +106,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// What is said to this digest: that it is ours too; or how ours differs, by whatever may cost least.
-    fn verdict(&self, nonce: u32, digest: Option<Digest>, probe: bool) -> Body {
+    fn verdict(&self, nonce: u32, digest: Option<Digest>, probe: bool, sketch: bool) -> Body {
         let state = self.replica.state();
         let tag = self.replica.tag();
         let limit = self.config.message_limit();
@@ -112,28 +115,38 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         let width = self.replica.width().unwrap_or_default();
         let policy = Policy::of(self.config.economy);
-        let tiny = policy.map_or(TINY, |policy| {
-            (HEAD_OF_CELLS + policy.deep.encoded_len() + width.cells_encoded_len(policy.head)) as u64
-        });
-        if probe && state.bytes <= tiny {
+        if probe && self.is_tiny() {
             let (elements, to) = self.replica.page(Bound::START, Bound::End, &[], limit - PAGE_HEAD);
             if to == Bound::End {
-                let window = self.config.window.get();
-                return Body::Page { tag, nonce, window, from: Bound::START, to, elements };
+                return Body::Page { tag, nonce, window: 0, asks: false, from: Bound::START, to, elements };
             }
         }
         if let (Some(policy), Some(tables)) = (policy, self.replica.tables())
+            && sketch
             && digest.is_none_or(|digest| self.may_be_sketched(digest))
         {
-            let table = tables.covering(policy.head);
-            let head = Head { state, deep: table.deep_bits(policy.deep) };
+            let head = policy.head(self.replica.len());
+            let table = tables.covering(head);
+            let place = Place::Head(Head { state, deep: table.deep_bits(policy.deep) }.into());
             let room = limit - HEAD_OF_CELLS - policy.deep.encoded_len();
-            let count = policy.head.min(Cells::within(width, room));
+            // They may decode, unless the counts alone say that they do not: then it may yet come to pages.
+            let floor = digest.map_or(0, |digest| digest.count().abs_diff(state.digest.count()));
+            let count = if need(floor) > head { 0 } else { head.min(Cells::within(width, room)) };
             let cells = table.sequence(0..count).unwrap_or_default();
-            return Body::Cells { nonce, place: Place::Head(head.into()), cells: Cells::new(width, &cells) };
+            return Body::Cells { nonce, place, cells: Cells::new(width, &cells) };
         }
         let (from, to) = (Bound::START, Bound::START);
-        Body::Give { tag, nonce, from, to, state: Some(state), elements: Elements::NONE }
+        Body::Give { tag, nonce, from, to, last: true, state: Some(state), elements: Elements::NONE }
+    }
+
+    /// Whether our set goes out whole, as the answer to a probe that differs: where it takes no more than a first answer.
+    pub(super) fn is_tiny(&self) -> bool {
+        let width = self.replica.width().unwrap_or_default();
+        let first_answer = Policy::of(self.config.economy).map_or(0, |policy| {
+            let head = policy.head(self.replica.len());
+            HEAD_OF_CELLS + policy.deep.encoded_len() + width.cells_encoded_len(head)
+        });
+        self.replica.state().bytes <= first_answer.max(TINY).min(self.config.message_limit() - PAGE_HEAD) as u64
     }
 
     /// Whether a sketch may cost a peer with this digest less than pages, going by the counts.
@@ -144,6 +157,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         // As long as ours are, on average.
         let bytes = u128::from(ours.bytes) * u128::from(they) / u128::from(we.max(1));
         let theirs = State { digest: theirs, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
-        self.replica.tables().is_some() && !pages_are_cheaper(theirs, ours, width, we.abs_diff(they), 0)
+        let Some(policy) = Policy::of(self.config.economy) else { return false };
+        let first_answer = policy.deep.encoded_len() + width.cells_encoded_len(policy.head(self.replica.len()));
+        !pages_are_cheaper(theirs, ours, width, we.abs_diff(they), 0, first_answer as u64)
     }
 }

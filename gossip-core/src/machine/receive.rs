@@ -4,8 +4,9 @@ use super::{AntiEntropy, enqueue};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
+use crate::fingerprint::Fingerprint;
 use crate::ids::Ids;
-use crate::message::{Asks, Body, Message, MessageKind, State};
+use crate::message::{Asks, Body, Message, State};
 use crate::output::{Event, Reject};
 use crate::peer::{Owed, Peer, Round, SENDS, STEPS, Step, same_round};
 use crate::policy::Policy;
@@ -86,8 +87,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             self.events.push_back(Event::Reachable { peer: from.clone() });
         }
         peer.pacing.failures = 0;
-        let asked_for =
-            !matches!(kind, MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair) && peer.asked_for(nonce);
+        if message.is_answer() {
+            peer.note_answer(nonce);
+        }
         if returned {
             // Where one comes back, so may others: chance may choose any of them at once.
             let silent = self.peers.values_mut().filter(|peer| !peer.stats.reachable);
@@ -96,43 +98,29 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Merged { learned, held, bytes } = merged;
         self.events.extend(learned.into_iter().map(|element| Event::Learned { element, from: from.clone() }));
         match message.body {
-            Body::Probe { nonce, digest, .. } => self.take_probe(from, nonce, digest),
+            Body::Probe { nonce, digest, sketch, .. } => self.take_probe(from, nonce, digest, sketch),
             Body::Proof { nonce, digest } => self.take_proof(from, nonce, digest),
             Body::WantCells { nonce, state, from: next, count, .. } => {
                 self.take_wish_for_cells(from, nonce, state, next, count)
             }
             Body::Cells { nonce, place, cells } => self.take_cells(from, nonce, place, &cells),
             Body::Repair { nonce, asks, wanted, .. } => self.take_repair(from, nonce, asks, &wanted),
-            Body::Page { nonce, window, from: start, to, .. } => {
-                let probing = self.peers.get_mut(from).and_then(|peer| awaiting(peer, nonce));
-                let probing = probing.filter(|round| matches!(round.step, Step::Probe { .. }));
-                match probing.filter(|_| (start, to) == (Bound::START, Bound::End)) {
-                    Some(round) => {
-                        if round.steps == 0 {
-                            round.full_state = round.full_state.saturating_add(bytes);
-                        }
-                        if self.replica.len() <= MOST_NAMES {
-                            let claim = self.replica.all_but(&held);
-                            self.go_on(from, nonce, Some(Step::Repair(Repair::new(claim).into())));
-                        } else {
-                            self.walk(from, nonce);
-                        }
-                    }
-                    // It answered our probe before, or too late: answers are not answered.
-                    None if asked_for => {}
-                    None => {
-                        let window = window.min(self.config.window.get()).max(1);
-                        self.owe(from, Owed::Page { nonce, cursor: start, to: to.max(start), held, window });
-                    }
-                }
+            Body::Page { nonce, window: 0, .. } => self.take_whole(from, nonce, &held, bytes),
+            Body::Page { nonce, window, asks, from: start, to, .. } => {
+                let (window, to) = (window.min(self.config.window.get()), to.max(start));
+                self.owe(from, Owed::Page { nonce, cursor: start, to, held, window, state: asks });
             }
-            Body::Give { nonce, from: start, to, state, .. } => self.take_give(from, nonce, start, to, state),
+            Body::Give { nonce, from: start, to, last, state, .. } => {
+                self.take_give(from, nonce, (start, to), last, state)
+            }
         }
         Ok(())
     }
 
-    fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest) {
+    fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest, sketch: bool) {
         let (ours, width) = (self.replica.digest(), self.replica.width());
+        let sketched = sketch && !is_multiple(ours, theirs) && self.may_be_sketched(theirs);
+        let turn = Policy::of(self.config.economy).filter(|_| sketched).map_or(TURN, |policy| policy.turn);
         let Some(peer) = self.peers.get_mut(from) else { return };
         if ours == theirs {
             self.prove(from, theirs);
@@ -149,15 +137,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 }
                 _ => return,
             }
-        } else if let Some(policy) = Policy::of(self.config.economy)
-            && ours.count().abs_diff(theirs.count()) >= policy.turn
-            && leads(width, ours, theirs)
-            && self.may_be_sketched(theirs)
-        {
+        } else if ours.count().abs_diff(theirs.count()) >= turn && leads(width, ours, theirs) && !self.is_tiny() {
             // It costs half a round trip that the larger part of the difference travels once.
             return self.sync_now(from);
         }
-        self.owe(from, Owed::Verdict { nonce, digest: Some(theirs), probe: true });
+        self.owe(from, Owed::Verdict { nonce, digest: Some(theirs), probe: true, sketch });
     }
 
     fn take_proof(&mut self, from: &P, nonce: u32, digest: Digest) {
@@ -183,6 +167,22 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
+    /// All that the peer holds, these elements of so many bytes, answers our probe.
+    fn take_whole(&mut self, from: &P, nonce: u32, held: &[Fingerprint], bytes: u64) {
+        let Some(round) = self.peers.get_mut(from).and_then(|peer| awaiting(peer, nonce)) else { return };
+        let Step::Probe { .. } = round.step else { return };
+        if round.steps == 0 {
+            round.full_state = round.full_state.saturating_add(bytes);
+        }
+        if self.replica.len() <= MOST_NAMES {
+            let claim = self.replica.all_but(held);
+            self.go_on(from, nonce, Some(Step::Repair(Repair::new(claim).into())));
+        } else {
+            let digest = Digest::from_parts(held.len() as u64, 0);
+            self.walk(from, nonce, State { digest, bytes });
+        }
+    }
+
     /// A request for more cells of a state, or what there is instead if that is forgotten.
     fn take_wish_for_cells(&mut self, from: &P, nonce: u32, state: u64, next: usize, count: usize) {
         let longest = self.replica.tables().map(Tables::longest);
@@ -191,7 +191,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let (end, window) = ((next + count).min(longest), self.config.window.get());
                 Owed::Cells { nonce, held, next, end, window }
             }
-            _ => Owed::Verdict { nonce, digest: None, probe: false },
+            _ => Owed::Verdict { nonce, digest: None, probe: false, sketch: true },
         };
         self.owe(from, owed);
     }
@@ -206,26 +206,27 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(peer) = self.peers.get_mut(from) else { return };
         match (asks, &mut peer.owed) {
             // More of what came before it.
-            (_, Some(Owed::Wanted { nonce: same, wishes, next, window: left, state })) if *same == nonce => {
+            (_, Some(Owed::Wanted { nonce: same, wishes, next, window: left, asks: others })) if *same == nonce => {
                 wishes.drain(..*next);
                 wishes.extend(wanted.iter());
                 wishes.sort_unstable();
                 *next = 0;
                 *left = left.saturating_add(window);
-                *state |= asks != Asks::Nothing;
+                if asks != Asks::Nothing {
+                    *others = asks;
+                }
             }
             (Asks::Verdict(digest), _) if wanted.count() == 0 => {
-                self.owe(from, Owed::Verdict { nonce, digest: Some(digest), probe: false });
+                self.owe(from, Owed::Verdict { nonce, digest: Some(digest), probe: false, sketch: true });
             }
             (Asks::Nothing, _) if wanted.count() == 0 => {}
             _ => {
-                let state = asks != Asks::Nothing;
-                self.owe(from, Owed::Wanted { nonce, wishes: wanted.iter().collect(), next: 0, window, state });
+                self.owe(from, Owed::Wanted { nonce, wishes: wanted.iter().collect(), next: 0, window, asks });
             }
         }
     }
 
-    fn take_give(&mut self, from: &P, nonce: u32, start: Bound, to: Bound, state: Option<State>) {
+    fn take_give(&mut self, from: &P, nonce: u32, (start, to): (Bound, Bound), last: bool, state: Option<State>) {
         let ours = self.replica.digest();
         let Some(peer) = self.peers.get_mut(from) else { return };
         let Some(round) = awaiting(peer, nonce) else { return };
@@ -236,7 +237,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 walk.told = told.or(walk.told);
                 match walk.told {
                     Some(told) if told == ours => self.close(from, nonce, ours),
-                    _ => self.cover(from, nonce, start, to, state.is_some()),
+                    _ => self.cover(from, nonce, start, to, last),
                 }
             }
             Step::Probe { .. } => {
@@ -244,19 +245,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 if round.steps == 0 {
                     round.full_state = round.full_state.saturating_add(state.bytes);
                 }
-                self.close_or_walk(from, nonce, state.digest);
+                self.close_or_walk(from, nonce, state);
             }
             // It keeps no sketch any more.
             Step::Sketch(_) => {
-                if let Some(told) = told {
-                    self.close_or_walk(from, nonce, told);
+                if let Some(state) = state {
+                    self.close_or_walk(from, nonce, state);
                 }
             }
-            Step::Repair(repair) => match repair.cover(start, to, state) {
+            Step::Repair(repair) => match repair.cover(start, to, last, state) {
                 Answered::Nothing => {}
                 Answered::InPart => self.wait_on(from),
                 Answered::Burst => self.go_on(from, nonce, None),
-                Answered::Done(told) if told == ours => self.close(from, nonce, ours),
+                Answered::Done(Some(told)) if told == ours => self.close(from, nonce, ours),
                 // Something was inserted meanwhile, or lost.
                 Answered::Done(_) => self.go_on(from, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
             },
@@ -264,8 +265,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
-    fn close_or_walk(&mut self, name: &P, nonce: u32, told: Digest) {
-        if told == self.replica.digest() { self.close(name, nonce, told) } else { self.walk(name, nonce) }
+    fn close_or_walk(&mut self, name: &P, nonce: u32, theirs: State) {
+        if theirs.digest == self.replica.digest() {
+            self.close(name, nonce, theirs.digest);
+        } else {
+            self.walk(name, nonce, theirs);
+        }
     }
 
     /// The peer's digest is ours, which it is yet to be told.
@@ -344,16 +349,20 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 /// The largest set whose names are listed against a complete page, 1 MiB of them; a larger one is paged.
 const MOST_NAMES: usize = 1 << 17;
 
-/// Of two sides that differ, whether the one with this digest does better to read a sketch than to send one. Numbers travel
-/// in it, so who lacks more reads; what has to be asked for by id, who holds more need not ask for. An empty set has nothing
-/// to send.
+/// By how many elements counts must differ for the sides to change parts, where it comes to pages.
+const TURN: u64 = 64;
+
+/// Of two sides that differ, whether the one with this digest does better to ask than to answer. Numbers travel in a sketch,
+/// so who lacks more reads it; what has to be asked for by id, who holds more need not ask for. Where one holds many times
+/// as much it comes to pages, and who holds less lists less in them. An empty set has nothing to send.
 fn leads(width: Option<IdWidth>, one: Digest, other: Digest) -> bool {
-    match (one.count(), other.count(), width) {
-        (0, _, _) => true,
-        (_, 0, _) => false,
-        (_, _, Some(IdWidth::Bits48)) => one > other,
-        _ => one < other,
-    }
+    let wished_for = width == Some(IdWidth::Bits48) && !is_multiple(one, other);
+    if wished_for { one > other } else { one < other }
+}
+
+/// Whether one set is at least four times as large as the other.
+fn is_multiple(one: Digest, other: Digest) -> bool {
+    one.count().max(other.count()) / 4 >= one.count().min(other.count())
 }
 
 /// Our round with a peer, if it has this nonce and awaits an answer.

@@ -1,6 +1,7 @@
 //! Building the requests of our own rounds, when they are sent and not before.
 
 use super::AntiEntropy;
+use super::answer::{GIVE_HEAD, STATE};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::message::Body;
@@ -46,7 +47,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let body = match &mut round.step {
             Step::Probe { digest } => {
                 *digest = state.digest;
-                Body::Probe { tag, nonce, digest: state.digest }
+                Body::Probe { tag, nonce, digest: state.digest, sketch: self.replica.tables().is_some() }
             }
             Step::Sketch(difference) => {
                 let (from, count) = difference.ask();
@@ -58,10 +59,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 Body::Repair { tag, nonce, asks, wanted, elements }
             }
             Step::Walk(walk) => {
-                walk.asked();
                 let (from, end) = walk.left();
-                let (elements, to) = self.replica.page(from, end, &[], limit - PAGE_HEAD);
-                Body::Page { tag, nonce, window, from, to, elements }
+                let reach = walk.reach(u64::from(window) * (limit - GIVE_HEAD - STATE) as u64);
+                let (elements, to) = self.replica.page_to(from, reach, end, limit - PAGE_HEAD);
+                let asks = walk.ask(reach);
+                Body::Page { tag, nonce, window, asks, from, to, elements }
             }
             Step::Close { digest } => {
                 closes = true;

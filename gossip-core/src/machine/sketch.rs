@@ -4,10 +4,10 @@ use super::AntiEntropy;
 use crate::cells::Cells;
 use crate::difference::{Difference, Reception};
 use crate::element::Element;
-use crate::message::{Head, Place};
+use crate::message::{Head, Place, State};
 use crate::output::Event;
 use crate::peer::{STEPS, Step};
-use crate::policy::{Policy, need, pages_are_cheaper};
+use crate::policy::{Policy, affordable, need, page_bytes, pages_are_cheaper};
 use crate::repair::Repair;
 use crate::replica::{Claim, Reading};
 use crate::sketch::Tables;
@@ -38,7 +38,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     Reception::None => {}
                     Reception::Some => self.wait_on(from),
                     Reception::Short if difference.has_grown() => self.go_on(from, nonce, None),
-                    Reception::Short => self.walk(from, nonce),
+                    Reception::Short => {
+                        let theirs = difference.state();
+                        self.walk(from, nonce, theirs);
+                    }
                     Reception::Complete => self.read_sketch(from, nonce),
                 }
             }
@@ -64,18 +67,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let under_way: usize = self.peers.values().map(|peer| peer.cells_under_way()).sum();
         let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
         let Step::Sketch(difference) = &mut round.step else { return };
+        let theirs = difference.state();
         match self.replica.read(difference) {
             Reading::Clear(claim) => return self.repair(name, nonce, claim),
             Reading::Unclear => {}
-            Reading::Hopeless => return self.walk(name, nonce),
+            Reading::Hopeless => return self.walk(name, nonce, theirs),
         }
         let have = difference.target();
         let target = Policy::of(self.config.economy).and_then(|policy| {
             let tables = self.replica.tables()?;
-            let (ours, theirs) = (self.replica.state(), difference.state());
+            let ours = self.replica.state();
             let estimate = difference.estimate(ours.digest.count(), tables)?;
             let most = estimate.shifted(1_000);
-            if pages_are_cheaper(ours, theirs, difference.width(), most, have) {
+            if pages_are_cheaper(ours, theirs, difference.width(), most, have, 0) {
                 return None;
             }
             let target = match difference.top_ups() {
@@ -85,13 +89,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
             let longest = tables.longest().min(peers);
             let target = match target {
-                target if target <= longest => target,
+                target if target.max(need(estimate.differences)) <= longest => target,
                 // There may be enough for all that: a half tells how much it is to a percent or two.
                 _ if have < longest / 2 && need(estimate.shifted(-2_000)) <= longest => longest / 2,
                 _ if need(estimate.shifted(-1_000)) <= longest => longest,
                 _ => return None,
             };
-            (target > have).then_some(target)
+            let most = affordable(ours, theirs, difference.width(), estimate.shifted(3_000));
+            (have < target && target <= most).then_some(target)
         });
         match target {
             Some(target) if under_way - have + target <= CELLS_UNDER_WAY => {
@@ -104,7 +109,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
             // Others are at it: a round later will do.
             Some(_) => self.end_round(name, false),
-            None => self.walk(name, nonce),
+            None => self.walk(name, nonce, theirs),
         }
     }
 
@@ -127,13 +132,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
-    /// Pages, from where the last walk was cut off.
-    pub(super) fn walk(&mut self, name: &P, nonce: u32) {
+    /// Pages of all that a peer of this state and we hold, from where the last walk was cut off.
+    pub(super) fn walk(&mut self, name: &P, nonce: u32, theirs: State) {
+        let bytes = page_bytes(theirs, self.replica.width().unwrap_or_default());
         for ledger in self.ledgers(name) {
             ledger.walks += 1;
         }
         let Some(peer) = self.peers.get_mut(name) else { return };
-        let walk = Walk::new(peer.resume);
+        let walk = Walk::new(peer.resume, (theirs.digest.count(), bytes));
         self.go_on(name, nonce, Some(Step::Walk(walk)));
     }
 }

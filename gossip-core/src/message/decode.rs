@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 
 use super::{
-    Asks, Body, HEAD, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS, Place, State, VERSION, WIDE_BITS,
+    Asks, Body, HEAD, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS, PLAIN_PROBE, Place, State,
+    VERSION, WIDE_BITS,
 };
 use crate::cells::Cells;
 use crate::config::MessageBudget;
@@ -11,6 +12,7 @@ use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
 use crate::ids::Ids;
+use crate::replica::WISH;
 use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
 use crate::wire::{Bound, take_varint};
 
@@ -71,8 +73,14 @@ impl<E: Element> Message<E> {
         }
         let code = first & 0xf;
         let kind = MessageKind::ALL.into_iter().find(|kind| kind.code() == code);
+        let kind = kind.or((code == PLAIN_PROBE).then_some(MessageKind::Probe));
         let body = match kind.ok_or(DecodeError::UnknownKind(code))? {
-            MessageKind::Probe => Body::Probe { tag: reader.tag()?, nonce: reader.nonce()?, digest: reader.digest()? },
+            MessageKind::Probe => Body::Probe {
+                tag: reader.tag()?,
+                nonce: reader.nonce()?,
+                digest: reader.digest()?,
+                sketch: code != PLAIN_PROBE,
+            },
             MessageKind::Proof => Body::Proof { nonce: reader.nonce()?, digest: reader.digest()? },
             MessageKind::WantCells => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
@@ -93,15 +101,15 @@ impl<E: Element> Message<E> {
                 elements: reader.elements::<E>()?,
             },
             MessageKind::Page => {
-                let (tag, nonce, window) = (reader.tag()?, reader.nonce()?, reader.window()?);
+                let (tag, nonce, (window, asks)) = (reader.tag()?, reader.nonce()?, reader.window()?);
                 let (from, to) = reader.interval()?;
-                Body::Page { tag, nonce, window, from, to, elements: reader.elements::<E>()? }
+                Body::Page { tag, nonce, window, asks, from, to, elements: reader.elements::<E>()? }
             }
             MessageKind::Give => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let (from, to) = reader.interval()?;
-                let state = reader.state()?;
-                Body::Give { tag, nonce, from, to, state, elements: reader.elements::<E>()? }
+                let (last, state) = reader.state()?;
+                Body::Give { tag, nonce, from, to, last, state, elements: reader.elements::<E>()? }
             }
         };
         match reader.rest.len() {
@@ -149,8 +157,12 @@ impl Reader<'_> {
         self.array("nonce").map(u32::from_le_bytes)
     }
 
-    fn window(&mut self) -> Result<u16, DecodeError> {
-        self.field("window", |rest| u16::try_from(take_varint(rest)?).ok())
+    /// A window, and whether a state is asked for.
+    fn window(&mut self) -> Result<(u16, bool), DecodeError> {
+        self.field("window", |rest| {
+            let field = take_varint(rest)?;
+            Some((u16::try_from(field >> 1).ok()?, field & 1 == 1))
+        })
     }
 
     fn digest(&mut self) -> Result<Digest, DecodeError> {
@@ -163,13 +175,16 @@ impl Reader<'_> {
         Ok((self.field("interval's start", Bound::take)?, self.field("interval's end", Bound::take)?))
     }
 
-    fn state(&mut self) -> Result<Option<State>, DecodeError> {
+    /// Whether an answer ends, and the state it tells.
+    fn state(&mut self) -> Result<(bool, Option<State>), DecodeError> {
         let at = self.at();
-        match self.byte("flags")? {
-            0 => Ok(None),
-            1 => Ok(Some(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? })),
-            _ => Err(DecodeError::Field { field: "flags", at }),
-        }
+        let flags = self.byte("flags")?;
+        let state = match flags {
+            0 | 2 => None,
+            1 | 3 => Some(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? }),
+            _ => return Err(DecodeError::Field { field: "flags", at }),
+        };
+        Ok((flags > 1, state))
     }
 
     /// A number of cells that with `others` is no more than there are.
@@ -212,14 +227,15 @@ impl Reader<'_> {
         let at = self.at();
         match self.byte("flags")? {
             0 => Ok(Asks::Nothing),
-            1 => Ok(Asks::State),
-            2 => Ok(Asks::Verdict(self.digest()?)),
+            1 => Ok(Asks::End),
+            2 => Ok(Asks::State),
+            3 => Ok(Asks::Verdict(self.digest()?)),
             _ => Err(DecodeError::Field { field: "flags", at }),
         }
     }
 
     fn ids(&mut self) -> Result<Ids, DecodeError> {
-        self.field("wanted ids", |rest| Ids::take(rest).ok())
+        self.field("wanted ids", |rest| Ids::take(rest).ok().filter(|ids| ids.iter().all(|id| id >> WISH == 0)))
     }
 
     fn elements<E: Element>(&mut self) -> Result<Elements, DecodeError> {

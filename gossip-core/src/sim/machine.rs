@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{AntiEntropy, Config, Digest, Element, Event, Message, MessageBudget, MessageKind, Output, Time};
+use crate::{AntiEntropy, Config, Digest, Element, Event, Message, MessageBudget, Output, Time};
 
 /// The name of a replica: its place in the fleet, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,10 +154,12 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
 }
 
 fn role<E>(message: &Message<E>) -> Role {
-    match message.kind() {
-        MessageKind::Proof | MessageKind::Cells | MessageKind::Give => Role::Answer,
-        _ if message.continues() => Role::Continuation,
-        _ => Role::Request,
+    if message.is_answer() {
+        Role::Answer
+    } else if message.continues() {
+        Role::Continuation
+    } else {
+        Role::Request
     }
 }
 
