@@ -209,10 +209,16 @@ impl<E> Message<E> {
         matches!(self.body, Body::Proof { .. } | Body::Cells { .. } | Body::Page { window: 0, .. } | Body::Give { .. })
     }
 
-    /// Whether its answer may speak of an earlier state: it asks for more of a sketch, or for part of what is wanted.
+    /// Whether its answer need not show what has been inserted since: it asks for more of a sketch, for elements alone, or for an
+    /// interval.
     #[cfg(feature = "sim")]
     pub(crate) const fn continues(&self) -> bool {
-        matches!(self.body, Body::WantCells { .. } | Body::Repair { asks: Asks::Nothing, .. })
+        matches!(
+            self.body,
+            Body::WantCells { .. }
+                | Body::Repair { asks: Asks::Nothing | Asks::End, .. }
+                | Body::Page { asks: false, .. }
+        )
     }
 
     /// How many bytes [`encode`](Self::encode) gives. O(1).

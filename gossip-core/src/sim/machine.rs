@@ -89,7 +89,7 @@ pub enum Step<E, D> {
 pub enum Role {
     /// It may be answered, from what is held as the answer is sent.
     Request,
-    /// It may be answered from what was held when an earlier answer began: it asks for more of that.
+    /// It may be answered with a part of what is held, or was when an earlier answer began: it asks for more of that.
     Continuation,
     /// It answers a request, from what is held as it is sent. It is never answered, but its receiver may go on.
     Answer,
