@@ -281,7 +281,8 @@ impl<E: Element> Replica<E> {
         }
         let agrees = match claim.wanted.len() as u64 {
             0 => expected == theirs,
-            wanted => expected.count().checked_add(wanted) == Some(theirs.count()),
+            // Too little to merge anything on.
+            wanted => claim.numbers.is_empty() && expected.count().checked_add(wanted) == Some(theirs.count()),
         };
         claim.wanted.dedup();
         agrees.then_some(claim)

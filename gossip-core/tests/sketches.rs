@@ -128,6 +128,8 @@ fn elements_that_share_an_id_are_told_apart() {
     // Of 1 280 rounds. Where a name tells an element, a claim is confirmed to the last bit.
     assert_eq!(crowds_are_told_apart::<0>(), [154, 1196]);
     assert_eq!(crowds_are_told_apart::<1>(), [59, 1205]);
+    // Where only some names do, what others tell may not pass with what is yet to be fetched.
+    assert_eq!(crowds_are_told_apart::<2>(), [140, 1206]);
 }
 
 /// The ids of these two agree in 48 bits: the sketch has one name for both. Found among 2^25.
