@@ -62,6 +62,11 @@ impl Repair {
         self.digest
     }
 
+    /// Whether nothing has come of it, if these are our digest and the peer's at its end: the sketch was misread.
+    pub(crate) fn was_in_vain(&self, ours: Digest, theirs: Digest) -> bool {
+        self.claim.digests == [ours, theirs]
+    }
+
     /// Whether the next message begins a burst.
     pub(crate) const fn begins_burst(&self) -> bool {
         self.left == 0

@@ -48,6 +48,8 @@ pub(crate) struct Claim {
     pub(crate) wanted: Vec<u64>,
     /// How many bits ids have after the name.
     pub(crate) width: u32,
+    /// Our digest and the peer's, which this tells apart.
+    pub(crate) digests: [Digest; 2],
 }
 
 /// How many bits of an id a wish leaves out.
@@ -259,7 +261,7 @@ impl<E: Element> Replica<E> {
     }
 
     fn confirm(&self, names: &[u64], width: u32, theirs: Digest) -> Option<Claim> {
-        let mut claim = Claim { width, ..Claim::default() };
+        let mut claim = Claim { width, digests: [self.digest, theirs], ..Claim::default() };
         let mut expected = self.digest;
         let mut bytes = Vec::new();
         let mut fingerprint = |element: &E| {

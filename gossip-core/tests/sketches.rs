@@ -191,6 +191,20 @@ fn an_id_that_is_none_is_never_merged() {
     }
 }
 
+/// The same of three names that are not numbers, found among 10^5: of two on one side and one on the other, the reading has
+/// the right count, and that is all there is to go by before something is fetched.
+#[test]
+fn a_reading_that_leads_nowhere_gives_way_to_pages() {
+    let [one, another, third] = [22_917, 28_073, 29_102];
+    let names = [one, another, third].map(|number| id(wide(number)) >> 16);
+    assert_eq!(readings(&names), [[names[0] ^ names[1] ^ names[2]]]);
+    for (ours, theirs) in [(one, [another, third]), (another, [one, third]), (third, [one, another])] {
+        let set = |own: &[u64]| (1_000_000..1_010_000).chain(own.iter().copied()).map(wide).collect();
+        let net = round([set(&[ours]), set(&theirs)]);
+        assert_eq!(efforts(&net), [1, 0, 1]);
+    }
+}
+
 #[test]
 fn id_0_and_check_0_are_nothing_special() {
     // What the mix of numbers makes 0.

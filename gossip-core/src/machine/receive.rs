@@ -257,6 +257,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 Answered::InPart => self.wait_on(from),
                 Answered::Burst => self.go_on(from, nonce, None),
                 Answered::Done(told) if told == ours => self.close(from, nonce, ours),
+                // It would be misread again.
+                Answered::Done(told) if repair.was_in_vain(ours, told) => self.walk(from, nonce),
                 // Something was inserted meanwhile, or lost.
                 Answered::Done(_) => self.go_on(from, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
             },
