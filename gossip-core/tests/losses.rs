@@ -97,3 +97,12 @@ fn any_message_of_a_round_may_be_lost() {
         any_message_may_be_lost(shape, wide);
     }
 }
+
+#[test]
+fn a_sketch_of_hundreds_of_requests_waits_for_no_clock() {
+    let mut net = pair((256, 1), 50_000, 3_400, |number| number);
+    net.settle();
+    let ledger = net.ledgers()[0];
+    assert!(net.count(MessageKind::WantCells) > 256);
+    assert_eq!((ledger.rounds, ledger.proofs, ledger.sketches, ledger.walks, ledger.resent), (1, 1, 1, 0, 0));
+}

@@ -4,7 +4,7 @@ use super::AntiEntropy;
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::message::Body;
-use crate::peer::{MEASURED, Round, SENDS, Step};
+use crate::peer::{MEASURED, Round, Step};
 
 /// What a page's fields take at their longest: 46 bytes and its count and form.
 pub(super) const PAGE_HEAD: usize = 50;
@@ -37,11 +37,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             });
         }
         let round = peer.round.as_mut().filter(|round| round.pending)?;
-        // The messages of a burst share a nonce. The low bits wrap: what is 256 messages old is not waited for.
-        let is_next = !matches!(&round.step, Step::Repair(repair) if !repair.begins_burst());
-        let low = round.nonce.wrapping_add(is_next.into()) & !(u32::MAX << SENDS);
-        let nonce = round.nonce & u32::MAX << SENDS | low;
-        round.nonce = nonce;
+        // The messages of a burst share a nonce.
+        let goes_on = matches!(&round.step, Step::Repair(repair) if !repair.begins_burst());
+        let nonce = if goes_on { round.nonce } else { round.next_message() };
         let (mut bursts, mut closes) = (false, false);
         let body = match &mut round.step {
             Step::Probe { digest } => {
