@@ -18,9 +18,11 @@ pub(crate) struct Repair {
     asked: usize,
     /// How many messages the burst may still have; 0 before the next one.
     left: u16,
-    /// What had gone out, and what was wanted, when the burst began; and whether it is of one message.
+    /// What had gone out, and what was wanted, when the burst began, and whether it is of one message.
     before: (usize, usize),
     single: bool,
+    /// Where what the burst asks for begins.
+    begins: Bound,
     /// Where the answer ends, once its end has come.
     answered: Option<Bound>,
     /// The peer's digest at the end of the answer.
@@ -51,6 +53,7 @@ impl Repair {
             left: 0,
             before: (0, 0),
             single: false,
+            begins: Bound::START,
             answered: None,
             told: None,
             digest: Digest::EMPTY,
@@ -64,7 +67,7 @@ impl Repair {
 
     /// Whether nothing has come of it, if these are our digest and the peer's at its end: the sketch was misread.
     pub(crate) fn was_in_vain(&self, ours: Digest, theirs: Digest) -> bool {
-        self.claim.digests == [ours, theirs]
+        self.claim.unconfirmed == Some([ours, theirs])
     }
 
     /// Whether the next message begins a burst.
@@ -77,6 +80,7 @@ impl Repair {
         if self.left == 0 {
             self.left = window.max(1);
             self.before = (self.sent, self.claim.wanted.len());
+            self.begins = Bound::START;
             (self.asked, self.answered, self.told) = (0, None, None);
         }
         let (elements, taken) = replica.named(&self.claim.ours[self.sent..], self.claim.width, room);
@@ -84,6 +88,9 @@ impl Repair {
         let mut wanted = Ids::NONE;
         if self.sent == self.claim.ours.len() {
             wanted = Ids::fill(&self.claim.wanted[self.asked..], room.saturating_sub(elements.encoded_len()));
+            if self.asked == 0 {
+                self.begins = self.claim.wanted.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
+            }
             self.asked += wanted.count();
         }
         self.single = self.left == window.max(1);
@@ -120,7 +127,8 @@ impl Repair {
         let (start, end) = (before(from), before(to).max(before(from)));
         wanted.drain(start..end);
         self.asked = self.asked.saturating_sub(end - start);
-        if let Some(state) = state {
+        // Where an earlier answer ended says nothing of the one that is awaited.
+        if let Some(state) = state.filter(|_| to > self.begins || self.begins == Bound::START) {
             (self.answered, self.told) = (Some(to), Some(state.digest));
         }
         let in_part = if end > start { Answered::InPart } else { Answered::Nothing };

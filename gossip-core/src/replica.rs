@@ -48,8 +48,8 @@ pub(crate) struct Claim {
     pub(crate) wanted: Vec<u64>,
     /// How many bits ids have after the name.
     pub(crate) width: u32,
-    /// Our digest and the peer's, which this tells apart.
-    pub(crate) digests: [Digest; 2],
+    /// Our digest and the peer's, where what is wanted has to come before it is known whether this is so.
+    pub(crate) unconfirmed: Option<[Digest; 2]>,
 }
 
 /// How many bits of an id a wish leaves out.
@@ -261,7 +261,7 @@ impl<E: Element> Replica<E> {
     }
 
     fn confirm(&self, names: &[u64], width: u32, theirs: Digest) -> Option<Claim> {
-        let mut claim = Claim { width, digests: [self.digest, theirs], ..Claim::default() };
+        let mut claim = Claim { width, ..Claim::default() };
         let mut expected = self.digest;
         let mut bytes = Vec::new();
         let mut fingerprint = |element: &E| {
@@ -287,6 +287,7 @@ impl<E: Element> Replica<E> {
             wanted => claim.numbers.is_empty() && expected.count().checked_add(wanted) == Some(theirs.count()),
         };
         claim.wanted.dedup();
+        claim.unconfirmed = (!claim.wanted.is_empty()).then_some([self.digest, theirs]);
         agrees.then_some(claim)
     }
 

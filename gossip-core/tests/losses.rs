@@ -98,6 +98,51 @@ fn any_message_of_a_round_may_be_lost() {
     }
 }
 
+/// SplitMix64.
+struct Rng(u64);
+
+impl Rng {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+}
+
+/// Messages come one by one: one of the first `among` under way, and again with a chance of `again` in a hundred.
+fn play_in_disorder<E: Element>(net: &mut Network<E>, seed: u64, among: usize, again: usize) -> usize {
+    let mut rng = Rng(seed);
+    play(net, |net, under_way| {
+        let chosen = rng.below(under_way.len().min(among));
+        let datagram = if rng.below(100) < again { under_way[chosen].clone() } else { under_way.remove(chosen) };
+        net.deliver(&datagram);
+    })
+}
+
+fn messages_may_come_twice_and_in_any_order<E: Element + Ord + Debug>(shape: (usize, u16), element: fn(u64) -> E) {
+    for (among, again) in [(1, 50), (3, 0), (3, 50), (64, 0), (64, 50)] {
+        for seed in 0..4 {
+            let mut net = pair(shape, COMMON, ALONE, element);
+            play_in_disorder(&mut net, seed, among, again);
+            let name = format!("{shape:?}, one of {among}, {again} % again, seed {seed}");
+            let [ours, theirs] = net.ledgers();
+            assert_eq!((ours.rounds, ours.proofs, ours.walks), (1, 1, 0), "{name}");
+            assert_eq!((ours.learned, theirs.learned), (ALONE, ALONE), "{name}");
+            // One more where the verdict on a repair was asked for before all of it had come.
+            assert!(ours.sketches <= 2, "{name}");
+        }
+    }
+}
+
+#[test]
+fn messages_of_a_round_may_come_twice_and_in_any_order() {
+    for shape in SHAPES {
+        messages_may_come_twice_and_in_any_order(shape, |number| number);
+        messages_may_come_twice_and_in_any_order(shape, wide);
+    }
+}
+
 #[test]
 fn a_sketch_of_hundreds_of_requests_waits_for_no_clock() {
     let mut net = pair((256, 1), 50_000, 3_400, |number| number);

@@ -230,6 +230,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(peer) = self.peers.get_mut(from) else { return };
         let Some(round) = awaiting(peer, nonce) else { return };
         let told = state.map(|state| state.digest);
+        let in_time = round.answers_step(nonce);
         match &mut round.step {
             Step::Walk(walk) => {
                 // The end of an answer may come before its middle, which is what makes the sets equal.
@@ -239,7 +240,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     _ => self.cover(from, nonce, start, to, state.is_some()),
                 }
             }
-            Step::Probe { .. } => {
+            Step::Probe { .. } if in_time => {
                 let Some(state) = state else { return };
                 if round.steps == 0 {
                     round.full_state = round.full_state.saturating_add(state.bytes);
@@ -247,12 +248,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 self.close_or_walk(from, nonce, state.digest);
             }
             // It keeps no sketch any more.
-            Step::Sketch(_) => {
+            Step::Sketch(_) if in_time => {
                 if let Some(told) = told {
                     self.close_or_walk(from, nonce, told);
                 }
             }
-            Step::Repair(repair) => match repair.cover(start, to, state) {
+            Step::Repair(repair) if in_time => match repair.cover(start, to, state) {
                 Answered::Nothing => {}
                 Answered::InPart => self.wait_on(from),
                 Answered::Burst => self.go_on(from, nonce, None),
@@ -262,7 +263,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 // Something was inserted meanwhile, or lost.
                 Answered::Done(_) => self.go_on(from, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
             },
-            Step::Close { .. } => {}
+            // It answers what this round asked before.
+            Step::Probe { .. } | Step::Sketch(_) | Step::Repair(_) | Step::Close { .. } => {}
         }
     }
 
