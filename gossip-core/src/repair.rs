@@ -8,14 +8,13 @@ use crate::message::{Asks, State};
 use crate::replica::{Claim, Replica, WISH};
 use crate::wire::Bound;
 
-/// Where a repair stands. It goes out in bursts of up to a window of messages, of which only the last asks for an answer.
+/// Where a repair stands. It goes out in bursts of up to a window of messages, of which only the last asks for an answer: if
+/// several did, each would earn a window of messages, and where it earns fewer than it asks for no end would be told.
 #[derive(Clone, Debug)]
 pub(crate) struct Repair {
     claim: Claim,
     /// How many of ours went out.
     sent: usize,
-    /// How many of those wanted were asked for since some were last taken off.
-    asked: usize,
     /// How many messages the burst may still have; 0 before the next one.
     left: u16,
     /// What had gone out, and what was wanted, when the burst began, and whether it is of one message.
@@ -49,7 +48,6 @@ impl Repair {
         Self {
             claim,
             sent: 0,
-            asked: 0,
             left: 0,
             before: (0, 0),
             single: false,
@@ -81,29 +79,31 @@ impl Repair {
             self.left = window.max(1);
             self.before = (self.sent, self.claim.wanted.len());
             self.begins = Bound::START;
-            (self.asked, self.answered, self.told) = (0, None, None);
+            (self.answered, self.told) = (None, None);
         }
         let (elements, taken) = replica.named(&self.claim.ours[self.sent..], self.claim.width, room);
         self.sent += taken;
         let mut wanted = Ids::NONE;
-        if self.sent == self.claim.ours.len() {
-            wanted = Ids::fill(&self.claim.wanted[self.asked..], room.saturating_sub(elements.encoded_len()));
-            if self.asked == 0 {
-                self.begins = self.claim.wanted.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
+        let all_sent = self.sent == self.claim.ours.len();
+        if let Some(&first) = self.claim.wanted.first().filter(|_| all_sent) {
+            let fitting = Ids::fill(&self.claim.wanted, room.saturating_sub(elements.encoded_len()));
+            // A few that fit beside elements are not worth a round trip of their own.
+            if fitting.count() == self.claim.wanted.len() || elements.count() == 0 || self.left == 1 {
+                wanted = fitting;
             }
-            self.asked += wanted.count();
+            if wanted.count() > 0 {
+                self.begins = Bound::of_name(first, WISH);
+            }
         }
         self.single = self.left == window.max(1);
         self.left -= 1;
-        let all = self.sent == self.claim.ours.len() && self.asked == self.claim.wanted.len();
-        let asks = match (all, self.claim.wanted.is_empty()) {
-            (true, true) => {
-                self.digest = replica.digest();
-                Asks::Verdict(self.digest)
-            }
-            (true, false) => Asks::State,
-            (false, _) if self.left == 0 => Asks::State,
-            (false, _) => Asks::Nothing,
+        let asks = if all_sent && self.claim.wanted.is_empty() {
+            self.digest = replica.digest();
+            Asks::Verdict(self.digest)
+        } else if wanted.count() > 0 || self.left == 0 {
+            Asks::State
+        } else {
+            Asks::Nothing
         };
         if asks != Asks::Nothing {
             self.left = 0;
@@ -126,7 +126,6 @@ impl Repair {
         let before = |bound: Bound| wanted.partition_point(|&wish| Bound::of_name(wish, WISH) < bound);
         let (start, end) = (before(from), before(to).max(before(from)));
         wanted.drain(start..end);
-        self.asked = self.asked.saturating_sub(end - start);
         // Where an earlier answer ended says nothing of the one that is awaited.
         if let Some(state) = state.filter(|_| to > self.begins || self.begins == Bound::START) {
             (self.answered, self.told) = (Some(to), Some(state.digest));

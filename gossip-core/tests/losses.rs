@@ -143,6 +143,24 @@ fn messages_of_a_round_may_come_twice_and_in_any_order() {
     }
 }
 
+/// Messages come one by one, each answered before the next. No more than a window of answers is under way.
+fn no_clock_is_waited_for<E: Element>(shape: (usize, u16), element: fn(u64) -> E) {
+    let naps = play(&mut pair(shape, COMMON, ALONE, element), |net, under_way| {
+        let answers = under_way.iter().filter(|datagram| datagram.from == 1).count();
+        assert!(answers <= usize::from(shape.1), "{shape:?}: {answers} answers under way");
+        net.deliver(&under_way.remove(0));
+    });
+    assert_eq!(naps, 0, "{shape:?}");
+}
+
+#[test]
+fn where_nothing_is_lost_no_clock_is_waited_for() {
+    for shape in SHAPES {
+        no_clock_is_waited_for(shape, |number| number);
+        no_clock_is_waited_for(shape, wide);
+    }
+}
+
 #[test]
 fn a_sketch_of_hundreds_of_requests_waits_for_no_clock() {
     let mut net = pair((256, 1), 50_000, 3_400, |number| number);

@@ -202,24 +202,13 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         {
             self.prove(from, digest);
         }
-        let window = self.config.window.get();
-        let Some(peer) = self.peers.get_mut(from) else { return };
-        match (asks, &mut peer.owed) {
-            // More of what came before it.
-            (_, Some(Owed::Wanted { nonce: same, wishes, next, window: left, state })) if *same == nonce => {
-                wishes.drain(..*next);
-                wishes.extend(wanted.iter());
-                wishes.sort_unstable();
-                *next = 0;
-                *left = left.saturating_add(window);
-                *state |= asks != Asks::Nothing;
-            }
-            (Asks::Verdict(digest), _) if wanted.count() == 0 => {
+        match asks {
+            Asks::Verdict(digest) if wanted.count() == 0 => {
                 self.owe(from, Owed::Verdict { nonce, digest: Some(digest), probe: false });
             }
-            (Asks::Nothing, _) if wanted.count() == 0 => {}
+            Asks::Nothing if wanted.count() == 0 => {}
             _ => {
-                let state = asks != Asks::Nothing;
+                let (state, window) = (asks != Asks::Nothing, self.config.window.get());
                 self.owe(from, Owed::Wanted { nonce, wishes: wanted.iter().collect(), next: 0, window, state });
             }
         }
