@@ -75,7 +75,8 @@ impl Difference {
                 self.append(from, &cells);
             }
         }
-        if last {
+        // Where an earlier answer ended says nothing of the one that is awaited.
+        if last && from >= self.asked_at {
             self.answered = Some(from + cells.count());
         }
         match self.answered {
@@ -188,6 +189,8 @@ mod tests {
         assert_eq!(difference.take(8, &run(8..12), true, 8), Reception::Short);
         assert!(difference.has_grown());
         assert_eq!(difference.ask(), (12, 8));
+        // The end of the first answer once more.
+        assert_eq!(difference.take(8, &run(8..12), true, 8), Reception::None);
         assert_eq!(difference.take(12, &run(0..0), true, 8), Reception::Short);
         assert!(!difference.has_grown());
     }

@@ -110,7 +110,7 @@ pub(crate) struct Round {
     /// That of the last message sent: the number of the round above, the number of the message in the low bits.
     pub(crate) nonce: u32,
     pub(crate) step: Step,
-    /// The nonce of the last message before this step.
+    /// The nonce of the last message before this step, or of the 255th before the last.
     pub(crate) since: u32,
     /// How many steps there were, but for those of a walk.
     pub(crate) steps: u32,
@@ -133,6 +133,17 @@ impl Round {
     pub(crate) fn answers_step(&self, nonce: u32) -> bool {
         let age = |of: u32| of.wrapping_sub(self.since) & !(u32::MAX << SENDS);
         same_round(self.nonce, nonce) && age(nonce) > 0 && age(nonce) <= age(self.nonce)
+    }
+
+    /// The nonce of its next message.
+    pub(crate) fn next_message(&mut self) -> u32 {
+        let next = |nonce: u32| nonce & u32::MAX << SENDS | nonce.wrapping_add(1) & !(u32::MAX << SENDS);
+        self.nonce = next(self.nonce);
+        // The low bits wrap, so what was sent 256 messages ago is not waited for.
+        if self.nonce == self.since {
+            self.since = next(self.since);
+        }
+        self.nonce
     }
 
     /// Takes another step.

@@ -48,6 +48,8 @@ pub(crate) struct Claim {
     pub(crate) wanted: Vec<u64>,
     /// How many bits ids have after the name.
     pub(crate) width: u32,
+    /// Our digest and the peer's, where what is wanted has to come before it is known whether this is so.
+    pub(crate) unconfirmed: Option<[Digest; 2]>,
 }
 
 /// What a sketch says.
@@ -278,8 +280,9 @@ impl<E: Element> Replica<E> {
             if let Some(claim) = self.confirm(&names, unnamed(difference.width()), difference.state().digest) {
                 return Reading::Clear(claim);
             }
-            // So many cells are read right but once in a million times: names coincide, or it is no sketch of that digest.
-            if cells.len() >= 2 * need(names.len() as u64) {
+            // Twice as many cells as that takes are read right, but where somebody has looked for names that they confound; and
+            // these no other number of cells does. So names coincide, or it is no sketch of that digest.
+            if difference.top_ups() > Some(0) && cells.len() >= 2 * need(names.len() as u64) {
                 reading = Reading::Hopeless;
             }
         }
@@ -309,9 +312,11 @@ impl<E: Element> Replica<E> {
         }
         let agrees = match claim.wanted.len() as u64 {
             0 => expected == theirs,
-            wanted => expected.count().checked_add(wanted) == Some(theirs.count()),
+            // Too little to merge anything on.
+            wanted => claim.numbers.is_empty() && expected.count().checked_add(wanted) == Some(theirs.count()),
         };
         claim.wanted.dedup();
+        claim.unconfirmed = (!claim.wanted.is_empty()).then_some([self.digest, theirs]);
         agrees.then_some(claim)
     }
 

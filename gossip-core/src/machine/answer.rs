@@ -80,12 +80,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     .checked_sub(1)
                     .and_then(|last| left.get(last))
                     .map_or(from, |&wish| Bound::after_name(wish, WISH));
-                let last = window <= 1 || taken == left.len();
+                let all = taken == left.len();
+                let last = window <= 1 || all;
                 let state = (last && asks == Asks::State).then_some(state);
                 let next = next + taken;
                 let rest = Owed::Wanted { nonce, wishes, next, window: window.saturating_sub(1), asks };
                 let rest = (!last).then_some(rest);
-                let last = last && asks != Asks::Nothing;
+                // Where the window ends before the wishes, what remains has to be wished for again.
+                let last = last && (asks != Asks::Nothing || !all);
                 (Body::Give { tag, nonce, from, to, last, state, elements }, rest)
             }
             Owed::Page { nonce, cursor, to, held, window, state: asked } => {

@@ -174,12 +174,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if round.steps == 0 {
             round.full_state = round.full_state.saturating_add(bytes);
         }
+        let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
         if self.replica.len() <= MOST_NAMES {
             let claim = self.replica.all_but(held);
-            self.go_on(from, nonce, Some(Step::Repair(Repair::new(claim).into())));
+            self.go_on(from, nonce, Some(Step::Repair(Repair::new(claim, theirs).into())));
         } else {
-            let digest = Digest::from_parts(held.len() as u64, 0);
-            self.walk(from, nonce, State { digest, bytes });
+            self.walk(from, nonce, theirs);
         }
     }
 
@@ -205,13 +205,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let window = self.config.window.get();
         let Some(peer) = self.peers.get_mut(from) else { return };
         match (asks, &mut peer.owed) {
-            // More of what came before it.
-            (_, Some(Owed::Wanted { nonce: same, wishes, next, window: left, asks: others })) if *same == nonce => {
+            // More of what came before it, in the same burst.
+            (_, Some(Owed::Wanted { nonce: same, wishes, next, asks: others, .. }))
+                if *same == nonce && wishes.len() <= MOST_NAMES =>
+            {
                 wishes.drain(..*next);
                 wishes.extend(wanted.iter());
                 wishes.sort_unstable();
+                wishes.dedup();
                 *next = 0;
-                *left = left.saturating_add(window);
                 if asks != Asks::Nothing {
                     *others = asks;
                 }
@@ -231,6 +233,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(peer) = self.peers.get_mut(from) else { return };
         let Some(round) = awaiting(peer, nonce) else { return };
         let told = state.map(|state| state.digest);
+        let in_time = round.answers_step(nonce);
         match &mut round.step {
             Step::Walk(walk) => {
                 // The end of an answer may come before its middle, which is what makes the sets equal.
@@ -240,7 +243,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     _ => self.cover(from, nonce, start, to, last),
                 }
             }
-            Step::Probe { .. } => {
+            Step::Probe { .. } if in_time => {
                 let Some(state) = state else { return };
                 if round.steps == 0 {
                     round.full_state = round.full_state.saturating_add(state.bytes);
@@ -248,20 +251,26 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 self.close_or_walk(from, nonce, state);
             }
             // It keeps no sketch any more.
-            Step::Sketch(_) => {
+            Step::Sketch(_) if in_time => {
                 if let Some(state) = state {
                     self.close_or_walk(from, nonce, state);
                 }
             }
-            Step::Repair(repair) => match repair.cover(start, to, last, state) {
+            Step::Repair(repair) if in_time => match repair.cover(start, to, last, state) {
                 Answered::Nothing => {}
                 Answered::InPart => self.wait_on(from),
                 Answered::Burst => self.go_on(from, nonce, None),
                 Answered::Done(Some(told)) if told == ours => self.close(from, nonce, ours),
+                // It would be misread again.
+                Answered::Done(Some(told)) if repair.was_in_vain(ours, told) => {
+                    let theirs = repair.theirs();
+                    self.walk(from, nonce, theirs);
+                }
                 // Something was inserted meanwhile, or lost.
                 Answered::Done(_) => self.go_on(from, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
             },
-            Step::Close { .. } => {}
+            // It answers what this round asked before.
+            Step::Probe { .. } | Step::Sketch(_) | Step::Repair(_) | Step::Close { .. } => {}
         }
     }
 

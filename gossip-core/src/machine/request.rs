@@ -5,7 +5,7 @@ use super::answer::{GIVE_HEAD, STATE};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::message::Body;
-use crate::peer::{MEASURED, Round, SENDS, Step};
+use crate::peer::{MEASURED, Round, Step};
 
 /// What a page's fields take at their longest: 46 bytes and its count and form.
 pub(super) const PAGE_HEAD: usize = 50;
@@ -20,6 +20,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let tag = self.replica.tag();
         let limit = self.config.message_limit();
         let window = self.config.window.get();
+        // What one answer of elements can have, as far as we know.
+        let answer = u64::from(window) * (limit - GIVE_HEAD - STATE) as u64;
         let peer = self.peers.get_mut(name)?;
         if peer.wanted && peer.round.is_none() {
             peer.wanted = false;
@@ -38,11 +40,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             });
         }
         let round = peer.round.as_mut().filter(|round| round.pending)?;
-        // The messages of a burst share a nonce. The low bits wrap: what is 256 messages old is not waited for.
-        let is_next = !matches!(&round.step, Step::Repair(repair) if !repair.begins_burst());
-        let low = round.nonce.wrapping_add(is_next.into()) & !(u32::MAX << SENDS);
-        let nonce = round.nonce & u32::MAX << SENDS | low;
-        round.nonce = nonce;
+        // The messages of a burst share a nonce.
+        let goes_on = matches!(&round.step, Step::Repair(repair) if !repair.begins_burst());
+        let nonce = if goes_on { round.nonce } else { round.next_message() };
         let (mut bursts, mut closes) = (false, false);
         let body = match &mut round.step {
             Step::Probe { digest } => {
@@ -54,13 +54,13 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 Body::WantCells { tag, nonce, state: difference.state().digest.tag(), from, count }
             }
             Step::Repair(repair) => {
-                let (asks, wanted, elements) = repair.next(&self.replica, limit - REPAIR_HEAD, window);
+                let (asks, wanted, elements) = repair.next(&self.replica, limit - REPAIR_HEAD, window, answer);
                 bursts = !repair.begins_burst();
                 Body::Repair { tag, nonce, asks, wanted, elements }
             }
             Step::Walk(walk) => {
                 let (from, end) = walk.left();
-                let reach = walk.reach(u64::from(window) * (limit - GIVE_HEAD - STATE) as u64);
+                let reach = walk.reach(answer);
                 let (elements, to) = self.replica.page_to(from, reach, end, limit - PAGE_HEAD);
                 let asks = walk.ask(reach);
                 Body::Page { tag, nonce, window, asks, from, to, elements }

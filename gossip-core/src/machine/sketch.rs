@@ -69,7 +69,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Step::Sketch(difference) = &mut round.step else { return };
         let theirs = difference.state();
         match self.replica.read(difference) {
-            Reading::Clear(claim) => return self.repair(name, nonce, claim),
+            Reading::Clear(claim) => return self.repair(name, nonce, claim, theirs),
             Reading::Unclear => {}
             Reading::Hopeless => return self.walk(name, nonce, theirs),
         }
@@ -114,7 +114,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// What a sketch says is merged, as far as it tells elements, and the rest exchanged.
-    fn repair(&mut self, name: &P, nonce: u32, claim: Claim) {
+    fn repair(&mut self, name: &P, nonce: u32, claim: Claim, theirs: State) {
         let learned = self.replica.insert_numbers(&claim.numbers);
         self.stats.state_bytes = self.replica.state().bytes;
         for ledger in self.ledgers(name) {
@@ -128,7 +128,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if claim.ours.is_empty() && claim.wanted.is_empty() {
             self.close(name, nonce, ours);
         } else {
-            self.go_on(name, nonce, Some(Step::Repair(Repair::new(claim).into())));
+            self.go_on(name, nonce, Some(Step::Repair(Repair::new(claim, theirs).into())));
         }
     }
 

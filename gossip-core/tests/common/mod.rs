@@ -1,7 +1,9 @@
 //! A network in a test's hand: messages wait until the test delivers, drops or repeats them.
 #![allow(dead_code, reason = "each test uses part of it")]
 
-use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Message, MessageKind, Output, Time};
+use std::collections::BTreeSet;
+
+use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Ledger, Message, MessageKind, Output, Time};
 
 /// Machines that know each other by index, and the bytes between them.
 pub(crate) struct Network<E> {
@@ -29,6 +31,15 @@ pub(crate) struct Datagram {
 }
 
 impl<E: Element> Network<E> {
+    /// Two machines of one configuration with these elements.
+    pub(crate) fn pair(config: &Config, sets: [impl IntoIterator<Item = E>; 2]) -> Self {
+        let mut net = Self::new([config.clone(), config.clone()], 1);
+        for (machine, set) in net.machines.iter_mut().zip(sets) {
+            machine.extend(set).expect("no element is too large");
+        }
+        net
+    }
+
     /// A clique, with one configuration each and seeds from `seed` on.
     pub(crate) fn new(configs: impl IntoIterator<Item = Config>, seed: u64) -> Self {
         let mut machines: Vec<_> =
@@ -72,6 +83,15 @@ impl<E: Element> Network<E> {
         self.machines[datagram.to].receive(&datagram.from, message).expect("peers of one cluster agree");
     }
 
+    /// Delivers what is under way by now, in order, and drains: one hop. Whether there was anything.
+    pub(crate) fn hop(&mut self) -> bool {
+        self.drain_all();
+        let under_way = std::mem::take(&mut self.wire);
+        under_way.iter().for_each(|datagram| self.deliver(datagram));
+        self.drain_all();
+        !under_way.is_empty()
+    }
+
     /// Delivers everything, in order, until nothing moves without the clock.
     pub(crate) fn settle(&mut self) {
         loop {
@@ -97,6 +117,31 @@ impl<E: Element> Network<E> {
         panic!("no convergence in {limit} steps");
     }
 
+    /// The first two machines hold `union` and nothing else, and each has a proof of it.
+    pub(crate) fn assert_in_sync(&self, union: impl IntoIterator<Item = E>)
+    where
+        E: Ord + std::fmt::Debug,
+    {
+        let union: BTreeSet<E> = union.into_iter().collect();
+        for (machine, peer) in self.machines.iter().zip([1, 0]) {
+            let held: BTreeSet<E> = machine.iter().cloned().collect();
+            assert_eq!(held.difference(&union).next(), None, "invented");
+            assert_eq!(union.difference(&held).next(), None, "lacking");
+            let proof = machine.peer_stats(&peer).and_then(|stats| stats.last_proof);
+            assert_eq!(proof, Some(machine.digest()), "the last proof");
+        }
+    }
+
+    /// Who sent messages of which kind, in order.
+    pub(crate) fn kinds(&self) -> Vec<(usize, MessageKind)> {
+        self.sent.iter().map(|sent| (sent.from, sent.kind)).collect()
+    }
+
+    /// The ledgers of the first two machines.
+    pub(crate) fn ledgers(&self) -> [Ledger; 2] {
+        [0, 1].map(|machine| self.machines[machine].stats().total)
+    }
+
     /// How many messages of a kind were sent.
     pub(crate) fn count(&self, kind: MessageKind) -> usize {
         self.sent.iter().filter(|sent| sent.kind == kind).count()
@@ -106,4 +151,11 @@ impl<E: Element> Network<E> {
     pub(crate) fn bytes(&self) -> u64 {
         self.sent.iter().map(|sent| sent.bytes as u64).sum()
     }
+}
+
+/// An element that is no number.
+pub(crate) fn wide(number: u64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes
 }
