@@ -151,6 +151,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
         } else if let Some(policy) = Policy::of(self.config.strategy)
             && ours.count().abs_diff(theirs.count()) >= policy.turn
+            // A round of its own that repairs goes on, or under inserts that go on there would be one after the other.
+            && peer.pacing.next_round <= self.now
             && leads(width, ours, theirs)
             && self.may_be_sketched(theirs)
         {
