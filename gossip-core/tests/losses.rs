@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use common::{Datagram, Network, wide};
+use common::{Datagram, Network, is_head, wide};
 use gossip_core::{Config, Element, MessageBudget, MessageKind};
 
 /// The budgets and windows of both sides.
@@ -49,11 +49,6 @@ fn play<E: Element>(net: &mut Network<E>, mut carry: impl FnMut(&mut Network<E>,
             naps += 1;
         }
     }
-}
-
-/// Whether it begins a sketch.
-fn is_head(datagram: &Datagram) -> bool {
-    datagram.bytes[0] & 0xf == 4 && datagram.bytes[5] & 1 == 1
 }
 
 fn any_message_may_be_lost<E: Element + Ord + Debug>(shape: (usize, u16), element: fn(u64) -> E) {

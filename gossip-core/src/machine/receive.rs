@@ -137,7 +137,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 }
                 _ => return,
             }
-        } else if ours.count().abs_diff(theirs.count()) >= turn && leads(width, ours, theirs) && !self.is_tiny() {
+        } else if ours.count().abs_diff(theirs.count()) >= turn
+            // A round of its own that repairs goes on, or under inserts that go on there would be one after the other.
+            && peer.pacing.next_round <= self.now
+            && leads(width, ours, theirs)
+            && !self.is_tiny()
+        {
             // It costs half a round trip that the larger part of the difference travels once.
             return self.sync_now(from);
         }

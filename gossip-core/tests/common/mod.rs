@@ -159,3 +159,8 @@ pub(crate) fn wide(number: u64) -> [u8; 32] {
     bytes[..8].copy_from_slice(&number.to_le_bytes());
     bytes
 }
+
+/// Whether a message begins a sketch.
+pub(crate) fn is_head(datagram: &Datagram) -> bool {
+    datagram.bytes[0] & 0xf == 4 && datagram.bytes[5] & 1 == 1
+}

@@ -1,0 +1,129 @@
+//! Rounds by sketch between sets that change while they run, and between replicas that start anew.
+
+mod common;
+
+use core::fmt::Debug;
+use core::time::Duration;
+
+use common::{Network, is_head, wide};
+use gossip_core::{AntiEntropy, Config, Element, Strategy};
+
+const SKETCHES: [Strategy; 3] = [Strategy::FewestBytes, Strategy::Balanced, Strategy::FewestRoundTrips];
+
+/// Numbers held by both sides.
+const COMMON: u64 = 30_000;
+
+/// The first number that is written during a round.
+const FRESH: u64 = 1_000_000;
+
+/// A pair of which either has so many elements alone, as machine 0 is to begin a round, the only one.
+fn pair<E: Element>(strategy: Strategy, alone: u64, element: fn(u64) -> E) -> Network<E> {
+    let mut config = Config::default();
+    config.strategy = strategy;
+    config.round_every = Duration::from_secs(1 << 20);
+    let mut net = Network::pair(&config, [0..COMMON + alone, alone..COMMON + 2 * alone].map(|set| set.map(element)));
+    net.machines[0].sync_now(&1);
+    net
+}
+
+/// 100 inserts on the side of each writer while a hop takes place, until nobody has more to say.
+fn writes_cost_what_they_add<E: Element + Ord + Debug>(element: fn(u64) -> E, each: u64) {
+    for strategy in SKETCHES {
+        for (writers, alone) in
+            [0..1, 1..2, 0..2].into_iter().flat_map(|writers| [(writers.clone(), 10), (writers, 300)])
+        {
+            let name = format!("{strategy:?}, {alone} alone, {writers:?} writing");
+            let mut net = pair(strategy, alone, element);
+            let mut fresh = (FRESH..).map(element);
+            let mut written = 0;
+            while net.hop() {
+                for writer in writers.clone() {
+                    written += net.machines[writer].extend(fresh.by_ref().take(100)).unwrap() as u64;
+                }
+                assert!(written < 20_000, "{name}: it goes on for ever");
+            }
+            assert_eq!(net.ledgers().map(|ledger| ledger.walks), [0, 0], "{name}");
+            for _ in 0..2 {
+                net.machines[0].sync_now(&1);
+                net.settle();
+            }
+            net.assert_in_sync((0..COMMON + 2 * alone).chain(FRESH..FRESH + written).map(element));
+            assert_eq!(net.ledgers().map(|ledger| ledger.walks), [0, 0], "{name}");
+            let differences = written + 2 * alone;
+            assert!(net.bytes() <= each * differences, "{name}: {} bytes for {differences}", net.bytes());
+        }
+    }
+}
+
+#[test]
+fn writes_during_a_round_cost_what_they_add() {
+    writes_cost_what_they_add(|number| number, 20);
+    // Their 32 bytes aside, about as much.
+    writes_cost_what_they_add(wide, 50);
+}
+
+/// How often a sketch begins and how often one is read in a round whose responder writes so many elements between the first
+/// cells and the request for more.
+fn sketches_of<E: Element + Ord + Debug>(element: fn(u64) -> E, written: u64) -> [u64; 2] {
+    let mut net = pair(Strategy::Balanced, 300, element);
+    net.hop();
+    net.machines[1].extend((FRESH..FRESH + written).map(element)).unwrap();
+    let mut begun = 0;
+    while {
+        begun += net.wire.iter().filter(|datagram| is_head(datagram)).count() as u64;
+        net.hop()
+    } {}
+    net.assert_in_sync((0..COMMON + 600).chain(FRESH..FRESH + written).map(element));
+    let ledger = net.ledgers()[0];
+    assert_eq!((ledger.rounds, ledger.proofs, ledger.walks), (1, 1, 0));
+    [begun, ledger.sketches]
+}
+
+#[test]
+fn a_sketch_of_a_state_that_is_forgotten_begins_anew() {
+    for sketches in [|written| sketches_of(|number| number, written), |written| sketches_of(wide, written)] {
+        // What was written is found by a second sketch, once the first is repaired.
+        assert_eq!(sketches(1_024), [2, 2]);
+        // The first is never read.
+        assert_eq!(sketches(1_025), [2, 1]);
+        assert_eq!(sketches(2_000), [2, 1]);
+    }
+}
+
+/// One side starts anew, with elements of its own or none, after each number of hops of a round.
+fn starts_anew<E: Element + Ord + Debug>(element: fn(u64) -> E, who: usize, own: u64, strategy: Strategy) {
+    for hops in 0.. {
+        let mut net = pair(Strategy::Balanced, 150, element);
+        if !(0..hops).all(|_| net.hop()) {
+            assert!(hops > 4);
+            return;
+        }
+        let mut config = net.machines[who].config().clone();
+        config.strategy = strategy;
+        let mut machine = AntiEntropy::new(config, 100);
+        machine.add_peer(1 - who);
+        machine.extend((FRESH..FRESH + own).map(element)).unwrap();
+        net.machines[who] = machine;
+        let living: Vec<E> = net.machines.iter().flat_map(|machine| machine.iter().cloned()).collect();
+        net.settle();
+        net.converge(10);
+        net.machines[0].sync_now(&1);
+        net.settle();
+        assert!(living.iter().all(|element| net.machines[0].contains(element)));
+        // Of what only the dead held, some may have been under way.
+        let known: Vec<E> = (0..COMMON + 300).chain(FRESH..FRESH + own).map(element).collect();
+        net.assert_in_sync(known.into_iter().filter(|element| net.machines[0].contains(element)));
+    }
+}
+
+#[test]
+fn either_side_may_start_anew_during_a_round() {
+    for who in [0, 1] {
+        for (own, strategy) in
+            [(0, Strategy::Balanced), (0, Strategy::Pages), (10_000, Strategy::Balanced), (200, Strategy::Pages)]
+        {
+            starts_anew(|number| number, who, own, strategy);
+            starts_anew(wide, who, own, strategy);
+        }
+    }
+}
