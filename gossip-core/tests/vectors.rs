@@ -3,6 +3,11 @@
 //!
 //! `UPDATE_VECTORS=1` rewrites the files in `vectors/`.
 
+mod common;
+#[path = "vectors/refused.rs"]
+mod refused;
+#[path = "vectors/rounds.rs"]
+mod rounds;
 #[path = "vectors/sketch.rs"]
 mod sketch;
 
@@ -10,6 +15,7 @@ use core::fmt::Write as _;
 use std::path::Path;
 
 use gossip_core::{AntiEntropy, Config, Digest, Economy, Element, Key, MessageKind, Output, Time};
+use rounds::{Exchange, ROUNDS, round, small};
 
 #[test]
 fn elements_have_these_tags_encodings_and_fingerprints() {
@@ -29,6 +35,23 @@ fn sets_have_these_digests() {
 #[test]
 fn sets_have_these_cells_and_deep_bits() {
     compare("sketches.txt", &sketch::sketches());
+}
+
+#[test]
+fn ids_have_these_runs() {
+    compare("runs.txt", &runs());
+}
+
+#[test]
+fn rounds_have_these_messages() {
+    for name in ROUNDS {
+        compare(&format!("{name}.txt"), &round(name));
+    }
+}
+
+#[test]
+fn broken_messages_are_refused_and_change_nothing() {
+    compare("refused.txt", &refused::refused());
 }
 
 fn compare(file: &str, found: &str) {
@@ -198,4 +221,35 @@ fn set_digest<E: Element>(key: &Key, set: Vec<E>) -> Digest {
     let mut machine = AntiEntropy::<u8, E>::new(config(key), 0);
     machine.extend(set).expect("small elements");
     machine.digest()
+}
+
+fn runs() -> String {
+    let mut text = String::from(
+        "# Runs of ids under the open key, as messages had them. Of numbers: whole ids of those from 0 to before the\n\
+         # count. Wishes: the first 32 bits of ids of [u8;32], i in 8 bytes, little-endian, four times, for i from\n\
+         # 1000 to before 1000 + the count.\n\
+         # name, ids, run\n",
+    );
+    let key = Key::open();
+    let mut run = |name: String, mut ids: Vec<u64>, run: &[u8]| {
+        ids.sort_unstable();
+        let ids: Vec<_> = ids.iter().map(|id| format!("{id:x}")).collect();
+        row(&mut text, format_args!("{name} {} {}", ids.join(","), hex(run)));
+    };
+    for count in [1, 2, 3, 10, 25] {
+        let messages = Exchange::<u64>::between(&small(&key), [vec![], (0..count).collect()]).messages();
+        let (_, kind, page) = &messages[1];
+        assert_eq!(*kind, MessageKind::Page);
+        // The first byte, tag, nonce, a window of one byte, two bounds of one.
+        run(format!("numbers-{count}"), (0..count).map(|i| id(&key, i)).collect(), &page[12..]);
+    }
+    for count in [1, 2, 3, 10, 15] {
+        let theirs = (0..20).chain(1_000..1_000 + count).map(bytes).collect();
+        let messages = Exchange::between(&small(&key), [(0..20).map(bytes).collect(), theirs]).messages();
+        let (_, _, repair) = messages.iter().find(|message| message.1 == MessageKind::Repair).expect("a repair");
+        // The first byte, tag, nonce, what it asks; and behind the run no elements.
+        let wishes = (1_000..1_000 + count).map(|i| id(&key, bytes(i)) >> 32).collect();
+        run(format!("wishes-{count}"), wishes, &repair[10..repair.len() - 1]);
+    }
+    text
 }
