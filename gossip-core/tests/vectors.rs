@@ -1,7 +1,7 @@
 //! What other implementations must give and take, byte for byte: a change here breaks the protocol; it is not a
 //! refactor.
 //!
-//! `UPDATE_VECTORS=1` rewrites the files in `vectors/`.
+//! `UPDATE_VECTORS=1` rewrites the files in `vectors/` and fills the examples of `PROTOCOL.md` in anew.
 
 mod common;
 #[path = "vectors/refused.rs"]
@@ -52,6 +52,48 @@ fn rounds_have_these_messages() {
 #[test]
 fn broken_messages_are_refused_and_change_nothing() {
     compare("refused.txt", &refused::refused());
+}
+
+/// A fenced block `hex FILE ROW` is the last column of that row, a field a line with a note behind it.
+#[test]
+fn examples_of_the_protocol_are_in_the_files() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md");
+    let document = std::fs::read_to_string(&path).expect("the protocol is written down");
+    let (mut filled, mut example, mut examples) = (String::new(), None, 0);
+    for line in document.lines() {
+        let line = match (&mut example, line.strip_prefix("```")) {
+            (None, Some(info)) => {
+                if let ["hex", file, row] = info.split(' ').collect::<Vec<_>>()[..] {
+                    example = Some((info, last_column(file, row)));
+                    examples += 1;
+                }
+                line.to_string()
+            }
+            (Some((info, left)), Some(_)) => {
+                assert_eq!(left, "", "the example {info} ends before this");
+                example = None;
+                line.to_string()
+            }
+            (Some((info, left)), None) => {
+                let (shown, note) = line.split_at(line.find(' ').unwrap_or(line.len()));
+                assert!(shown.len() <= left.len(), "the example {info} ends before {line}");
+                let field: String = left.drain(..shown.len()).collect();
+                field + note
+            }
+            (None, None) => line.to_string(),
+        };
+        filled.push_str(&line);
+        filled.push('\n');
+    }
+    assert!(examples > MessageKind::ALL.len(), "every kind has one, and a run of ids");
+    settle(&path, &filled);
+}
+
+fn last_column(file: &str, row: &str) -> String {
+    let text = if file == "runs" { runs() } else { round(file) };
+    let found = text.lines().find(|line| line.split(' ').next() == Some(row));
+    let found = found.and_then(|line| line.split(' ').next_back());
+    found.unwrap_or_else(|| panic!("{file}.txt has no row {row}")).to_string()
 }
 
 fn compare(file: &str, found: &str) {
