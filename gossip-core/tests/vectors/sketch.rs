@@ -1,0 +1,96 @@
+//! Cells and deep bits, made once more from their definition.
+
+use gossip_core::sketch::{Cell, DeepWidth, SketchKey, Table};
+
+use super::{bytes, fingerprint, hex, id, keys, row};
+
+/// So many elements fill all levels of the deep bits but the last few.
+const ELEMENTS: u64 = 10_000;
+
+/// How many cells are published.
+const CELLS: usize = 64;
+
+pub(crate) fn sketches() -> String {
+    let mut text = String::from(
+        "# Sketches of the sets of 10 000 elements of digests.txt. The secret key is the bytes 00 to 0f.\n\
+         # key, key of the cluster, k0, k1\n\
+         # place, key of the cluster, name, check, positions\n\
+         # cell, key of the cluster, type, number in the sequence, exclusive or of names, of checks\n\
+         # deep, key of the cluster, type, bits a level, deep bits\n",
+    );
+    for (of, key) in keys() {
+        let derived = fingerprint(&key, *b"gossip sketch");
+        let (k0, k1) = (derived as u64, (derived >> 64) as u64);
+        row(&mut text, format_args!("key {of} {k0:016x} {k1:016x}"));
+        for name in (0..16).chain([42, (1 << 48) - 1, u64::MAX]) {
+            let (check, positions) = place(k0, k1, name);
+            let positions: Vec<_> = positions.iter().map(usize::to_string).collect();
+            row(&mut text, format_args!("place {of} {name:x} {check} {}", positions.join(",")));
+        }
+        let names = [
+            ("u64", (0..ELEMENTS).map(|i| id(&key, i)).collect::<Vec<_>>()),
+            ("[u8;32]", (0..ELEMENTS).map(|i| id(&key, bytes(i)) >> 16).collect()),
+        ];
+        for (element, names) in names {
+            let (cells, deep) = by_definition(k0, k1, &names);
+            let table = Table::rebuild(SketchKey::new(k0, k1), 6, names);
+            assert_eq!(table.sequence(0..CELLS), Some(cells.clone()));
+            for (j, cell) in cells.iter().enumerate() {
+                row(&mut text, format_args!("cell {of} {element} {j} {:x} {}", cell.id(), cell.check()));
+            }
+            for (width, bits) in [(DeepWidth::Narrow, 32), (DeepWidth::Wide, 64)] {
+                let (mut found, mut expected) = (vec![], vec![]);
+                table.deep_bits(width).encode(&mut found);
+                for (level, word) in (5..).zip(deep) {
+                    let len = if level == 5 { 4 } else { bits / 8 };
+                    expected.extend_from_slice(&word.to_le_bytes()[..len]);
+                }
+                assert_eq!(found, expected);
+                row(&mut text, format_args!("deep {of} {element} {bits} {}", hex(&found)));
+            }
+        }
+    }
+    text
+}
+
+/// The check and the positions of a name.
+fn place(k0: u64, k1: u64, name: u64) -> (u8, Vec<usize>) {
+    let s = |i: u64| mix(mix(k0.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).wrapping_add(k1));
+    let a = fold(name ^ s(1), s(2) | 1);
+    let count = if a >> 48 < 7_864 { 17 } else { 3 };
+    let position = |i: u64| (fold(a ^ s(3), s(4 + i / 3) | 1) >> (21 * (i % 3)) & 0x1f_ffff) as usize;
+    ((a % 4) as u8 | u8::from(name == 0), (0..count).map(position).collect())
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// The first cells, and the low check bits of the first 64 cells of each level from 5 to 20.
+fn by_definition(k0: u64, k1: u64, names: &[u64]) -> (Vec<Cell>, [u64; 16]) {
+    let (mut cells, mut deep) = (vec![Cell::EMPTY; CELLS], [0; 16]);
+    for &name in names {
+        let (check, positions) = place(k0, k1, name);
+        for position in positions {
+            cells[0] ^= Cell::new(name, check);
+            for level in (0..21).filter(|level| position >> level & 1 == 1) {
+                // The cell of this level that the position falls in.
+                let at = position % (1 << level);
+                if let Some(cell) = cells.get_mut((1 << level) + at) {
+                    *cell ^= Cell::new(name, check);
+                }
+                if level >= 5 && at < if level == 5 { 32 } else { 64 } {
+                    deep[level - 5] ^= u64::from(check & 1) << at;
+                }
+            }
+        }
+    }
+    (cells, deep)
+}
