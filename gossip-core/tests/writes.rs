@@ -6,9 +6,9 @@ use core::fmt::Debug;
 use core::time::Duration;
 
 use common::{Network, is_head, wide};
-use gossip_core::{AntiEntropy, Config, Element, Strategy};
+use gossip_core::{AntiEntropy, Config, Economy, Element};
 
-const SKETCHES: [Strategy; 3] = [Strategy::FewestBytes, Strategy::Balanced, Strategy::FewestRoundTrips];
+const SKETCHES: [Economy; 3] = [Economy::FewestBytes, Economy::Balanced, Economy::FewestRoundTrips];
 
 /// Numbers held by both sides.
 const COMMON: u64 = 30_000;
@@ -17,9 +17,9 @@ const COMMON: u64 = 30_000;
 const FRESH: u64 = 1_000_000;
 
 /// A pair of which either has so many elements alone, as machine 0 is to begin a round, the only one.
-fn pair<E: Element>(strategy: Strategy, alone: u64, element: fn(u64) -> E) -> Network<E> {
+fn pair<E: Element>(economy: Economy, alone: u64, element: fn(u64) -> E) -> Network<E> {
     let mut config = Config::default();
-    config.strategy = strategy;
+    config.economy = economy;
     config.round_every = Duration::from_secs(1 << 20);
     let mut net = Network::pair(&config, [0..COMMON + alone, alone..COMMON + 2 * alone].map(|set| set.map(element)));
     net.machines[0].sync_now(&1);
@@ -28,12 +28,12 @@ fn pair<E: Element>(strategy: Strategy, alone: u64, element: fn(u64) -> E) -> Ne
 
 /// 100 inserts on the side of each writer while a hop takes place, until nobody has more to say.
 fn writes_cost_what_they_add<E: Element + Ord + Debug>(element: fn(u64) -> E, each: u64) {
-    for strategy in SKETCHES {
+    for economy in SKETCHES {
         for (writers, alone) in
             [0..1, 1..2, 0..2].into_iter().flat_map(|writers| [(writers.clone(), 10), (writers, 300)])
         {
-            let name = format!("{strategy:?}, {alone} alone, {writers:?} writing");
-            let mut net = pair(strategy, alone, element);
+            let name = format!("{economy:?}, {alone} alone, {writers:?} writing");
+            let mut net = pair(economy, alone, element);
             let mut fresh = (FRESH..).map(element);
             let mut written = 0;
             while net.hop() {
@@ -65,7 +65,7 @@ fn writes_during_a_round_cost_what_they_add() {
 /// How often a sketch begins and how often one is read in a round whose responder writes so many elements between the first
 /// cells and the request for more.
 fn sketches_of<E: Element + Ord + Debug>(element: fn(u64) -> E, written: u64) -> [u64; 2] {
-    let mut net = pair(Strategy::Balanced, 300, element);
+    let mut net = pair(Economy::Balanced, 300, element);
     net.hop();
     net.machines[1].extend((FRESH..FRESH + written).map(element)).unwrap();
     let mut begun = 0;
@@ -91,15 +91,15 @@ fn a_sketch_of_a_state_that_is_forgotten_begins_anew() {
 }
 
 /// One side starts anew, with elements of its own or none, after each number of hops of a round.
-fn starts_anew<E: Element + Ord + Debug>(element: fn(u64) -> E, who: usize, own: u64, strategy: Strategy) {
+fn starts_anew<E: Element + Ord + Debug>(element: fn(u64) -> E, who: usize, own: u64, economy: Economy) {
     for hops in 0.. {
-        let mut net = pair(Strategy::Balanced, 150, element);
+        let mut net = pair(Economy::Balanced, 150, element);
         if !(0..hops).all(|_| net.hop()) {
             assert!(hops > 4);
             return;
         }
         let mut config = net.machines[who].config().clone();
-        config.strategy = strategy;
+        config.economy = economy;
         let mut machine = AntiEntropy::new(config, 100);
         machine.add_peer(1 - who);
         machine.extend((FRESH..FRESH + own).map(element)).unwrap();
@@ -119,11 +119,11 @@ fn starts_anew<E: Element + Ord + Debug>(element: fn(u64) -> E, who: usize, own:
 #[test]
 fn either_side_may_start_anew_during_a_round() {
     for who in [0, 1] {
-        for (own, strategy) in
-            [(0, Strategy::Balanced), (0, Strategy::Pages), (10_000, Strategy::Balanced), (200, Strategy::Pages)]
+        for (own, economy) in
+            [(0, Economy::Balanced), (0, Economy::Pages), (10_000, Economy::Balanced), (200, Economy::Pages)]
         {
-            starts_anew(|number| number, who, own, strategy);
-            starts_anew(wide, who, own, strategy);
+            starts_anew(|number| number, who, own, economy);
+            starts_anew(wide, who, own, economy);
         }
     }
 }
