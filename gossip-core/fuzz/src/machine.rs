@@ -192,6 +192,8 @@ impl<E: Choice> Network<E> {
         let union: Vec<E> = self.subjects.iter().flat_map(|subject| subject.machine.iter().cloned()).collect();
         for subject in &mut self.subjects {
             let other = 1 - subject.name;
+            // A proof that it has not told of yet may be older than what it holds.
+            subject.drain(self.now);
             (2..4).for_each(|stranger| _ = subject.machine.remove_peer(&stranger));
             subject.machine.add_peer(other);
             subject.machine.sync_now(&other);
