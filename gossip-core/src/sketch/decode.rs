@@ -44,6 +44,9 @@ impl Iterator for Decodings<'_> {
             self.order += 1;
             let mut peeling = Peeling::new(self.cells, self.key);
             peeling.run(order);
+            if peeling.is_hopeless() {
+                self.order = ORDERS;
+            }
             if let Some(claim) = peeling.claim()
                 && self.last.as_ref() != Some(&claim)
             {
@@ -103,6 +106,13 @@ impl Peeling {
     fn taken_from(&self, slot: u32) -> Option<u64> {
         let count = self.taken[slot as usize] as usize;
         self.ids.get(count.checked_sub(1)?).copied()
+    }
+
+    /// Whether so much is left of many cells that no other order helps: of 865 attempts at 1 000 differences that left more
+    /// than three cells in four, none could be finished in another order; of 376 that left fewer, 75.
+    fn is_hopeless(&self) -> bool {
+        let len = self.cells.len();
+        len > 512 && self.cells.iter().filter(|cell| !cell.is_empty()).count() > len / 4 * 3
     }
 
     fn claim(mut self) -> Option<Vec<u64>> {
