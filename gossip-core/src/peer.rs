@@ -192,6 +192,12 @@ pub(crate) fn same_round(a: u32, b: u32) -> bool {
     a >> SENDS == b >> SENDS
 }
 
+/// Whether a probe with this nonce is the first message of its round, or that sent again: one in the middle comes after a
+/// repair at least.
+pub(crate) fn begins_round(nonce: u32) -> bool {
+    nonce & !(u32::MAX << SENDS) <= 2
+}
+
 /// How many messages back an answer is measured.
 pub(crate) const MEASURED: usize = 4;
 

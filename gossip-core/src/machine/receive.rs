@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::Ids;
 use crate::message::{Asks, Body, Message, State};
 use crate::output::{Event, Reject};
-use crate::peer::{Owed, Peer, Round, SENDS, STEPS, Step, same_round};
+use crate::peer::{Owed, Peer, Round, SENDS, STEPS, Step, begins_round, same_round};
 use crate::policy::Policy;
 use crate::repair::{Answered, Repair};
 use crate::replica::Merged;
@@ -138,8 +138,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 _ => return,
             }
         } else if ours.count().abs_diff(theirs.count()) >= turn
-            // A round of its own that repairs goes on, or under inserts that go on there would be one after the other.
-            && peer.pacing.next_round <= self.now
+            // Or under inserts that go on there would be one round after the other.
+            && begins_round(nonce)
             && leads(width, ours, theirs)
             && !self.is_tiny()
         {
