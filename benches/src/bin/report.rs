@@ -17,8 +17,8 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What reconciles [default: all there are]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names())]
+    /// What reconciles: gossip by default, with the fewest bytes, with the fewest round trips, or by pages alone
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names(), default_value = "gossip")]
     systems: Vec<String>,
 
     /// Sizes of the larger set; numbers may be written as 1_000_000 or 1e6
@@ -127,7 +127,7 @@ fn cell<E: Sample>(options: &Options, table: &mut Table, n: usize, d: usize, sid
     let mut sums = vec![];
     for system in E::systems() {
         let key = Key::new(system.name(), E::NAME, n, d, side);
-        if !options.systems.is_empty() && !options.systems.iter().any(|name| name == system.name()) {
+        if !options.systems.iter().any(|name| name == system.name()) {
             continue;
         }
         let done = table.seeds(&key);
@@ -165,6 +165,7 @@ mod tests {
         let options =
             Options::parse_from(["report", "--n", "1e4,100_000", "--side", "left,recent", "--element", "u64"]);
         assert_eq!((options.n, options.seeds), (vec![10_000, 100_000], 3));
+        assert_eq!(options.systems, ["gossip"]);
         assert_eq!(options.side, [Side::Left, Side::Recent]);
         for bad in [["--n", "many"], ["--side", "up"], ["--element", "f64"], ["--systems", "none"], ["--seeds", "0"]] {
             assert!(Options::try_parse_from([["report"].as_slice(), &bad].concat()).is_err(), "{bad:?}");
