@@ -1,5 +1,7 @@
 //! The machine of `gossip-core`, under one configuration.
 
+use std::mem;
+
 use gossip_core::{AntiEntropy, Config, Element};
 
 use crate::pair::{Cost, Pair};
@@ -26,28 +28,41 @@ impl<E: Sample> System<E> for Gossip {
     }
 
     fn prepare(&self, sets: &Sets<E>, seed: u64) -> Box<dyn Prepared<E>> {
-        let machines = [0, 1].map(|side| {
-            let mut machine = AntiEntropy::new(self.config.clone(), 2 * seed + side as u64);
-            machine.extend(sets.side(side).cloned()).expect("samples are within the limit");
-            machine
-        });
-        Box::new(Both(Pair::new(machines)))
+        let (first, last) = sets.common.split_at(sets.common.len().saturating_sub(LAST));
+        let machines = [0, 1].map(|side| AntiEntropy::new(self.config.clone(), 2 * seed + side as u64));
+        let mut pair = Pair::new(machines);
+        (0..2).for_each(|side| pair.extend(side, first.iter().cloned()));
+        Box::new(Both { pair, last: last.to_vec(), own: sets.own.clone() })
     }
 }
 
-struct Both<E>(Pair<E>);
+/// How many elements in common are inserted into a copy: it has no room to grow, and lies in cold memory.
+const LAST: usize = 1_024;
+
+/// Two machines that are at work when the round begins: they insert what they are yet to have in common, and are in sync;
+/// then each inserts its own.
+#[derive(Clone)]
+struct Both<E> {
+    pair: Pair<E>,
+    last: Vec<E>,
+    own: [Vec<E>; 2],
+}
 
 impl<E: Sample> Prepared<E> for Both<E> {
     fn fresh(&self) -> Box<dyn Prepared<E>> {
-        Box::new(Self(self.0.clone()))
+        Box::new(self.clone())
     }
 
     fn run(&mut self) -> Cost {
-        self.0.round()
+        let (last, own) = (mem::take(&mut self.last), mem::take(&mut self.own));
+        (0..2).for_each(|side| self.pair.extend(side, last.iter().cloned()));
+        self.pair.round();
+        (0..2).zip(own).for_each(|(side, own)| self.pair.extend(side, own));
+        self.pair.round()
     }
 
     fn check(&self, sets: &Sets<E>) {
-        for (name, machine) in ["initiator", "responder"].into_iter().zip(self.0.machines()) {
+        for (name, machine) in ["initiator", "responder"].into_iter().zip(self.pair.machines()) {
             let missing = sets.union().filter(|element| !machine.contains(element)).count();
             assert_eq!(missing, 0, "the {name} holds all of the union");
             assert_eq!(machine.len(), sets.union().count(), "the {name} holds nothing but the union");
@@ -57,7 +72,7 @@ impl<E: Sample> Prepared<E> for Both<E> {
 
 impl<E: Element> core::fmt::Debug for Both<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_tuple("Both").field(&self.0.machines()).finish()
+        f.debug_struct("Both").field("machines", self.pair.machines()).finish_non_exhaustive()
     }
 }
 

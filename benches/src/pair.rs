@@ -25,6 +25,14 @@ pub struct Counts {
     pub hops: usize,
 }
 
+impl Cost {
+    fn add<E: Element>(&mut self, turn: &Turn<E>) {
+        self.cpu += turn.cpu;
+        self.counts.messages += turn.sent.len();
+        self.counts.bytes += turn.sent.iter().map(Message::encoded_len).sum::<usize>();
+    }
+}
+
 /// Two machines that know each other as 0, the initiator, and 1, the responder.
 #[derive(Clone, Debug)]
 pub struct Pair<E> {
@@ -48,13 +56,17 @@ impl<E: Element> Pair<E> {
     pub fn round(&mut self) -> Cost {
         let mut cost = Cost::default();
         let mut proven = [false; 2];
-        let mut under_way = [vec![], vec![]];
         self.machines[0].sync_now(&1);
+        let first = self.turn(0, vec![]);
+        let mut under_way = [vec![], vec![]];
+        cost.add(&first);
+        under_way[1] = first.sent;
         let mut hop = 0;
-        loop {
+        while under_way.iter().any(|inbox| !inbox.is_empty()) {
+            hop += 1;
             let arrived = mem::take(&mut under_way);
             for (side, inbox) in arrived.into_iter().enumerate() {
-                if inbox.is_empty() && hop > 0 {
+                if inbox.is_empty() {
                     continue;
                 }
                 let before = (self.machines[side].len(), proven[side]);
@@ -63,28 +75,23 @@ impl<E: Element> Pair<E> {
                 if (self.machines[side].len(), proven[side]) != before {
                     cost.counts.hops = hop;
                 }
-                cost.cpu += turn.cpu;
-                cost.counts.messages += turn.sent.len();
-                cost.counts.bytes += turn.sent.iter().map(Message::encoded_len).sum::<usize>();
+                cost.add(&turn);
                 under_way[1 - side] = turn.sent;
             }
-            if under_way.iter().all(Vec::is_empty) {
-                break;
-            }
-            hop += 1;
         }
         assert_eq!(proven, [true; 2], "both have a proof");
         assert_eq!(self.machines[0].digest(), self.machines[1].digest(), "both have one digest");
         cost
     }
 
-    /// One side takes messages in and says what it has to say.
+    /// One side takes messages in and says what it has to say. The lists of messages are the driver's: they are made and
+    /// dropped while no clock runs.
     #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
-    fn turn(&mut self, side: usize, inbox: Vec<Message<E>>) -> Turn<E> {
+    fn turn(&mut self, side: usize, mut inbox: Vec<Message<E>>) -> Turn<E> {
         let machine = &mut self.machines[side];
-        let (mut sent, mut proven) = (vec![], false);
+        let (mut sent, mut proven) = (Vec::with_capacity(ROOM), false);
         let start = Instant::now();
-        for message in inbox {
+        for message in inbox.drain(..) {
             machine.receive(&(1 - side), message).expect("a pair understands each other");
         }
         loop {
@@ -98,11 +105,23 @@ impl<E: Element> Pair<E> {
         Turn { sent, proven, cpu: start.elapsed() }
     }
 
+    /// Inserts elements of one side's own.
+    ///
+    /// # Panics
+    ///
+    /// If one is over the limit.
+    pub fn extend(&mut self, side: usize, elements: impl IntoIterator<Item = E>) {
+        self.machines[side].extend(elements).expect("samples are within the limit");
+    }
+
     /// The machines.
     pub fn machines(&self) -> &[AntiEntropy<usize, E>; 2] {
         &self.machines
     }
 }
+
+/// The messages of a turn that its list has room for: more than any but a round of pages sends.
+const ROOM: usize = 64;
 
 struct Turn<E> {
     sent: Vec<Message<E>>,

@@ -4,7 +4,7 @@ use core::fmt;
 use std::array;
 
 use clap::ValueEnum;
-use gossip_core::{Config, Element};
+use gossip_core::{Config, Economy, Element};
 
 use crate::gossip::Gossip;
 use crate::system::System;
@@ -68,7 +68,17 @@ pub trait Sample: Element + Ord + 'static {
 
     /// The systems that reconcile sets of it.
     fn systems() -> Vec<Box<dyn System<Self>>> {
-        vec![Box::new(Gossip::new("gossip", Config::default()))]
+        let gossip = |name, economy| {
+            let mut config = Config::default();
+            config.economy = economy;
+            Box::new(Gossip::new(name, config)) as Box<dyn System<Self>>
+        };
+        vec![
+            gossip("gossip", Economy::default()),
+            gossip("gossip-bytes", Economy::FewestBytes),
+            gossip("gossip-trips", Economy::FewestRoundTrips),
+            gossip("gossip-pages", Economy::Pages),
+        ]
     }
 }
 

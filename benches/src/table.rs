@@ -75,7 +75,7 @@ impl Row {
         let (bytes, messages) = (counts.bytes as f64 / seeds, counts.messages as f64 / seeds);
         let round_trips = counts.hops as f64 / 2.0 / seeds;
         let cpu = sum.cost.cpu.as_secs_f64() * 1e6 / seeds;
-        Self { key, seeds: sum.seeds, means: format!("{bytes:.1},{round_trips:.2},{messages:.1},{cpu:.1}") }
+        Self { key, seeds: sum.seeds, means: format!("{bytes:.1},{round_trips:.2},{messages:.1},{cpu:.2}") }
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_row_has_means_over_seeds() {
-        assert_eq!(row(10, 2).to_string(), "gossip,u64,1000,10,half,2,100.0,1.50,3.5,1.2");
+        assert_eq!(row(10, 2).to_string(), "gossip,u64,1000,10,half,2,100.0,1.50,3.5,1.25");
         assert_eq!(row(10, 2).to_string().parse(), Ok(row(10, 2)));
     }
 
