@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use gossip_core::{AntiEntropy, Config, Element, MessageBudget, Output, Time};
+use gossip_core::{AntiEntropy, Config, Economy, Element, MessageBudget, Output, Time};
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -31,9 +31,11 @@ fn messages() -> Vec<Vec<u8>> {
 /// What two replicas send each other, for sets that are equal, tiny, or too large for one message.
 fn exchange<E: Element>(element: impl Fn(u64) -> E) -> Vec<Vec<u8>> {
     let mut sent = Vec::new();
-    for (left, right) in [(0..0, 0..0), (0..3, 2..5), (0..60, 40..100), (0..90, 0..1)] {
+    for (left, right) in [(0..0, 0..0), (0..3, 2..5), (0..60, 40..100), (0..90, 0..1), (0..250, 5..256)] {
         let mut config = Config::default();
-        config.max_message = MessageBudget::MIN;
+        config.max_message = MessageBudget::new(300);
+        config.max_element_bytes = 100;
+        config.economy = if left.end == 60 { Economy::Pages } else { Economy::FewestBytes };
         let mut machines = [(left, 1), (right, 2)].map(|(range, seed)| {
             let mut machine = AntiEntropy::<usize, E>::new(config.clone(), seed);
             machine.extend(range.map(&element)).expect("seeds are small");
@@ -69,7 +71,12 @@ fn scripts() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for element in [0, 1] {
         for budget in [0, 1, 2, 3] {
-            let head = [element, budget % 2, 0, budget, budget, 0, 0, 0, 2, 0, 0];
+            let head = [element, budget % 2, 0, budget, budget, budget, 0, 0, 0, 2, 0, 0, 0];
+            // So much in common that a sketch is worth it.
+            let common: Vec<u8> = (1..8_u8)
+                .flat_map(|run| [28, 29].map(|insert| [insert, run, 0, 0, 0, 0, 0, 0, 0, 63]))
+                .flatten()
+                .collect();
             // Elements on both sides, some of them common; then rounds, whole and cut by losses and changes.
             let fill =
                 [28, 0, 0, 0, 0, 0, 0, 0, 0, 40, 29, 20, 0, 0, 0, 0, 0, 0, 0, 40, 0, 2, 65, 66, 1, 3, 67, 68, 69];
@@ -86,6 +93,7 @@ fn scripts() -> Vec<Vec<u8>> {
             ]
             .concat();
             all.push([&head[..], &fill, &talk].concat());
+            all.push([&head[..], &common, &fill, &talk, &spoil, &talk, &forge, &talk].concat());
             all.push([&head[..], &fill, &talk, &spoil, &talk].concat());
             all.push([&head[..], &fill, &forge, &talk, &forge].concat());
         }

@@ -6,9 +6,13 @@ use gossip_core::Digest;
 
 const PROBE: u8 = 1;
 const PROOF: u8 = 2;
+const WANT_CELLS: u8 = 3;
+const CELLS: u8 = 4;
 const REPAIR: u8 = 5;
 const PAGE: u8 = 6;
 const GIVE: u8 = 7;
+/// A probe whose sender has no use for cells.
+const PLAIN_PROBE: u8 = 8;
 
 /// What a forger has overheard.
 pub(crate) struct Overheard {
@@ -19,20 +23,33 @@ pub(crate) struct Overheard {
 
 /// The bytes of a message that is well-formed, most of the time.
 pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -> Vec<u8> {
-    let kind = script.choose(&[GIVE, PAGE, REPAIR, PROOF, PROBE]);
+    let kind = script.choose(&[GIVE, PAGE, REPAIR, PROOF, PROBE, CELLS, WANT_CELLS, PLAIN_PROBE]);
     let mut out = vec![0x10 | kind];
-    if kind != PROOF {
+    if kind != PROOF && kind != CELLS {
         out.extend(overheard.tag);
     }
     out.extend(overheard.nonce);
     match kind {
-        PROBE | PROOF => put_digest(&mut out, script, overheard),
+        PROBE | PLAIN_PROBE | PROOF => put_digest(&mut out, script, overheard),
+        WANT_CELLS => {
+            let [one, other] = overheard.digests;
+            let digest = script.choose(&[one, other, Digest::EMPTY]);
+            out.extend(sum(digest).to_le_bytes().iter().take(8));
+            put_varint(&mut out, script.byte().into());
+            put_varint(&mut out, script.choose(&[1, 8, 200, 1 << 17, 1 << 20]));
+        }
+        CELLS => put_cells(&mut out, script, overheard),
         REPAIR => {
-            put_digest(&mut out, script, overheard);
+            let asks = script.byte() % 4;
+            out.push(asks);
+            if asks == 3 {
+                put_digest(&mut out, script, overheard);
+            }
+            put_wishes(&mut out, script);
             put_elements::<E>(&mut out, script);
         }
         PAGE => {
-            out.extend(script.choose(&[&[32][..], &[0], &[1], &[2], &[0xff, 0xff, 3]]));
+            out.extend(script.choose(&[&[65][..], &[0], &[2], &[5], &[0xff, 0xff, 7]]));
             put_bound(&mut out, script);
             put_bound(&mut out, script);
             put_elements::<E>(&mut out, script);
@@ -40,9 +57,9 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
         _ => {
             put_bound(&mut out, script);
             put_bound(&mut out, script);
-            let shows_state = script.byte() % 2;
-            out.push(shows_state);
-            if shows_state == 1 {
+            let flags = script.byte() % 4;
+            out.push(flags);
+            if flags % 2 == 1 {
                 put_digest(&mut out, script, overheard);
                 out.extend(script.choose(&[&[8][..], &[0], &[0xff; 4], &MOST]));
             }
@@ -60,15 +77,52 @@ fn put_digest(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard)
     let digest = script.choose(&[Some(one), Some(other), Some(Digest::EMPTY), None]);
     match digest {
         Some(digest) => {
-            let text = digest.to_string();
-            let sum = u128::from_str_radix(&text[16..], 16).expect("a digest is hexadecimal");
             put_varint(out, digest.count());
-            out.extend(sum.to_le_bytes());
+            out.extend(sum(digest).to_le_bytes());
         }
         None => {
             out.push(script.byte());
             out.extend(script.array::<16>());
         }
+    }
+}
+
+fn sum(digest: Digest) -> u128 {
+    u128::from_str_radix(&digest.to_string()[16..], 16).expect("a digest is hexadecimal")
+}
+
+/// A head of a sketch, or what follows one; empty cells, or all alike.
+fn put_cells(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) {
+    let flags = script.choose(&[1, 0, 8, 3, 5, 7, 4, 12]);
+    out.push(flags);
+    if flags & 1 == 1 {
+        put_digest(out, script, overheard);
+        put_varint(out, script.byte().into());
+        let deep = script.byte();
+        out.extend(vec![deep; if flags & 2 == 2 { 124 } else { 64 }]);
+    } else {
+        put_varint(out, script.byte().into());
+    }
+    let count = usize::from(script.byte());
+    put_varint(out, count as u64);
+    let id = script.array::<8>();
+    let id = if flags & 4 == 4 { &id[..6] } else { &id[..] };
+    (0..count).for_each(|_| out.extend(id));
+    let check = script.byte() & 3;
+    for first in (0..count).step_by(4) {
+        out.push((0..4.min(count - first)).fold(0, |checks, place| checks | check << (2 * place)));
+    }
+}
+
+/// No wishes, or ascending ones.
+fn put_wishes(out: &mut Vec<u8>, script: &mut Script<'_>) {
+    let count = script.byte() % 8;
+    out.push(count);
+    if count > 0 {
+        // The first id in 32 bits; the others follow it, each after a gap of 0: eight bits of a zero.
+        out.push(0x80 | 7);
+        out.extend(script.array::<4>());
+        out.extend(vec![0; usize::from(count - 1)]);
     }
 }
 

@@ -11,7 +11,7 @@ mod subject;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use gossip_core::{Config, Element, Key, MessageBudget, Time};
+use gossip_core::{Config, Economy, Element, Key, MessageBudget, Time};
 
 use forge::forge;
 use script::Script;
@@ -51,6 +51,9 @@ const GHOST: usize = 2;
 const WINDOWS: [NonZeroU16; 4] =
     [NonZeroU16::MIN, NonZeroU16::new(2).unwrap(), NonZeroU16::new(32).unwrap(), NonZeroU16::MAX];
 
+/// The economies a script can choose.
+const ECONOMIES: [Economy; 4] = [Economy::Balanced, Economy::Pages, Economy::FewestBytes, Economy::FewestRoundTrips];
+
 /// How many messages are under way at the most; older ones are lost.
 const UNDER_WAY: usize = 64;
 
@@ -72,6 +75,7 @@ impl<E: Choice> Network<E> {
             config.max_element_bytes = max_element_bytes;
             config.max_message = MessageBudget::new(script.choose(&[0, 300, 1_200, 65_536]));
             config.window = script.choose(&WINDOWS);
+            config.economy = script.choose(&ECONOMIES);
             config.round_every = Duration::from_millis(script.choose(&[1_000, 0, 1, u64::MAX]));
             config.answer_within = Duration::from_millis(script.choose(&[1_000, 0, 1, u64::MAX]));
             Subject::new(name, config)

@@ -187,7 +187,7 @@ impl<E: Choice> Subject<E> {
     }
 
     fn remember_head(&mut self, kind: MessageKind, bytes: &[u8]) {
-        if matches!(kind, MessageKind::Probe | MessageKind::Repair | MessageKind::Page)
+        if matches!(kind, MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair | MessageKind::Page)
             && let Some(nonce) = bytes.get(5..).and_then(|rest| rest.first_chunk())
         {
             self.nonce = *nonce;
