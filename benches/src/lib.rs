@@ -1,5 +1,6 @@
 //! What rounds cost: two sets that differ, systems that reconcile them, and the driver that counts and checks.
 
+mod decodes;
 mod gossip;
 mod number;
 mod pair;
@@ -7,6 +8,7 @@ mod sets;
 mod system;
 mod table;
 
+pub use decodes::{Decoder, Decodes, log_uniform};
 pub use gossip::Gossip;
 pub use number::number;
 pub use pair::{Cost, Counts, Pair};

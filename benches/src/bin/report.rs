@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use benches::{Key, Row, Sample, Sets, Side, Sum, Table, measure, number};
-use clap::{Parser, ValueEnum};
+use benches::{Decoder, Decodes, Key, Row, Sample, Sets, Side, SplitMix, Sum, Table, log_uniform, measure, number};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gossip_core::Config;
 
 /// What a round between two replicas costs: writes a CSV with one row a system, element, n, d and side.
 ///
 /// Both sides are built, one begins a round, and it runs until nothing moves, while the clock stands still. That
 /// both then hold the union, with equal digests and a proof for each, is checked before anything is reported.
 #[derive(Debug, Parser)]
-#[command(after_long_help = RULES)]
+#[command(after_long_help = RULES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
+
     /// The file to write; rows that it has with as many seeds are not run again [default: stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -72,6 +76,31 @@ recent, n in left and right.
 Rows are written as they are done, so an interrupted report is resumed by the same command. A row of more seeds supersedes
 one of the same system, element, n, d and side.";
 
+#[derive(Debug, Subcommand)]
+enum Other {
+    Decodes(DecodesOptions),
+}
+
+/// How sketches fare at the sizes that rounds ask for: counts decodes, top-ups, turns to pages and wrong merges.
+///
+/// Plays whole rounds between two machines, half of the difference on either side, with 8-byte integers and arrays of
+/// 32 bytes in turn. Both hold at least 16 384 elements, and at least 8 for each that differs. A decode is an attempt to read
+/// the sketch: with the cells that come first, and again after each request for more. 100 000 of them take a few minutes.
+#[derive(Debug, Args)]
+struct DecodesOptions {
+    /// How many rounds; each decodes about twice
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, default_value = "1000")]
+    rounds: usize,
+
+    /// What sizes and elements are drawn from
+    #[arg(long, default_value = "1")]
+    seed: u64,
+
+    /// Sizes of the symmetric difference, in turn [default: random, as many of 1 to 10 as of 1 000 to 10 000]
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = number)]
+    d: Vec<usize>,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ElementType {
     U64,
@@ -92,7 +121,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    match report(&options) {
+    let done = match &options.other {
+        None => report(&options),
+        Some(Other::Decodes(options)) => decodes(options),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -110,6 +143,31 @@ fn report(options: &Options) -> Result<(), String> {
         ElementType::U64 => grid::<u64>(options, &mut table),
         ElementType::Bytes32 => grid::<[u8; 32]>(options, &mut table),
     })
+}
+
+/// The most that differ, where that is random.
+const MOST: usize = 10_000;
+
+/// How many rounds there are between two lines that tell of them.
+const STRIDE: usize = 1_000;
+
+fn decodes(options: &DecodesOptions) -> Result<(), String> {
+    let mut random = SplitMix::new(options.seed);
+    let mut numbers = Decoder::<u64>::new(Config::default(), random.next());
+    let mut arrays = Decoder::<[u8; 32]>::new(Config::default(), random.next());
+    let mut sum = Decodes::default();
+    for index in 0..options.rounds {
+        let d = match options.d.as_slice() {
+            [] => log_uniform(MOST, &mut random),
+            sizes => sizes[index / 2 % sizes.len()],
+        };
+        sum.add(if index % 2 == 0 { numbers.round(d) } else { arrays.round(d) });
+        if (index + 1) % STRIDE == 0 {
+            eprintln!("running: {} of {} rounds, {} decodes", index + 1, options.rounds, sum.decodes);
+        }
+    }
+    print!("{sum}");
+    if sum.wrong == 0 { Ok(()) } else { Err("a side holds what nobody inserted".into()) }
 }
 
 fn grid<E: Sample>(options: &Options, table: &mut Table) -> Result<(), String> {
@@ -175,5 +233,9 @@ mod tests {
         for bad in [["--n", "many"], ["--side", "up"], ["--element", "f64"], ["--systems", "none"], ["--seeds", "0"]] {
             assert!(Options::try_parse_from([["report"].as_slice(), &bad].concat()).is_err(), "{bad:?}");
         }
+        let options = Options::parse_from(["report", "decodes", "--rounds", "1e5", "--d", "10,30"]);
+        let Some(Other::Decodes(options)) = options.other else { panic!("it is given") };
+        assert_eq!((options.rounds, options.d), (100_000, vec![10, 30]));
+        assert!(Options::try_parse_from(["report", "--n", "1e4", "decodes"]).is_err());
     }
 }
