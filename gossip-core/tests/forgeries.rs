@@ -10,7 +10,7 @@ use common::{Datagram, Network, is_head, open_key, wide};
 use gossip_core::sketch::{Cell, IdWidth};
 use gossip_core::{Config, Element, MessageKind};
 
-use MessageKind::WantCells;
+use MessageKind::{Repair, WantCells};
 
 /// A pair with 150 elements alone on either side, as machine 0 is to begin the only round.
 fn pair<E: Element>(element: fn(u64) -> E) -> Network<E> {
@@ -249,4 +249,20 @@ fn shapes<E: Element + Ord + Debug>(element: fn(u64) -> E) {
 fn cells_may_come_in_any_shape() {
     shapes(|number| number);
     shapes(wide);
+}
+
+#[test]
+fn a_proof_that_no_verdict_was_asked_for_proves_nothing() {
+    let mut net = pair(wide);
+    while net.count(Repair) == 0 {
+        net.hop();
+    }
+    let repair = &net.wire[0];
+    // Of a digest that neither ever had: that of no elements.
+    let proof = [&[0x12], &repair.bytes[5..9], &[0; 17]].concat();
+    net.deliver(&Datagram { from: 1, to: 0, bytes: proof });
+    net.settle();
+    net.assert_in_sync((0..5_300).map(wide));
+    assert!(net.proofs.iter().all(|&(_, _, digest)| digest.count() == 5_300));
+    assert_eq!(efforts(&net), [1, 1, 0]);
 }
