@@ -4,14 +4,18 @@ use alloc::vec::Vec;
 
 use crate::cells::Cells;
 use crate::message::{Head, State};
-use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Tables};
+use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
 
-/// A peer's sketch, as far as it has come. Its cells are kept as they came: what we hold is taken away when they are read.
+/// A peer's sketch, as far as it has come. Its cells are kept as they came: what we held as it began is taken away when they
+/// are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference {
     /// The peer's, whose cells these are.
     state: State,
+    /// How many elements we held as it began: with what is inserted since, more might differ each time that more has come.
+    held: usize,
     width: IdWidth,
+    /// The peer's less ours, as it began.
     deep: DeepBits,
     /// The first cells of the sequence.
     cells: Vec<Cell>,
@@ -41,11 +45,17 @@ pub(crate) enum Reception {
 }
 
 impl Difference {
-    pub(crate) fn new(head: &Head, cells: &Cells) -> Self {
+    /// `ours` is our sketch, of `held` elements, where we keep one.
+    pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, held: usize) -> Self {
+        let mut deep = head.deep;
+        if let Some(tables) = ours {
+            deep.subtract(&tables.covering(cells.count()).deep_bits(deep.width()));
+        }
         Self {
             state: head.state,
+            held,
             width: cells.width(),
-            deep: head.deep,
+            deep,
             cells: cells.to_vec(),
             ahead: Vec::new(),
             target: cells.count(),
@@ -113,15 +123,16 @@ impl Difference {
         self.cells.len() > self.asked_at
     }
 
-    /// How much differs, to all appearances; `None` if our own table is too short to tell.
-    pub(crate) fn estimate(&self, ours: u64, tables: &Tables) -> Option<Estimate> {
-        let mut evidence = Evidence::at_least(ours.abs_diff(self.state.digest.count()));
-        let table = tables.covering(self.cells.len());
-        let mut deep = self.deep;
-        deep.subtract(&table.deep_bits(deep.width()));
-        evidence.deep_bits(&deep, self.cells.len());
-        evidence.prefix(&table.difference(&self.cells)?, &tables.key());
-        Some(evidence.estimate())
+    /// How much differs, to all appearances. `left` is what our elements leave of its cells, once taken away.
+    pub(crate) fn estimate(&self, left: &Prefix, key: &SketchKey) -> Estimate {
+        let mut evidence = Evidence::at_least((self.held as u64).abs_diff(self.state.digest.count()));
+        evidence.deep_bits(&self.deep, self.cells.len());
+        evidence.prefix(left, key);
+        evidence.estimate()
+    }
+
+    pub(crate) const fn held(&self) -> usize {
+        self.held
     }
 
     pub(crate) const fn state(&self) -> State {
@@ -151,7 +162,7 @@ impl Difference {
 mod tests {
     use super::*;
     use crate::digest::Digest;
-    use crate::sketch::{DeepWidth, SketchKey};
+    use crate::sketch::DeepWidth;
 
     fn run(range: core::ops::Range<u64>) -> Cells {
         let cells: Vec<Cell> = range.map(|id| Cell::new(id, 1)).collect();
@@ -161,7 +172,8 @@ mod tests {
     fn difference() -> Difference {
         let tables = Tables::build(SketchKey::new(1, 2), 0, []);
         let state = State { digest: Digest::EMPTY, bytes: 0 };
-        Difference::new(&Head { state, deep: tables.covering(0).deep_bits(DeepWidth::Narrow) }, &run(0..4))
+        let head = Head { state, deep: tables.covering(0).deep_bits(DeepWidth::Narrow) };
+        Difference::new(&head, &run(0..4), Some(&tables), 0)
     }
 
     #[test]

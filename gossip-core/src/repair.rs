@@ -30,8 +30,8 @@ pub(crate) struct Repair {
     answered: Option<Bound>,
     /// The peer's digest at the end of the answer.
     told: Option<Digest>,
-    /// Ours, as the verdict was asked for.
-    digest: Digest,
+    /// Ours, as the verdict was asked for, once it was.
+    digest: Option<Digest>,
 }
 
 /// What an answer means for a repair.
@@ -61,7 +61,7 @@ impl Repair {
             begins: Bound::START,
             answered: None,
             told: None,
-            digest: Digest::EMPTY,
+            digest: None,
         }
     }
 
@@ -71,7 +71,7 @@ impl Repair {
     }
 
     /// Our digest, as sent with the request of a verdict.
-    pub(crate) const fn digest(&self) -> Digest {
+    pub(crate) const fn digest(&self) -> Option<Digest> {
         self.digest
     }
 
@@ -119,8 +119,8 @@ impl Repair {
         self.single = self.left == window.max(1);
         self.left -= 1;
         let asks = if all_sent && self.claim.wanted.is_empty() {
-            self.digest = replica.digest();
-            Asks::Verdict(self.digest)
+            self.digest = Some(replica.digest());
+            Asks::Verdict(replica.digest())
         } else if all_sent && self.asked == self.claim.wanted.len() {
             Asks::State
         } else if self.left == 0 || (all_sent && self.asked == wishes.len()) {

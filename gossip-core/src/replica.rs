@@ -12,7 +12,7 @@ use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::message::{DecodeError, State, VERSION};
 use crate::output::{Reject, TooLarge};
 use crate::policy::{Policy, need};
-use crate::sketch::{Cell, IdWidth, Tables};
+use crate::sketch::{Cell, IdWidth, Prefix, Tables, cancel_pairs};
 use crate::store::{Entry, Store};
 use crate::wire::Bound;
 
@@ -261,32 +261,50 @@ impl<E: Element> Replica<E> {
         let tables = self.tables.as_ref()?;
         let mut cells = tables.covering(range.end).sequence(range.clone())?;
         let width = self.width.map_or(0, unnamed);
-        for element in self.store.log().from(len) {
-            let name = self.fingerprinter.encode(element).0.id >> width;
-            tables.key().toggle_in_sequence(&mut cells, range.start, name);
-        }
+        self.names_since(len, width).for_each(|name| tables.key().toggle_in_sequence(&mut cells, range.start, name));
         Some(cells)
     }
 
+    /// What our elements leave of a peer's cells: those are taken away that we held as its sketch began. `None` where our
+    /// own cells are fewer.
+    pub(crate) fn left(&self, difference: &Difference) -> Option<Prefix> {
+        let tables = self.tables.as_ref()?;
+        let mut cells = difference.cells().to_vec();
+        let since = self.names_since(difference.held(), unnamed(difference.width()));
+        since.for_each(|name| tables.key().toggle_in_sequence(&mut cells, 0, name));
+        tables.covering(cells.len()).difference(&cells)
+    }
+
     /// What a peer's sketch says, if it agrees with the peer's digest: for numbers, to the last bit of what will be the
-    /// digest; where elements are yet to be fetched, in their count.
-    pub(crate) fn read(&self, difference: &Difference) -> Reading {
-        let cells = difference.cells();
+    /// digest; where elements are yet to be fetched, in their count. `left` is what our elements leave of it.
+    pub(crate) fn read(&self, difference: &Difference, left: Option<&Prefix>) -> Reading {
+        let width = unnamed(difference.width());
         let same_width = self.width.is_none_or(|width| width == difference.width());
-        let Some(tables) = self.tables.as_ref().filter(|_| same_width) else { return Reading::Hopeless };
-        let Some(left) = tables.covering(cells.len()).difference(cells) else { return Reading::Hopeless };
+        let (Some(tables), Some(left), true) = (&self.tables, left, same_width) else { return Reading::Hopeless };
+        let since: Vec<u64> = self.names_since(difference.held(), width).collect();
         let mut reading = Reading::Unclear;
-        for names in left.decodings(&tables.key()) {
-            if let Some(claim) = self.confirm(&names, unnamed(difference.width()), difference.state().digest) {
+        for mut names in left.decodings(&tables.key()) {
+            let read = names.len() as u64;
+            if !since.is_empty() {
+                names.extend(&since);
+                names.sort_unstable();
+                cancel_pairs(&mut names);
+            }
+            if let Some(claim) = self.confirm(&names, width, difference.state().digest) {
                 return Reading::Clear(claim);
             }
             // Twice as many cells as that takes are read right, but where somebody has looked for names that they confound; and
             // these no other number of cells does. So names coincide, or it is no sketch of that digest.
-            if difference.top_ups() > Some(0) && cells.len() >= 2 * need(names.len() as u64) {
+            if difference.top_ups() > Some(0) && difference.cells().len() >= 2 * need(read) {
                 reading = Reading::Hopeless;
             }
         }
         reading
+    }
+
+    /// The names, which are ids but for their last `width` bits, of what was inserted since the log held `len` elements.
+    fn names_since(&self, len: usize, width: u32) -> impl Iterator<Item = u64> {
+        self.store.log().from(len).map(move |element| self.fingerprinter.encode(element).0.id >> width)
     }
 
     fn confirm(&self, names: &[u64], width: u32, theirs: Digest) -> Option<Claim> {

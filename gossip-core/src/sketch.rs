@@ -77,6 +77,7 @@ mod wire;
 
 pub use cell::Cell;
 pub use decode::Decodings;
+pub(crate) use decode::cancel_pairs;
 pub use deep::{DeepBits, DeepWidth, LevelBits};
 pub use estimate::{Estimate, Evidence};
 pub use key::{CHECK_BITS, MAX_CELLS, SketchKey};

@@ -6,8 +6,8 @@ mod common;
 use core::fmt::Debug;
 use core::ops::Range;
 
-use common::{Network, wide};
-use gossip_core::sketch::{Cell, Prefix, SketchKey};
+use common::{Network, open_key, wide};
+use gossip_core::sketch::{Cell, Prefix};
 use gossip_core::{AntiEntropy, Config, Element, MessageKind, TypeTag};
 
 use MessageKind::{Cells, Give, Probe, Proof, Repair};
@@ -160,12 +160,6 @@ fn id<E: Element>(element: E) -> u64 {
     let mut machine = AntiEntropy::<u8, E>::new(Config::default(), 1);
     machine.insert(element).expect("it is small");
     u64::from_str_radix(&machine.digest().to_string()[32..], 16).expect("a digest is hexadecimal")
-}
-
-/// What places elements in sketches where there is no secret.
-fn open_key() -> SketchKey {
-    let derived = xxhash_rust::xxh3::xxh3_128(b"gossip sketch");
-    SketchKey::new(derived as u64, (derived >> 64) as u64)
 }
 
 /// What the first 32 cells of the sketch of these names are read as.

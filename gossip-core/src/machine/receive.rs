@@ -156,7 +156,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             // Where digests are equal, their full state is ours.
             Step::Probe { digest } if round.steps == 0 => Some((*digest, 2 * round.full_state)),
             Step::Probe { digest } => Some((*digest, round.full_state)),
-            Step::Repair(repair) => Some((repair.digest(), round.full_state)),
+            Step::Repair(repair) => repair.digest().map(|digest| (digest, round.full_state)),
             Step::Sketch(_) | Step::Walk(_) | Step::Close { .. } => None,
         });
         match (sent, &mut peer.round) {

@@ -54,8 +54,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if self.replica.digest() == theirs {
             return self.close(name, nonce, theirs);
         }
+        let difference = Difference::new(head, cells, self.replica.tables(), self.replica.len());
         let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
-        round.take(Step::Sketch(Difference::new(head, cells).into()));
+        round.take(Step::Sketch(difference.into()));
         if round.steps > STEPS {
             return self.end_round(name, false);
         }
@@ -68,7 +69,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
         let Step::Sketch(difference) = &mut round.step else { return };
         let theirs = difference.state();
-        match self.replica.read(difference) {
+        let left = self.replica.left(difference);
+        match self.replica.read(difference, left.as_ref()) {
             Reading::Clear(claim) => return self.repair(name, nonce, claim, theirs),
             Reading::Unclear => {}
             Reading::Hopeless => return self.walk(name, nonce, theirs),
@@ -77,7 +79,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let target = Policy::of(self.config.economy).and_then(|policy| {
             let tables = self.replica.tables()?;
             let ours = self.replica.state();
-            let estimate = difference.estimate(ours.digest.count(), tables)?;
+            let estimate = difference.estimate(&left?, &tables.key());
             let most = estimate.shifted(1_000);
             if pages_are_cheaper(ours, theirs, difference.width(), most, have, 0) {
                 return None;

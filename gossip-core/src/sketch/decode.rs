@@ -197,7 +197,7 @@ fn is_odd(slots: &[u32], slot: u32) -> bool {
 }
 
 /// Removes the elements of a sorted list that occur an even number of times, and all but one of the others.
-fn cancel_pairs(sorted: &mut Vec<u64>) {
+pub(crate) fn cancel_pairs(sorted: &mut Vec<u64>) {
     let mut kept = 0;
     for index in 0..sorted.len() {
         let id = sorted[index];

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use gossip_core::sketch::SketchKey;
 use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Ledger, Message, MessageKind, Output, Time};
 
 /// Machines that know each other by index, and the bytes between them.
@@ -163,4 +164,10 @@ pub(crate) fn wide(number: u64) -> [u8; 32] {
 /// Whether a message begins a sketch.
 pub(crate) fn is_head(datagram: &Datagram) -> bool {
     datagram.bytes[0] & 0xf == 4 && datagram.bytes[5] & 1 == 1
+}
+
+/// What places elements in sketches where there is no secret.
+pub(crate) fn open_key() -> SketchKey {
+    let derived = xxhash_rust::xxh3::xxh3_128(b"gossip sketch");
+    SketchKey::new(derived as u64, (derived >> 64) as u64)
 }

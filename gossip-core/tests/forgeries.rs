@@ -1,0 +1,268 @@
+//! Rounds by sketch with a peer whose cells are not what they should be.
+
+mod common;
+
+use core::fmt::Debug;
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use common::{Datagram, Network, is_head, open_key, wide};
+use gossip_core::sketch::{Cell, IdWidth};
+use gossip_core::{Config, Element, MessageKind};
+
+use MessageKind::{Repair, WantCells};
+
+/// A pair with 150 elements alone on either side, as machine 0 is to begin the only round.
+fn pair<E: Element>(element: fn(u64) -> E) -> Network<E> {
+    let mut config = Config::default();
+    config.round_every = Duration::from_secs(1 << 20);
+    let mut net = Network::pair(&config, [0..5_150, 150..5_300].map(|numbers| numbers.map(element)));
+    net.machines[0].sync_now(&1);
+    net
+}
+
+/// Runs machine 0's round to its end, with all cells that it gets put through `lie`; then an honest round, which must find
+/// nothing amiss. Gives the network as the first round left it, by then without what was lied about.
+fn lied_to<E: Element + Ord + Debug>(element: fn(u64) -> E, mut lie: impl FnMut(&mut Sketch)) -> Network<E> {
+    let mut net = pair(element);
+    while net.ledgers()[0].rounds == 0 {
+        let deadline = net.drain_all();
+        if net.wire.is_empty() {
+            net.now = deadline.expect("a round under way has one");
+        }
+        for mut datagram in core::mem::take(&mut net.wire) {
+            if let Some(mut sketch) = Sketch::read(&datagram) {
+                lie(&mut sketch);
+                datagram.bytes = sketch.write();
+            }
+            net.deliver(&datagram);
+        }
+    }
+    let known: BTreeSet<E> = (0..5_300).map(element).collect();
+    for machine in &net.machines {
+        assert_eq!(machine.iter().find(|&held| !known.contains(held)), None, "invented");
+    }
+    let mut honest =
+        Network { machines: net.machines.clone(), now: net.now, wire: vec![], proofs: vec![], sent: vec![] };
+    honest.machines[0].sync_now(&1);
+    honest.settle();
+    honest.assert_in_sync((0..5_300).map(element));
+    net
+}
+
+/// The flags of cells: deep bits are wide, names are narrow.
+const WIDE: u8 = 2;
+const NARROW: u8 = 4;
+
+/// A message of cells, taken apart.
+#[derive(Clone, Debug)]
+struct Sketch {
+    nonce: [u8; 4],
+    flags: u8,
+    /// What a head has before its cells: count, sum and bytes of the sender's state, and deep bits.
+    head: Option<(u64, [u8; 16], u64, Vec<u8>)>,
+    /// Which the first cell is.
+    from: u64,
+    cells: Vec<Cell>,
+}
+
+impl Sketch {
+    fn read(datagram: &Datagram) -> Option<Self> {
+        let mut rest = datagram.bytes.strip_prefix(&[0x14])?;
+        let nonce = *rest.split_off(..4)?.first_chunk()?;
+        let flags = *rest.split_off_first()?;
+        let (mut head, mut from) = (None, 0);
+        if is_head(datagram) {
+            let count = take_varint(&mut rest);
+            let sum = *rest.split_off(..16)?.first_chunk()?;
+            let bytes = take_varint(&mut rest);
+            head = Some((count, sum, bytes, rest.split_off(..if flags & WIDE > 0 { 124 } else { 64 })?.to_vec()));
+        } else {
+            from = take_varint(&mut rest);
+        }
+        let count = usize::try_from(take_varint(&mut rest)).ok()?;
+        let cells = Self::width(flags).decode_cells(count, rest)?;
+        Some(Self { nonce, flags, head, from, cells })
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let mut out = [&[0x14], &self.nonce[..], &[self.flags]].concat();
+        match &self.head {
+            Some((count, sum, bytes, deep)) => {
+                put_varint(&mut out, *count);
+                out.extend(sum);
+                put_varint(&mut out, *bytes);
+                out.extend(deep);
+            }
+            None => put_varint(&mut out, self.from),
+        }
+        put_varint(&mut out, self.cells.len() as u64);
+        Self::width(self.flags).encode_cells(&self.cells, &mut out);
+        out
+    }
+
+    fn width(flags: u8) -> IdWidth {
+        if flags & NARROW > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 }
+    }
+}
+
+fn take_varint(rest: &mut &[u8]) -> u64 {
+    let len = 1 + rest.iter().position(|&byte| byte < 0x80).expect("an end");
+    let bytes = rest.split_off(..len).expect("it is there");
+    bytes.iter().rev().fold(0, |value, &byte| value << 7 | u64::from(byte & 0x7f))
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+/// SplitMix64.
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn cells(&mut self, sketch: &mut Sketch) {
+        let most = if sketch.flags & NARROW > 0 { 16 } else { 0 };
+        sketch.cells.iter_mut().for_each(|cell| *cell = Cell::new(self.next() >> most, self.next().to_le_bytes()[0]));
+    }
+}
+
+fn noise<E: Element + Ord + Debug>(element: fn(u64) -> E) {
+    for seed in 0..32 {
+        let mut rng = Rng(seed);
+        lied_to(element, |sketch| {
+            rng.cells(sketch);
+            if let Some((count, sum, bytes, deep)) = &mut sketch.head {
+                // Of all that is said, more and more is noise.
+                if seed % 4 > 0 {
+                    deep.fill_with(|| rng.next().to_le_bytes()[0]);
+                }
+                if seed % 4 > 1 {
+                    sum.fill_with(|| rng.next().to_le_bytes()[0]);
+                }
+                if seed % 4 > 2 {
+                    (*count, *bytes) = (rng.next() >> (rng.next() % 64), rng.next() >> (rng.next() % 64));
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn noise_is_never_merged() {
+    noise(|number| number);
+    noise(wide);
+}
+
+/// Sketches read, top-ups and walks of a round that ends in a proof nevertheless.
+fn efforts<E: Element>(net: &Network<E>) -> [u64; 3] {
+    let ledger = net.ledgers()[0];
+    assert_eq!((ledger.rounds, ledger.proofs), (1, 1));
+    [ledger.sketches, ledger.top_ups, ledger.walks]
+}
+
+#[test]
+fn noise_after_an_honest_beginning_comes_to_pages() {
+    let mut rng = Rng(1);
+    let mut lie = |sketch: &mut Sketch| {
+        if sketch.head.is_none() {
+            rng.cells(sketch);
+        }
+    };
+    // The more noise has come, the more seems to differ.
+    assert_eq!(efforts(&lied_to(|number| number, &mut lie)), [0, 2, 1]);
+    assert_eq!(efforts(&lied_to(wide, &mut lie)), [0, 2, 1]);
+}
+
+fn claims<E: Element + Ord + Debug>(element: fn(u64) -> E) {
+    for count in [0, 1, 5_149, 5_151, 1 << 32, 1 << 63, u64::MAX] {
+        for bytes in [None, Some(0), Some(1), Some(u64::MAX)] {
+            let net = lied_to(element, |sketch| {
+                if let Some((said_count, _, said_bytes, _)) = &mut sketch.head {
+                    (*said_count, *said_bytes) = (count, bytes.unwrap_or(*said_bytes));
+                }
+            });
+            let [sketches, _, walks] = efforts(&net);
+            assert_eq!((sketches, walks), (0, 1), "{count} elements, {bytes:?} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_peer_may_claim_any_count_and_any_bytes() {
+    claims(|number| number);
+    claims(wide);
+}
+
+/// The peer is asked for more cells of a state that it never had, and begins anew each time.
+#[test]
+fn a_sketch_that_always_begins_anew_ends_with_its_round() {
+    let net = lied_to(wide, |sketch| {
+        if let Some((_, sum, ..)) = &mut sketch.head {
+            sum[0] ^= 1;
+        }
+    });
+    let ledger = net.ledgers()[0];
+    assert_eq!((ledger.rounds, ledger.proofs, ledger.sketches, ledger.walks), (1, 0, 0, 0));
+    assert_eq!(net.count(WantCells), 12);
+}
+
+/// All cells are those of a set with one element more, of this name; so is the count if that is to agree.
+fn one_more<E: Element + Ord + Debug>(element: fn(u64) -> E, name: u64, agrees: bool) -> [u64; 3] {
+    efforts(&lied_to(element, |sketch| {
+        let from = usize::try_from(sketch.from).expect("few");
+        open_key().toggle_in_sequence(&mut sketch.cells, from, name);
+        if let Some((count, ..)) = &mut sketch.head {
+            *count += u64::from(agrees);
+        }
+    }))
+}
+
+#[test]
+fn an_element_that_is_in_the_cells_alone_is_never_merged() {
+    assert_eq!([false, true].map(|agrees| one_more(|number| number, 1 << 60, agrees)), [[0, 4, 1]; 2]);
+    // What is no number is asked for, if the count agrees, and nobody has it.
+    assert_eq!([false, true].map(|agrees| one_more(wide, 1 << 40, agrees)), [[0, 4, 1], [1, 1, 0]]);
+}
+
+fn shapes<E: Element + Ord + Debug>(element: fn(u64) -> E) {
+    assert_eq!(efforts(&lied_to(element, |sketch| sketch.cells.clear())), [0, 0, 1], "none");
+    assert_eq!(efforts(&lied_to(element, |sketch| sketch.cells.resize(70_000, Cell::EMPTY))), [0, 0, 1], "many");
+    assert_eq!(efforts(&lied_to(element, |sketch| sketch.flags ^= NARROW)), [0, 0, 1], "of the other width");
+    let one_by_one = lied_to(element, |sketch| sketch.cells.truncate(1));
+    assert_eq!((efforts(&one_by_one)[0], one_by_one.count(WantCells) > 300), (1, true), "one by one");
+    let elsewhere = lied_to(element, |sketch| sketch.from += 1).ledgers()[0];
+    assert_eq!((elsewhere.rounds, elsewhere.resent, elsewhere.proofs), (1, 2, 0), "not what was asked for");
+}
+
+#[test]
+fn cells_may_come_in_any_shape() {
+    shapes(|number| number);
+    shapes(wide);
+}
+
+#[test]
+fn a_proof_that_no_verdict_was_asked_for_proves_nothing() {
+    let mut net = pair(wide);
+    while net.count(Repair) == 0 {
+        net.hop();
+    }
+    let repair = &net.wire[0];
+    // Of a digest that neither ever had: that of no elements.
+    let proof = [&[0x12], &repair.bytes[5..9], &[0; 17]].concat();
+    net.deliver(&Datagram { from: 1, to: 0, bytes: proof });
+    net.settle();
+    net.assert_in_sync((0..5_300).map(wide));
+    assert!(net.proofs.iter().all(|&(_, _, digest)| digest.count() == 5_300));
+    assert_eq!(efforts(&net), [1, 1, 0]);
+}
