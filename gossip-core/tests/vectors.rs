@@ -186,8 +186,6 @@ fn elements() -> String {
     type_and_elements(&mut text, "[u8;4]", &[[1, 2, 3, 4]]);
     type_and_elements(&mut text, "[u8;8]", &[[1, 2, 3, 4, 5, 6, 7, 8]]);
     type_and_elements(&mut text, "[u8;9]", &[[1, 2, 3, 4, 5, 6, 7, 8, 9]]);
-    type_and_elements(&mut text, "[u8;13]", &[*b"gossip sketch"]);
-    type_and_elements(&mut text, "[u8;18]", &[*b"gossip permutation"]);
     type_and_elements(&mut text, "[u8;32]", &[[0; 32], bytes(1)]);
     type_and_elements(&mut text, "(u64,)", &[(1_u64,)]);
     type_and_elements(&mut text, "(u8,string)", &[(1_u8, "a".to_string())]);
