@@ -105,7 +105,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
             Body::Cells { nonce, place, cells } => self.take_cells(from, nonce, place, &cells),
             Body::Repair { nonce, asks, wanted, .. } => self.take_repair(from, nonce, asks, &wanted),
-            Body::Page { nonce, window: 0, .. } => self.take_whole(from, nonce, &held, bytes),
+            Body::Page { nonce, window: 0, from: Bound::START, to: Bound::End, .. } => {
+                self.take_whole(from, nonce, &held, bytes);
+            }
+            Body::Page { window: 0, .. } => {}
             Body::Page { nonce, window, asks, from: start, to, .. } => {
                 let (window, to) = (window.min(self.config.window.get()), to.max(start));
                 self.owe(from, Owed::Page { nonce, cursor: start, to, held, window, state: asks });
@@ -175,7 +178,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// All that the peer holds, these elements of so many bytes, answers our probe.
     fn take_whole(&mut self, from: &P, nonce: u32, held: &[Fingerprint], bytes: u64) {
         let Some(round) = self.peers.get_mut(from).and_then(|peer| awaiting(peer, nonce)) else { return };
-        let Step::Probe { .. } = round.step else { return };
+        if !matches!(round.step, Step::Probe { .. }) || !round.answers_step(nonce) {
+            return;
+        }
         if round.steps == 0 {
             round.full_state = round.full_state.saturating_add(bytes);
         }

@@ -30,7 +30,7 @@ fn whole_messages(text: &mut String) {
     let (proof, own) = (proof(&DIGEST), request::<u64>(1, &DIGEST));
     let with = |at: usize, byte: u8| [&own[..at], &[byte], &own[at + 1..]].concat();
     case::<u64>(text, "version", "u64", &own, &with(0, 0x21));
-    case::<u64>(text, "kind", "u64", &own, &with(0, 0x18));
+    case::<u64>(text, "kind", "u64", &with(0, 0x18), &with(0, 0x19));
     case::<u64>(text, "cluster-tag", "u64", &own, &with(1, own[1] ^ 1));
     case::<u64>(text, "cut-short", "u64", &proof, &proof[..proof.len() - 1]);
     case::<u64>(text, "bytes-behind", "u64", &proof, &[&proof[..], &[0]].concat());
@@ -48,34 +48,33 @@ fn fields(text: &mut String) {
     case::<u64>(text, "deep-bits-behind-a-head-only", "u64", &cells(0, 0), &cells(2, 0));
     case::<u64>(text, "cells-flags", "u64", &cells(8, 0), &cells(0x18, 0));
     case::<u64>(text, "zeros-behind-the-last-check", "u64", &cells(0, 3), &cells(0, 4));
-    case::<u64>(text, "repair-asks", "u64", &request::<u64>(5, &[0, 0, 0]), &request::<u64>(5, &[3, 0, 0]));
+    case::<u64>(text, "repair-asks", "u64", &request::<u64>(5, &[2, 0, 0]), &request::<u64>(5, &[4, 0, 0]));
     let page = |window: &[u8], bounds: &[u8]| request::<u64>(6, &[window, bounds, &[0]].concat());
-    let [largest, larger] = [&[0xff, 0xff, 3], &[0x80, 0x80, 4]].map(|window| page(window, &ALL));
+    let [largest, larger] = [&[0xff, 0xff, 7], &[0x80, 0x80, 8]].map(|window| page(window, &ALL));
     case::<u64>(text, "window-of-16-bits", "u64", &largest, &larger);
-    case::<u64>(text, "bound-without-a-zero-last", "u64", &page(&[1], &[1, 1, 17]), &page(&[1], &[2, 1, 0, 17]));
+    case::<u64>(text, "bound-without-a-zero-last", "u64", &page(&[2], &[1, 1, 17]), &page(&[2], &[2, 1, 0, 17]));
     let long = |len: u8| [&[len][..], &[1; 18][..len.into()], &[17]].concat();
-    case::<u64>(text, "bound-of-16-bytes", "u64", &page(&[1], &long(16)), &page(&[1], &long(18)));
+    case::<u64>(text, "bound-of-16-bytes", "u64", &page(&[2], &long(16)), &page(&[2], &long(18)));
     let give = |flags: u8| request::<u64>(7, &[&ALL[..], &[flags, 0]].concat());
-    case::<u64>(text, "give-flags", "u64", &give(0), &give(2));
+    case::<u64>(text, "give-flags", "u64", &give(2), &give(4));
 }
 
 fn runs_of_ids(text: &mut String) {
-    let wishes = |run: &[u8]| request::<u64>(5, &[&[1], run, &[0]].concat());
-    let two = |form: u8, last: u8| wishes(&[2, form, 1, 0, 0, 0, last]);
-    case::<u64>(text, "rice-parameter-from-7", "u64", &two(0x87, 2), &two(0x86, 2));
-    let one = |form: u8| wishes(&[1, form, 0, 0, 0, 0, 1, 0, 0, 0]);
-    case::<u64>(text, "rice-parameter-to-63", "u64", &one(63), &one(64));
-    case::<u64>(text, "first-id-short-where-it-can-be", "u64", &one(7), &wishes(&[1, 7, 1, 0, 0, 0, 0, 0, 0, 0]));
+    let wishes = |run: &[u8]| request::<u64>(5, &[&[2], run, &[0]].concat());
+    let one = |form: u8| wishes(&[1, form, 1, 0, 0, 0]);
+    case::<u64>(text, "rice-parameter-from-7", "u64", &one(0x87), &one(0x86));
+    case::<u64>(text, "rice-parameter-to-63", "u64", &one(0xbf), &one(0xc0));
     let three = |last: u8| wishes(&[3, 0x88, 1, 0, 0, 0, 0, 0, last]);
     case::<u64>(text, "zeros-behind-the-last-id", "u64", &three(3), &three(4));
-    let end = |count: u8, last: &[u8]| wishes(&[&[count, 7][..], &[0xff; 8], last].concat());
+    let last = |last: u8| wishes(&[2, 0x88, 0xfe, 0xff, 0xff, 0xff, last, 0]);
+    case::<u64>(text, "wishes-below-2^32", "u64", &last(0), &last(2));
+    let first = |id: u64| give::<u64>(&[&[1, 7][..], &id.to_le_bytes()].concat());
+    case::<u64>(text, "first-id-short-where-it-can-be", "u64", &first(1 << 32), &first(1));
+    let end = |count: u8, last: &[u8]| give::<u64>(&[&[count, 7][..], &[0xff; 8], last].concat());
     case::<u64>(text, "ids-below-2^64", "u64", &end(1, &[]), &end(2, &[0]));
 }
 
 fn runs_of_elements(text: &mut String) {
-    fn give<E: Element>(run: &[u8]) -> Vec<u8> {
-        request::<E>(7, &[&ALL[..], &[0], run].concat())
-    }
     let encoded = |count: u8| give::<u64>(&[&[count, 64][..], &[7; 8]].concat());
     case::<u64>(text, "as-many-elements-as-counted", "u64", &encoded(1), &encoded(2));
     let [(_, open), _] = keys();
@@ -97,6 +96,11 @@ fn runs_of_elements(text: &mut String) {
     case::<bool>(text, "bool-of-0-or-1", "bool", &give::<bool>(&[1, 64, 1]), &give::<bool>(&[1, 64, 2]));
     let char = |high: u8| give::<char>(&[1, 64, 0, high, 0, 0]);
     case::<char>(text, "char-without-surrogates", "char", &char(0xd7), &char(0xd8));
+}
+
+/// An answer of these elements.
+fn give<E: Element>(run: &[u8]) -> Vec<u8> {
+    request::<E>(7, &[&ALL[..], &[0], run].concat())
 }
 
 fn proof(digest: &[u8]) -> Vec<u8> {

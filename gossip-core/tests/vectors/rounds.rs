@@ -1,5 +1,6 @@
 //! Whole rounds, message by message.
 
+use core::num::NonZeroU16;
 use core::ops::Range;
 
 use gossip_core::{AntiEntropy, Config, Economy, Element, Key, Message, MessageBudget, MessageKind};
@@ -8,9 +9,10 @@ use super::{bytes, config, hex, keys, row};
 use crate::common::Network;
 
 /// The files that hold one round each.
-pub(crate) const ROUNDS: [&str; 7] = [
+pub(crate) const ROUNDS: [&str; 8] = [
     "round-of-numbers",
     "round-of-bytes",
+    "round-of-bursts",
     "round-of-pages",
     "round-of-tiny-sets",
     "round-of-crossing-probes",
@@ -30,6 +32,14 @@ pub(crate) fn round(file: &str) -> String {
                 "[u8;32]: i in 8 bytes, little-endian, four times. A holds those of 0 to 11, B of 2 to 14. The secret\n\
                  # key is the bytes 00 to 0f, the element limit 64.",
             ),
+        "round-of-bursts" => {
+            let mut config = open;
+            config.window = NonZeroU16::new(2).expect("from 1");
+            Exchange::between(&config, [0..100, 12..112].map(|range| range.map(bytes).collect())).told(
+                "[u8;32]: i in 8 bytes, little-endian, four times. A holds those of 0 to 99, B of 12 to 111; bursts\n\
+                 # and answers of two messages. Open key, element limit 64.",
+            )
+        }
         "round-of-pages" => {
             let mut config = open;
             config.economy = Economy::Pages;

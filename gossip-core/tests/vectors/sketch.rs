@@ -1,7 +1,11 @@
 //! Cells and deep bits, made once more from their definition.
 
-use gossip_core::sketch::{Cell, DeepWidth, SketchKey, Table};
+use core::array;
 
+use gossip_core::sketch::{Cell, DeepWidth, IdWidth, SketchKey, Table};
+use gossip_core::{Element, Key};
+
+use super::rounds::{Exchange, small};
 use super::{bytes, fingerprint, hex, id, keys, row};
 
 /// So many elements fill all levels of the deep bits but the last few.
@@ -9,6 +13,9 @@ const ELEMENTS: u64 = 10_000;
 
 /// How many cells are published.
 const CELLS: usize = 64;
+
+/// How many of them a first answer has.
+const HEAD: usize = 16;
 
 pub(crate) fn sketches() -> String {
     let mut text = String::from(
@@ -18,8 +25,10 @@ pub(crate) fn sketches() -> String {
          # cell, key of the cluster, type, number in the sequence, exclusive or of names, of checks\n\
          # deep, key of the cluster, type, bits a level, deep bits\n",
     );
-    for (of, key) in keys() {
-        let derived = fingerprint(&key, *b"gossip sketch");
+    // What secrets are derived under.
+    let under = [Key::open(), Key::secret(array::from_fn(|i| i as u8 ^ 0x36))];
+    for ((of, key), under) in keys().into_iter().zip(under) {
+        let derived = fingerprint(&under, *b"gossip sketch");
         let (k0, k1) = (derived as u64, (derived >> 64) as u64);
         row(&mut text, format_args!("key {of} {k0:016x} {k1:016x}"));
         for name in (0..16).chain([42, (1 << 48) - 1, u64::MAX]) {
@@ -27,14 +36,22 @@ pub(crate) fn sketches() -> String {
             let positions: Vec<_> = positions.iter().map(usize::to_string).collect();
             row(&mut text, format_args!("place {of} {name:x} {check} {}", positions.join(",")));
         }
+        let numbers: Vec<_> = (0..ELEMENTS).collect();
+        let wide: Vec<_> = (0..ELEMENTS).map(bytes).collect();
         let names = [
-            ("u64", (0..ELEMENTS).map(|i| id(&key, i)).collect::<Vec<_>>()),
-            ("[u8;32]", (0..ELEMENTS).map(|i| id(&key, bytes(i)) >> 16).collect()),
+            ("u64", numbers.iter().map(|&i| id(&key, i)).collect::<Vec<_>>(), first_answer(&key, numbers)),
+            ("[u8;32]", wide.iter().map(|&i| id(&key, i) >> 16).collect(), first_answer(&key, wide)),
         ];
-        for (element, names) in names {
+        for (element, names, answer) in names {
             let (cells, deep) = by_definition(k0, k1, &names);
             let table = Table::rebuild(SketchKey::new(k0, k1), 6, names);
             assert_eq!(table.sequence(0..CELLS), Some(cells.clone()));
+            let mut sent = vec![];
+            table.deep_bits(DeepWidth::Narrow).encode(&mut sent);
+            sent.push(HEAD as u8);
+            let width = if element == "u64" { IdWidth::Bits64 } else { IdWidth::Bits48 };
+            width.encode_cells(&cells[..HEAD], &mut sent);
+            assert!(answer.ends_with(&sent), "{of} {element}: a replica sends other cells");
             for (j, cell) in cells.iter().enumerate() {
                 row(&mut text, format_args!("cell {of} {element} {j} {:x} {}", cell.id(), cell.check()));
             }
@@ -51,6 +68,11 @@ pub(crate) fn sketches() -> String {
         }
     }
     text
+}
+
+/// What a replica of this set answers one that lacks an element of it.
+fn first_answer<E: Element>(key: &Key, set: Vec<E>) -> Vec<u8> {
+    Exchange::between(&small(key), [set[1..].to_vec(), set]).messages().swap_remove(1).2
 }
 
 /// The check and the positions of a name.
