@@ -1,50 +1,56 @@
-//! Whole rounds between two machines.
+//! Whole rounds between two machines, timed as the report times them.
 #![allow(missing_docs, reason = "the macros of criterion")]
 
-use benches::{Pair, spread};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use gossip_core::{AntiEntropy, Config, MessageBudget};
+use std::time::Duration;
 
-/// A pair with the first `n` elements in common, then `d` that only one has, in turn.
-fn pair(config: &Config, n: u64, d: u64) -> Pair<u64> {
-    let machines = [0, 1].map(|side| {
-        let mut machine = AntiEntropy::new(config.clone(), side);
-        let own = (n..n + d).filter(|i| i % 2 == side);
-        machine.extend((0..n).chain(own).map(spread)).expect("integers are small");
-        machine
-    });
-    Pair::new(machines)
-}
+use benches::{Gossip, Sets, Side, System};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use gossip_core::{Config, Economy, MessageBudget};
 
-fn rounds(criterion: &mut Criterion) {
+/// Rounds of one configuration between sets of `u64`, the larger of `n`, half of the difference on either side.
+fn round(criterion: &mut Criterion, name: &str, config: Config, n: usize, d: usize) {
+    let sets = Sets::<u64>::new(n, d, Side::Half, 1).expect("so many can differ");
+    let before = Gossip::new("gossip", config).prepare(&sets, 1);
+    let mut first = before.fresh();
+    let counts = first.run().counts;
+    first.check(&sets);
+    drop(first);
+    println!("{name}: {} messages, {} bytes, {} hops", counts.messages, counts.bytes, counts.hops);
     let mut group = criterion.benchmark_group("round");
-    group.sample_size(10);
-    for (name, budget, n, d) in [
-        ("equal sets, n = 10^6", 65_536, 1_000_000, 0),
-        ("pages, n = 10^5, d = 1 000", 65_536, 100_000, 1_000),
-        ("pages, n = 10^5, d = 1 000, 1 200 bytes a message", 1_200, 100_000, 1_000),
-        ("pages, nothing in common, d = 2 · 10^5", 65_536, 0, 200_000),
-    ] {
-        let mut config = Config::default();
-        config.max_message = MessageBudget::new(budget);
-        let before = pair(&config, n, d);
-        let counts = before.clone().round().counts;
-        println!("{name}: {} messages, {} bytes", counts.messages, counts.bytes);
-        group.throughput(Throughput::Elements((n + d).max(1)));
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                || before.clone(),
-                |mut pair| {
-                    assert_eq!(pair.round().counts, counts);
-                    assert_eq!(pair.machines()[0].len() as u64, n + d);
-                    pair
-                },
-                BatchSize::PerIteration,
-            );
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(d.max(1) as u64));
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|rounds| {
+            (0..rounds).fold(Duration::ZERO, |sum, _| {
+                let cost = before.fresh().run();
+                assert_eq!(cost.counts, counts);
+                sum + cost.cpu
+            })
         });
-    }
+    });
     group.finish();
 }
 
-criterion_group!(benches, rounds);
+fn sketches(criterion: &mut Criterion) {
+    for d in [0, 10, 1_000, 10_000, 100_000] {
+        round(criterion, &format!("n = 10^6, d = {d}"), Config::default(), 1_000_000, d);
+    }
+}
+
+fn pages(criterion: &mut Criterion) {
+    let mut config = Config::default();
+    config.economy = Economy::Pages;
+    round(criterion, "pages, 10^5 in common, d = 1 000", config.clone(), 100_500, 1_000);
+    round(criterion, "pages, 10^5 against 10^5 others", config.clone(), 100_000, 200_000);
+    config.max_message = MessageBudget::new(1_200);
+    round(criterion, "pages, 10^5 in common, d = 1 000, 1 200 bytes a message", config, 100_500, 1_000);
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3));
+    targets = sketches, pages
+}
 criterion_main!(benches);

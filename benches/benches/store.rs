@@ -3,16 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
+use std::time::Duration;
 
 use benches::spread;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use gossip_core::{AntiEntropy, Config, Key};
+use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use gossip_core::{AntiEntropy, Config, Economy, Key};
 
 const N: u64 = 1_000_000;
 
 fn insert(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("insert 10^6 u64");
-    group.sample_size(10).throughput(Throughput::Elements(N));
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(N));
     group.bench_function("hashbrown", |bencher| {
         bencher.iter_batched(
             hashbrown::HashSet::new,
@@ -34,9 +35,14 @@ fn insert(criterion: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
-    for (name, key) in [("gossip, open", Key::open()), ("gossip, keyed", Key::secret([7; 16]))] {
+    for (name, key, economy) in [
+        ("gossip", Key::open(), Economy::default()),
+        ("gossip, without sketches", Key::open(), Economy::Pages),
+        ("gossip, keyed", Key::secret([7; 16]), Economy::default()),
+        ("gossip, keyed, without sketches", Key::secret([7; 16]), Economy::Pages),
+    ] {
         let mut config = Config::default();
-        config.key = key;
+        (config.key, config.economy) = (key, economy);
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || AntiEntropy::<u8, u64>::new(config.clone(), 1),
@@ -58,5 +64,12 @@ fn digest(criterion: &mut Criterion) {
     criterion.bench_function("digest of 10^6", |bencher| bencher.iter(|| black_box(&machine).digest()));
 }
 
-criterion_group!(benches, insert, digest);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(5));
+    targets = insert, digest
+}
 criterion_main!(benches);
