@@ -148,10 +148,13 @@ impl<E: Element> Replica<E> {
     /// Merges the elements of a message. If one of them is refused, none is merged.
     pub(crate) fn merge(&mut self, elements: &Elements) -> Result<Merged<E>, Reject> {
         let mut scratch = core::mem::take(&mut self.scratch);
+        let mut fresh = 0;
         elements.each::<E, Reject>(|index, item| match item {
             Item::Encoded(_, bytes) => Ok(self.check_len(bytes.len())?),
             Item::Id(id) => match self.fingerprinter.element::<E>(id) {
                 Some(element) => {
+                    // Looked at here, buckets wait for memory several at a time; below it would be one after the other.
+                    fresh += usize::from(!self.store.may_name(id, 0));
                     scratch.clear();
                     element.encode(&mut scratch);
                     Ok(self.check_len(scratch.len())?)
@@ -160,7 +163,8 @@ impl<E: Element> Replica<E> {
                 None => Err(Reject::Malformed(DecodeError::Element { index, at: 0 })),
             },
         })?;
-        let mut merged = Merged { learned: Vec::new(), held: Vec::with_capacity(elements.count()), bytes: 0 };
+        let (learned, held) = (Vec::with_capacity(fresh), Vec::with_capacity(elements.count()));
+        let mut merged = Merged { learned, held, bytes: 0 };
         let all = elements.each::<E, core::convert::Infallible>(|_, item| {
             let (element, bytes) = match item {
                 Item::Encoded(element, bytes) => (element, bytes),
@@ -316,8 +320,10 @@ impl<E: Element> Replica<E> {
             element.encode(&mut bytes);
             self.fingerprinter.fingerprint(element, &bytes)
         };
-        for &name in names {
-            let mut own = self.store.named(name, width).peekable();
+        // All buckets are looked at before any is read: one after the other, each would wait for memory.
+        let own: Vec<bool> = names.iter().map(|&name| self.store.may_name(name, width)).collect();
+        for (&name, may_be_own) in names.iter().zip(own) {
+            let mut own = self.store.named(name, width).take_while(|_| may_be_own).peekable();
             if own.peek().is_some() {
                 own.for_each(|entry| expected.remove(fingerprint(entry.element)));
                 claim.ours.push(name);

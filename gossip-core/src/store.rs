@@ -163,6 +163,12 @@ impl<E> Store<E> {
         bucket.of(id).map(|place| &self.log[place as usize]).chain(crowd)
     }
 
+    /// Whether there may be entries whose ids are `name` but for their last `width` bits, fewer than 32; surely none if not. No
+    /// branch depends on memory, so of many such questions in a row several wait for it at once.
+    pub(crate) fn may_name(&self, name: u64, width: u32) -> bool {
+        self.bucket(self.index(name << width)).may_name(name, width) | !self.crowd.is_empty()
+    }
+
     /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them: in no order but where `width`
     /// is 0. Expected O(1).
     pub(crate) fn named(&self, name: u64, width: u32) -> impl Iterator<Item = Entry<'_, E>> + Clone {
@@ -248,8 +254,13 @@ impl Bucket {
     }
 
     fn may_hold(&self, id: u64) -> bool {
+        self.may_name(id, 0)
+    }
+
+    fn may_name(&self, name: u64, width: u32) -> bool {
         // All are compared, without a branch, in a few vector instructions.
-        self.lows.iter().fold(false, |found, &low| found | (low == id as u32))
+        let first = (name << width) as u32;
+        self.lows.iter().fold(false, |found, &low| found | ((low ^ first) >> width == 0))
     }
 
     fn entries(&self) -> impl Iterator<Item = (u64, u32)> + Clone {
