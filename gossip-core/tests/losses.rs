@@ -138,6 +138,40 @@ fn messages_of_a_round_may_come_twice_and_in_any_order() {
     }
 }
 
+/// One message in five is lost, one in five comes twice, and all come in any order, until both sides have a proof.
+fn a_bad_network_is_outlived<E: Element + Ord + Debug>(shape: (usize, u16), element: fn(u64) -> E) {
+    for seed in 0..4 {
+        let mut net = pair(shape, COMMON, ALONE, element);
+        let mut rng = Rng(seed);
+        let mut under_way = vec![];
+        while !(0..2).all(|side| net.proofs.contains(&(side, 1 - side, net.machines[0].digest()))) {
+            let deadline = net.drain_all();
+            under_way.append(&mut net.wire);
+            if under_way.is_empty() {
+                net.now = deadline.expect("machines with peers have deadlines");
+                net.machines[0].sync_now(&1);
+                continue;
+            }
+            let chosen = rng.below(under_way.len());
+            let fate = rng.below(5);
+            let datagram = if fate == 0 { under_way[chosen].clone() } else { under_way.swap_remove(chosen) };
+            if fate != 1 {
+                net.deliver(&datagram);
+            }
+        }
+        net.assert_in_sync(union(element));
+        assert_eq!(net.ledgers().map(|ledger| ledger.walks), [0, 0], "{shape:?}, seed {seed}");
+    }
+}
+
+#[test]
+fn a_bad_network_costs_time_and_no_pages() {
+    for shape in SHAPES {
+        a_bad_network_is_outlived(shape, |number| number);
+        a_bad_network_is_outlived(shape, wide);
+    }
+}
+
 /// Messages come one by one, each answered before the next. No more than a window of answers is under way, but that each
 /// message of a burst may leave one that is not full.
 fn no_clock_is_waited_for<E: Element>(shape: (usize, u16), element: fn(u64) -> E) {
