@@ -4,11 +4,11 @@ use super::cell::Cell;
 use super::key::SketchKey;
 use super::table::Table;
 
-/// The tables that a replica keeps of its set: a main one that grows with the set, and from 2^13 cells on a coarse one of
-/// 2^12, as what is asked for most, a few cells and the deep bits, should not cost a pass over megabytes (5 µs, not 100).
+/// The tables that a replica keeps of its set: a main one that grows with the set, and beside one of more than 2^12 cells a
+/// coarse one of so many, as what is asked for most, a few cells and the deep bits, should not cost a pass over megabytes
+/// (5 µs, not 100).
 ///
-/// 16 bytes a cell. A cell for 4 to 8 elements, 2 to 4 bytes an element, until the main table stops growing; but for one or
-/// two elements below 2^13, where memory is no matter and a longer table decodes larger differences.
+/// 16 bytes a cell, and a cell for one element to eight: 2 to 16 bytes an element, until the main table stops growing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tables {
     main: Table,
@@ -60,7 +60,7 @@ impl Tables {
     }
 
     /// Whether a set of `count` elements has outgrown the main table, so that these should be [built](Self::build) anew.
-    /// Every element is added twice on average, however large the set grows.
+    /// As the set grows, every element is added less than twice on average, and 1.2 times where it grows to a million.
     #[must_use]
     #[inline]
     pub fn are_outgrown(&self, count: usize) -> bool {
@@ -79,11 +79,16 @@ impl Tables {
         self.main.len()
     }
 
-    /// The power of two above half of `count`, but no more than 2^12 unless that is no more than an eighth of it; between
-    /// 2^6 and 2^17.
+    /// The power of two above half of `count`, between 2^6 and 2^12; from 2^15 elements on 2^14, from 2^17 on 2^17. Steps are
+    /// few where building anew takes long.
     fn log2_for(count: usize) -> u32 {
-        let above = |share: usize| share.checked_ilog2().map_or(0, |log2| log2 + 1);
-        above(count / 2).min(Self::COARSE_LOG2).max(above(count / 8)).clamp(Table::MIN_LOG2, Self::MAIN_LOG2)
+        match count {
+            ..0x8000 => {
+                (count / 2).checked_ilog2().map_or(0, |log2| log2 + 1).clamp(Table::MIN_LOG2, Self::COARSE_LOG2)
+            }
+            0x8000..0x2_0000 => 14,
+            0x2_0000.. => Self::MAIN_LOG2,
+        }
     }
 }
 
@@ -94,15 +99,23 @@ mod tests {
     #[test]
     fn both_tables_follow_the_set() {
         let key = SketchKey::new(5, 6);
-        for (count, main) in
-            [(0, 6), (127, 6), (128, 7), (8_191, 12), (32_767, 12), (32_768, 13), (1 << 20, 17), (usize::MAX, 17)]
-        {
+        for (count, main) in [
+            (0, 6),
+            (127, 6),
+            (128, 7),
+            (8_191, 12),
+            (32_767, 12),
+            (32_768, 14),
+            (131_071, 14),
+            (131_072, 17),
+            (usize::MAX, 17),
+        ] {
             assert_eq!(Tables::build(key, count, []).longest(), 1 << main, "{count}");
         }
         let mut tables = Tables::build(key, 65_535, (0..1_000).map(|id| id * 3));
-        assert!(!tables.are_outgrown(65_535) && tables.are_outgrown(65_536));
+        assert!(!tables.are_outgrown(131_071) && tables.are_outgrown(131_072));
         tables.toggle(1);
-        assert_eq!((tables.covering(4_096).len(), tables.covering(4_097).len()), (4_096, 8_192));
+        assert_eq!((tables.covering(4_096).len(), tables.covering(4_097).len()), (4_096, 16_384));
         assert_eq!(tables.covering(20).sequence(0..4_096), tables.covering(5_000).sequence(0..4_096));
         assert_eq!(tables.covering(9_000).len(), tables.longest());
     }
