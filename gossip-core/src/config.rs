@@ -77,13 +77,13 @@ impl Default for Config {
 ///
 /// | | d = 1 | 10 | 100 | 1 000 | 10 000 |
 /// |---|---|---|---|---|---|
-/// | `FewestBytes` | | | | | |
-/// | `Balanced` | | | | | |
-/// | `FewestRoundTrips` | | | | | |
+/// | `FewestBytes` | 278, 1.5 | 378, 2.3 | 1 809, 3.95 | 14 238, 4.05 | 130 579, 4.05 |
+/// | `Balanced` | 410, 1.5 | 482, 2.0 | 1 827, 3.65 | 14 695, 3.7 | 132 393, 3.9 |
+/// | `FewestRoundTrips` | 470, 1.5 | 542, 2.0 | 1 827, 3.55 | 14 365, 3.7 | 132 159, 3.6 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Economy {
-    /// Pages alone. No sketch of the own set is kept, which saves 2 to 16 bytes an element and about 20 ns an insert.
+    /// Pages alone. No sketch of the own set is kept, which saves up to 16 bytes an element, 2 at 10^6, and a third of an insert.
     Pages,
     /// Sketches, with small requests: for links where bytes count.
     FewestBytes,

@@ -28,6 +28,7 @@ const CELLS_HEAD: usize = 9;
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// What this peer is to be sent next, if anything. It keeps its place in the queue while there is more.
     pub(super) fn next_message(&mut self, name: &P) -> Option<Message<E>> {
+        self.replica.settle();
         let peer = self.peers.get_mut(name)?;
         peer.queued = false;
         if let Some(sent_at) = peer.pacing.unmeasured.take() {
