@@ -128,15 +128,22 @@ impl<E: Element> Replica<E> {
             if self.tables.is_some() {
                 self.pending.push(fingerprint.id >> unnamed(width));
                 if self.pending.len() == PENDING {
-                    self.settle();
+                    self.enter_pending();
                 }
             }
         }
         (fingerprint, inserted)
     }
 
-    /// Enters in the sketch what has been inserted since it was last used.
+    /// Brings the sketch up to date, for what is sent or read next.
     pub(crate) fn settle(&mut self) {
+        self.enter_pending();
+        if let Some(tables) = &mut self.tables {
+            tables.refresh();
+        }
+    }
+
+    fn enter_pending(&mut self) {
         let (Some(tables), Some(width)) = (&mut self.tables, self.width) else { return };
         if tables.are_outgrown(self.store.len()) {
             let names = self.store.ids().map(|id| id >> unnamed(width));

@@ -122,6 +122,18 @@ impl Table {
     /// The deep bits of all levels; one pass over the table.
     #[must_use]
     pub fn deep_bits(&self, width: DeepWidth) -> DeepBits {
+        DeepBits::new(width, self.levels())
+    }
+
+    /// The table of 2^`log2` cells of the same set; no longer than this one. One pass over it.
+    pub(crate) fn folded(&self, log2: u32) -> Self {
+        let mut beyond = self.levels();
+        beyond.iter_mut().zip(FIRST_LEVEL..).filter(|&(_, level)| level < log2).for_each(|(word, _)| *word = 0);
+        Self { key: self.key, cells: shorten(&self.cells, 1 << log2), beyond }
+    }
+
+    /// The check bits of all levels.
+    fn levels(&self) -> [u64; LEVELS] {
         let mut levels = self.beyond;
         for (index, block) in (0_usize..).zip(self.cells.chunks_exact(LEVEL_BITS as usize)) {
             let word = block.iter().rev().fold(0, |word, cell| word << 1 | low_bit(*cell));
@@ -130,7 +142,7 @@ impl Table {
                 levels[1 + index.trailing_zeros() as usize] ^= word;
             }
         }
-        DeepBits::new(width, levels)
+        levels
     }
 
     /// The lowest check bits of cells 2^`level` + `range` of the sequence. `None` where the level has fewer, or where the

@@ -1,6 +1,7 @@
 //! `Tables`: a long table for large differences, and a short one for everything else.
 
-use super::cell::Cell;
+use alloc::vec::Vec;
+
 use super::key::SketchKey;
 use super::table::Table;
 
@@ -9,11 +10,16 @@ use super::table::Table;
 /// (5 µs, not 100).
 ///
 /// 16 bytes a cell, and a cell for one element to eight: 2 to 16 bytes an element, until the main table stops growing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Tables {
     main: Table,
     coarse: Option<Table>,
+    /// What the coarse table lacks of the main one; `None` if that is so much that it is better folded anew.
+    behind: Option<Vec<u64>>,
 }
+
+/// How many elements take as long as folding the main table.
+const BEHIND: usize = 8_192;
 
 impl Tables {
     /// The cells of the coarse table, as a power of two.
@@ -26,24 +32,34 @@ impl Tables {
     #[must_use]
     pub fn build(key: SketchKey, count: usize, ids: impl IntoIterator<Item = u64>) -> Self {
         let log2 = Self::log2_for(count);
-        let coarse = (log2 > Self::COARSE_LOG2).then(|| Table::new(key, Self::COARSE_LOG2));
-        let mut tables = Self { main: Table::new(key, log2), coarse };
-        ids.into_iter().for_each(|id| tables.toggle(id));
-        tables
+        let main = Table::rebuild(key, log2, ids);
+        let coarse = (log2 > Self::COARSE_LOG2).then(|| main.folded(Self::COARSE_LOG2));
+        Self { main, coarse, behind: Some(Vec::new()) }
     }
 
-    /// Inserts an element, or removes it if it is there.
+    /// Inserts an element, or removes it if it is there. The coarse table is out of use until it is
+    /// [refreshed](Self::refresh).
     #[inline]
     pub fn toggle(&mut self, id: u64) {
-        let key = self.main.key();
-        let mark = key.mark(id);
-        let element = Cell::new(id, mark.check());
-        match &mut self.coarse {
-            Some(coarse) => key.each_position(mark, |position| {
-                self.main.add(position, element);
-                coarse.add(position, element);
-            }),
-            None => key.each_position(mark, |position| self.main.add(position, element)),
+        self.main.toggle(id);
+        if self.coarse.is_some()
+            && let Some(behind) = &mut self.behind
+        {
+            behind.push(id);
+            if behind.len() == BEHIND {
+                self.behind = None;
+            }
+        }
+    }
+
+    /// Brings the coarse table up to date: 10 ns for each element since it was, 0.1 ms at the most.
+    pub fn refresh(&mut self) {
+        if let Some(coarse) = &mut self.coarse {
+            match &mut self.behind {
+                Some(behind) => behind.drain(..).for_each(|id| coarse.toggle(id)),
+                None => *coarse = self.main.folded(Self::COARSE_LOG2),
+            }
+            self.behind.get_or_insert_default();
         }
     }
 
@@ -67,10 +83,11 @@ impl Tables {
         self.main.len() < 1 << Self::log2_for(count)
     }
 
-    /// The shortest table that has `cells` cells; the main one if none has.
+    /// The shortest table that has `cells` cells and is up to date; the main one if none has.
     #[must_use]
     pub fn covering(&self, cells: usize) -> &Table {
-        self.coarse.as_ref().filter(|coarse| cells <= coarse.len()).unwrap_or(&self.main)
+        let is_fresh = self.behind.as_ref().is_some_and(Vec::is_empty);
+        self.coarse.as_ref().filter(|coarse| is_fresh && cells <= coarse.len()).unwrap_or(&self.main)
     }
 
     /// The most cells there are.
@@ -95,6 +112,7 @@ impl Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sketch::DeepWidth;
 
     #[test]
     fn both_tables_follow_the_set() {
@@ -114,7 +132,14 @@ mod tests {
         }
         let mut tables = Tables::build(key, 65_535, (0..1_000).map(|id| id * 3));
         assert!(!tables.are_outgrown(131_071) && tables.are_outgrown(131_072));
-        tables.toggle(1);
+        for more in [1, BEHIND as u64 - 1, BEHIND as u64 + 5] {
+            (0..more).for_each(|id| tables.toggle(id * 1_000_003));
+            assert_eq!(tables.covering(20).len(), tables.longest());
+            tables.refresh();
+            let coarse = tables.covering(20);
+            assert_eq!((coarse.len(), coarse), (4_096, &tables.main.folded(12)));
+            assert_eq!(coarse.deep_bits(DeepWidth::Wide), tables.main.deep_bits(DeepWidth::Wide));
+        }
         assert_eq!((tables.covering(4_096).len(), tables.covering(4_097).len()), (4_096, 16_384));
         assert_eq!(tables.covering(20).sequence(0..4_096), tables.covering(5_000).sequence(0..4_096));
         assert_eq!(tables.covering(9_000).len(), tables.longest());
