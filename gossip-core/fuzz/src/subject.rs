@@ -94,7 +94,8 @@ impl<E: Choice> Subject<E> {
                 Output::Event(event) => self.take_note(event),
                 Output::Send { to, message } => {
                     let answers = answers.entry(to).or_insert(0_u16);
-                    *answers = answers.saturating_add(u16::from(message.kind() == MessageKind::Give));
+                    let is_part = matches!(message.kind(), MessageKind::Give | MessageKind::Cells);
+                    *answers = answers.saturating_add(u16::from(is_part));
                     assert!(*answers <= self.machine.config().window.get(), "a request earned more than a window");
                     let bytes = self.fits(&message);
                     assert!(self.machine.peers().any(|peer| *peer == to));
