@@ -48,8 +48,8 @@ impl fmt::Display for Decodes {
     }
 }
 
-/// Plays rounds between sets of which up to an eighth differs. What they have in common is built once for each size, and
-/// each round has a copy of it.
+/// Plays rounds between sets of which up to an eighth differs. What they have in common is built once for each size,
+/// and each round has a copy of it.
 #[derive(Debug)]
 pub struct Decoder<E> {
     config: Config,

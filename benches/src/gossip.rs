@@ -39,8 +39,8 @@ impl<E: Sample> System<E> for Gossip {
 /// How many elements in common are inserted into a copy: it has no room to grow, and lies in cold memory.
 const LAST: usize = 1_024;
 
-/// Two machines that are at work when the round begins: they insert what they are yet to have in common, and are in sync;
-/// then each inserts its own.
+/// Two machines that are at work when the round begins: they insert what they are yet to have in common, and are in
+/// sync; then each inserts its own.
 #[derive(Clone)]
 struct Both<E> {
     pair: Pair<E>,

@@ -21,7 +21,8 @@ pub struct Counts {
     pub messages: usize,
     /// Their encoded bytes.
     pub bytes: usize,
-    /// One-way hops on the longest chain of messages, until both sides hold the union and know it: two are a round trip.
+    /// One-way hops on the longest chain of messages, until both sides hold the union and know it: two are a round
+    /// trip.
     pub hops: usize,
 }
 
@@ -84,8 +85,8 @@ impl<E: Element> Pair<E> {
         cost
     }
 
-    /// One side takes messages in and says what it has to say. The lists of messages are the driver's: they are made and
-    /// dropped while no clock runs.
+    /// One side takes messages in and says what it has to say. The lists of messages are the driver's: they are made
+    /// and dropped while no clock runs.
     #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
     fn turn(&mut self, side: usize, mut inbox: Vec<Message<E>>) -> Turn<E> {
         let machine = &mut self.machines[side];

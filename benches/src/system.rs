@@ -45,8 +45,8 @@ const LONG: Duration = Duration::from_secs(1);
 /// How many copies are made at a time, to run one after the other: making them empties the caches.
 const COPIES: usize = 4;
 
-/// What a round between these sets costs: the counts, which are the same in every run, and the best time of 20, or of fewer
-/// once they have taken 1 s together.
+/// What a round between these sets costs: the counts, which are the same in every run, and the best time of 20, or of
+/// fewer once they have taken 1 s together.
 ///
 /// # Panics
 ///

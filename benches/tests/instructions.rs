@@ -10,8 +10,8 @@ use std::process::{Command, Output};
 
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/instructions.txt");
 
-/// What the program `fixed_round` is told to do, and a function of it. Callgrind counts what is done in that, and nothing
-/// else.
+/// What the program `fixed_round` is told to do, and a function of it. Callgrind counts what is done in that, and
+/// nothing else.
 const COUNTED: [(&str, &str, &str); 4] = [
     ("insert", "fixed_round::insert", "insert of 20 000 u64"),
     ("insert-without-sketches", "fixed_round::insert", "insert of 20 000 u64, without sketches"),

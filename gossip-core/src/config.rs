@@ -19,12 +19,12 @@ use core::time::Duration;
 pub struct Config {
     /// What keys the fingerprints. Part of the cluster's tag. Default: [`Key::open`].
     pub key: Key,
-    /// The largest element, in encoded bytes, that any replica of the cluster takes. Part of the cluster's tag, since an
-    /// element that one replica cannot pass on would never reach everybody. Values above 1 MiB − 96 mean just that.
+    /// The largest element, in encoded bytes, that any replica of the cluster takes. Part of the cluster's tag, since
+    /// an element that one replica cannot pass on would never reach everybody. Values above 1 MiB − 96 mean just that.
     /// Default: 1 024.
     pub max_element_bytes: u32,
-    /// The largest message this replica sends, but that one element must fit: see [`MessageBudget`]. Messages of peers may
-    /// be larger. Default: 64 KiB.
+    /// The largest message this replica sends, but that one element must fit: see [`MessageBudget`]. Messages of peers
+    /// may be larger. Default: 64 KiB.
     pub max_message: MessageBudget,
     /// How many messages one request may earn, at the most; so `window` × `max_message` is what may be under way from
     /// one peer at once. Default: 32.
@@ -34,8 +34,8 @@ pub struct Config {
     /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
     /// to a quarter. Below 1 ms it is 1 ms. Default: 1 s.
     pub round_every: Duration,
-    /// How long to wait for a peer's first answer before asking again, from 10 ms to 1 min; other values mean the nearest.
-    /// Later waits follow the round-trip times seen. Default: 1 s.
+    /// How long to wait for a peer's first answer before asking again, from 10 ms to 1 min; other values mean the
+    /// nearest. Later waits follow the round-trip times seen. Default: 1 s.
     pub answer_within: Duration,
 }
 
@@ -83,7 +83,8 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Economy {
-    /// Pages alone. No sketch of the own set is kept, which saves up to 16 bytes an element, 2 at 10^6, and a third of an insert.
+    /// Pages alone. No sketch of the own set is kept, which saves up to 16 bytes an element, 2 at 10^6, and a third of
+    /// an insert.
     Pages,
     /// Sketches, with small requests: for links where bytes count.
     FewestBytes,

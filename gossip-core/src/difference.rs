@@ -6,13 +6,14 @@ use crate::cells::Cells;
 use crate::message::{Head, State};
 use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
 
-/// A peer's sketch, as far as it has come. Its cells are kept as they came: what we held as it began is taken away when they
-/// are read.
+/// A peer's sketch, as far as it has come. Its cells are kept as they came: what we held as it began is taken away when
+/// they are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference {
     /// The peer's, whose cells these are.
     state: State,
-    /// How many elements we held as it began: with what is inserted since, more might differ each time that more has come.
+    /// How many elements we held as it began: with what is inserted since, more might differ each time that more has
+    /// come.
     held: usize,
     width: IdWidth,
     /// The peer's less ours, as it began.

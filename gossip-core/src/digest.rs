@@ -8,8 +8,8 @@ use crate::fingerprint::Fingerprint;
 
 /// A digest of a set of elements: how many there are, and the sum of their fingerprints modulo 2^128.
 ///
-/// It does not depend on the order of insertion and is kept up to date in O(1). Two sets with one digest are the same set
-/// but with a probability of 2^-128 a pair, as long as nobody who writes elements knows the key; without a secret
+/// It does not depend on the order of insertion and is kept up to date in O(1). Two sets with one digest are the same
+/// set but with a probability of 2^-128 a pair, as long as nobody who writes elements knows the key; without a secret
 /// [`Key`](crate::Key) a hostile writer can make two different sets with one digest in minutes (Wagner, "A generalized
 /// birthday problem", CRYPTO 2002).
 ///

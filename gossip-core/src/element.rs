@@ -7,12 +7,13 @@ use crate::wire::{put_varint, take_varint};
 
 /// A value that a replicated set can hold.
 ///
-/// The encoding is what is fingerprinted and sent. It must be *canonical*, equal values having equal bytes and different
-/// values different bytes, and *self-delimiting*: `decode` takes from the front of its input what `encode` wrote and leaves
-/// the rest. What a peer sends is encoded again and compared, so a lax `decode` gives a refusal, not a wrong set.
+/// The encoding is what is fingerprinted and sent. It must be *canonical*, equal values having equal bytes and
+/// different values different bytes, and *self-delimiting*: `decode` takes from the front of its input what `encode`
+/// wrote and leaves the rest. What a peer sends is encoded again and compared, so a lax `decode` gives a refusal, not a
+/// wrong set.
 ///
-/// [`element_laws`](crate::element_laws) checks all of this on samples. The integers, `bool`, `char`, `String`, `Vec<u8>`,
-/// `[u8; N]` and tuples of elements are elements; a type of one's own composes them:
+/// [`element_laws`](crate::element_laws) checks all of this on samples. The integers, `bool`, `char`, `String`,
+/// `Vec<u8>`, `[u8; N]` and tuples of elements are elements; a type of one's own composes them:
 ///
 /// ```
 /// use gossip_core::{element_laws, Element, TypeTag};
@@ -57,8 +58,8 @@ pub trait Element: Clone + Eq {
     /// come from a stranger.
     fn decode(input: &mut &[u8]) -> Option<Self>;
 
-    /// The value as a number, for types of which *every* value fits 8 bytes; `None` for every value of other types. Such
-    /// elements travel as their ids, which costs less than their encoding.
+    /// The value as a number, for types of which *every* value fits 8 bytes; `None` for every value of other types.
+    /// Such elements travel as their ids, which costs less than their encoding.
     fn to_id(&self) -> Option<u64> {
         None
     }

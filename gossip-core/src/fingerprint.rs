@@ -67,8 +67,8 @@ impl Fingerprinter {
         SketchKey::new(secret as u64, (secret >> 64) as u64)
     }
 
-    /// The fingerprint of `element`, whose encoding is `bytes`: their hash, the low half of which is replaced by the mixed
-    /// number where the element has one.
+    /// The fingerprint of `element`, whose encoding is `bytes`: their hash, the low half of which is replaced by the
+    /// mixed number where the element has one.
     pub(crate) fn fingerprint<E: Element>(&self, element: &E, bytes: &[u8]) -> Fingerprint {
         let mut fingerprint = Fingerprint::from_value(self.hash(bytes));
         if let Some(number) = element.to_id() {
@@ -157,8 +157,8 @@ fn open_unmix(id: u64) -> u64 {
     z.wrapping_sub(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Speck64/128 (Beaulieu et al., "The Simon and Speck families of lightweight block ciphers", 2013): a keyed permutation
-/// of 64 bits, so that who does not know the key can choose neither ids nor where they fall.
+/// Speck64/128 (Beaulieu et al., "The Simon and Speck families of lightweight block ciphers", 2013): a keyed
+/// permutation of 64 bits, so that who does not know the key can choose neither ids nor where they fall.
 #[derive(Clone)]
 pub(crate) struct Speck([u32; 27]);
 

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use crate::wire::{BitReader, BitWriter, put_varint, rice_bits, take_varint, varint_len};
 
-/// Ascending ids in their wire form: a count and, where it is not 0, a Rice parameter, the first id in 64 bits, or in 32
-/// where that is enough, and the codes of the distances between neighbours less one. They stay bytes until they are read.
+/// Ascending ids in their wire form: a count and, where it is not 0, a Rice parameter, the first id in 64 bits, or in
+/// 32 where that is enough, and the codes of the distances between neighbours less one. They stay bytes until they are
+/// read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ids {
     count: usize,
@@ -56,8 +57,8 @@ impl Ids {
         }
     }
 
-    /// Takes a run off the front; if there is none, nothing is taken, and the error is how many ids were read. Allocates a
-    /// copy of its bytes alone.
+    /// Takes a run off the front; if there is none, nothing is taken, and the error is how many ids were read.
+    /// Allocates a copy of its bytes alone.
     pub(crate) fn take(input: &mut &[u8]) -> Result<Self, usize> {
         let mut rest = *input;
         let count = take_varint(&mut rest).ok_or(0_usize)?;

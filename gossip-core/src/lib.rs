@@ -1,15 +1,15 @@
 //! Anti-entropy as a pure state machine.
 //!
-//! Replicas that hold the same set drift apart: messages are lost, nodes restart, networks split. [`AntiEntropy`] brings
-//! them back together. It sends a digest first, and only where digests differ it pays, for the difference and not for the
-//! state ([`sketch`]); and it keeps a [`Ledger`] of what that cost and saved. It does no IO: messages go in and come out, over
-//! any transport, with threads or without. The crate is `no_std` (it needs `alloc`) and has no unsafe code. Other
-//! implementations find the protocol, byte by byte, in `PROTOCOL.md`.
+//! Replicas that hold the same set drift apart: messages are lost, nodes restart, networks split. [`AntiEntropy`]
+//! brings them back together. It sends a digest first, and only where digests differ it pays, for the difference and
+//! not for the state ([`sketch`]); and it keeps a [`Ledger`] of what that cost and saved. It does no IO: messages go in
+//! and come out, over any transport, with threads or without. The crate is `no_std` (it needs `alloc`) and has no
+//! unsafe code. Other implementations find the protocol, byte by byte, in `PROTOCOL.md`.
 //!
 //! # Embedding
 //!
-//! Three verbs: [`insert`](AntiEntropy::insert) what is written here, [`receive`](AntiEntropy::receive) what peers send,
-//! and [`poll`](AntiEntropy::poll) until it says [`Wait`](Output::Wait). This is the whole of it:
+//! Three verbs: [`insert`](AntiEntropy::insert) what is written here, [`receive`](AntiEntropy::receive) what peers
+//! send, and [`poll`](AntiEntropy::poll) until it says [`Wait`](Output::Wait). This is the whole of it:
 //!
 //! ```
 //! use gossip_core::{AntiEntropy, Event, Output, Time};
@@ -47,9 +47,9 @@
 //!
 //! # A set that only grows
 //!
-//! Elements are never removed: what one replica holds, all will hold. To update or delete, put versions into the elements
-//! and let the highest of a key win: `("tea", 2, Some(270))` supersedes `("tea", 1, Some(250))`, and `("tea", 3, None)`
-//! deletes.
+//! Elements are never removed: what one replica holds, all will hold. To update or delete, put versions into the
+//! elements and let the highest of a key win: `("tea", 2, Some(270))` supersedes `("tea", 1, Some(250))`, and `("tea",
+//! 3, None)` deletes.
 //!
 //! # The laws
 //!

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::Index;
 
-/// Items in the order of their appending, in chunks. Beside them it takes 24 bytes a chunk, and at most one chunk is not
-/// full; a `Vec` that doubles leaves a third unused on average and copies megabytes at a time.
+/// Items in the order of their appending, in chunks. Beside them it takes 24 bytes a chunk, and at most one chunk is
+/// not full; a `Vec` that doubles leaves a third unused on average and copies megabytes at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Log<T> {
     chunks: Vec<Vec<T>>,

@@ -20,8 +20,8 @@ use crate::rng::Rng;
 use crate::stats::{Ledger, PeerStats, Stats};
 use crate::time::{Time, micros};
 
-/// A replica of a grow-only set that repairs itself with its peers: a state machine without IO, threads, clock or global
-/// randomness.
+/// A replica of a grow-only set that repairs itself with its peers: a state machine without IO, threads, clock or
+/// global randomness.
 ///
 /// Inputs are [`insert`](Self::insert), [`receive`](Self::receive) and the time that [`poll`](Self::poll) is told; all
 /// output comes from `poll`. Equal seeds and inputs give equal outputs. `P` is whatever the embedder knows peers by.
@@ -76,7 +76,8 @@ pub struct AntiEntropy<P, E> {
 }
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    /// An empty replica without peers. Give every replica another `seed`: it sets nonces, jitter and the choice of peers.
+    /// An empty replica without peers. Give every replica another `seed`: it sets nonces, jitter and the choice of
+    /// peers.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             replica: Replica::new(&config),
@@ -107,7 +108,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     ///
     /// # Errors
     ///
-    /// Stops at the first element over the cluster's limit. Those before it are inserted; it and those after it are not.
+    /// Stops at the first element over the cluster's limit. Those before it are inserted; it and those after it are
+    /// not.
     pub fn extend(&mut self, elements: impl IntoIterator<Item = E>) -> Result<usize, TooLarge> {
         elements.into_iter().try_fold(0, |new, element| Ok(new + usize::from(self.insert(element)?)))
     }
@@ -135,8 +137,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         true
     }
 
-    /// Begins a round with this peer at the next poll, however long it has been silent; after the one under way, if there
-    /// is one. Nothing happens if it is no peer.
+    /// Begins a round with this peer at the next poll, however long it has been silent; after the one under way, if
+    /// there is one. Nothing happens if it is no peer.
     pub fn sync_now<Q>(&mut self, peer: &Q)
     where
         P: Borrow<Q>,
@@ -150,9 +152,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
-    /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it gives
-    /// `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers) beside the
-    /// message it builds; O(peers) while a round of chance is due.
+    /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
+    /// gives `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers)
+    /// beside the message it builds; O(peers) while a round of chance is due.
     pub fn poll(&mut self, now: Time) -> Output<P, E> {
         self.now = self.now.max(now);
         loop {
@@ -264,8 +266,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.sync_now(&name);
     }
 
-    /// When chance can begin a round: when the next is due or, if it is overdue because everybody is busy or left alone, when
-    /// the first has been left alone for long enough. To wake before would be for nothing.
+    /// When chance can begin a round: when the next is due or, if it is overdue because everybody is busy or left
+    /// alone, when the first has been left alone for long enough. To wake before would be for nothing.
     fn next_turn(&self) -> Option<Time> {
         let due = self.next_round?;
         if !self.is_due(due) {

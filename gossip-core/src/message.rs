@@ -209,8 +209,8 @@ impl<E> Message<E> {
         matches!(self.body, Body::Proof { .. } | Body::Cells { .. } | Body::Page { window: 0, .. } | Body::Give { .. })
     }
 
-    /// Whether its answer need not show what has been inserted since: it asks for more of a sketch, for elements alone, or for an
-    /// interval.
+    /// Whether its answer need not show what has been inserted since: it asks for more of a sketch, for elements alone,
+    /// or for an interval.
     #[cfg(feature = "sim")]
     pub(crate) const fn continues(&self) -> bool {
         matches!(

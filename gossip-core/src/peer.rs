@@ -47,8 +47,8 @@ impl Peer {
         }
     }
 
-    /// An answer to our round came, with this nonce. It names the very message it answers, so that one that was resent is
-    /// measured as well as any.
+    /// An answer to our round came, with this nonce. It names the very message it answers, so that one that was resent
+    /// is measured as well as any.
     pub(crate) fn answered(&mut self, nonce: u32) {
         let Some(round) = &self.round else { return };
         let age = round.nonce.wrapping_sub(nonce) as usize;
@@ -57,8 +57,8 @@ impl Peer {
         }
     }
 
-    /// An answer with this nonce came. One to a round that was given up, and none answered since, tells that the waits were too
-    /// short.
+    /// An answer with this nonce came. One to a round that was given up, and none answered since, tells that the waits
+    /// were too short.
     pub(crate) fn note_answer(&mut self, nonce: u32) {
         let Some(age) = self.last_nonce.map(|last| (last >> SENDS).wrapping_sub(nonce >> SENDS)) else { return };
         let under_way = u32::from(self.round.is_some());
@@ -92,15 +92,15 @@ impl Peer {
 /// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Owed {
-    /// To a probe or a repair: whether our digest is this one, and `sketch` unless cells are no use. To a request for cells of a
-    /// state that is forgotten: no digest.
+    /// To a probe or a repair: whether our digest is this one, and `sketch` unless cells are no use. To a request for
+    /// cells of a state that is forgotten: no digest.
     Verdict { nonce: u32, digest: Option<Digest>, probe: bool, sketch: bool },
     /// Our cells as they were when we held `held` elements, from `next` to `end`, in at most `window` messages.
     Cells { nonce: u32, held: usize, next: usize, end: usize, window: u16 },
     /// Our elements of these wishes, from place `next` on, in at most `window` messages; then what else was asked for.
     Wanted { nonce: u32, wishes: Vec<u64>, next: usize, window: u16, asks: Asks },
-    /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages; and our state,
-    /// if that was asked for.
+    /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages; and our
+    /// state, if that was asked for.
     Page { nonce: u32, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16, state: bool },
 }
 
@@ -192,8 +192,8 @@ pub(crate) fn same_round(a: u32, b: u32) -> bool {
     a >> SENDS == b >> SENDS
 }
 
-/// Whether a probe with this nonce is the first message of its round, or that sent again: one in the middle comes after a
-/// repair at least.
+/// Whether a probe with this nonce is the first message of its round, or that sent again: one in the middle comes after
+/// a repair at least.
 pub(crate) fn begins_round(nonce: u32) -> bool {
     nonce & !(u32::MAX << SENDS) <= 2
 }
@@ -212,22 +212,23 @@ pub(crate) const TRIES: u32 = 3;
 pub(crate) const FAILURES: u32 = 2;
 
 impl Pacing {
-    /// How long to wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with each
-    /// retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298). 10 ms to a minute before the first.
+    /// How long to wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with
+    /// each retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298). 10 ms to a minute before the
+    /// first.
     pub(crate) fn patience(&self, first: Duration, retries: u32) -> Duration {
         let once = self.smoothed.map_or(first, |smoothed| smoothed + (4 * self.variation).max(MARGIN));
         let once = once.clamp(MARGIN, LONGEST).saturating_mul(1 << self.doublings).min(LONGEST);
         once.saturating_mul(1 << retries.min(TRIES))
     }
 
-    /// An answer came to a round that was given up. Waits stay longer until a round trip is measured, which none would be if
-    /// all answers took longer than all tries.
+    /// An answer came to a round that was given up. Waits stay longer until a round trip is measured, which none would
+    /// be if all answers took longer than all tries.
     pub(crate) fn came_late(&mut self) {
         self.doublings = (self.doublings + TRIES).min(MOST_DOUBLINGS);
     }
 
-    /// How long to leave the peer alone after `failures` rounds in a row without an answer: up to 8 intervals, so that the
-    /// end of a long cut is noticed soon.
+    /// How long to leave the peer alone after `failures` rounds in a row without an answer: up to 8 intervals, so that
+    /// the end of a long cut is noticed soon.
     pub(crate) fn backoff(&self, interval: Duration) -> Duration {
         interval.saturating_mul(1 << self.failures.min(3))
     }

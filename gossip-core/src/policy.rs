@@ -13,8 +13,8 @@ pub(crate) struct Policy {
     head: usize,
     /// The deep bits of a first answer.
     pub(crate) deep: DeepWidth,
-    /// The share of the estimate that the first request is for, in thousandths: what the first answer tells is ±25 %, and
-    /// what is asked for in vain is lost, while a top-up that is exact costs a round trip.
+    /// The share of the estimate that the first request is for, in thousandths: what the first answer tells is ±25 %,
+    /// and what is asked for in vain is lost, while a top-up that is exact costs a round trip.
     first: u64,
     /// By how much each top-up aims above the estimate, in thousandths of its standard error.
     sigmas: [i64; TOP_UPS],
@@ -92,9 +92,9 @@ pub(crate) fn need(differences: u64) -> usize {
     usize::try_from(cells.saturating_add(differences % 100 * 13 / 100)).unwrap_or(usize::MAX)
 }
 
-/// Whether paging both states costs no more than what is left of a sketch of so many differences, `have` of whose cells are
-/// there already, and which takes `least` bytes in any case. What both would send, elements that one side lacks, counts for
-/// neither.
+/// Whether paging both states costs no more than what is left of a sketch of so many differences, `have` of whose cells
+/// are there already, and which takes `least` bytes in any case. What both would send, elements that one side lacks,
+/// counts for neither.
 pub(crate) fn pages_are_cheaper(
     ours: State,
     theirs: State,
@@ -127,8 +127,8 @@ pub(crate) fn pages_are_cheaper(
     }
 }
 
-/// The most cells whose loss can be borne, should it come to pages after all, where no more than this differs: what pages list
-/// once instead of twice, which is all that both hold, makes up for it.
+/// The most cells whose loss can be borne, should it come to pages after all, where no more than this differs: what
+/// pages list once instead of twice, which is all that both hold, makes up for it.
 pub(crate) fn affordable(ours: State, theirs: State, width: IdWidth, differences: u64) -> usize {
     let (we, they) = (ours.digest.count(), theirs.digest.count());
     let common = we.saturating_add(they).saturating_sub(differences) / 2;

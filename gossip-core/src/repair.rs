@@ -8,8 +8,8 @@ use crate::message::{Asks, State};
 use crate::replica::{Claim, Replica, WISH};
 use crate::wire::Bound;
 
-/// Where a repair stands. It goes out in bursts of up to a window of messages, which together ask for what one answer can hold;
-/// the last of them asks where that ends.
+/// Where a repair stands. It goes out in bursts of up to a window of messages, which together ask for what one answer
+/// can hold; the last of them asks where that ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Repair {
     claim: Claim,
@@ -85,8 +85,8 @@ impl Repair {
         self.left == 0
     }
 
-    /// The next message of a burst, in at most `room` bytes, where an answer can have `answer` bytes. The burst ends where it
-    /// asks for more than elements.
+    /// The next message of a burst, in at most `room` bytes, where an answer can have `answer` bytes. The burst ends
+    /// where it asks for more than elements.
     pub(crate) fn next<E: Element>(
         &mut self,
         replica: &Replica<E>,
@@ -134,8 +134,8 @@ impl Repair {
         (asks, wanted, elements)
     }
 
-    /// No answer came. What went out in one message goes out again; of several, most have come, and if not, the verdict says
-    /// so and a sketch of what is missing costs less.
+    /// No answer came. What went out in one message goes out again; of several, most have come, and if not, the verdict
+    /// says so and a sketch of what is missing costs less.
     pub(crate) fn again(&mut self) {
         if self.single {
             self.sent = self.before.0;

@@ -18,8 +18,8 @@ use crate::wire::Bound;
 
 /// A set of elements, its digest, its pages and its sketch.
 ///
-/// A sketch knows elements by *names*: their ids where these are numbers, so that a name tells the element; the first 48
-/// bits of their ids where they have to be fetched anyway.
+/// A sketch knows elements by *names*: their ids where these are numbers, so that a name tells the element; the first
+/// 48 bits of their ids where they have to be fetched anyway.
 #[derive(Clone, Debug)]
 pub(crate) struct Replica<E> {
     store: Store<E>,
@@ -46,8 +46,8 @@ pub(crate) struct Claim {
     pub(crate) ours: Vec<u64>,
     /// What the peer holds and we do not: numbers, which their names tell.
     pub(crate) numbers: Vec<u64>,
-    /// What the peer holds and we do not, and what its names do not tell: wishes, the first 32 bits of ids. What else the peer
-    /// has under a wish, one element in 4 300 at 10^6, costs less than further bits would.
+    /// What the peer holds and we do not, and what its names do not tell: wishes, the first 32 bits of ids. What else
+    /// the peer has under a wish, one element in 4 300 at 10^6, costs less than further bits would.
     pub(crate) wanted: Vec<u64>,
     /// How many bits ids have after the name.
     pub(crate) width: u32,
@@ -231,8 +231,8 @@ impl<E: Element> Replica<E> {
         self.store.len()
     }
 
-    /// As many of our elements in an interval as fit `budget` bytes, except those `held`, which ascend; and the bound up
-    /// to which that is all of them. O(elements in what is covered).
+    /// As many of our elements in an interval as fit `budget` bytes, except those `held`, which ascend; and the bound
+    /// up to which that is all of them. O(elements in what is covered).
     pub(crate) fn page(&self, from: Bound, to: Bound, held: &[Fingerprint], budget: usize) -> (Elements, Bound) {
         let held = &held[held.partition_point(|&fingerprint| Bound::At(fingerprint) < from)..];
         let filled = Elements::fill(self.except(held, self.between(from, to)), budget);
@@ -244,7 +244,8 @@ impl<E: Element> Replica<E> {
         (filled.elements, covered)
     }
 
-    /// A page that reaches up to a bound, and on to our next element before the end: to cover that as well costs nothing.
+    /// A page that reaches up to a bound, and on to our next element before the end: to cover that as well costs
+    /// nothing.
     pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, budget: usize) -> (Elements, Bound) {
         let (elements, covered) = self.page(from, reach, &[], budget);
         let Bound::At(reached) = covered else { return (elements, covered) };
@@ -255,8 +256,8 @@ impl<E: Element> Replica<E> {
         (elements, next.map_or(end, |next| Bound::between(reached, self.fingerprint(next))))
     }
 
-    /// As many of the elements of these names, that have `width` bits less than ids, as fit `budget` bytes, and of how many names that is all of them; at least of
-    /// one, though it be the name of more than fit. O(elements given).
+    /// As many of the elements of these names, that have `width` bits less than ids, as fit `budget` bytes, and of how
+    /// many names that is all of them; at least of one, though it be the name of more than fit. O(elements given).
     pub(crate) fn named(&self, names: &[u64], width: u32, budget: usize) -> (Elements, usize) {
         let entries = names.iter().flat_map(|&name| self.store.named(name, width));
         let filled = Elements::fill(entries, budget);
@@ -275,8 +276,8 @@ impl<E: Element> Replica<E> {
         Claim { ours, width, ..Claim::default() }
     }
 
-    /// How many elements the log held when the digest had this tag; `None` if that is too long ago, or never was. O(1) while
-    /// nothing has been inserted since.
+    /// How many elements the log held when the digest had this tag; `None` if that is too long ago, or never was. O(1)
+    /// while nothing has been inserted since.
     pub(crate) fn held_at(&self, tag: u64) -> Option<usize> {
         let (mut digest, mut held) = (self.digest, self.store.len());
         let mut newest = self.store.log().from(held.saturating_sub(RECENT)).rev();
@@ -287,7 +288,8 @@ impl<E: Element> Replica<E> {
         Some(held)
     }
 
-    /// A range of the cells of our sketch, as they were when the log held `len` elements; `None` where there are not as many.
+    /// A range of the cells of our sketch, as they were when the log held `len` elements; `None` where there are not as
+    /// many.
     pub(crate) fn cells(&self, range: Range<usize>, len: usize) -> Option<Vec<Cell>> {
         let tables = self.tables.as_ref()?;
         let mut cells = tables.covering(range.end).sequence(range.clone())?;
@@ -296,8 +298,8 @@ impl<E: Element> Replica<E> {
         Some(cells)
     }
 
-    /// What our elements leave of a peer's cells: those are taken away that we held as its sketch began. `None` where our
-    /// own cells are fewer.
+    /// What our elements leave of a peer's cells: those are taken away that we held as its sketch began. `None` where
+    /// our own cells are fewer.
     pub(crate) fn left(&self, difference: &Difference) -> Option<Prefix> {
         let tables = self.tables.as_ref()?;
         let mut cells = difference.cells().to_vec();
@@ -324,8 +326,8 @@ impl<E: Element> Replica<E> {
             if let Some(claim) = self.confirm(&names, width, difference.state().digest) {
                 return Reading::Clear(claim);
             }
-            // Twice as many cells as that takes are read right, but where somebody has looked for names that they confound; and
-            // these no other number of cells does. So names coincide, or it is no sketch of that digest.
+            // Twice as many cells as that takes are read right, but where somebody has looked for names that they
+            // confound; and these no other number of cells does. So names coincide, or it is no sketch of that digest.
             if difference.top_ups() > Some(0) && difference.cells().len() >= 2 * need(read) {
                 reading = Reading::Hopeless;
             }
@@ -333,7 +335,8 @@ impl<E: Element> Replica<E> {
         reading
     }
 
-    /// The names, which are ids but for their last `width` bits, of what was inserted since the log held `len` elements.
+    /// The names, which are ids but for their last `width` bits, of what was inserted since the log held `len`
+    /// elements.
     fn names_since(&self, len: usize, width: u32) -> impl Iterator<Item = u64> {
         self.store.log().from(len).map(move |element| self.fingerprinter.encode(element).0.id >> width)
     }

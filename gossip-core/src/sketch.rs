@@ -1,21 +1,21 @@
 //! The folding sketch: two sets are compared at the price of their difference.
 //!
-//! A [`Table`] follows a set. Its owner sends the first cells of an unending sequence, as many as the other side asks for;
-//! the other side takes its own away, and what is left is a sketch of the symmetric difference alone. About 1.15 cells per
-//! difference are enough to read it ([`Decodings`]). If they were too few, only the next cells of the sequence travel. How
-//! many to ask for, [`Evidence`] tells beforehand, from 64 bytes ([`DeepBits`]).
+//! A [`Table`] follows a set. Its owner sends the first cells of an unending sequence, as many as the other side asks
+//! for; the other side takes its own away, and what is left is a sketch of the symmetric difference alone. About 1.15
+//! cells per difference are enough to read it ([`Decodings`]). If they were too few, only the next cells of the
+//! sequence travel. How many to ask for, [`Evidence`] tells beforehand, from 64 bytes ([`DeepBits`]).
 //!
-//! The best scheme of this kind before is that of Yang et al., "Practical Rateless Set Reconciliation with Applications",
-//! SIGCOMM '24. There, a sequence is made for each difference anew, or kept cell by cell; cells count their elements and
-//! carry 8 bytes of check. Here one table of fixed length yields the sequence, every prefix and every shorter table, so an
-//! insert costs 3 or 17 cells, 11 to 16 ns; a cell carries 2 bits beside the id, and 1 000 differences need 1.15 cells
-//! each, not 1.36.
+//! The best scheme of this kind before is that of Yang et al., "Practical Rateless Set Reconciliation with
+//! Applications", SIGCOMM '24. There, a sequence is made for each difference anew, or kept cell by cell; cells count
+//! their elements and carry 8 bytes of check. Here one table of fixed length yields the sequence, every prefix and
+//! every shorter table, so an insert costs 3 or 17 cells, 11 to 16 ns; a cell carries 2 bits beside the id, and 1 000
+//! differences need 1.15 cells each, not 1.36.
 //!
 //! # The cells
 //!
-//! An element is its id, 64 uniform bits (or 48: [`IdWidth`]). Keyed hashes give it a check of [`CHECK_BITS`] and 3 or 17
-//! positions (see [`SketchKey`]). Cell `S_j` is the exclusive or of id and check over all positions `h ≡ j (mod 2^len(j))`,
-//! `len(j)` the bit length of `j`. Positions that occur twice cancel.
+//! An element is its id, 64 uniform bits (or 48: [`IdWidth`]). Keyed hashes give it a check of [`CHECK_BITS`] and 3 or
+//! 17 positions (see [`SketchKey`]). Cell `S_j` is the exclusive or of id and check over all positions `h ≡ j (mod
+//! 2^len(j))`, `len(j)` the bit length of `j`. Positions that occur twice cancel.
 //!
 //! - **slot** of `h` in a table of `m` cells: with `b = floor(log2 m)` and `r = h mod 2^(b+1)`, it is `r` if `r < m`, else
 //!   `r − 2^b`.
@@ -25,9 +25,10 @@
 //!
 //! # Reading them
 //!
-//! A cell holds one element if its id has that check and occurs in this cell an odd number of times. It is disbelieved where
-//! another of the id's cells is empty; unless that cell was emptied by taking out the same id, which is then put back. No
-//! cell counts, so whose an element is, one's own set tells; and a decode is a claim, to be confirmed by a digest.
+//! A cell holds one element if its id has that check and occurs in this cell an odd number of times. It is disbelieved
+//! where another of the id's cells is empty; unless that cell was emptied by taking out the same id, which is then put
+//! back. No cell counts, so whose an element is, one's own set tells; and a decode is a claim, to be confirmed by a
+//! digest.
 //!
 //! ```
 //! use gossip_core::sketch::{DeepWidth, Evidence, SketchKey, Table};

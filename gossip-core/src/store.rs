@@ -27,11 +27,11 @@ impl<E> Copy for Entry<'_, E> {}
 ///
 /// Elements stand in a log in the order of their insertion. Their ids stand in buckets, by extendible hashing (Fagin et
 /// al., "Extendible hashing", 1979) with the ids themselves for hashes: the first bits of an id are its slot in the
-/// directory, which names a bucket; a full bucket splits on its next bit. So buckets are in order, and what is in a bucket
-/// is put in order when it is read. Inserts are expected O(1) and scans in order, whatever order ids come in.
+/// directory, which names a bucket; a full bucket splits on its next bit. So buckets are in order, and what is in a
+/// bucket is put in order when it is read. Inserts are expected O(1) and scans in order, whatever order ids come in.
 ///
-/// One table probed linearly from `id · slots / 2^64` would do for ids at random. But pages bring ids in order, and what
-/// fills its front before its back shifts entries by fractions of the table: a million by pages took minutes.
+/// One table probed linearly from `id · slots / 2^64` would do for ids at random. But pages bring ids in order, and
+/// what fills its front before its back shifts entries by fractions of the table: a million by pages took minutes.
 #[derive(Clone, Debug)]
 pub(crate) struct Store<E> {
     log: Log<E>,
@@ -44,8 +44,9 @@ pub(crate) struct Store<E> {
     crowd: BTreeMap<u64, Vec<usize>>,
 }
 
-/// Up to 15 ids that share their first `bits` bits, and the places of their elements in the log. The low halves of the ids
-/// and the header are one cache line: an insert reads no more where no id has the same low half, and writes one line more.
+/// Up to 15 ids that share their first `bits` bits, and the places of their elements in the log. The low halves of the
+/// ids and the header are one cache line: an insert reads no more where no id has the same low half, and writes one
+/// line more.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 struct Bucket {
@@ -163,14 +164,14 @@ impl<E> Store<E> {
         bucket.of(id).map(|place| &self.log[place as usize]).chain(crowd)
     }
 
-    /// Whether there may be entries whose ids are `name` but for their last `width` bits, fewer than 32; surely none if not. No
-    /// branch depends on memory, so of many such questions in a row several wait for it at once.
+    /// Whether there may be entries whose ids are `name` but for their last `width` bits, fewer than 32; surely none if
+    /// not. No branch depends on memory, so of many such questions in a row several wait for it at once.
     pub(crate) fn may_name(&self, name: u64, width: u32) -> bool {
         self.bucket(self.index(name << width)).may_name(name, width) | !self.crowd.is_empty()
     }
 
-    /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them: in no order but where `width`
-    /// is 0. Expected O(1).
+    /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them: in no order but where
+    /// `width` is 0. Expected O(1).
     pub(crate) fn named(&self, name: u64, width: u32) -> impl Iterator<Item = Entry<'_, E>> + Clone {
         let first = name << width;
         let bucket = self.bucket(self.index(first)).entries().filter(move |&(id, _)| id >> width == name);

@@ -48,8 +48,8 @@ impl Walk {
         Self { start, wrapped: false, cursor: start, asked: start, peers, pages: 0, asks: false, ahead, answered, told }
     }
 
-    /// The end of the interval to ask for next, if an answer has `room` bytes: what an answer can be expected to cover. To list
-    /// more would be to list it again.
+    /// The end of the interval to ask for next, if an answer has `room` bytes: what an answer can be expected to cover.
+    /// To list more would be to list it again.
     pub(crate) fn reach(&self, room: u64) -> Bound {
         let (cursor, end) = self.left();
         let (count, bytes) = self.peers;
@@ -76,9 +76,9 @@ impl Walk {
         self.cursor
     }
 
-    /// A page is sent, and the answer can be expected to reach so far: it begins anew. Whether it should end with the peer's
-    /// state, which takes as much as two or three elements: at the end of the walk, to prove it, and now and then before,
-    /// lest it goes on for nothing.
+    /// A page is sent, and the answer can be expected to reach so far: it begins anew. Whether it should end with the
+    /// peer's state, which takes as much as two or three elements: at the end of the walk, to prove it, and now and
+    /// then before, lest it goes on for nothing.
     pub(crate) fn ask(&mut self, reach: Bound) -> bool {
         self.asked = self.cursor;
         self.answered = None;
@@ -87,7 +87,8 @@ impl Walk {
         self.asks
     }
 
-    /// An answer covers an interval; `last` if it is the end of the answer. At most `window` intervals are kept for later.
+    /// An answer covers an interval; `last` if it is the end of the answer. At most `window` intervals are kept for
+    /// later.
     pub(crate) fn cover(&mut self, from: Bound, to: Bound, last: bool, window: usize) -> Progress {
         let before = self.cursor;
         let is_covered = |walk: &Self| walk.cursor >= walk.left().1;

@@ -63,7 +63,8 @@ impl Bound {
         }
     }
 
-    /// The bound with the shortest form that is after `last` and not after `next`. If the two are equal it is after both.
+    /// The bound with the shortest form that is after `last` and not after `next`. If the two are equal it is after
+    /// both.
     pub(crate) fn between(last: Fingerprint, next: Fingerprint) -> Self {
         let (low, high) = (last.place(), next.place());
         if low >= high {

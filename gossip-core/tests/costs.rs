@@ -154,8 +154,8 @@ fn never_worse_than_full_state() {
     let sketches = RefCell::new(0);
     each(|plan, outcome| {
         let Outcome { bytes, full_state, newcomers, .. } = outcome;
-        // Pages of few elements are as long as their luck: how well these fill them, and what is listed twice where an answer
-        // held less than expected.
+        // Pages of few elements are as long as their luck: how well these fill them, and what is listed twice where an
+        // answer held less than expected.
         let luck = full_state / if plan.elements_in_a_message() < 16 { 16 } else { 128 };
         let above = bytes as i64 - (full_state + luck) as i64;
         closest.replace_with(|closest| above.max(*closest));

@@ -1,4 +1,5 @@
-//! The examples as real processes: three replicas that start with different sets, one of which is killed and comes back.
+//! The examples as real processes: three replicas that start with different sets, one of which is killed and comes
+//! back.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};

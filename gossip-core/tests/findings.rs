@@ -99,7 +99,8 @@ fn elements_that_come_as_ids_obey_the_limit_too() {
     machine.add_peer(1);
     machine.sync_now(&1);
     let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a probe is due") };
-    // A repair that asks and wants nothing, with the one id 2^63, which stands for a number of far more than three digits.
+    // A repair that asks and wants nothing, with the one id 2^63, which stands for a number of far more than three
+    // digits.
     let mut repair = message.encode();
     repair.truncate(9);
     repair[0] = 0x15;

@@ -21,8 +21,8 @@ fn pair<E: Element>(element: fn(u64) -> E) -> Network<E> {
     net
 }
 
-/// Runs machine 0's round to its end, with all cells that it gets put through `lie`; then an honest round, which must find
-/// nothing amiss. Gives the network as the first round left it, by then without what was lied about.
+/// Runs machine 0's round to its end, with all cells that it gets put through `lie`; then an honest round, which must
+/// find nothing amiss. Gives the network as the first round left it, by then without what was lied about.
 fn lied_to<E: Element + Ord + Debug>(element: fn(u64) -> E, mut lie: impl FnMut(&mut Sketch)) -> Network<E> {
     let mut net = pair(element);
     while net.ledgers()[0].rounds == 0 {

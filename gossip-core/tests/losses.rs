@@ -17,7 +17,8 @@ const SHAPES: [(usize, u16); 9] =
 const COMMON: u64 = 5_000;
 const ALONE: u64 = 150;
 
-/// A pair whose machine 0 is to begin a round, the only one: it gives what it holds alone, and gets what the other does.
+/// A pair whose machine 0 is to begin a round, the only one: it gives what it holds alone, and gets what the other
+/// does.
 fn pair<E: Element>((budget, window): (usize, u16), common: u64, alone: u64, element: fn(u64) -> E) -> Network<E> {
     let mut config = Config::default();
     config.max_message = MessageBudget::new(budget);
@@ -33,8 +34,8 @@ fn union<E>(element: fn(u64) -> E) -> impl Iterator<Item = E> {
     (0..COMMON + 2 * ALONE).map(element)
 }
 
-/// Runs machine 0's round to its end: `carry` takes messages out of those under way, which it is given whenever there are
-/// any, and delivers what it likes. How often nothing was under way and an answer was waited for in vain.
+/// Runs machine 0's round to its end: `carry` takes messages out of those under way, which it is given whenever there
+/// are any, and delivers what it likes. How often nothing was under way and an answer was waited for in vain.
 fn play<E: Element>(net: &mut Network<E>, mut carry: impl FnMut(&mut Network<E>, &mut Vec<Datagram>)) -> usize {
     let (mut under_way, mut naps) = (vec![], 0);
     loop {
@@ -172,8 +173,8 @@ fn a_bad_network_costs_time_and_no_pages() {
     }
 }
 
-/// Messages come one by one, each answered before the next. No more than a window of answers is under way, but that each
-/// message of a burst may leave one that is not full.
+/// Messages come one by one, each answered before the next. No more than a window of answers is under way, but that
+/// each message of a burst may leave one that is not full.
 fn no_clock_is_waited_for<E: Element>(shape: (usize, u16), element: fn(u64) -> E) {
     let naps = play(&mut pair(shape, COMMON, ALONE, element), |net, under_way| {
         let answers = under_way.iter().filter(|datagram| datagram.from == 1).count();

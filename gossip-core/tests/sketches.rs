@@ -1,5 +1,5 @@
-//! Rounds by sketch over sets that are hard to tell apart: differences of all sizes, ids that several elements share, and
-//! ids that are not what they seem.
+//! Rounds by sketch over sets that are hard to tell apart: differences of all sizes, ids that several elements share,
+//! and ids that are not what they seem.
 
 mod common;
 
@@ -78,8 +78,8 @@ fn a_larger_difference_costs_what_differs_until_pages_cost_less() {
     }
 }
 
-/// Elements of which four share an id. Ids tell nothing (`TOLD` = 0), the first of the four, whether it is there or not (1),
-/// or that only where they are even (2).
+/// Elements of which four share an id. Ids tell nothing (`TOLD` = 0), the first of the four, whether it is there or not
+/// (1), or that only where they are even (2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Crowd<const TOLD: u64>(u64);
 
@@ -104,8 +104,8 @@ impl<const TOLD: u64> Element for Crowd<TOLD> {
     }
 }
 
-/// All ways to spread the four elements of one id over both sides, alone and beside another id; how many rounds read a sketch,
-/// and how many had to page the sets.
+/// All ways to spread the four elements of one id over both sides, alone and beside another id; how many rounds read a
+/// sketch, and how many had to page the sets.
 fn crowds_are_told_apart<const TOLD: u64>() -> [u64; 2] {
     let chosen =
         |of: u64, id: u64| (0..4).filter(move |place| of >> place & 1 == 1).map(move |place| Crowd(4 * id + place));
@@ -169,8 +169,8 @@ fn readings(names: &[u64]) -> Vec<Vec<u64>> {
     Prefix::from_sequence(cells).decodings(&open_key()).collect()
 }
 
-/// Each pair shares all three cells of a table of 32, and the exclusive or of their ids has the check and the places of one
-/// element: they are read as that. Found among 40 000.
+/// Each pair shares all three cells of a table of 32, and the exclusive or of their ids has the check and the places of
+/// one element: they are read as that. Found among 40 000.
 const MERGING: [[u64; 2]; 3] = [[4_781, 19_542], [11_819, 28_274], [8_118, 30_171]];
 
 #[test]
@@ -185,8 +185,8 @@ fn an_id_that_is_none_is_never_merged() {
     }
 }
 
-/// The same of three names that are not numbers, found among 10^5: of two on one side and one on the other, the reading has
-/// the right count, and that is all there is to go by before something is fetched.
+/// The same of three names that are not numbers, found among 10^5: of two on one side and one on the other, the reading
+/// has the right count, and that is all there is to go by before something is fetched.
 #[test]
 fn a_reading_that_leads_nowhere_gives_way_to_pages() {
     let [one, another, third] = [22_917, 28_073, 29_102];

@@ -83,8 +83,8 @@ fn who_reads_a_sketch_may_write_meanwhile_as_much_as_it_likes() {
     assert_eq!([0, 100, 1_000].map(|rate| outrun(wide, rate)), [[1, 0, 0], [2, 1, 0], [2, 2, 0]]);
 }
 
-/// How often a sketch begins and how often one is read in a round whose responder writes so many elements between the first
-/// cells and the request for more.
+/// How often a sketch begins and how often one is read in a round whose responder writes so many elements between the
+/// first cells and the request for more.
 fn sketches_of<E: Element + Ord + Debug>(element: fn(u64) -> E, written: u64) -> [u64; 2] {
     let mut net = pair(Economy::Balanced, 300, element);
     net.hop();

@@ -17,8 +17,9 @@ pub(crate) struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// A line is an envelope if it is one JSON object that has, each of them once, a string `src`, a string `dest` and an
-    /// object `body`. What is wrong inside the body and beside the three is seen later, when there is somebody to tell.
+    /// A line is an envelope if it is one JSON object that has, each of them once, a string `src`, a string `dest` and
+    /// an object `body`. What is wrong inside the body and beside the three is seen later, when there is somebody to
+    /// tell.
     pub(crate) fn read(line: &'a [u8]) -> Result<Self, Skipped> {
         let raw: &RawValue = serde_json::from_slice(line).map_err(|error| Skipped::NotJson(error.to_string()))?;
         Self::open(raw).ok_or(Skipped::NotAnEnvelope)

@@ -14,8 +14,9 @@ use crate::object::Object;
 
 /// Any JSON value, held as its one canonical text. A clone shares it.
 ///
-/// Two values are equal if their canonical texts are, which makes numbers equal by exact value, whatever their size, and
-/// objects equal whatever the order of their keys. Strings are compared as they are, not normalised. In canonical text
+/// Two values are equal if their canonical texts are, which makes numbers equal by exact value, whatever their size,
+/// and objects equal whatever the order of their keys. Strings are compared as they are, not normalised. In canonical
+/// text
 ///
 /// - a number that is an integer is its digits; another one has a decimal point and no superfluous zero, or, below 10^-6,
 ///   is `d.ddde-n`;
@@ -23,8 +24,8 @@ use crate::object::Object;
 /// - keys are sorted by code point;
 /// - a space follows each `,` and `:` and stands nowhere else.
 ///
-/// Values are ordered: numbers by value, `null`, `false`, `true`, strings by code point, arrays, objects, these two by the
-/// bytes of their canonical texts.
+/// Values are ordered: numbers by value, `null`, `false`, `true`, strings by code point, arrays, objects, these two by
+/// the bytes of their canonical texts.
 ///
 /// ```
 /// use gossip_node::Json;
@@ -67,8 +68,8 @@ impl Json {
     /// How deep arrays and objects may stand in each other.
     pub const MAX_DEPTH: usize = 128;
 
-    /// The value that `text` stands for, if its canonical text has at most `limit` bytes. Neither time nor memory depend
-    /// on a number's exponent: `1e1000000000` is refused before it is written out.
+    /// The value that `text` stands for, if its canonical text has at most `limit` bytes. Neither time nor memory
+    /// depend on a number's exponent: `1e1000000000` is refused before it is written out.
     ///
     /// # Errors
     ///

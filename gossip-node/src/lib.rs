@@ -1,4 +1,5 @@
-//! A [Maelstrom](https://github.com/jepsen-io/maelstrom) node around [`gossip_core`]: one JSON object a line, in and out.
+//! A [Maelstrom](https://github.com/jepsen-io/maelstrom) node around [`gossip_core`]: one JSON object a line, in and
+//! out.
 //!
 //! Clients add JSON values to a set that only grows and read it in order; nodes bring each other's sets in step by
 //! anti-entropy, digests first. [`Node`] is the whole of it without input, output and clock: a line in, lines out, a
@@ -16,8 +17,8 @@
 //! | `echo` {echo} | `echo_ok` {echo} |
 //! | `stats` | `stats_ok` {elements, state_bytes, total, peers}: the ledger |
 //!
-//! What cannot be done is answered with an `error` {code, text}: 10 for a type that the workload does not have, 11 before
-//! `init`, 12 for a malformed request or a value over the limit. See [`Node`] for who is answered at all.
+//! What cannot be done is answered with an `error` {code, text}: 10 for a type that the workload does not have, 11
+//! before `init`, 12 for a malformed request or a value over the limit. See [`Node`] for who is answered at all.
 
 mod envelope;
 mod json;

@@ -41,7 +41,8 @@ fn run(options: &Options) -> io::Result<()> {
     serve(Node::new(settings), &inbox, io::stdout())
 }
 
-/// Lets the loop end after the line it is at; where that takes longer than a second, as nobody reads stdout, ends anyway.
+/// Lets the loop end after the line it is at; where that takes longer than a second, as nobody reads stdout, ends
+/// anyway.
 #[cfg(unix)]
 #[allow(clippy::disallowed_methods, reason = "a real second, for a real signal")]
 fn stop_on_sigterm(inbox: SyncSender<Input>) -> io::Result<()> {

@@ -29,11 +29,11 @@ use crate::skipped::Skipped;
 ///
 /// # Who is answered what
 ///
-/// A body with a `msg_id` gets one reply, an error if it is refused; one without, or whose `msg_id` is `null`, gets none,
-/// but is acted on. Bodies with an `in_reply_to` are replies and get none either. Lines of other nodes never get an error.
-/// Before `init`, every other request gets error 11, whatever its type and whatever else is wrong with it. Keys
-/// that nobody has a use for are ignored, but all of a line must be sound: no duplicate keys, no half characters, at most
-/// [`Json::MAX_DEPTH`](crate::Json::MAX_DEPTH) levels.
+/// A body with a `msg_id` gets one reply, an error if it is refused; one without, or whose `msg_id` is `null`, gets
+/// none, but is acted on. Bodies with an `in_reply_to` are replies and get none either. Lines of other nodes never get
+/// an error. Before `init`, every other request gets error 11, whatever its type and whatever else is wrong with it.
+/// Keys that nobody has a use for are ignored, but all of a line must be sound: no duplicate keys, no half characters,
+/// at most [`Json::MAX_DEPTH`](crate::Json::MAX_DEPTH) levels.
 #[derive(Debug)]
 pub struct Node {
     settings: Settings,
@@ -81,7 +81,8 @@ impl Node {
         self.answer(envelope)
     }
 
-    /// The next output at `now`; call it until it is [`Output::Wait`]. Replies come first, then messages to other nodes.
+    /// The next output at `now`; call it until it is [`Output::Wait`]. Replies come first, then messages to other
+    /// nodes.
     pub fn poll(&mut self, now: Time) -> Output {
         self.now = self.now.max(now);
         match (self.replies.pop_front(), &mut self.member) {

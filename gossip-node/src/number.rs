@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 /// The exact value of a JSON number, read off its text without copying: ± 0.d₁d₂d₃… × 10^`point`.
 ///
-/// The digits are `whole` followed by `fraction`; neither the first nor the last of them is a zero, and zero has none, so
-/// that equal values are equal here however they were written.
+/// The digits are `whole` followed by `fraction`; neither the first nor the last of them is a zero, and zero has none,
+/// so that equal values are equal here however they were written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Number<'a> {
     negative: bool,
@@ -17,7 +17,8 @@ pub(crate) struct Number<'a> {
 /// An exponent of more digits is refused; what fits leaves room to add the length of any line.
 const EXPONENT_DIGITS: usize = 18;
 
-/// Zeros after the decimal point, beyond which a fraction is written with an exponent. ECMAScript draws the line here too.
+/// Zeros after the decimal point, beyond which a fraction is written with an exponent. ECMAScript draws the line here
+/// too.
 const LEADING_ZEROS: u64 = 5;
 
 impl<'a> Number<'a> {

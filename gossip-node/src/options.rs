@@ -9,8 +9,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
 ///
-/// It reads one JSON object a line from stdin, {"src", "dest", "body"}, writes its replies and its messages to other nodes
-/// to stdout, and logs to stderr. End of input, a closed stdout and SIGTERM end it with exit code 0.
+/// It reads one JSON object a line from stdin, {"src", "dest", "body"}, writes its replies and its messages to other
+/// nodes to stdout, and logs to stderr. End of input, a closed stdout and SIGTERM end it with exit code 0.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
@@ -26,7 +26,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER", value_parser = seed, allow_hyphen_values = true)]
     seed: Option<u64>,
 
-    /// The longest line in bytes, from 4096 to 16777216; also bounds values and messages, so it must be equal on all nodes
+    /// The longest line in bytes, from 4096 to 16777216; also bounds values and messages, so it must be equal on all
+    /// nodes
     #[arg(long, value_name = "BYTES", value_parser = max_line, default_value = "1048576", allow_hyphen_values = true)]
     max_line: MaxLine,
 

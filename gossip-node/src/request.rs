@@ -22,8 +22,8 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// Reads a body. What the request has no use for, in the body or among the `others` beside it, is ignored once it is
-    /// seen to be sound.
+    /// Reads a body. What the request has no use for, in the body or among the `others` beside it, is ignored once it
+    /// is seen to be sound.
     pub(crate) fn read(body: Object<'_>, others: Object<'_>, settings: &Settings) -> Result<Self, Refusal> {
         let body = body.sound().map_err(|error| Refusal::Value { key: "body".into(), error })?;
         let mut fields = Fields { body, max_line: settings.max_line };

@@ -1,9 +1,9 @@
 //! Golden transcripts: what a node answers to what, line for line.
 //!
-//! `transcripts/*.txt`, one file a topic. `> ` begins a line in; what follows it is what comes out, `! ` being the reason
-//! why a line was skipped, which goes to the log. `# ` is a comment. `@ ` sets something: `@ workload NAME` and `@ max-line
-//! BYTES` before the first line, `@ wait MS` lets time pass. What stands there is what users' programs rely on; a change is
-//! not a refactoring. With `UPDATE_TRANSCRIPTS` set, the files are written anew.
+//! `transcripts/*.txt`, one file a topic. `> ` begins a line in; what follows it is what comes out, `! ` being the
+//! reason why a line was skipped, which goes to the log. `# ` is a comment. `@ ` sets something: `@ workload NAME` and
+//! `@ max-line BYTES` before the first line, `@ wait MS` lets time pass. What stands there is what users' programs rely
+//! on; a change is not a refactoring. With `UPDATE_TRANSCRIPTS` set, the files are written anew.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! A fixed build and fixed rounds, whose instructions a test counts: whatever is done to prepare is outside of `insert` and
-//! `round`.
+//! A fixed build and fixed rounds, whose instructions a test counts: whatever is done to prepare is outside of `insert`
+//! and `round`.
 
 use benches::{Pair, Sets, Side};
 use gossip_core::{AntiEntropy, Config, Economy};

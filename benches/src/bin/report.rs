@@ -84,8 +84,9 @@ enum Other {
 /// How sketches fare at the sizes that rounds ask for: counts decodes, top-ups, turns to pages and wrong merges.
 ///
 /// Plays whole rounds between two machines, half of the difference on either side, with 8-byte integers and arrays of
-/// 32 bytes in turn. Both hold at least 16 384 elements, and at least 8 for each that differs. A decode is an attempt to read
-/// the sketch: with the cells that come first, and again after each request for more. 100 000 of them take a few minutes.
+/// 32 bytes in turn. Both hold at least 16 384 elements, and at least 8 for each that differs. A decode is an attempt
+/// to read the sketch: with the cells that come first, and again after each request for more. 100 000 of them take a
+/// few minutes.
 #[derive(Debug, Args)]
 struct DecodesOptions {
     /// How many rounds; each decodes about twice

@@ -82,7 +82,8 @@ fn scripts() -> Vec<Vec<u8>> {
                 [28, 0, 0, 0, 0, 0, 0, 0, 0, 40, 29, 20, 0, 0, 0, 0, 0, 0, 0, 40, 0, 2, 65, 66, 1, 3, 67, 68, 69];
             let talk = [18, 1, 19, 0, 26, 26, 26, 26, 26, 26];
             let spoil = [18, 1, 2, 4, 0, 4, 0, 3, 6, 0, 9, 255, 8, 0, 10, 3, 1, 2, 3, 26, 26, 24, 14, 20, 15, 21, 26];
-            // Answers and requests that nobody sent: a state like ours, all covered; a page; a repair; a proof; a probe.
+            // Answers and requests that nobody sent: a state like ours, all covered; a page; a repair; a proof; a
+            // probe.
             let forge = [
                 [18, 1, 2, 10, 0, 0, 0, 17, 1, 0, 0, 0],
                 [18, 1, 2, 10, 0, 0, 0, 17, 0, 1, 2, 65],

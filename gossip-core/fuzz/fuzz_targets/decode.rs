@@ -1,4 +1,5 @@
-//! Arbitrary bytes as messages of several element types. What it checks is in `src/decode.rs`, which a stable test runs too.
+//! Arbitrary bytes as messages of several element types. What it checks is in `src/decode.rs`, which a stable test runs
+//! too.
 #![no_main]
 
 #[path = "../src/decode.rs"]

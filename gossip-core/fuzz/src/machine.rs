@@ -169,8 +169,8 @@ impl<E: Choice> Network<E> {
         }
     }
 
-    /// A message of the script's making, as from a peer that has overheard the cluster's tag, the nonce of the last request
-    /// of this machine, and both digests.
+    /// A message of the script's making, as from a peer that has overheard the cluster's tag, the nonce of the last
+    /// request of this machine, and both digests.
     fn forge(&mut self, script: &mut Script<'_>, name: usize) {
         let from = script.choose(&[1 - name, GHOST, 3]);
         let digests = self.subjects.each_ref().map(|subject| subject.machine.digest());
@@ -235,8 +235,8 @@ impl<E: Choice> Network<E> {
         panic!("they never fall silent");
     }
 
-    /// Sleeps until the earliest deadline, longer each time so that slow replicas get their turn beside restless ones, and
-    /// asks for another round: chance alone may take as long as it likes.
+    /// Sleeps until the earliest deadline, longer each time so that slow replicas get their turn beside restless ones,
+    /// and asks for another round: chance alone may take as long as it likes.
     fn sleep(&mut self, nap: u32) {
         let longer = self.now + Duration::from_millis(1 << nap).min(LONGEST_NAP);
         let deadlines = self.subjects.iter().filter_map(Subject::deadline);
@@ -253,6 +253,6 @@ const MOST_EXCHANGES: u32 = 10_000;
 /// Longer than any wait for an answer.
 const LONGEST_NAP: Duration = Duration::from_secs(600);
 
-/// How often both sleep before both have a proof: until the last try of a request that a lost message left waiting, for a
-/// few rounds that a forged answer spoils, and plenty to spare.
+/// How often both sleep before both have a proof: until the last try of a request that a lost message left waiting, for
+/// a few rounds that a forged answer spoils, and plenty to spare.
 const MOST_NAPS: u32 = 50;

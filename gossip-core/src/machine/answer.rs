@@ -13,8 +13,8 @@ use crate::wire::Bound;
 
 use super::request::PAGE_HEAD;
 
-/// A set that takes no more than this goes out whole, as the answer to a probe that differs: about what a digest, two bounds
-/// and an exchange more would take. Or no more than the first cells would.
+/// A set that takes no more than this goes out whole, as the answer to a probe that differs: about what a digest, two
+/// bounds and an exchange more would take. Or no more than the first cells would.
 const TINY: usize = 256;
 
 /// What an answer's fields take at their longest: 44 bytes and its count and form; and its state.
@@ -142,7 +142,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         Body::Give { tag, nonce, from, to, last: true, state: Some(state), elements: Elements::NONE }
     }
 
-    /// Whether our set goes out whole, as the answer to a probe that differs: where it takes no more than a first answer.
+    /// Whether our set goes out whole, as the answer to a probe that differs: where it takes no more than a first
+    /// answer.
     pub(super) fn is_tiny(&self) -> bool {
         let width = self.replica.width().unwrap_or_default();
         let first_answer = Policy::of(self.config.economy).map_or(0, |policy| {

@@ -17,8 +17,8 @@ use crate::walk::Progress;
 use crate::wire::Bound;
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what is
-    /// held by then. Expected O(elements in the message).
+    /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what
+    /// is held by then. Expected O(elements in the message).
     ///
     /// # Errors
     ///
@@ -341,8 +341,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         enqueue(&mut self.ready, name, peer);
     }
 
-    /// An answer is owed; it replaces an older one. A peer that repairs is not asked for a while, and a probe of ours that
-    /// it has not answered is given up.
+    /// An answer is owed; it replaces an older one. A peer that repairs is not asked for a while, and a probe of ours
+    /// that it has not answered is given up.
     fn owe(&mut self, name: &P, owed: Owed) {
         let interval = self.config.round_interval();
         let Some(peer) = self.peers.get_mut(name) else { return };
@@ -371,9 +371,9 @@ const MOST_NAMES: usize = 1 << 17;
 /// By how many elements counts must differ for the sides to change parts, where it comes to pages.
 const TURN: u64 = 64;
 
-/// Of two sides that differ, whether the one with this digest does better to ask than to answer. Numbers travel in a sketch,
-/// so who lacks more reads it; what has to be asked for by id, who holds more need not ask for. Where one holds many times
-/// as much it comes to pages, and who holds less lists less in them. An empty set has nothing to send.
+/// Of two sides that differ, whether the one with this digest does better to ask than to answer. Numbers travel in a
+/// sketch, so who lacks more reads it; what has to be asked for by id, who holds more need not ask for. Where one holds
+/// many times as much it comes to pages, and who holds less lists less in them. An empty set has nothing to send.
 fn leads(width: Option<IdWidth>, one: Digest, other: Digest) -> bool {
     let wished_for = width == Some(IdWidth::Bits48) && !is_multiple(one, other);
     if wished_for { one > other } else { one < other }

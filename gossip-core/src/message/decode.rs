@@ -56,8 +56,8 @@ pub enum DecodeError {
 }
 
 impl<E: Element> Message<E> {
-    /// The message that these bytes are. O(their length). It keeps a copy of them, and beside it nothing but one element at a
-    /// time while it reads: no number in them sizes an allocation.
+    /// The message that these bytes are. O(their length). It keeps a copy of them, and beside it nothing but one
+    /// element at a time while it reads: no number in them sizes an allocation.
     ///
     /// # Errors
     ///

@@ -10,8 +10,8 @@ use crate::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Law {
-    /// Once messages flow again every replica ends with the union of what live replicas held, and each pair that talks ends
-    /// with a proof. A proof is never false: both replicas have held what has its digest.
+    /// Once messages flow again every replica ends with the union of what live replicas held, and each pair that talks
+    /// ends with a proof. A proof is never false: both replicas have held what has its digest.
     Convergence,
     /// While it lives, a replica's set only grows, only by what some replica inserted, and tells of it once.
     NothingLostNothingInvented,
@@ -19,8 +19,8 @@ pub enum Law {
     EagerToLearnLazyToSpeak,
     /// A request that is answered is also answered by a replica that restarted before it came.
     NoSessionsOnTheWire,
-    /// A deadline is later than the time polled at; nothing comes before it without input; and something comes at it, but for
-    /// one time in a row for each replica there is, and one more.
+    /// A deadline is later than the time polled at; nothing comes before it without input; and something comes at it,
+    /// but for one time in a row for each replica there is, and one more.
     WaitIsTruthful,
     /// No message is over the budget, a message earns at most a window of answers, and nothing goes on for ever.
     Bounded,

@@ -17,8 +17,8 @@ impl fmt::Display for ReplicaId {
 
 /// A replica of a grow-only set, as a pure state machine: what the simulator drives and judges.
 ///
-/// [`AntiEntropy`] is one. So is any protocol that takes in bytes and is polled; what it holds is compared with what it was
-/// given, by whatever digest it has. A wrapper that changes one of the methods tests the simulator, or a variant.
+/// [`AntiEntropy`] is one. So is any protocol that takes in bytes and is polled; what it holds is compared with what it
+/// was given, by whatever digest it has. A wrapper that changes one of the methods tests the simulator, or a variant.
 pub trait Machine: Clone {
     /// What the set holds.
     type Element: Element;

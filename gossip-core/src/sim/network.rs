@@ -123,7 +123,8 @@ const PARTIAL_SUMS: [u128; 16] = {
     sums
 };
 
-/// An exponentially distributed number of mean 1, in units of 2^-64: integers only (Knuth, TAOCP vol. 2, 3.4.1, Algorithm S).
+/// An exponentially distributed number of mean 1, in units of 2^-64: integers only (Knuth, TAOCP vol. 2, 3.4.1,
+/// Algorithm S).
 fn exponential(rng: &mut Rng) -> u128 {
     let whole = u128::from(rng.next_u64().leading_ones());
     let part = u128::from(rng.next_u64());

@@ -20,8 +20,8 @@ use crate::rng::Rng;
 
 /// A fleet of replicas on a network, in virtual time; all of it drawn from one seed.
 ///
-/// Plan insertions and faults, then [`settle`](Self::settle) or [`run_until`](Self::run_until). A machine is polled after
-/// each input, and exactly at the deadlines that it gives. Whatever it does is checked against the [laws](Law).
+/// Plan insertions and faults, then [`settle`](Self::settle) or [`run_until`](Self::run_until). A machine is polled
+/// after each input, and exactly at the deadlines that it gives. Whatever it does is checked against the [laws](Law).
 pub struct Simulation<M: Machine> {
     make: Box<dyn FnMut(ReplicaId, u64) -> M>,
     network: Network,
@@ -50,7 +50,8 @@ pub struct Simulation<M: Machine> {
 pub struct Checks {
     /// Whether to run a second machine of equal seed and inputs beside each, and compare all outputs. Default: yes.
     pub twins: bool,
-    /// How many requests to answer on copies too: after an insertion, and after a restart. O(elements) each. Default: 5 %.
+    /// How many requests to answer on copies too: after an insertion, and after a restart. O(elements) each. Default: 5
+    /// %.
     pub rehearsals: Chance,
     /// How many deadlines to poll before, once, to see that nothing comes of it. Default: 10 %.
     pub early_polls: Chance,
@@ -129,8 +130,8 @@ enum Happening {
 }
 
 impl<M: Machine> Simulation<M> {
-    /// A fleet of this many replicas. `make` gives the machine of a replica and a seed, empty and with its peers; it is called
-    /// again for twins, restarts and rehearsals, and must give equal machines for equal arguments.
+    /// A fleet of this many replicas. `make` gives the machine of a replica and a seed, empty and with its peers; it is
+    /// called again for twins, restarts and rehearsals, and must give equal machines for equal arguments.
     pub fn new(seed: u64, network: Network, replicas: usize, make: impl FnMut(ReplicaId, u64) -> M + 'static) -> Self {
         let mut seeds = Rng::new(seed);
         let random = Randomness {
@@ -185,8 +186,8 @@ impl<M: Machine> Simulation<M> {
         self
     }
 
-    /// Makes this replica one of another cluster, say of another key or version: it talks, and nothing may come of it. To be
-    /// set before its insertions are planned. Nothing happens if there is no such replica.
+    /// Makes this replica one of another cluster, say of another key or version: it talks, and nothing may come of it.
+    /// To be set before its insertions are planned. Nothing happens if there is no such replica.
     #[must_use]
     pub fn with_outsider(mut self, replica: ReplicaId) -> Self {
         if let Some(node) = self.nodes.get_mut(replica.0).filter(|node| node.cluster == 0) {
@@ -203,8 +204,8 @@ impl<M: Machine> Simulation<M> {
         self.plan(at, Happening::Insert { replica, number });
     }
 
-    /// Plans a fault and how long it lasts; for a clock, how far it is set. What befalls a replica that is down already, or a
-    /// pause of one that is paused, is skipped.
+    /// Plans a fault and how long it lasts; for a clock, how far it is set. What befalls a replica that is down
+    /// already, or a pause of one that is paused, is skipped.
     pub fn fault(&mut self, at: Time, fault: Fault, lasting: Duration) {
         self.plan(at, Happening::Begin { fault, lasting });
     }
@@ -235,12 +236,13 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    /// Runs until all that was planned has happened, all replicas hold the same and each pair that talked has a proof of it;
-    /// then compares all sets, element by element.
+    /// Runs until all that was planned has happened, all replicas hold the same and each pair that talked has a proof
+    /// of it; then compares all sets, element by element.
     ///
     /// # Errors
     ///
-    /// The first law that is broken; [`Law::Convergence`] if all is not well `within` that time of the last thing planned.
+    /// The first law that is broken; [`Law::Convergence`] if all is not well `within` that time of the last thing
+    /// planned.
     pub fn settle(&mut self, within: Duration) -> Result<Report, Violation> {
         while self.unfinished > 0 || !self.is_settled() {
             let limit = self.report.planned_until + within;
@@ -274,8 +276,8 @@ impl<M: Machine> Simulation<M> {
         Report { trace: self.trace.hash, pairs: self.fleet.talked.len() as u64, ..self.report.clone() }
     }
 
-    /// The lines of the trace, if they are kept: microseconds, replica, what happened, the other replica, the length and the
-    /// hash of a message. Equal runs have equal bytes.
+    /// The lines of the trace, if they are kept: microseconds, replica, what happened, the other replica, the length
+    /// and the hash of a message. Equal runs have equal bytes.
     pub fn trace(&self) -> &str {
         self.trace.lines.as_deref().unwrap_or_default()
     }

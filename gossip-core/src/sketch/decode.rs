@@ -11,13 +11,14 @@ use super::layout::Layout;
 /// How many orders of peeling are tried at most.
 const ORDERS: u32 = 4;
 
-/// The sets that a sketch of a symmetric difference may stand for: claims, each a sorted list of ids without repetition.
+/// The sets that a sketch of a symmetric difference may stand for: claims, each a sorted list of ids without
+/// repetition.
 ///
-/// Peeling takes an element whose id stands alone in a cell out of its other cells, so that more stand alone, until no cell
-/// is left. It ends early, without a claim, where every cell holds several elements: then more cells are needed. Two check
-/// bits let a wrong id pass now and then; nearly always it is met again and goes back, but it can be in the way. Hence up to
-/// four orders of peeling. A claim empties every cell and may still be wrong, most often in a sketch of few cells: compare
-/// digests, and take the next one if they differ. Whose an id is, one's own set tells.
+/// Peeling takes an element whose id stands alone in a cell out of its other cells, so that more stand alone, until no
+/// cell is left. It ends early, without a claim, where every cell holds several elements: then more cells are needed.
+/// Two check bits let a wrong id pass now and then; nearly always it is met again and goes back, but it can be in the
+/// way. Hence up to four orders of peeling. A claim empties every cell and may still be wrong, most often in a sketch
+/// of few cells: compare digests, and take the next one if they differ. Whose an id is, one's own set tells.
 ///
 /// Each step takes time linear in the number of cells, 50 to 100 ns a difference, whatever the cells hold.
 #[derive(Clone, Debug)]
@@ -108,8 +109,8 @@ impl Peeling {
         self.ids.get(count.checked_sub(1)?).copied()
     }
 
-    /// Whether so much is left of many cells that no other order helps: of 865 attempts at 1 000 differences that left more
-    /// than three cells in four, none could be finished in another order; of 376 that left fewer, 75.
+    /// Whether so much is left of many cells that no other order helps: of 865 attempts at 1 000 differences that left
+    /// more than three cells in four, none could be finished in another order; of 376 that left fewer, 75.
     fn is_hopeless(&self) -> bool {
         let len = self.cells.len();
         len > 512 && self.cells.iter().filter(|cell| !cell.is_empty()).count() > len / 4 * 3

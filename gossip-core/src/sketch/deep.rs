@@ -116,7 +116,8 @@ impl DeepBits {
     }
 }
 
-/// More check bits of one level, asked for once its number is known: 256 of them tell a difference to ±14 %, 1 024 to ±8 %.
+/// More check bits of one level, asked for once its number is known: 256 of them tell a difference to ±14 %, 1 024 to
+/// ±8 %.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct LevelBits {
     level: u32,
@@ -135,7 +136,8 @@ impl LevelBits {
         Self { level, count, bytes }
     }
 
-    /// Reads `count` bits of `level`; `None` unless `bytes` are exactly as many as they take, with zeros after the last.
+    /// Reads `count` bits of `level`; `None` unless `bytes` are exactly as many as they take, with zeros after the
+    /// last.
     #[must_use]
     pub fn decode(level: u32, count: usize, bytes: &[u8]) -> Option<Self> {
         let unused = count.next_multiple_of(8) - count;

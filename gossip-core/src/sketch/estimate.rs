@@ -12,8 +12,8 @@ use super::prefix::Prefix;
 const LOWEST: i32 = -2 * OCTAVE;
 const HIGHEST: i32 = POSITION_BITS.cast_signed() * OCTAVE;
 
-/// Elements differ in how many positions they have. Over `d` of them that adds this many times `d` to the variance of `d`,
-/// by measurement.
+/// Elements differ in how many positions they have. Over `d` of them that adds this many times `d` to the variance of
+/// `d`, by measurement.
 const SPREAD: u128 = 1;
 
 /// The scale is rounded to 2.2 %, a standard error of 0.63 %: its square, in 2^-32.
@@ -37,7 +37,8 @@ impl Estimate {
         wanted.clamp(FIRST_LEVEL + 1, LAST_LEVEL)
     }
 
-    /// `differences + permille / 1000 · sigma`, no less than 0; saturates. A bound that holds in 84 % of cases for 1 000.
+    /// `differences + permille / 1000 · sigma`, no less than 0; saturates. A bound that holds in 84 % of cases for 1
+    /// 000.
     #[must_use]
     pub fn shifted(self, permille: i64) -> u64 {
         let shift = i128::from(self.sigma) * i128::from(permille) / 1_000;
@@ -70,8 +71,8 @@ impl Evidence {
         Self { at_least: count, seen: Vec::new() }
     }
 
-    /// Takes in deep bits from which one's own are subtracted, of the levels that begin at or after cell `from`: 0, or as many
-    /// cells of the sequence as are taken in otherwise.
+    /// Takes in deep bits from which one's own are subtracted, of the levels that begin at or after cell `from`: 0, or
+    /// as many cells of the sequence as are taken in otherwise.
     pub fn deep_bits(&mut self, bits: &DeepBits, from: usize) {
         for (level, odd, count) in bits.counts() {
             if from <= 1 << level {
@@ -86,8 +87,8 @@ impl Evidence {
         self.parities(bits.level(), odd, count);
     }
 
-    /// Takes in how many cells of a prefix, from which one's own is subtracted, hold no element, or just one; whole and split
-    /// cells count apart. About 3 ns a cell.
+    /// Takes in how many cells of a prefix, from which one's own is subtracted, hold no element, or just one; whole and
+    /// split cells count apart. About 3 ns a cell.
     pub fn prefix(&mut self, prefix: &Prefix, key: &SketchKey) {
         let cells = prefix.cells();
         let Some(bits) = cells.len().checked_ilog2() else { return };
@@ -159,7 +160,8 @@ impl Evidence {
         best.1
     }
 
-    /// The parabola around the peak, wide enough that the likelihood falls by a factor that counts; `None` if it never does.
+    /// The parabola around the peak, wide enough that the likelihood falls by a factor that counts; `None` if it never
+    /// does.
     fn curve(&self, peak: i32) -> Option<Estimate> {
         let top = self.likelihood(peak);
         let (mut width, mut left, mut right);

@@ -13,10 +13,10 @@ pub const MAX_CELLS: usize = 1 << (POSITION_BITS - 1);
 
 /// Bits of the check that each cell carries beside its id, on the wire and in memory. A divisor of 8.
 ///
-/// Two suffice because a cell must also sit where its id belongs, because none of the id's other cells may be empty, and
-/// because a wrong id is taken back. Cells needed, compared with eight bits: 0.9 % more at 10 or 100 differences, 0.2 % at
-/// 1 000, none at 10 000; with four bits 0.2 %, 0.2 %, 0 and none; with one 2.1 %, 2.5 %, 0.6 % and 0.1 %. In bytes, two are
-/// best at 100 and within 1.5 % of one beyond.
+/// Two suffice because a cell must also sit where its id belongs, because none of the id's other cells may be empty,
+/// and because a wrong id is taken back. Cells needed, compared with eight bits: 0.9 % more at 10 or 100 differences,
+/// 0.2 % at 1 000, none at 10 000; with four bits 0.2 %, 0.2 %, 0 and none; with one 2.1 %, 2.5 %, 0.6 % and 0.1 %. In
+/// bytes, two are best at 100 and within 1.5 % of one beyond.
 pub const CHECK_BITS: u32 = 2;
 
 pub(crate) const CHECK_MASK: u8 = 0xff >> (8 - CHECK_BITS);
@@ -66,8 +66,8 @@ impl SketchKey {
         Self { entry: secret(k0, k1, 1), entry_factor: secret(k0, k1, 2) | 1, spread: secret(k0, k1, 3), factors }
     }
 
-    /// Inserts an element in a run of the sequence that starts at cell `from`, or removes it if it is there: for cells as
-    /// they were before some inserts. Touches about 50 cells.
+    /// Inserts an element in a run of the sequence that starts at cell `from`, or removes it if it is there: for cells
+    /// as they were before some inserts. Touches about 50 cells.
     pub fn toggle_in_sequence(&self, cells: &mut [Cell], from: usize, id: u64) {
         let mark = self.mark(id);
         let element = Cell::new(id, mark.check());

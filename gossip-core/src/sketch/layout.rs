@@ -30,8 +30,8 @@ impl Layout {
     }
 }
 
-/// Adds an element to a run of the sequence that starts at cell `from`, where one of its positions falls: in cell 0, and
-/// in one more for each bit of it that is set.
+/// Adds an element to a run of the sequence that starts at cell `from`, where one of its positions falls: in cell 0,
+/// and in one more for each bit of it that is set.
 pub(crate) fn add_to_sequence(cells: &mut [Cell], from: usize, position: u32, element: Cell) {
     let mut add = |j: u32| {
         if let Some(cell) = (j as usize).checked_sub(from).and_then(|index| cells.get_mut(index)) {

@@ -1,8 +1,8 @@
 //! The logarithms that the estimator adds up, in tables made at compile time from integers alone.
 //!
-//! `x = d·r` is what a cell may expect of `d` elements: it is empty with probability `e^-x`, and its lowest check bit is
-//! set with probability `(1 − e^-x)/2`. Both exactly so, where `r = −ln(1 − P)` and `P` is the probability that an element
-//! is in the cell an odd number of times.
+//! `x = d·r` is what a cell may expect of `d` elements: it is empty with probability `e^-x`, and its lowest check bit
+//! is set with probability `(1 − e^-x)/2`. Both exactly so, where `r = −ln(1 − P)` and `P` is the probability that an
+//! element is in the cell an odd number of times.
 
 use super::key::{LONG, LONG_SHARE, POSITION_BITS, SHORT};
 

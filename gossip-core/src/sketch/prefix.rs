@@ -38,8 +38,8 @@ impl Prefix {
         }
     }
 
-    /// Takes away another set's prefix, cell by cell; what is left is a sketch of the symmetric difference. Lengths need to
-    /// agree: `false`, and nothing changes, if they do not.
+    /// Takes away another set's prefix, cell by cell; what is left is a sketch of the symmetric difference. Lengths
+    /// need to agree: `false`, and nothing changes, if they do not.
     pub fn subtract(&mut self, other: &Self) -> bool {
         let alike = self.cells.len() == other.cells.len();
         if alike {

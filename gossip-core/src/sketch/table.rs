@@ -49,8 +49,8 @@ impl Table {
         Self { key, cells: vec![Cell::EMPTY; 1 << log2], beyond: [0; LEVELS] }
     }
 
-    /// The table of a set, of 2^`log2` cells. A table grows by being built anew: twice the cells need a bit more of every
-    /// position, which only the elements know. 10 to 17 ns an element.
+    /// The table of a set, of 2^`log2` cells. A table grows by being built anew: twice the cells need a bit more of
+    /// every position, which only the elements know. 10 to 17 ns an element.
     #[must_use]
     pub fn rebuild(key: SketchKey, log2: u32, ids: impl IntoIterator<Item = u64>) -> Self {
         let mut table = Self::new(key, log2);
@@ -97,7 +97,8 @@ impl Table {
         (count <= self.len()).then(|| Prefix::from_table(shorten(&self.cells, count)))
     }
 
-    /// Cells `range` of the sequence, which is what travels; `None` if the table is shorter. One cell addition per cell.
+    /// Cells `range` of the sequence, which is what travels; `None` if the table is shorter. One cell addition per
+    /// cell.
     #[must_use]
     pub fn sequence(&self, range: Range<usize>) -> Option<Vec<Cell>> {
         if range.end > self.len() {
@@ -110,8 +111,8 @@ impl Table {
         Some(cells)
     }
 
-    /// What a peer's first cells leave once ours are taken away: a sketch of the symmetric difference. `None` if the table
-    /// is shorter than `received`.
+    /// What a peer's first cells leave once ours are taken away: a sketch of the symmetric difference. `None` if the
+    /// table is shorter than `received`.
     #[must_use]
     pub fn difference(&self, received: &[Cell]) -> Option<Prefix> {
         let mut difference = self.prefix(received.len())?;
@@ -145,8 +146,8 @@ impl Table {
         levels
     }
 
-    /// The lowest check bits of cells 2^`level` + `range` of the sequence. `None` where the level has fewer, or where the
-    /// table is not longer than 2^`level`. Costs a read for each cell of the table that the range takes part in.
+    /// The lowest check bits of cells 2^`level` + `range` of the sequence. `None` where the level has fewer, or where
+    /// the table is not longer than 2^`level`. Costs a read for each cell of the table that the range takes part in.
     #[must_use]
     pub fn level_bits(&self, level: u32, range: Range<usize>) -> Option<LevelBits> {
         if !(FIRST_LEVEL..=LAST_LEVEL).contains(&level) || range.end > 1 << level || self.len() <= 1 << level {

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use super::key::SketchKey;
 use super::table::Table;
 
-/// The tables that a replica keeps of its set: a main one that grows with the set, and beside one of more than 2^12 cells a
-/// coarse one of so many, as what is asked for most, a few cells and the deep bits, should not cost a pass over megabytes
-/// (5 µs, not 100).
+/// The tables that a replica keeps of its set: a main one that grows with the set, and beside one of more than 2^12
+/// cells a coarse one of so many, as what is asked for most, a few cells and the deep bits, should not cost a pass over
+/// megabytes (5 µs, not 100).
 ///
 /// 16 bytes a cell, and a cell for one element to eight: 2 to 16 bytes an element, until the main table stops growing.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ const BEHIND: usize = 8_192;
 impl Tables {
     /// The cells of the coarse table, as a power of two.
     pub const COARSE_LOG2: u32 = 12;
-    /// The most cells of the main table, as a power of two: it decodes about 115 000 differences. Larger ones are better
-    /// paged.
+    /// The most cells of the main table, as a power of two: it decodes about 115 000 differences. Larger ones are
+    /// better paged.
     pub const MAIN_LOG2: u32 = 17;
 
     /// The tables of a set of `count` elements, which `ids` yields. 10 to 35 ns an element.
@@ -75,8 +75,9 @@ impl Tables {
         1 << Self::log2_for(count)
     }
 
-    /// Whether a set of `count` elements has outgrown the main table, so that these should be [built](Self::build) anew.
-    /// As the set grows, every element is added less than twice on average, and 1.2 times where it grows to a million.
+    /// Whether a set of `count` elements has outgrown the main table, so that these should be [built](Self::build)
+    /// anew. As the set grows, every element is added less than twice on average, and 1.2 times where it grows to a
+    /// million.
     #[must_use]
     #[inline]
     pub fn are_outgrown(&self, count: usize) -> bool {
@@ -96,8 +97,8 @@ impl Tables {
         self.main.len()
     }
 
-    /// The power of two above half of `count`, between 2^6 and 2^12; from 2^15 elements on 2^14, from 2^17 on 2^17. Steps are
-    /// few where building anew takes long.
+    /// The power of two above half of `count`, between 2^6 and 2^12; from 2^15 elements on 2^14, from 2^17 on 2^17.
+    /// Steps are few where building anew takes long.
     fn log2_for(count: usize) -> u32 {
         match count {
             ..0x8000 => {

@@ -1,5 +1,6 @@
-//! Real nodes, wired as Maelstrom wires them: each a process, its lines carried to the others after a latency unless the
-//! link is cut by then, and to clients at once. Strict about every line: the first that is wrong in any way is a panic.
+//! Real nodes, wired as Maelstrom wires them: each a process, its lines carried to the others after a latency unless
+//! the link is cut by then, and to clients at once. Strict about every line: the first that is wrong in any way is a
+//! panic.
 #![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +79,8 @@ impl Router {
         router
     }
 
-    /// A request of this node's client, which reaches it at once, whatever is cut. Its reply is one of [`replies`](Self::replies) later.
+    /// A request of this node's client, which reaches it at once, whatever is cut. Its reply is one of
+    /// [`replies`](Self::replies) later.
     pub(crate) fn request(&mut self, node: usize, body: Value) {
         let msg_id = self.next_msg_id;
         self.next_msg_id += 1;

@@ -100,8 +100,8 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    /// A request was just taken in. Answers it on copies: as it is; after another insertion, which must show in the answer
-    /// unless that may speak of an earlier state; and after a restart, which must not silence it.
+    /// A request was just taken in. Answers it on copies: as it is; after another insertion, which must show in the
+    /// answer unless that may speak of an earlier state; and after a restart, which must not silence it.
     fn rehearse(&mut self, replica: ReplicaId, request: &Packet) -> Result<(), Broken> {
         let node = &self.nodes[replica.0];
         let now = node.local(self.now);

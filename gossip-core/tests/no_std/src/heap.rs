@@ -22,8 +22,8 @@ impl Heap {
     }
 }
 
-// SAFETY: what `alloc` returns is null, or aligned, inside the block, and disjoint from all that it returned before; nothing
-// is ever given out again.
+// SAFETY: what `alloc` returns is null, or aligned, inside the block, and disjoint from all that it returned before;
+// nothing is ever given out again.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let base = self.block.get().cast::<u8>();
