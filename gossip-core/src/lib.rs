@@ -48,8 +48,8 @@
 //! # A set that only grows
 //!
 //! Elements are never removed: what one replica holds, all will hold. To update or delete, put versions into the
-//! elements and let the highest of a key win: `("tea", 2, Some(270))` supersedes `("tea", 1, Some(250))`, and `("tea",
-//! 3, None)` deletes.
+//! elements and let the highest of a key win: `("tea", 2, Some(270))` supersedes `("tea", 1, Some(250))`, and
+//! `("tea", 3, None)` deletes.
 //!
 //! # The laws
 //!
@@ -74,10 +74,10 @@
 //! 7. **`Wait` is truthful.** `Wait(Some(t))` has `t > now`; polling at `t` yields something else than `Wait`, or a later
 //!    deadline once. Nothing queued is ever later than it. A clock that runs backwards counts as standing still; one that
 //!    jumps forward costs at most one round.
-//! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to 1 MiB, so
-//!    unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's numbers never size an allocation. A
-//!    request earns at most `window` messages. Events queue at most what was received. Hostile bytes get an error and
-//!    change nothing.
+//! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to
+//!    1 MiB, so unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's
+//!    numbers never size an allocation. A request earns at most `window` messages. Events queue at most what was
+//!    received. Hostile bytes get an error and change nothing.
 //! 9. **Deterministic.** Equal seeds and inputs give equal outputs, byte for byte, on every platform.
 #![no_std]
 #![forbid(unsafe_code)]

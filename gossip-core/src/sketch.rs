@@ -14,8 +14,8 @@
 //! # The cells
 //!
 //! An element is its id, 64 uniform bits (or 48: [`IdWidth`]). Keyed hashes give it a check of [`CHECK_BITS`] and 3 or
-//! 17 positions (see [`SketchKey`]). Cell `S_j` is the exclusive or of id and check over all positions `h ≡ j (mod
-//! 2^len(j))`, `len(j)` the bit length of `j`. Positions that occur twice cancel.
+//! 17 positions (see [`SketchKey`]). Cell `S_j` is the exclusive or of id and check over all positions
+//! `h ≡ j (mod 2^len(j))`, `len(j)` the bit length of `j`. Positions that occur twice cancel.
 //!
 //! - **slot** of `h` in a table of `m` cells: with `b = floor(log2 m)` and `r = h mod 2^(b+1)`, it is `r` if `r < m`, else
 //!   `r − 2^b`.
