@@ -186,10 +186,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         round.deadline = None;
         round.retries += 1;
         if round.retries < TRIES {
-            round.pending = true;
-            if let Step::Repair(repair) = &mut round.step {
-                repair.again();
-            }
+            round.again();
             for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
                 ledger.resent += 1;
             }
@@ -219,6 +216,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         peer.in_vain = if round.retries >= TRIES { peer.in_vain.saturating_add(1) } else { 0 };
         if let Some(deadline) = round.deadline {
             self.deadlines.remove(&(deadline, name.clone()));
+        }
+        if proven {
+            peer.walked();
         }
         for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
             ledger.rounds += 1;

@@ -28,6 +28,9 @@ pub(crate) struct Peer {
     pub(crate) owed: Option<Owed>,
     /// Where the next walk begins: where the last one was cut off.
     pub(crate) resume: Bound,
+    /// Whether that walk began because a sketch could not be read. The next would not be either: it costs steps that
+    /// may be lost.
+    pub(crate) unreadable: bool,
     pub(crate) pacing: Pacing,
     pub(crate) stats: PeerStats,
 }
@@ -42,18 +45,9 @@ impl Peer {
             in_vain: 0,
             owed: None,
             resume: Bound::START,
+            unreadable: false,
             pacing: Pacing::default(),
             stats: PeerStats::default(),
-        }
-    }
-
-    /// An answer to our round came, with this nonce. It names the very message it answers, so that one that was resent
-    /// is measured as well as any.
-    pub(crate) fn answered(&mut self, nonce: u32) {
-        let Some(round) = &self.round else { return };
-        let age = round.nonce.wrapping_sub(nonce) as usize;
-        if age < MEASURED {
-            self.pacing.unmeasured = Some(round.sent_at[nonce as usize % MEASURED]);
         }
     }
 
@@ -64,7 +58,9 @@ impl Peer {
         let under_way = u32::from(self.round.is_some());
         if age.checked_sub(under_way).is_some_and(|ended| ended < self.in_vain) {
             self.in_vain = 0;
-            self.pacing.came_late();
+            if !self.pacing.answered(nonce) {
+                self.pacing.came_late();
+            }
         }
     }
 
@@ -81,6 +77,11 @@ impl Peer {
             Some(Step::Sketch(difference)) => difference.target(),
             _ => 0,
         }
+    }
+
+    /// A walk is through, or a proof has made it needless.
+    pub(crate) fn walked(&mut self) {
+        (self.resume, self.unreadable) = (Bound::START, false);
     }
 
     /// Whether there is no round of ours with it, nor one to begin.
@@ -118,8 +119,8 @@ pub(crate) struct Round {
     pub(crate) pending: bool,
     /// How many times in a row the wait for an answer ended for nothing.
     pub(crate) retries: u32,
-    /// When the last messages were sent, each at its nonce modulo their number.
-    pub(crate) sent_at: [Time; MEASURED],
+    /// Whether the peer asked something while an answer was awaited: it is there.
+    pub(crate) heard: bool,
     /// When to stop waiting; set while an answer is awaited.
     pub(crate) deadline: Option<Time>,
     /// The bytes this round has cost, both ways.
@@ -144,6 +145,14 @@ impl Round {
             self.since = next(self.since);
         }
         self.nonce
+    }
+
+    /// No answer came: the last message is to go out again.
+    pub(crate) fn again(&mut self) {
+        self.pending = true;
+        if let Step::Repair(repair) = &mut self.step {
+            repair.again();
+        }
     }
 
     /// Takes another step.
@@ -176,6 +185,8 @@ pub(crate) struct Pacing {
     pub(crate) failures: u32,
     /// The earliest time of the next round that chance may choose.
     pub(crate) next_round: Time,
+    /// The nonces of our last requests that are not answered, latest first, and when they were sent.
+    requests: [Option<(u32, Time)>; MEASURED],
     /// The sending time of a request that was answered since the last poll.
     pub(crate) unmeasured: Option<Time>,
     /// How often waits doubled since a round trip was last measured, up to a limit.
@@ -198,8 +209,8 @@ pub(crate) fn begins_round(nonce: u32) -> bool {
     nonce & !(u32::MAX << SENDS) <= 2
 }
 
-/// How many messages back an answer is measured.
-pub(crate) const MEASURED: usize = 4;
+/// How many requests back an answer is measured: those of a round that was given up among them.
+const MEASURED: usize = 8;
 
 /// How many steps a round may take, those of a walk aside: more than the strategies need one after the other, so only
 /// inserts that go on throughout use them up.
@@ -212,12 +223,41 @@ pub(crate) const TRIES: u32 = 3;
 pub(crate) const FAILURES: u32 = 2;
 
 impl Pacing {
+    /// A request with this nonce goes out; or, where it has several messages, another of them.
+    pub(crate) fn asked(&mut self, nonce: u32, now: Time) {
+        if !matches!(self.requests[0], Some((last, _)) if last == nonce) {
+            self.requests.rotate_right(1);
+        }
+        self.requests[0] = Some((nonce, now));
+    }
+
+    /// The answer to the request with this nonce came: it names the very message it answers, so that one that was
+    /// resent is measured as well as any. Whether it is the first, and can be measured.
+    pub(crate) fn answered(&mut self, nonce: u32) -> bool {
+        let mut requests = self.requests.iter_mut();
+        let Some(request) = requests.find(|request| matches!(request, Some((of, _)) if *of == nonce)) else {
+            return false;
+        };
+        self.unmeasured = request.take().map(|(_, sent_at)| sent_at);
+        true
+    }
+
+    /// Whether the answer to our last request takes longer than answers do.
+    pub(crate) fn is_overdue(&self, first: Duration, now: Time) -> bool {
+        self.requests[0].is_some_and(|(_, sent_at)| now.saturating_since(sent_at) >= self.usual(first))
+    }
+
+    /// How long an answer usually takes at the longest.
+    fn usual(&self, first: Duration) -> Duration {
+        let usual = self.smoothed.map_or(first, |smoothed| smoothed + (4 * self.variation).max(MARGIN));
+        usual.clamp(MARGIN, LONGEST)
+    }
+
     /// How long to wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with
     /// each retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298). 10 ms to a minute before the
     /// first.
     pub(crate) fn patience(&self, first: Duration, retries: u32) -> Duration {
-        let once = self.smoothed.map_or(first, |smoothed| smoothed + (4 * self.variation).max(MARGIN));
-        let once = once.clamp(MARGIN, LONGEST).saturating_mul(1 << self.doublings).min(LONGEST);
+        let once = self.usual(first).saturating_mul(1 << self.doublings).min(LONGEST);
         once.saturating_mul(1 << retries.min(TRIES))
     }
 

@@ -200,3 +200,37 @@ fn a_sketch_of_hundreds_of_requests_waits_for_no_clock() {
     assert!(net.count(MessageKind::WantCells) > 256);
     assert_eq!((ledger.rounds, ledger.proofs, ledger.sketches, ledger.walks, ledger.resent), (1, 1, 1, 0, 0));
 }
+
+/// Two elements with one name in the sketch, one on each side: only pages tell. Under heavy loss, rounds that each came
+/// to them by cells once took minutes to get through them.
+#[test]
+fn pages_in_place_of_a_sketch_go_on_without_another() {
+    let mut config = Config::default();
+    config.max_message = MessageBudget::new(1_200);
+    let sets = [4_561_198, 22_865_530].map(|namesake| (30_000_000..30_001_000).chain([namesake]).map(wide));
+    let mut net = Network::pair(&config, sets);
+    let mut efforts = vec![];
+    for arriving in [2, 5, usize::MAX] {
+        let (rounds, before) = (net.ledgers()[0].rounds, net.sent.len());
+        net.machines[0].sync_now(&1);
+        let mut pages = 0;
+        while net.ledgers()[0].rounds == rounds {
+            let deadline = net.drain_all();
+            if net.wire.is_empty() {
+                net.now = deadline.expect("a round under way has one");
+            }
+            for datagram in std::mem::take(&mut net.wire) {
+                pages += usize::from(datagram.from == 0 && datagram.bytes[0] & 0xf == 6);
+                if pages <= arriving {
+                    net.deliver(&datagram);
+                }
+            }
+        }
+        let sent = &net.sent[before..];
+        let count = |kind| sent.iter().filter(|sent| sent.from == 0 && sent.kind == kind).count();
+        efforts.push((count(MessageKind::WantCells), count(MessageKind::Page)));
+    }
+    assert_eq!(efforts, [(2, 5), (0, 8), (0, 18)]);
+    net.settle();
+    assert_eq!(net.machines.iter().map(|machine| machine.len()).collect::<Vec<_>>(), [1_002; 2]);
+}

@@ -155,3 +155,33 @@ fn the_end_of_an_answer_may_come_before_its_middle() {
     assert_eq!((ledger.rounds, ledger.proofs, ledger.resent), (1, 1, 0));
     assert_eq!(net.proofs.len(), 2);
 }
+
+#[test]
+fn a_peer_that_asks_is_asked_again_without_waiting_longer() {
+    let mut config = Config::default();
+    config.round_every = Duration::from_secs(1 << 30);
+    config.answer_within = Duration::from_millis(100);
+    let mut net = pair(&config);
+    net.machines[0].extend(0..1_000).unwrap();
+    net.machines[1].extend(0..1_001).unwrap();
+    net.machines[0].sync_now(&1);
+    // The probe is lost at 0 ms and at 100 ms, and would go out again at 300 ms.
+    for expected in [100, 300] {
+        let deadline = net.drain(0);
+        assert_eq!((deadline, net.wire.drain(..).count()), (Some(Time::from_millis(expected)), 1));
+        net.now = Time::from_millis(expected).min(Time::from_millis(199));
+    }
+    // The other's own is too early to tell, then tells that the answer is late.
+    net.machines[1].sync_now(&0);
+    net.drain(1);
+    let probe = net.wire.pop().expect("it was wanted");
+    for (now, sent) in [(199, 0), (200, 1)] {
+        net.now = Time::from_millis(now);
+        net.deliver(&probe);
+        net.drain(0);
+        assert_eq!(net.wire.len(), sent);
+    }
+    net.settle();
+    assert_eq!(net.machines[0].digest(), net.machines[1].digest());
+    assert_eq!(net.machines[0].stats().total.resent, 2);
+}

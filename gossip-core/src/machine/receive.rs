@@ -138,7 +138,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 Step::Probe { digest } if digest != theirs && leads(width, theirs, digest) => {
                     self.end_round(from, false)
                 }
-                _ => return,
+                _ => {
+                    // What it was asked may be lost.
+                    self.hear(from);
+                    return;
+                }
             }
         } else if ours.count().abs_diff(theirs.count()) >= turn
             // Or under inserts that go on there would be one round after the other.
@@ -165,7 +169,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         match (sent, &mut peer.round) {
             (Some((sent, full_state)), Some(round)) if sent == digest => {
                 round.full_state = full_state;
-                peer.answered(nonce);
+                peer.pacing.answered(nonce);
                 enqueue(&mut self.ready, from, peer);
                 self.end_round(from, true);
                 self.prove(from, digest);
@@ -308,8 +312,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Progress::Some => self.wait_on(name),
             Progress::Page => self.go_on(name, nonce, None),
             Progress::Done => {
-                peer.resume = Bound::START;
-                peer.answered(nonce);
+                peer.walked();
+                peer.pacing.answered(nonce);
                 self.end_round(name, false);
             }
         }
@@ -318,7 +322,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// Sends the next message of our round with a peer in turn: that of another step, if one is given.
     pub(super) fn go_on(&mut self, name: &P, nonce: u32, step: Option<Step>) {
         let Some(peer) = self.peers.get_mut(name) else { return };
-        peer.answered(nonce);
+        peer.pacing.answered(nonce);
         let Some(round) = &mut peer.round else { return };
         if let Some(step) = step {
             round.take(step);
@@ -354,6 +358,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             if matches!(&peer.round, Some(round) if matches!(round.step, Step::Probe { .. })) {
                 self.end_round(name, false);
             }
+        }
+    }
+
+    /// A peer asks while its answer is awaited. It is there: what is overdue goes out again at once.
+    fn hear(&mut self, name: &P) {
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        if let Some(round) = &mut peer.round {
+            round.heard = true;
+            enqueue(&mut self.ready, name, peer);
         }
     }
 

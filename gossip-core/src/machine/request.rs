@@ -1,11 +1,13 @@
 //! Building the requests of our own rounds, when they are sent and not before.
 
+use core::mem;
+
 use super::AntiEntropy;
 use super::answer::{GIVE_HEAD, STATE};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::message::Body;
-use crate::peer::{MEASURED, Round, Step};
+use crate::peer::{Round, Step};
 
 /// What a page's fields take at their longest: 46 bytes and its count and form.
 pub(super) const PAGE_HEAD: usize = 50;
@@ -20,6 +22,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let tag = self.replica.tag();
         let limit = self.config.message_limit();
         let window = self.config.window.get();
+        let first = self.config.answer_within;
         // What one answer of elements can have, as far as we know.
         let answer = u64::from(window) * (limit - GIVE_HEAD - STATE) as u64;
         let peer = self.peers.get_mut(name)?;
@@ -33,13 +36,22 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 steps: 0,
                 pending: true,
                 retries: 0,
-                sent_at: [self.now; MEASURED],
+                heard: false,
                 deadline: None,
                 cost: 0,
                 full_state: state.bytes,
             });
         }
-        let round = peer.round.as_mut().filter(|round| round.pending)?;
+        let round = peer.round.as_mut()?;
+        if mem::take(&mut round.heard) && !round.pending && peer.pacing.is_overdue(first, self.now) {
+            round.again();
+            for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
+                ledger.resent += 1;
+            }
+        }
+        if !round.pending {
+            return None;
+        }
         // The messages of a burst share a nonce.
         let goes_on = matches!(&round.step, Step::Repair(repair) if !repair.begins_burst());
         let nonce = if goes_on { round.nonce } else { round.next_message() };
@@ -71,11 +83,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
         };
         round.pending = bursts;
-        round.sent_at[nonce as usize % MEASURED] = self.now;
         round.cost += body.encoded_len() as u64;
         if closes {
-            peer.resume = crate::wire::Bound::START;
             self.end_round(name, true);
+        } else {
+            peer.pacing.asked(nonce, self.now);
         }
         Some(body)
     }

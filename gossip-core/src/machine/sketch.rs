@@ -54,8 +54,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if self.replica.digest() == theirs {
             return self.close(name, nonce, theirs);
         }
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        if peer.unreadable {
+            return self.walk(name, nonce, head.state);
+        }
         let difference = Difference::new(head, cells, self.replica.tables(), self.replica.len());
-        let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
+        let Some(round) = &mut peer.round else { return };
         round.take(Step::Sketch(difference.into()));
         if round.steps > STEPS {
             return self.end_round(name, false);
@@ -141,6 +145,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             ledger.walks += 1;
         }
         let Some(peer) = self.peers.get_mut(name) else { return };
+        if let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) {
+            peer.unreadable |= difference.top_ups().is_some();
+        }
         let walk = Walk::new(peer.resume, (theirs.digest.count(), bytes));
         self.go_on(name, nonce, Some(Step::Walk(walk)));
     }
