@@ -17,7 +17,7 @@ pub(crate) struct Difference {
     held: usize,
     width: IdWidth,
     /// The peer's less ours, as it began.
-    deep: DeepBits,
+    deep: Option<DeepBits>,
     /// The first cells of the sequence.
     cells: Vec<Cell>,
     /// Runs that came before what belongs between.
@@ -49,7 +49,7 @@ impl Difference {
     /// `ours` is our sketch, of `held` elements, where we keep one.
     pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, held: usize) -> Self {
         let mut deep = head.deep;
-        if let Some(tables) = ours {
+        if let (Some(deep), Some(tables)) = (&mut deep, ours) {
             deep.subtract(&tables.covering(cells.count()).deep_bits(deep.width()));
         }
         Self {
@@ -127,9 +127,16 @@ impl Difference {
     /// How much differs, to all appearances. `left` is what our elements leave of its cells, once taken away.
     pub(crate) fn estimate(&self, left: &Prefix, key: &SketchKey) -> Estimate {
         let mut evidence = Evidence::at_least((self.held as u64).abs_diff(self.state.digest.count()));
-        evidence.deep_bits(&self.deep, self.cells.len());
+        if let Some(deep) = &self.deep {
+            evidence.deep_bits(deep, self.cells.len());
+        }
         evidence.prefix(left, key);
         evidence.estimate()
+    }
+
+    /// Whether so much differs that cells without deep bits tell little of it.
+    pub(crate) const fn is_unknown(&self, estimate: Estimate) -> bool {
+        self.deep.is_none() && estimate.differences >= 4 * self.cells.len() as u64
     }
 
     pub(crate) const fn held(&self) -> usize {
@@ -173,7 +180,7 @@ mod tests {
     fn difference() -> Difference {
         let tables = Tables::build(SketchKey::new(1, 2), 0, []);
         let state = State { digest: Digest::EMPTY, bytes: 0 };
-        let head = Head { state, deep: tables.covering(0).deep_bits(DeepWidth::Narrow) };
+        let head = Head { state, deep: Some(tables.covering(0).deep_bits(DeepWidth::Narrow)) };
         Difference::new(&head, &run(0..4), Some(&tables), 0)
     }
 

@@ -59,9 +59,10 @@ impl Digest {
         self.sum = self.sum.wrapping_sub(fingerprint.value());
     }
 
-    /// What names a state where whoever is told of it has seen the digest.
+    /// What names a state where whoever is told of it has seen the digest: the upper half of the sum, as ids, whose sum
+    /// is the lower, may be the element's own choice, and few.
     pub(crate) const fn tag(self) -> u64 {
-        self.sum as u64
+        (self.sum >> 64) as u64
     }
 }
 

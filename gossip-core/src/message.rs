@@ -103,11 +103,12 @@ pub(crate) enum Body {
         digest: Digest,
         sketch: bool,
     },
+    /// That the digest with the tag `state` is that of both.
     Proof {
         nonce: u32,
-        digest: Digest,
+        state: u64,
     },
-    /// `count` cells from cell `from` on, as they were when the digest's sum ended in `state`.
+    /// `count` cells from cell `from` on, as they were when the digest had the tag `state`.
     WantCells {
         tag: [u8; 4],
         nonce: u32,
@@ -170,7 +171,8 @@ pub(crate) enum Place {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Head {
     pub(crate) state: State,
-    pub(crate) deep: DeepBits,
+    /// None where so little differs that the cells tell how much.
+    pub(crate) deep: Option<DeepBits>,
 }
 
 /// What a repair asks beside the elements it wants.
@@ -182,8 +184,8 @@ pub(crate) enum Asks {
     End,
     /// The receiver's state, at the end of the answer.
     State,
-    /// Whether the receiver's digest is this one now, and its cells if it is not.
-    Verdict(Digest),
+    /// Whether the receiver's digest has this tag now, and its cells if it has not.
+    Verdict(u64),
 }
 
 impl<E> Message<E> {
@@ -239,9 +241,9 @@ impl<E> Message<E> {
                 put_head(&mut out, tag, *nonce);
                 put_digest(&mut out, *digest);
             }
-            Body::Proof { nonce, digest } => {
+            Body::Proof { nonce, state } => {
                 out.extend_from_slice(&nonce.to_le_bytes());
-                put_digest(&mut out, *digest);
+                out.extend_from_slice(&state.to_le_bytes());
             }
             Body::WantCells { tag, nonce, state, from, count } => {
                 put_head(&mut out, tag, *nonce);
@@ -254,11 +256,17 @@ impl<E> Message<E> {
                 let narrow = if cells.width() == IdWidth::Bits48 { NARROW_IDS } else { 0 };
                 match place {
                     Place::Head(head) => {
-                        let wide = if head.deep.width() == DeepWidth::Wide { WIDE_BITS } else { 0 };
-                        out.push(HEAD | wide | narrow);
+                        let deep = match head.deep.map(|deep| deep.width()) {
+                            Some(DeepWidth::Narrow) => 0,
+                            Some(DeepWidth::Wide) => WIDE_BITS,
+                            None => NO_BITS,
+                        };
+                        out.push(HEAD | deep | narrow);
                         put_digest(&mut out, head.state.digest);
                         put_varint(&mut out, head.state.bytes);
-                        head.deep.encode(&mut out);
+                        if let Some(deep) = head.deep {
+                            deep.encode(&mut out);
+                        }
                     }
                     Place::After { from, last } => {
                         out.push(narrow | if *last { LAST } else { 0 });
@@ -273,9 +281,9 @@ impl<E> Message<E> {
                     Asks::Nothing => out.push(0),
                     Asks::End => out.push(1),
                     Asks::State => out.push(2),
-                    Asks::Verdict(digest) => {
+                    Asks::Verdict(state) => {
                         out.push(3);
-                        put_digest(&mut out, *digest);
+                        out.extend_from_slice(&state.to_le_bytes());
                     }
                 }
                 wanted.put(&mut out);
@@ -309,20 +317,20 @@ impl Body {
         let digest_len = |digest: &Digest| varint_len(digest.count()) + 16;
         1 + match self {
             Body::Probe { digest, .. } => 8 + digest_len(digest),
-            Body::Proof { digest, .. } => 4 + digest_len(digest),
+            Body::Proof { .. } => 12,
             Body::WantCells { from, count, .. } => 16 + varint_len(*from as u64) + varint_len(*count as u64),
             Body::Cells { place, cells, .. } => {
                 let place = match place {
                     Place::Head(head) => {
                         let state = digest_len(&head.state.digest) + varint_len(head.state.bytes);
-                        state + head.deep.width().encoded_len()
+                        state + head.deep.map_or(0, |deep| deep.width().encoded_len())
                     }
                     Place::After { from, .. } => varint_len(*from as u64),
                 };
                 5 + place + cells.encoded_len()
             }
             Body::Repair { asks, wanted, elements, .. } => {
-                let asks = if let Asks::Verdict(digest) = asks { digest_len(digest) } else { 0 };
+                let asks = if let Asks::Verdict(_) = asks { 8 } else { 0 };
                 9 + asks + wanted.encoded_len() + elements.encoded_len()
             }
             Body::Page { window, from, to, elements, .. } => {
@@ -339,12 +347,15 @@ impl Body {
 /// The low half of the first byte of a probe whose sender has no use for cells.
 const PLAIN_PROBE: u8 = 8;
 
-/// Flags of cells: they begin a sketch, its deep bits are wide, ids have 48 bits, the answer ends here.
+/// Flags of cells: they begin a sketch, its deep bits are wide, ids have 48 bits, the answer ends here, there are no
+/// deep bits.
 const HEAD: u8 = 1;
 const WIDE_BITS: u8 = 2;
 const NARROW_IDS: u8 = 4;
 const LAST: u8 = 8;
+const NO_BITS: u8 = 16;
 const HEAD_OF_WIDE_BITS: u8 = HEAD | WIDE_BITS;
+const HEAD_OF_NO_BITS: u8 = HEAD | NO_BITS;
 
 fn put_head(out: &mut Vec<u8>, tag: &[u8; 4], nonce: u32) {
     out.extend_from_slice(tag);

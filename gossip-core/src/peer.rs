@@ -93,9 +93,8 @@ impl Peer {
 /// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Owed {
-    /// To a probe or a repair: whether our digest is this one, and `sketch` unless cells are no use. To a request for
-    /// cells of a state that is forgotten: no digest.
-    Verdict { nonce: u32, digest: Option<Digest>, probe: bool, sketch: bool },
+    /// Whether both have the same; if not, what differs, by a `sketch` unless cells are no use.
+    Verdict { nonce: u32, on: Question, sketch: bool },
     /// Our cells as they were when we held `held` elements, from `next` to `end`, in at most `window` messages.
     Cells { nonce: u32, held: usize, next: usize, end: usize, window: u16 },
     /// Our elements of these wishes, from place `next` on, in at most `window` messages; then what else was asked for.
@@ -103,6 +102,17 @@ pub(crate) enum Owed {
     /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages; and our
     /// state, if that was asked for.
     Page { nonce: u32, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16, state: bool },
+}
+
+/// What a verdict is asked for with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Question {
+    /// A probe of this digest.
+    Probe(Digest),
+    /// A repair, after which digests have this tag.
+    Repair(u64),
+    /// A wish for cells of a state that is forgotten.
+    Cells,
 }
 
 /// A round of ours.

@@ -120,7 +120,7 @@ impl Repair {
         self.left -= 1;
         let asks = if all_sent && self.claim.wanted.is_empty() {
             self.digest = Some(replica.digest());
-            Asks::Verdict(replica.digest())
+            Asks::Verdict(replica.digest().tag())
         } else if all_sent && self.asked == self.claim.wanted.len() {
             Asks::State
         } else if self.left == 0 || (all_sent && self.asked == wishes.len()) {

@@ -298,23 +298,24 @@ impl<E: Element> Replica<E> {
         Some(cells)
     }
 
-    /// What our elements leave of a peer's cells: those are taken away that we held as its sketch began. `None` where
-    /// our own cells are fewer.
-    pub(crate) fn left(&self, difference: &Difference) -> Option<Prefix> {
+    /// What our first `held` elements leave of a peer's cells, once they are taken away. `None` where our own cells are
+    /// fewer.
+    pub(crate) fn left(&self, difference: &Difference, held: usize) -> Option<Prefix> {
         let tables = self.tables.as_ref()?;
         let mut cells = difference.cells().to_vec();
-        let since = self.names_since(difference.held(), unnamed(difference.width()));
+        let since = self.names_since(held, unnamed(difference.width()));
         since.for_each(|name| tables.key().toggle_in_sequence(&mut cells, 0, name));
         tables.covering(cells.len()).difference(&cells)
     }
 
     /// What a peer's sketch says, if it agrees with the peer's digest: for numbers, to the last bit of what will be the
-    /// digest; where elements are yet to be fetched, in their count. `left` is what our elements leave of it.
-    pub(crate) fn read(&self, difference: &Difference, left: Option<&Prefix>) -> Reading {
+    /// digest; where elements are yet to be fetched, in their count. `left` is what our first `held` elements leave of
+    /// it.
+    pub(crate) fn read(&self, difference: &Difference, held: usize, left: Option<&Prefix>) -> Reading {
         let width = unnamed(difference.width());
         let same_width = self.width.is_none_or(|width| width == difference.width());
         let (Some(tables), Some(left), true) = (&self.tables, left, same_width) else { return Reading::Hopeless };
-        let since: Vec<u64> = self.names_since(difference.held(), width).collect();
+        let since: Vec<u64> = self.names_since(held, width).collect();
         let mut reading = Reading::Unclear;
         for mut names in left.decodings(&tables.key()) {
             let read = names.len() as u64;

@@ -50,9 +50,10 @@ fn lied_to<E: Element + Ord + Debug>(element: fn(u64) -> E, mut lie: impl FnMut(
     net
 }
 
-/// The flags of cells: deep bits are wide, names are narrow.
+/// The flags of cells: deep bits are wide, names are narrow, there are no deep bits.
 const WIDE: u8 = 2;
 const NARROW: u8 = 4;
+const NO_BITS: u8 = 16;
 
 /// A message of cells, taken apart.
 #[derive(Clone, Debug)]
@@ -76,7 +77,12 @@ impl Sketch {
             let count = take_varint(&mut rest);
             let sum = *rest.split_off(..16)?.first_chunk()?;
             let bytes = take_varint(&mut rest);
-            head = Some((count, sum, bytes, rest.split_off(..if flags & WIDE > 0 { 124 } else { 64 })?.to_vec()));
+            let deep = match flags & (WIDE | NO_BITS) {
+                0 => 64,
+                WIDE => 124,
+                _ => 0,
+            };
+            head = Some((count, sum, bytes, rest.split_off(..deep)?.to_vec()));
         } else {
             from = take_varint(&mut rest);
         }
@@ -209,7 +215,7 @@ fn a_peer_may_claim_any_count_and_any_bytes() {
 fn a_sketch_that_always_begins_anew_ends_with_its_round() {
     let net = lied_to(wide, |sketch| {
         if let Some((_, sum, ..)) = &mut sketch.head {
-            sum[0] ^= 1;
+            sum[15] ^= 1;
         }
     });
     let ledger = net.ledgers()[0];
@@ -259,7 +265,7 @@ fn a_proof_that_no_verdict_was_asked_for_proves_nothing() {
     }
     let repair = &net.wire[0];
     // Of a digest that neither ever had: that of no elements.
-    let proof = [&[0x12], &repair.bytes[5..9], &[0; 17]].concat();
+    let proof = [&[0x12], &repair.bytes[5..9], &[0; 8]].concat();
     net.deliver(&Datagram { from: 1, to: 0, bytes: proof });
     net.settle();
     net.assert_in_sync((0..5_300).map(wide));

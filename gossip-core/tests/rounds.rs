@@ -29,12 +29,12 @@ fn equal_sets_cost_one_probe_and_one_proof_of_at_most_64_bytes_together() {
     net.machines[0].sync_now(&1);
     net.settle();
     assert_eq!(kinds(&net), [(0, Probe), (1, Proof)]);
-    assert_eq!(net.bytes(), 52);
+    assert_eq!(net.bytes(), 41);
     let digest = net.machines[0].digest();
     assert_eq!(net.proofs, [(1, 0, digest), (0, 1, digest)]);
 
     let ledger = net.machines[0].stats().total;
-    assert_eq!((ledger.rounds, ledger.proofs, ledger.round_bytes), (1, 1, 52));
+    assert_eq!((ledger.rounds, ledger.proofs, ledger.round_bytes), (1, 1, 41));
     // Both full states are a million integers of 8 bytes.
     assert_eq!(ledger.full_state_bytes, 2 * 8_000_000);
     assert_eq!(ledger.saved(), 16_000_000 - i128::from(net.bytes()));

@@ -30,11 +30,10 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
     }
     out.extend(overheard.nonce);
     match kind {
-        PROBE | PLAIN_PROBE | PROOF => put_digest(&mut out, script, overheard),
+        PROBE | PLAIN_PROBE => put_digest(&mut out, script, overheard),
+        PROOF => put_state(&mut out, script, overheard),
         WANT_CELLS => {
-            let [one, other] = overheard.digests;
-            let digest = script.choose(&[one, other, Digest::EMPTY]);
-            out.extend(sum(digest).to_le_bytes().iter().take(8));
+            put_state(&mut out, script, overheard);
             put_varint(&mut out, script.byte().into());
             put_varint(&mut out, script.choose(&[1, 8, 200, 1 << 17, 1 << 20]));
         }
@@ -43,7 +42,7 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
             let asks = script.byte() % 4;
             out.push(asks);
             if asks == 3 {
-                put_digest(&mut out, script, overheard);
+                put_state(&mut out, script, overheard);
             }
             put_wishes(&mut out, script);
             put_elements::<E>(&mut out, script);
@@ -87,19 +86,27 @@ fn put_digest(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard)
     }
 }
 
+/// The tag of a digest.
+fn put_state(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) {
+    let [one, other] = overheard.digests;
+    let digest = script.choose(&[one, other, Digest::EMPTY]);
+    out.extend(&sum(digest).to_le_bytes()[8..]);
+}
+
 fn sum(digest: Digest) -> u128 {
     u128::from_str_radix(&digest.to_string()[16..], 16).expect("a digest is hexadecimal")
 }
 
 /// A head of a sketch, or what follows one; empty cells, or all alike.
 fn put_cells(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) {
-    let flags = script.choose(&[1, 0, 8, 3, 5, 7, 4, 12]);
+    let flags = script.choose(&[1, 0, 8, 3, 5, 7, 4, 12, 17, 21]);
     out.push(flags);
     if flags & 1 == 1 {
         put_digest(out, script, overheard);
         put_varint(out, script.byte().into());
         let deep = script.byte();
-        out.extend(vec![deep; if flags & 2 == 2 { 124 } else { 64 }]);
+        let len = [64, 124][usize::from(flags & 2 == 2)];
+        out.extend(vec![deep; if flags & 16 == 16 { 0 } else { len }]);
     } else {
         put_varint(out, script.byte().into());
     }

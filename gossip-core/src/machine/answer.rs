@@ -1,12 +1,13 @@
 //! Building answers, when they are sent and not before.
 
+use super::receive::MOST_NAMES;
 use super::{AntiEntropy, enqueue};
 use crate::cells::Cells;
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
 use crate::message::{Asks, Body, Head, Message, Place, State};
-use crate::peer::Owed;
+use crate::peer::{Owed, Question, begins_round};
 use crate::policy::{Policy, need, pages_are_cheaper};
 use crate::replica::WISH;
 use crate::wire::Bound;
@@ -62,7 +63,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let state = self.replica.state();
         let limit = self.config.message_limit();
         let (body, rest) = match owed {
-            Owed::Verdict { nonce, digest, probe, sketch } => (self.verdict(nonce, digest, probe, sketch), None),
+            Owed::Verdict { nonce, on, sketch } => (self.verdict(name, nonce, on, sketch), None),
             Owed::Cells { nonce, held, next, end, window } => {
                 let width = self.replica.width().unwrap_or_default();
                 let fitting = Cells::within(width, limit - CELLS_HEAD).min(end.saturating_sub(next));
@@ -108,17 +109,22 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         body
     }
 
-    /// What is said to this digest: that it is ours too; or how ours differs, by whatever may cost least.
-    fn verdict(&self, nonce: u32, digest: Option<Digest>, probe: bool, sketch: bool) -> Body {
+    /// That both have the same; or how ours differs, by whatever may cost least.
+    fn verdict(&self, name: &P, nonce: u32, on: Question, sketch: bool) -> Body {
         let state = self.replica.state();
         let tag = self.replica.tag();
         let limit = self.config.message_limit();
-        if let Some(digest) = digest.filter(|&digest| digest == state.digest) {
-            return Body::Proof { nonce, digest };
+        let (theirs, equal) = match on {
+            Question::Probe(theirs) => (Some(theirs), theirs == state.digest),
+            Question::Repair(theirs) => (None, theirs == state.digest.tag()),
+            Question::Cells => (None, false),
+        };
+        if equal {
+            return Body::Proof { nonce, state: state.digest.tag() };
         }
         let width = self.replica.width().unwrap_or_default();
         let policy = Policy::of(self.config.economy);
-        if probe && self.is_tiny() {
+        if theirs.is_some() && self.is_tiny() {
             let (elements, to) = self.replica.page(Bound::START, Bound::End, &[], limit - PAGE_HEAD);
             if to == Bound::End {
                 return Body::Page { tag, nonce, window: 0, asks: false, from: Bound::START, to, elements };
@@ -126,20 +132,34 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         if let (Some(policy), Some(tables)) = (policy, self.replica.tables())
             && sketch
-            && digest.is_none_or(|digest| self.may_be_sketched(digest))
+            && theirs.is_none_or(|theirs| self.may_be_sketched(theirs))
         {
-            let head = policy.head(self.replica.len());
-            let table = tables.covering(head);
-            let place = Place::Head(Head { state, deep: table.deep_bits(policy.deep) }.into());
-            let room = limit - HEAD_OF_CELLS - policy.deep.encoded_len();
+            let (head, deep) = (policy.head(self.replica.len()), policy.deep);
+            let few = theirs.and_then(|theirs| self.few(name, nonce, theirs));
+            let table = tables.covering(few.unwrap_or(head));
+            let deep = few.is_none().then(|| table.deep_bits(deep));
+            let room = limit - HEAD_OF_CELLS - deep.map_or(0, |deep| deep.width().encoded_len());
             // They may decode, unless the counts alone say that they do not: then it may yet come to pages.
-            let floor = digest.map_or(0, |digest| digest.count().abs_diff(state.digest.count()));
-            let count = if need(floor) > head { 0 } else { head.min(Cells::within(width, room)) };
+            let floor = theirs.map_or(0, |theirs| theirs.count().abs_diff(state.digest.count()));
+            let count = few.unwrap_or(if need(floor) > head { 0 } else { head }).min(Cells::within(width, room));
+            let place = Place::Head(Head { state, deep }.into());
             let cells = table.sequence(0..count).unwrap_or_default();
             return Body::Cells { nonce, place, cells: Cells::new(width, &cells) };
         }
         let (from, to) = (Bound::START, Bound::START);
         Body::Give { tag, nonce, from, to, last: true, state: Some(state), elements: Elements::NONE }
+    }
+
+    /// The cells of a first answer to a peer that knows all but few of our elements, since it had a proof with us. It
+    /// reads no more than what we got since, whatever it got itself.
+    pub(super) fn few(&self, name: &P, nonce: u32, theirs: Digest) -> Option<usize> {
+        let policy = Policy::of(self.config.economy)?;
+        let agreed = self.peers.get(name)?.stats.last_proof?.count();
+        let [ours, theirs] = [self.replica.digest(), theirs].map(|digest| digest.count().checked_sub(agreed));
+        let few = policy.cells_for(ours?);
+        let most = policy.head(self.replica.len()) + policy.deep.encoded_len() / self.replica.width()?.bytes();
+        // Within a round it was not enough. And the peer has to look through its own.
+        (begins_round(nonce) && few <= most && theirs? <= MOST_NAMES as u64).then_some(few)
     }
 
     /// Whether our set goes out whole, as the answer to a probe that differs: where it takes no more than a first
@@ -163,6 +183,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let theirs = State { digest: theirs, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
         let Some(policy) = Policy::of(self.config.economy) else { return false };
         let first_answer = policy.deep.encoded_len() + width.cells_encoded_len(policy.head(self.replica.len()));
-        !pages_are_cheaper(theirs, ours, width, we.abs_diff(they), 0, first_answer as u64)
+        let least = we.abs_diff(they);
+        !pages_are_cheaper(theirs, ours, width, least, need(least), first_answer as u64)
     }
 }

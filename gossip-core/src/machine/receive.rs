@@ -8,7 +8,7 @@ use crate::fingerprint::Fingerprint;
 use crate::ids::Ids;
 use crate::message::{Asks, Body, Message, State};
 use crate::output::{Event, Reject};
-use crate::peer::{Owed, Peer, Round, SENDS, STEPS, Step, begins_round, same_round};
+use crate::peer::{Owed, Peer, Question, Round, SENDS, STEPS, Step, begins_round, same_round};
 use crate::policy::Policy;
 use crate::repair::{Answered, Repair};
 use crate::replica::Merged;
@@ -99,7 +99,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.events.extend(learned.into_iter().map(|element| Event::Learned { element, from: from.clone() }));
         match message.body {
             Body::Probe { nonce, digest, sketch, .. } => self.take_probe(from, nonce, digest, sketch),
-            Body::Proof { nonce, digest } => self.take_proof(from, nonce, digest),
+            Body::Proof { nonce, state } => self.take_proof(from, nonce, state),
             Body::WantCells { nonce, state, from: next, count, .. } => {
                 self.take_wish_for_cells(from, nonce, state, next, count)
             }
@@ -123,6 +123,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest, sketch: bool) {
         let (ours, width) = (self.replica.digest(), self.replica.width());
         let sketched = sketch && !is_multiple(ours, theirs) && self.may_be_sketched(theirs);
+        let few = self.few(from, nonce, theirs).is_some();
         let turn = Policy::of(self.config.economy).filter(|_| sketched).map_or(TURN, |policy| policy.turn);
         let Some(peer) = self.peers.get_mut(from) else { return };
         if ours == theirs {
@@ -147,16 +148,17 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         } else if ours.count().abs_diff(theirs.count()) >= turn
             // Or under inserts that go on there would be one round after the other.
             && begins_round(nonce)
+            && !few
             && leads(width, ours, theirs)
             && !self.is_tiny()
         {
             // It costs half a round trip that the larger part of the difference travels once.
             return self.sync_now(from);
         }
-        self.owe(from, Owed::Verdict { nonce, digest: Some(theirs), probe: true, sketch });
+        self.owe(from, Owed::Verdict { nonce, on: Question::Probe(theirs), sketch });
     }
 
-    fn take_proof(&mut self, from: &P, nonce: u32, digest: Digest) {
+    fn take_proof(&mut self, from: &P, nonce: u32, state: u64) {
         let ours = self.replica.digest();
         let Some(peer) = self.peers.get_mut(from) else { return };
         let sent = awaiting(peer, nonce).and_then(|round| match &round.step {
@@ -167,14 +169,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Step::Sketch(_) | Step::Walk(_) | Step::Close { .. } => None,
         });
         match (sent, &mut peer.round) {
-            (Some((sent, full_state)), Some(round)) if sent == digest => {
+            (Some((sent, full_state)), Some(round)) if sent.tag() == state => {
                 round.full_state = full_state;
                 peer.pacing.answered(nonce);
                 enqueue(&mut self.ready, from, peer);
                 self.end_round(from, true);
-                self.prove(from, digest);
+                self.prove(from, sent);
             }
-            _ if digest == ours => self.prove(from, digest),
+            _ if ours.tag() == state => self.prove(from, ours),
             _ => {}
         }
     }
@@ -205,16 +207,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let (end, window) = ((next + count).min(longest), self.config.window.get());
                 Owed::Cells { nonce, held, next, end, window }
             }
-            _ => Owed::Verdict { nonce, digest: None, probe: false, sketch: true },
+            _ => Owed::Verdict { nonce, on: Question::Cells, sketch: true },
         };
         self.owe(from, owed);
     }
 
     fn take_repair(&mut self, from: &P, nonce: u32, asks: Asks, wanted: &Ids) {
-        if let Asks::Verdict(digest) = asks
-            && self.replica.digest() == digest
-        {
-            self.prove(from, digest);
+        let ours = self.replica.digest();
+        if asks == Asks::Verdict(ours.tag()) {
+            self.prove(from, ours);
         }
         let window = self.config.window.get();
         let Some(peer) = self.peers.get_mut(from) else { return };
@@ -232,8 +233,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     *others = asks;
                 }
             }
-            (Asks::Verdict(digest), _) if wanted.count() == 0 => {
-                self.owe(from, Owed::Verdict { nonce, digest: Some(digest), probe: false, sketch: true });
+            (Asks::Verdict(state), _) if wanted.count() == 0 => {
+                self.owe(from, Owed::Verdict { nonce, on: Question::Repair(state), sketch: true });
             }
             (Asks::Nothing, _) if wanted.count() == 0 => {}
             _ => {
@@ -350,7 +351,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn owe(&mut self, name: &P, owed: Owed) {
         let interval = self.config.round_interval();
         let Some(peer) = self.peers.get_mut(name) else { return };
-        let repair = !matches!(owed, Owed::Verdict { probe: true, .. });
+        let repair = !matches!(owed, Owed::Verdict { on: Question::Probe(_), .. });
         peer.owed = Some(owed);
         enqueue(&mut self.ready, name, peer);
         if repair {
@@ -379,7 +380,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 }
 
 /// The largest set whose names are listed against a complete page, 1 MiB of them; a larger one is paged.
-const MOST_NAMES: usize = 1 << 17;
+pub(super) const MOST_NAMES: usize = 1 << 17;
 
 /// By how many elements counts must differ for the sides to change parts, where it comes to pages.
 const TURN: u64 = 64;

@@ -79,7 +79,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
             Step::Close { digest } => {
                 closes = true;
-                Body::Proof { nonce, digest: *digest }
+                Body::Proof { nonce, state: digest.tag() }
             }
         };
         round.pending = bursts;

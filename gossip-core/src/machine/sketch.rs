@@ -1,8 +1,10 @@
 //! Rounds by sketch: reading cells, asking for more, and turning to pages.
 
 use super::AntiEntropy;
+use super::receive::MOST_NAMES;
 use crate::cells::Cells;
 use crate::difference::{Difference, Reception};
+use crate::digest::Digest;
 use crate::element::Element;
 use crate::message::{Head, Place, State};
 use crate::output::Event;
@@ -10,7 +12,7 @@ use crate::peer::{STEPS, Step};
 use crate::policy::{Policy, affordable, need, page_bytes, pages_are_cheaper};
 use crate::repair::Repair;
 use crate::replica::{Claim, Reading};
-use crate::sketch::Tables;
+use crate::sketch::{Estimate, Tables};
 use crate::walk::Walk;
 
 /// How many cells all rounds together may have asked for: 4 MiB of them, two of the largest sketches.
@@ -70,22 +72,44 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// All cells that were asked for are there: they are read, or there are to be more, or it takes pages.
     fn read_sketch(&mut self, name: &P, nonce: u32) {
         let under_way: usize = self.peers.values().map(|peer| peer.cells_under_way()).sum();
-        let Some(round) = self.peers.get_mut(name).and_then(|peer| peer.round.as_mut()) else { return };
-        let Step::Sketch(difference) = &mut round.step else { return };
-        let theirs = difference.state();
-        let left = self.replica.left(difference);
-        match self.replica.read(difference, left.as_ref()) {
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(Step::Sketch(difference)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
+        let (theirs, have) = (difference.state(), difference.target());
+        // What both had at their last proof is in the peer's set: of what is not, it knows the number.
+        let agreed = peer.stats.last_proof.and_then(|agreed| {
+            let since = theirs.digest.count().checked_sub(agreed.count())?;
+            let held = usize::try_from(agreed.count()).ok()?;
+            (self.replica.len().checked_sub(held)? <= MOST_NAMES).then_some((held, since))
+        });
+        if let Some((held, _)) = agreed.filter(|&(_, since)| since <= have as u64) {
+            let left = self.replica.left(difference, held);
+            if let Reading::Clear(claim) = self.replica.read(difference, held, left.as_ref()) {
+                return self.repair(name, nonce, claim, theirs);
+            }
+        }
+        let left = self.replica.left(difference, difference.held());
+        match self.replica.read(difference, difference.held(), left.as_ref()) {
             Reading::Clear(claim) => return self.repair(name, nonce, claim, theirs),
             Reading::Unclear => {}
             Reading::Hopeless => return self.walk(name, nonce, theirs),
         }
-        let have = difference.target();
-        let target = Policy::of(self.config.economy).and_then(|policy| {
-            let tables = self.replica.tables()?;
+        let tables = self.replica.tables().zip(left);
+        let seen = tables.map(|(tables, left)| (tables.longest(), difference.estimate(&left, &tables.key())));
+        // Unless that many cells have been in vain: then it has lost its memory since.
+        let known = agreed.map(|(_, since)| Estimate { differences: since, sigma: 0 });
+        let known = known.filter(|known| have < need(known.differences.saturating_mul(5) / 4 + 16));
+        if difference.top_ups().is_none()
+            && known.is_none()
+            && seen.is_some_and(|(_, estimate)| difference.is_unknown(estimate))
+        {
+            // More differs than the peer can know of: deep bits tell how much, once they are asked for.
+            return self.go_on(name, nonce, Some(Step::Probe { digest: Digest::EMPTY }));
+        }
+        let target = Policy::of(self.config.economy).zip(seen).and_then(|(policy, (longest, seen))| {
             let ours = self.replica.state();
-            let estimate = difference.estimate(&left?, &tables.key());
-            let most = estimate.shifted(1_000);
-            if pages_are_cheaper(ours, theirs, difference.width(), most, have, 0) {
+            let estimate = known.filter(|known| known.differences < seen.differences).unwrap_or(seen);
+            let cells = need(estimate.shifted(1_000)).saturating_sub(have);
+            if pages_are_cheaper(ours, theirs, difference.width(), seen.shifted(1_000), cells, 0) {
                 return None;
             }
             let target = match difference.top_ups() {
@@ -93,7 +117,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 Some(top_ups) => policy.top_up(top_ups, estimate, have)?,
             };
             let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
-            let longest = tables.longest().min(peers);
+            let longest = longest.min(peers);
             let target = match target {
                 target if target.max(need(estimate.differences)) <= longest => target,
                 // There may be enough for all that: a half tells how much it is to a percent or two.
@@ -101,7 +125,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 _ if need(estimate.shifted(-1_000)) <= longest => longest,
                 _ => return None,
             };
-            let most = affordable(ours, theirs, difference.width(), estimate.shifted(3_000));
+            let most = affordable(ours, theirs, difference.width(), seen.shifted(3_000));
             (have < target && target <= most).then_some(target)
         });
         match target {

@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 
 use super::{
-    Asks, Body, HEAD, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS, PLAIN_PROBE, Place, State,
-    VERSION, WIDE_BITS,
+    Asks, Body, HEAD, HEAD_OF_NO_BITS, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS, PLAIN_PROBE,
+    Place, State, VERSION,
 };
 use crate::cells::Cells;
 use crate::config::MessageBudget;
@@ -81,10 +81,10 @@ impl<E: Element> Message<E> {
                 digest: reader.digest()?,
                 sketch: code != PLAIN_PROBE,
             },
-            MessageKind::Proof => Body::Proof { nonce: reader.nonce()?, digest: reader.digest()? },
+            MessageKind::Proof => Body::Proof { nonce: reader.nonce()?, state: reader.state_tag()? },
             MessageKind::WantCells => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
-                let state = u64::from_le_bytes(reader.array("state's tag")?);
+                let state = reader.state_tag()?;
                 let from = reader.cell("first cell", 0)?;
                 Body::WantCells { tag, nonce, state, from, count: reader.cell("number of cells", from)? }
             }
@@ -157,6 +157,10 @@ impl Reader<'_> {
         self.array("nonce").map(u32::from_le_bytes)
     }
 
+    fn state_tag(&mut self) -> Result<u64, DecodeError> {
+        self.array("state's tag").map(u64::from_le_bytes)
+    }
+
     /// A window, and whether a state is asked for.
     fn window(&mut self) -> Result<(u16, bool), DecodeError> {
         self.field("window", |rest| {
@@ -199,15 +203,14 @@ impl Reader<'_> {
         let at = self.at();
         let flags = self.byte("flags")?;
         let width = if flags & NARROW_IDS > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 };
-        let deep = if flags & WIDE_BITS > 0 { DeepWidth::Wide } else { DeepWidth::Narrow };
         match flags & !NARROW_IDS {
-            HEAD | HEAD_OF_WIDE_BITS => {
+            kind @ (HEAD | HEAD_OF_WIDE_BITS | HEAD_OF_NO_BITS) => {
                 let state = State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? };
-                let deep = self.field("deep bits", |rest| {
-                    let (bits, after) = rest.split_at_checked(deep.encoded_len())?;
-                    *rest = after;
-                    DeepBits::decode(deep, bits)
-                })?;
+                let deep = match kind {
+                    HEAD_OF_NO_BITS => None,
+                    HEAD_OF_WIDE_BITS => Some(self.deep_bits(DeepWidth::Wide)?),
+                    _ => Some(self.deep_bits(DeepWidth::Narrow)?),
+                };
                 let cells = self.run_of_cells(width, 0)?;
                 Ok((Place::Head(Box::new(Head { state, deep })), cells))
             }
@@ -217,6 +220,14 @@ impl Reader<'_> {
             }
             _ => Err(DecodeError::Field { field: "flags", at }),
         }
+    }
+
+    fn deep_bits(&mut self, width: DeepWidth) -> Result<DeepBits, DecodeError> {
+        self.field("deep bits", |rest| {
+            let (bits, after) = rest.split_at_checked(width.encoded_len())?;
+            *rest = after;
+            DeepBits::decode(width, bits)
+        })
     }
 
     fn run_of_cells(&mut self, width: IdWidth, from: usize) -> Result<Cells, DecodeError> {
@@ -229,7 +240,7 @@ impl Reader<'_> {
             0 => Ok(Asks::Nothing),
             1 => Ok(Asks::End),
             2 => Ok(Asks::State),
-            3 => Ok(Asks::Verdict(self.digest()?)),
+            3 => Ok(Asks::Verdict(self.state_tag()?)),
             _ => Err(DecodeError::Field { field: "flags", at }),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn refused() -> String {
 }
 
 fn whole_messages(text: &mut String) {
-    let (proof, own) = (proof(&DIGEST), request::<u64>(1, &DIGEST));
+    let (proof, own) = ([&[0x12], &NONCE[..], &[0; 8]].concat(), request::<u64>(1, &DIGEST));
     let with = |at: usize, byte: u8| [&own[..at], &[byte], &own[at + 1..]].concat();
     case::<u64>(text, "version", "u64", &own, &with(0, 0x21));
     case::<u64>(text, "kind", "u64", &with(0, 0x18), &with(0, 0x19));
@@ -37,7 +37,7 @@ fn whole_messages(text: &mut String) {
 }
 
 fn fields(text: &mut String) {
-    let counted = |count: &[u8]| proof(&[count, &[0; 16]].concat());
+    let counted = |count: &[u8]| request::<u64>(1, &[count, &[0; 16]].concat());
     case::<u64>(text, "varint-in-its-shortest-form", "u64", &counted(&[1]), &counted(&[0x81, 0]));
     let nine = [0xff; 9];
     let [largest, larger] = [1, 2].map(|last| counted(&[&nine[..], &[last]].concat()));
@@ -46,7 +46,8 @@ fn fields(text: &mut String) {
     case::<u64>(text, "no-cells-from-2^20-on", "u64", &within, &beyond);
     let cells = |flags: u8, check: u8| [&[0x14][..], &NONCE, &[flags, 0, 1], &[0; 8], &[check]].concat();
     case::<u64>(text, "deep-bits-behind-a-head-only", "u64", &cells(0, 0), &cells(2, 0));
-    case::<u64>(text, "cells-flags", "u64", &cells(8, 0), &cells(0x18, 0));
+    case::<u64>(text, "cells-flags", "u64", &cells(8, 0), &cells(0x28, 0));
+    case::<u64>(text, "no-deep-bits-in-a-head-only", "u64", &cells(8, 0), &cells(0x18, 0));
     case::<u64>(text, "zeros-behind-the-last-check", "u64", &cells(0, 3), &cells(0, 4));
     case::<u64>(text, "repair-asks", "u64", &request::<u64>(5, &[2, 0, 0]), &request::<u64>(5, &[4, 0, 0]));
     let page = |window: &[u8], bounds: &[u8]| request::<u64>(6, &[window, bounds, &[0]].concat());
@@ -101,10 +102,6 @@ fn runs_of_elements(text: &mut String) {
 /// An answer of these elements.
 fn give<E: Element>(run: &[u8]) -> Vec<u8> {
     request::<E>(7, &[&ALL[..], &[0], run].concat())
-}
-
-fn proof(digest: &[u8]) -> Vec<u8> {
-    [&[0x12], &NONCE[..], digest].concat()
 }
 
 /// A message of a kind that has the cluster's tag.

@@ -9,7 +9,7 @@ use super::{bytes, config, hex, keys, row};
 use crate::common::Network;
 
 /// The files that hold one round each.
-pub(crate) const ROUNDS: [&str; 8] = [
+pub(crate) const ROUNDS: [&str; 9] = [
     "round-of-numbers",
     "round-of-bytes",
     "round-of-bursts",
@@ -18,6 +18,7 @@ pub(crate) const ROUNDS: [&str; 8] = [
     "round-of-crossing-probes",
     "round-of-changed-parts",
     "round-of-a-changed-set",
+    "round-after-a-proof",
 ];
 
 pub(crate) fn round(file: &str) -> String {
@@ -61,6 +62,9 @@ pub(crate) fn round(file: &str) -> String {
                  # element limit 64.",
             )
         }
+        "round-after-a-proof" => Exchange::between(&open, [numbers(0..100), numbers(0..100)])
+            .then([numbers(100..103), numbers(102..106)])
+            .told("A and B have proven that they hold 0 to 99; A gets 100 to 102, B 102 to 105. Open key, element limit 64."),
         other => panic!("there is no {other}"),
     }
 }
@@ -96,6 +100,17 @@ impl<E: Element> Exchange<E> {
 
     fn begun_by_both(mut self) -> Self {
         self.net.machines[1].sync_now(&0);
+        self
+    }
+
+    /// Once that round is through, both get more, and A begins another.
+    fn then(mut self, sets: [Vec<E>; 2]) -> Self {
+        self.messages();
+        self.net.proofs.clear();
+        for (machine, set) in self.net.machines.iter_mut().zip(sets) {
+            machine.extend(set).expect("small elements");
+        }
+        self.net.machines[0].sync_now(&1);
         self
     }
 
