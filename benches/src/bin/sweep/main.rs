@@ -13,10 +13,14 @@ use clap::{Args, Parser, Subcommand};
 use first::First;
 use model::Shape;
 use peel::Order;
+use small::Opening;
 
 mod first;
 mod model;
 mod peel;
+mod round;
+mod small;
+mod wire;
 
 /// What other parameters of the sketch and of its requests would cost: writes a CSV for each.
 ///
@@ -44,7 +48,12 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Which {
     Degrees(DegreesOptions),
+    Octaves(OctavesOptions),
+    /// Widths of the check: cells and bytes for each difference until it is read right, and false claims. Takes about 10
+    /// minutes.
     Checks,
+    /// First answers made for small differences: bytes and round trips of whole rounds. Takes about a minute.
+    Small,
 }
 
 /// Degrees and their shares: cells for each difference until it is read right. Takes about 10 minutes.
@@ -63,6 +72,25 @@ struct DegreesOptions {
         default_value = "3,10,30,100,300,1e3,3e3,1e4,1e5"
     )]
     d: Vec<usize>,
+}
+
+/// Degrees and their shares between two powers of two of cells, where some slots are split and others are not: cells for
+/// each difference until it is read right, at eight sizes to an octave. Takes about 5 minutes.
+#[derive(Debug, Args)]
+struct OctavesOptions {
+    /// Degrees, as for `degrees`
+    #[arg(
+        long,
+        value_name = "SHAPES",
+        value_delimiter = ',',
+        default_value = "3+15:140,3+15:160,3+17:110,3+17:120,3+17:130,3+17:140,3+17:150,3+17:160,3+19:120,3+19:130,\
+                         3+19:140,3+21:120,3+21:140,3+9:40+25:100"
+    )]
+    shapes: Vec<Shape>,
+
+    /// The smallest size of each octave
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = number, default_value = "900,7_200")]
+    from: Vec<usize>,
 }
 
 /// A table in the making: each row is written as it is done.
@@ -97,7 +125,9 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done = match &options.which {
         Which::Degrees(which) => degrees(&options, which),
+        Which::Octaves(which) => octaves(&options, which),
         Which::Checks => checks(&options),
+        Which::Small => small(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,7 +145,7 @@ fn usual_trials(d: usize) -> usize {
 
 fn degrees(options: &Options, which: &DegreesOptions) -> io::Result<()> {
     let grid = || {
-        let two = [2, 3, 4, 5].into_iter().flat_map(|low| {
+        let two = [3, 4, 5, 2].into_iter().flat_map(|low| {
             [9, 13, 15, 17, 21, 25].into_iter().flat_map(move |high| {
                 [60, 80, 100, 120, 140, 160, 200].map(move |share| Shape::of(low, &[(high, share)]))
             })
@@ -124,12 +154,22 @@ fn degrees(options: &Options, which: &DegreesOptions) -> io::Result<()> {
             [(60, 60), (60, 80), (100, 60), (40, 100), (200, 60)]
                 .map(move |(share, rest)| Shape::of(3, &[(middle, share), (high, rest)]))
         });
-        [Shape::of(3, &[])].into_iter().chain(two).chain(three).collect()
+        [Shape::of(3, &[])].into_iter().chain(three).chain(two).collect()
     };
     let shapes: Vec<Shape> = if which.shapes.is_empty() { grid() } else { which.shapes.clone() };
+    cells_of_shapes(options, &shapes, &which.d)
+}
+
+fn octaves(options: &Options, which: &OctavesOptions) -> io::Result<()> {
+    let eighths = |&from: &usize| (0..8).map(move |eighth| (from as f64 * (f64::from(eighth) / 8.0).exp2()) as usize);
+    let sizes: Vec<usize> = which.from.iter().flat_map(eighths).collect();
+    cells_of_shapes(options, &which.shapes, &sizes)
+}
+
+fn cells_of_shapes(options: &Options, shapes: &[Shape], sizes: &[usize]) -> io::Result<()> {
     let mut csv = Csv::new(options, "shape,mean_degree,d,trials,cells_per_difference,standard_error,p99")?;
-    for shape in &shapes {
-        for &d in &which.d {
+    for shape in shapes {
+        for &d in sizes {
             let trials = csv.trials(usual_trials(d));
             let first = First::of(shape, &Order::BUILT_IN, d, trials, options.seed);
             let each = |cells: f64| cells / d as f64;
@@ -157,6 +197,23 @@ fn checks(options: &Options) -> io::Result<()> {
             let bytes = |id_bits: u32| mean * f64::from(id_bits + bits) / 8.0;
             let (wide, narrow, wrong) = (bytes(64), bytes(48), first.false_claims);
             csv.row(format_args!("{bits},{d},{trials},{mean:.4},{error:.4},{p99:.4},{wide:.3},{narrow:.3},{wrong}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn small(options: &Options) -> io::Result<()> {
+    let mut csv = Csv::new(options, "opening,size,bits,d,trials,bytes,round_trips")?;
+    for opening in Opening::all() {
+        for d in (0..=32).chain([1_000, 100_000]) {
+            let trials = csv.trials(if d <= 32 { 2_000 } else { usual_trials(d) / 4 });
+            let cost = small::rounds(opening, d, trials, options.seed);
+            let (name, size, bits) = (opening.name(), opening.size(), opening.bits());
+            csv.row(format_args!(
+                "{name},{size},{bits},{d},{trials},{:.1},{:.3}",
+                cost.mean_bytes(),
+                cost.mean_trips()
+            ))?;
         }
     }
     Ok(())
