@@ -1,24 +1,23 @@
 //! The program `sweep`: what other parameters of the sketch and of its requests would cost, as tables.
 #![expect(clippy::float_arithmetic, reason = "means and shares of tables")]
 
-use std::fmt::Display;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use benches::number;
 use clap::{Args, Parser, Subcommand};
 
-use first::First;
+use csv::Csv;
 use model::Shape;
-use peel::Order;
-use small::Opening;
 
+mod arithmetic;
+mod csv;
+mod exchange;
 mod first;
 mod model;
 mod peel;
-mod round;
+mod reading;
+mod rounds;
 mod small;
 mod wire;
 
@@ -27,7 +26,7 @@ mod wire;
 /// A sketch is linear, and what both sides hold cancels exactly, so random differences alone are simulated. Equal
 /// arguments give equal tables.
 #[derive(Debug, Parser)]
-#[command(disable_help_subcommand = true)]
+#[command(after_long_help = COLUMNS, disable_help_subcommand = true)]
 struct Options {
     #[command(subcommand)]
     which: Which,
@@ -45,6 +44,21 @@ struct Options {
     effort: usize,
 }
 
+const COLUMNS: &str = "\
+Columns:
+  shape                 most elements' degree, that is, their number of positions; then other degrees, each with its
+                        share in thousandths
+  mean_degree           cells that an insert touches, on average
+  d                     elements that one side alone holds, both sides together, half each
+  trials, rounds        how many were averaged
+  cells_per_difference  cells, from the first on, until a claim is right; `standard_error` of the mean, and `p99`: what
+                        suffices in 99 of 100 trials
+  bytes                 of all messages of a round between replicas of 10^6 integers of 8 bytes, both ways, headers
+                        included, transport excluded
+  round_trips           half the hops until both sides hold the union and have a proof
+  many_top_ups          share of rounds with more than two requests after the first one
+  failed                share of rounds whose sketch is not read by the last request, which then take pages";
+
 #[derive(Debug, Subcommand)]
 enum Which {
     Degrees(DegreesOptions),
@@ -52,11 +66,23 @@ enum Which {
     /// Widths of the check: cells and bytes for each difference until it is read right, and false claims. Takes about 10
     /// minutes.
     Checks,
-    /// First answers made for small differences: bytes and round trips of whole rounds. Takes about a minute.
+    /// Orders in which a decode that is stuck is tried again: the share that none of them reads. Takes about 2 minutes.
+    Orders,
+    /// Widths of ids of elements that are no integers: bytes and collisions. Arithmetic.
+    Ids,
+    /// Sizes of the tables that a replica keeps: memory, and where pages take over. Arithmetic.
+    Tables,
+    /// Cells and deep bits of a first answer, by the decade of the difference: whole rounds. Takes about 2 minutes.
+    Heads,
+    /// Sizes of requests, by the decade of the difference: whole rounds. Takes about 10 minutes.
+    Requests,
+    /// First answers made for small differences: whole rounds. Takes about a minute.
     Small,
+    /// What the size of a first answer may go by: rounds of two replicas that meet again and again. Takes a few seconds.
+    Hints,
 }
 
-/// Degrees and their shares: cells for each difference until it is read right. Takes about 10 minutes.
+/// Degrees and their shares: cells for each difference until it is read right. Takes about 15 minutes.
 #[derive(Debug, Args)]
 struct DegreesOptions {
     /// Degrees, as 3+17:120 for 3 and, for 120 elements in a thousand, 17 [default: a grid of 2 and 3 degrees]
@@ -75,17 +101,11 @@ struct DegreesOptions {
 }
 
 /// Degrees and their shares between two powers of two of cells, where some slots are split and others are not: cells for
-/// each difference until it is read right, at eight sizes to an octave. Takes about 5 minutes.
+/// each difference until it is read right, at eight sizes to an octave. Takes about 4 minutes.
 #[derive(Debug, Args)]
 struct OctavesOptions {
-    /// Degrees, as for `degrees`
-    #[arg(
-        long,
-        value_name = "SHAPES",
-        value_delimiter = ',',
-        default_value = "3+15:140,3+15:160,3+17:110,3+17:120,3+17:130,3+17:140,3+17:150,3+17:160,3+19:120,3+19:130,\
-                         3+19:140,3+21:120,3+21:140,3+9:40+25:100"
-    )]
+    /// Degrees, as for `degrees` [default: those near what is built in]
+    #[arg(long, value_name = "SHAPES", value_delimiter = ',')]
     shapes: Vec<Shape>,
 
     /// The smallest size of each octave
@@ -93,42 +113,21 @@ struct OctavesOptions {
     from: Vec<usize>,
 }
 
-/// A table in the making: each row is written as it is done.
-struct Csv<'a> {
-    out: Box<dyn Write>,
-    options: &'a Options,
-}
-
-impl<'a> Csv<'a> {
-    fn new(options: &'a Options, header: &str) -> io::Result<Self> {
-        let out: Box<dyn Write> = match &options.out {
-            Some(path) => Box::new(BufWriter::new(File::create(path)?)),
-            None => Box::new(io::stdout()),
-        };
-        let mut csv = Self { out, options };
-        csv.row(header)?;
-        Ok(csv)
-    }
-
-    fn row(&mut self, row: impl Display) -> io::Result<()> {
-        writeln!(self.out, "{row}")?;
-        self.out.flush()
-    }
-
-    /// So many trials, more or less by the effort that is wanted.
-    fn trials(&self, usual: usize) -> usize {
-        (usual * self.options.effort / 100).max(1)
-    }
-}
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    let done = match &options.which {
-        Which::Degrees(which) => degrees(&options, which),
-        Which::Octaves(which) => octaves(&options, which),
-        Which::Checks => checks(&options),
-        Which::Small => small(&options),
-    };
+    let seed = options.seed;
+    let done = Csv::new(options.out.as_deref(), options.effort).and_then(|mut csv| match options.which {
+        Which::Degrees(which) => reading::degrees(&mut csv, which.shapes, &which.d, seed),
+        Which::Octaves(which) => reading::octaves(&mut csv, which.shapes, &which.from, seed),
+        Which::Checks => reading::checks(&mut csv, seed),
+        Which::Orders => reading::orders(&mut csv, seed),
+        Which::Ids => arithmetic::ids(&mut csv),
+        Which::Tables => arithmetic::tables(&mut csv),
+        Which::Heads => rounds::heads(&mut csv, seed),
+        Which::Requests => rounds::requests(&mut csv, seed),
+        Which::Small => small::answers(&mut csv, seed),
+        Which::Hints => small::hints(&mut csv, seed),
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -136,87 +135,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Trials for a difference of this size: about as long for each.
-fn usual_trials(d: usize) -> usize {
-    (200_000 / d.max(1)).clamp(4, 4_000)
-}
-
-fn degrees(options: &Options, which: &DegreesOptions) -> io::Result<()> {
-    let grid = || {
-        let two = [3, 4, 5, 2].into_iter().flat_map(|low| {
-            [9, 13, 15, 17, 21, 25].into_iter().flat_map(move |high| {
-                [60, 80, 100, 120, 140, 160, 200].map(move |share| Shape::of(low, &[(high, share)]))
-            })
-        });
-        let three = [(7, 25), (7, 31), (9, 25), (9, 31), (5, 21), (5, 25)].into_iter().flat_map(|(middle, high)| {
-            [(60, 60), (60, 80), (100, 60), (40, 100), (200, 60)]
-                .map(move |(share, rest)| Shape::of(3, &[(middle, share), (high, rest)]))
-        });
-        [Shape::of(3, &[])].into_iter().chain(three).chain(two).collect()
-    };
-    let shapes: Vec<Shape> = if which.shapes.is_empty() { grid() } else { which.shapes.clone() };
-    cells_of_shapes(options, &shapes, &which.d)
-}
-
-fn octaves(options: &Options, which: &OctavesOptions) -> io::Result<()> {
-    let eighths = |&from: &usize| (0..8).map(move |eighth| (from as f64 * (f64::from(eighth) / 8.0).exp2()) as usize);
-    let sizes: Vec<usize> = which.from.iter().flat_map(eighths).collect();
-    cells_of_shapes(options, &which.shapes, &sizes)
-}
-
-fn cells_of_shapes(options: &Options, shapes: &[Shape], sizes: &[usize]) -> io::Result<()> {
-    let mut csv = Csv::new(options, "shape,mean_degree,d,trials,cells_per_difference,standard_error,p99")?;
-    for shape in shapes {
-        for &d in sizes {
-            let trials = csv.trials(usual_trials(d));
-            let first = First::of(shape, &Order::BUILT_IN, d, trials, options.seed);
-            let each = |cells: f64| cells / d as f64;
-            let (mean, error, p99) = (each(first.mean()), each(first.error()), each(first.percentile(99) as f64));
-            let degree = shape.mean_degree() as f64 / 1e3;
-            csv.row(format_args!("{shape},{degree:.2},{d},{trials},{mean:.4},{error:.4},{p99:.4}"))?;
-        }
-    }
-    Ok(())
-}
-
-fn checks(options: &Options) -> io::Result<()> {
-    let mut csv = Csv::new(
-        options,
-        "check_bits,d,trials,cells_per_difference,standard_error,p99,bytes_per_difference_64,bytes_per_difference_48,\
-         false_claims",
-    )?;
-    for d in [2, 3, 5, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000] {
-        for bits in [0, 1, 2, 3, 4, 8] {
-            let trials = csv.trials(10 * usual_trials(d));
-            let shape = Shape::built_in().with_check_bits(bits);
-            let first = First::of(&shape, &Order::BUILT_IN, d, trials, options.seed);
-            let each = |cells: f64| cells / d as f64;
-            let (mean, error, p99) = (each(first.mean()), each(first.error()), each(first.percentile(99) as f64));
-            let bytes = |id_bits: u32| mean * f64::from(id_bits + bits) / 8.0;
-            let (wide, narrow, wrong) = (bytes(64), bytes(48), first.false_claims);
-            csv.row(format_args!("{bits},{d},{trials},{mean:.4},{error:.4},{p99:.4},{wide:.3},{narrow:.3},{wrong}"))?;
-        }
-    }
-    Ok(())
-}
-
-fn small(options: &Options) -> io::Result<()> {
-    let mut csv = Csv::new(options, "opening,size,bits,d,trials,bytes,round_trips")?;
-    for opening in Opening::all() {
-        for d in (0..=32).chain([1_000, 100_000]) {
-            let trials = csv.trials(if d <= 32 { 2_000 } else { usual_trials(d) / 4 });
-            let cost = small::rounds(opening, d, trials, options.seed);
-            let (name, size, bits) = (opening.name(), opening.size(), opening.bits());
-            csv.row(format_args!(
-                "{name},{size},{bits},{d},{trials},{:.1},{:.3}",
-                cost.mean_bytes(),
-                cost.mean_trips()
-            ))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ pub(crate) struct Policy {
     pub(crate) sigmas: [i64; 4],
     pub(crate) least: [usize; 4],
     pub(crate) shares: [usize; 4],
+    /// Whether bits are left out of the second answer too where the cells of the first tell that few more will do.
+    pub(crate) near: bool,
+    /// Whether the initiator also tries what is left once all of its own part is taken away: it inserted that since the
+    /// two were last equal.
+    pub(crate) assisted: bool,
     /// Bytes of a probe beyond those it has.
     pub(crate) hint: usize,
 }
@@ -60,7 +65,9 @@ impl Policy {
         sigmas: [1_500, 2_000, 2_000, 3_000],
         least: [16, 48, 96, 192],
         shares: [30, 100, 200, 400],
+        assisted: false,
         hint: 0,
+        near: true,
     };
 
     pub(crate) const FEWEST_ROUND_TRIPS: Self =
@@ -75,6 +82,9 @@ pub(crate) fn need(differences: u64) -> usize {
     let differences = usize::try_from(differences).expect("estimates are below 2^22");
     differences + differences.isqrt() + differences * 13 / 100 + 1
 }
+
+/// The least cells of a top-up where they alone tell that few more will do.
+const NEAR: usize = 4;
 
 /// What rounds took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,8 +127,10 @@ pub(crate) struct Exchange {
     key: SketchKey,
     table: Table,
     ids: Vec<u64>,
+    /// What the responder alone has.
+    theirs: Vec<u64>,
     /// For each number of cells that a round came to: whether they are read right.
-    read: BTreeMap<usize, bool>,
+    read: BTreeMap<(usize, bool), bool>,
     estimates: BTreeMap<(usize, Deep), Estimate>,
 }
 
@@ -128,59 +140,81 @@ impl Exchange {
         let mut ids: Vec<u64> = (0..d).map(|_| random.next()).collect();
         let log2 = (8 * d + 500).next_power_of_two().ilog2().min(Tables::MAIN_LOG2);
         let table = Table::rebuild(key, log2, ids.iter().copied());
+        let mut theirs = ids[d / 2..].to_vec();
+        theirs.sort_unstable();
         ids.sort_unstable();
-        Self { key, table, ids, read: BTreeMap::new(), estimates: BTreeMap::new() }
+        Self { key, table, ids, theirs, read: BTreeMap::new(), estimates: BTreeMap::new() }
     }
 
     /// How many elements the initiator has that the responder lacks: an odd one is the responder's.
     fn own(&self) -> usize {
-        self.ids.len() / 2
+        self.ids.len() - self.theirs.len()
     }
 
-    fn reads(&mut self, cells: usize) -> bool {
-        let Self { key, table, ids, read, .. } = self;
-        *read.entry(cells).or_insert_with(|| {
+    fn reads(&mut self, cells: usize, assisted: bool) -> bool {
+        let Self { key, table, ids, theirs, read, .. } = self;
+        let claims = |table: &Table, ids: &Vec<u64>| {
             let prefix = table.prefix(cells).expect("no more is asked for than there is");
             cells > 0 && prefix.decodings(key).any(|claim| claim == *ids)
+        };
+        *read.entry((cells, assisted)).or_insert_with(|| {
+            claims(table, ids)
+                || assisted && claims(&Table::rebuild(*key, table.len().ilog2(), theirs.iter().copied()), theirs)
         })
     }
 
     /// What these deep bits and so many cells tell.
     fn estimate(&mut self, cells: usize, deep: Deep) -> Estimate {
-        let Self { key, table, estimates, .. } = self;
-        *estimates.entry((cells, deep)).or_insert_with(|| {
+        if let Some(&estimate) = self.estimates.get(&(cells, deep)) {
+            return estimate;
+        }
+        let whole = |width| {
             let mut evidence = Evidence::at_least(0);
-            if deep == Deep::NARROW {
-                evidence.deep_bits(&table.deep_bits(DeepWidth::Narrow), cells);
-            } else if deep == Deep::WIDE {
-                evidence.deep_bits(&table.deep_bits(DeepWidth::Wide), cells);
-            } else {
-                let mut bytes = vec![];
-                table.deep_bits(DeepWidth::Wide).encode(&mut bytes);
-                for (level, count) in deep.levels().filter(|&(level, _)| cells <= 1 << level) {
-                    let from = if level == 5 { 0 } else { 4 + (level as usize - 6) * 8 };
-                    let mut bits = bytes[from..from + count.div_ceil(8)].to_vec();
-                    if let Some(last) = bits.last_mut().filter(|_| count % 8 > 0) {
-                        *last &= (1 << (count % 8)) - 1;
-                    }
-                    evidence.level_bits(&LevelBits::decode(level, count, &bits).expect("the length is right"));
-                }
-            }
-            evidence.prefix(&table.prefix(cells).expect("it is as long"), key);
-            evidence.estimate()
-        })
+            evidence.deep_bits(&self.table.deep_bits(width), cells);
+            self.with_cells(evidence, cells)
+        };
+        let estimate = match deep {
+            Deep::NARROW => whole(DeepWidth::Narrow),
+            Deep::WIDE => whole(DeepWidth::Wide),
+            _ => self.cut_out(cells, deep),
+        };
+        self.estimates.insert((cells, deep), estimate);
+        estimate
+    }
+
+    /// The same of deep bits that are some of the wide ones.
+    fn cut_out(&self, cells: usize, deep: Deep) -> Estimate {
+        let mut bytes = vec![];
+        self.table.deep_bits(DeepWidth::Wide).encode(&mut bytes);
+        let mut evidence = Evidence::at_least(0);
+        for (level, count) in deep.levels().filter(|&(level, _)| cells <= 1 << level) {
+            let from = if level == 5 { 0 } else { 4 + (level as usize - 6) * 8 };
+            let bits = &bytes[from..from + count.div_ceil(8)];
+            evidence.level_bits(&LevelBits::decode(level, count, bits).expect("these are whole bytes"));
+        }
+        self.with_cells(evidence, cells)
+    }
+
+    fn with_cells(&self, mut evidence: Evidence, cells: usize) -> Estimate {
+        evidence.prefix(&self.table.prefix(cells).expect("no more is asked for than there is"), &self.key);
+        evidence.estimate()
     }
 
     pub(crate) fn differences(&self) -> usize {
         self.ids.len()
     }
 
-    /// A round whose first answer tells the difference, without cells or bits.
-    pub(crate) fn told(&self, hint: usize) -> Cost {
+    /// How many elements the responder has that the initiator lacks.
+    pub(crate) fn theirs(&self) -> usize {
+        self.theirs.len()
+    }
+
+    /// A round whose first answer tells the difference in so many bytes, without cells or bits.
+    pub(crate) fn told(&self, hint: usize, bytes: usize) -> Cost {
         if self.ids.is_empty() {
             return Cost { rounds: 1, bytes: wire::PROBE + hint + wire::PROOF, trips: 1.0, ..Cost::default() };
         }
-        self.ended(wire::PROBE + hint + wire::HEAD + 1, 1.0, 0, 0, false)
+        self.ended(wire::PROBE + hint + wire::HEAD + bytes, 1.0, 0, 0, false)
     }
 
     fn ended(&self, bytes: usize, trips: f64, top_ups: usize, cells: usize, failed: bool) -> Cost {
@@ -200,18 +234,24 @@ impl Exchange {
         bytes += wire::HEAD + deep.encoded_len() + wire::cells(have);
         let mut trips = 1.0;
         let mut requests = 0_usize;
-        while !self.reads(have) {
+        while !self.reads(have, policy.assisted) {
             let longest = self.table.len();
             if requests > 4 || have == longest {
                 return self.ended(bytes, trips, requests.saturating_sub(1), have, true);
             }
             let target = if deep.bits == 0 && policy.late.bits > 0 {
-                // As much as a first answer has, or what these cells seem to take, and the bits.
                 let seen = self.estimate(have, deep);
-                deep = policy.late;
-                bytes += deep.encoded_len();
+                let near = need(seen.shifted(1_000));
                 let most = (2 * have).max(32);
-                if have == 0 { most } else { need(seen.differences).clamp(have + 8, most) }
+                if policy.near && have > 0 && near < most {
+                    // These cells tell well enough.
+                    near.max(have + NEAR)
+                } else {
+                    // As much as a first answer has, or what these cells seem to take, and the bits.
+                    deep = policy.late;
+                    bytes += deep.encoded_len();
+                    if have == 0 { most } else { need(seen.differences).clamp(have + 8, most) }
+                }
             } else {
                 let estimate = self.estimate(have, deep);
                 let target = match requests {
@@ -229,5 +269,51 @@ impl Exchange {
             trips += 1.0;
         }
         self.ended(bytes, trips, requests.saturating_sub(1), have, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use benches::{Pair, Sets, Side};
+    use gossip_core::{AntiEntropy, Config};
+
+    use super::*;
+
+    #[test]
+    fn rounds_take_what_those_of_machines_do() {
+        let mut random = SplitMix::new(1);
+        for (d, rounds, percent) in [(1, 3, 1), (10, 30, 3), (100, 30, 4), (1_000, 30, 4)] {
+            let mut bytes = 0;
+            let mut hops = 0;
+            for seed in 0..rounds {
+                let sets = Sets::<u64>::new(20_000, d, Side::Half, seed).expect("so many can differ");
+                let mut pair = Pair::new([0, 1].map(|side| {
+                    let mut machine = AntiEntropy::new(Config::default(), side as u64);
+                    machine.extend(sets.side(side).copied()).expect("integers are small");
+                    machine
+                }));
+                let counts = pair.round().counts;
+                bytes += counts.bytes;
+                hops += counts.hops;
+            }
+            let mut cost = Cost::default();
+            (0..300).for_each(|_| cost += Exchange::new(d, &mut random).round(&Policy::BALANCED));
+            let measured = bytes as f64 / rounds as f64;
+            let off = (cost.mean_bytes() / measured - 1.0).abs() * 100.0;
+            assert!(off < f64::from(percent), "{d}: {} bytes, machines {measured}", cost.mean_bytes());
+            let trips = hops as f64 / 2.0 / rounds as f64;
+            assert!((cost.mean_trips() - trips).abs() < 0.25, "{d}: {} trips, machines {trips}", cost.mean_trips());
+        }
+    }
+
+    #[test]
+    fn fewer_bits_tell_the_same_however_they_are_cut_out() {
+        let mut exchange = Exchange::new(700, &mut SplitMix::new(2));
+        for deep in [Deep::NARROW, Deep::WIDE] {
+            assert_eq!(deep.encoded_len(), if deep == Deep::NARROW { 64 } else { 124 });
+            // The last level, which is empty here, makes another of it.
+            let cut = Deep { last: 20, first: 5, step: 1, bits: deep.bits };
+            assert_eq!(exchange.estimate(32, deep), exchange.cut_out(32, cut));
+        }
     }
 }
