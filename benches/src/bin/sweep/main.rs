@@ -16,6 +16,7 @@ mod exchange;
 mod first;
 mod model;
 mod peel;
+mod power;
 mod reading;
 mod rounds;
 mod small;
@@ -80,6 +81,8 @@ enum Which {
     Small,
     /// What the size of a first answer may go by: rounds of two replicas that meet again and again. Takes a few seconds.
     Hints,
+    /// Power sums, the smallest sketch of few elements: multiplications over GF(2^64). Takes a few seconds.
+    Sums,
 }
 
 /// Degrees and their shares: cells for each difference until it is read right. Takes about 15 minutes.
@@ -127,6 +130,7 @@ fn main() -> ExitCode {
         Which::Requests => rounds::requests(&mut csv, seed),
         Which::Small => small::answers(&mut csv, seed),
         Which::Hints => small::hints(&mut csv, seed),
+        Which::Sums => power::sums(&mut csv, seed),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -40,7 +40,7 @@ pub(crate) fn heads(csv: &mut Csv, seed: u64) -> io::Result<()> {
     csv.row(format_args!("head,bits,first_level,last_level,step,late,{COLUMNS}"))?;
     let mut policies = vec![];
     for head in [8, 16, 24, 32, 48, 64] {
-        for late in [Deep::NONE, Deep::NARROW] {
+        for late in [Deep::NONE, Deep::NARROW, Deep::WIDE] {
             let bits = late.bits;
             policies.push((format!("{head},0,,,,{bits}"), Policy { head, deep: Deep::NONE, late, ..Policy::BALANCED }));
         }
@@ -62,9 +62,8 @@ pub(crate) fn requests(csv: &mut Csv, seed: u64) -> io::Result<()> {
         [500, 1_000, 1_000, 2_000],
         [1_000, 1_500, 2_000, 3_000],
         [1_500, 2_000, 2_000, 3_000],
-        [2_000, 2_500, 3_000, 4_000],
     ];
-    let all_least = [[4, 12, 48, 96], [8, 24, 96, 192], [16, 48, 96, 192], [32, 96, 192, 384]];
+    let all_least = [[4, 12, 48, 96], [8, 24, 96, 192], [16, 48, 96, 192]];
     let mut policies = vec![];
     for (economy, policy) in Policy::ALL {
         for first in [600, 700, 750, 800, 850, 900, 950, 1_000, 1_100, 1_250] {

@@ -11,7 +11,7 @@ use crate::wire;
 pub(crate) fn answers(csv: &mut Csv, seed: u64) -> io::Result<()> {
     csv.row("opening,size,bits,d,trials,bytes,round_trips")?;
     for opening in Opening::all() {
-        for d in (0..=32).chain([1_000, 100_000]) {
+        for d in (0..=12).chain([14, 16, 20, 24, 28, 32, 1_000, 100_000]) {
             let trials = csv.trials(if d <= 32 { 2_000 } else { 40_000 / d + 3 });
             let cost = rounds(opening, d, trials, seed);
             let (name, size, bits) = (opening.name(), opening.size(), opening.bits());
