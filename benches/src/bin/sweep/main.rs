@@ -73,6 +73,9 @@ enum Which {
     Ids,
     /// Sizes of the tables that a replica keeps: memory, and where pages take over. Arithmetic.
     Tables,
+    /// The three economies as they are, by the decade of the difference: whole rounds. Takes about a minute. Run it again
+    /// after a change to the library's sketch, to see what that does to whole rounds.
+    Economies,
     /// Cells and deep bits of a first answer, by the decade of the difference: whole rounds. Takes about 2 minutes.
     Heads,
     /// Sizes of requests, by the decade of the difference: whole rounds. Takes about 10 minutes.
@@ -126,6 +129,7 @@ fn main() -> ExitCode {
         Which::Orders => reading::orders(&mut csv, seed),
         Which::Ids => arithmetic::ids(&mut csv),
         Which::Tables => arithmetic::tables(&mut csv),
+        Which::Economies => rounds::economies(&mut csv, seed),
         Which::Heads => rounds::heads(&mut csv, seed),
         Which::Requests => rounds::requests(&mut csv, seed),
         Which::Small => small::answers(&mut csv, seed),

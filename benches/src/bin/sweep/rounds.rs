@@ -36,6 +36,11 @@ fn play(csv: &mut Csv, policies: &[(String, Policy)], seed: u64) -> io::Result<(
     Ok(())
 }
 
+pub(crate) fn economies(csv: &mut Csv, seed: u64) -> io::Result<()> {
+    csv.row(format_args!("economy,{COLUMNS}"))?;
+    play(csv, &Policy::ALL.map(|(name, policy)| (name.to_string(), policy)), seed)
+}
+
 pub(crate) fn heads(csv: &mut Csv, seed: u64) -> io::Result<()> {
     csv.row(format_args!("head,bits,first_level,last_level,step,late,{COLUMNS}"))?;
     let mut policies = vec![];

@@ -1,5 +1,7 @@
 //! The lengths of messages of a round by sketch, between replicas of a million integers.
 
+use gossip_core::sketch::IdWidth;
+
 /// Elements of either side.
 const COUNT: u64 = 1_000_000;
 
@@ -21,7 +23,7 @@ pub(crate) const HEAD: usize = 1 + 5 + DIGEST + varint(8 * COUNT);
 
 /// Of so many cells and their number.
 pub(crate) const fn cells(count: usize) -> usize {
-    varint(count as u64) + 8 * count + count.div_ceil(4)
+    varint(count as u64) + IdWidth::Bits64.cells_encoded_len(count)
 }
 
 /// Of a request for the cells from one number to another, and of its answer.
