@@ -50,17 +50,19 @@ impl First {
             iter::successors(Some(1), next).take_while(|&cells| cells <= table.len()).find(|&cells| reads(cells))
         } else {
             let (mut below, mut above) = (d * 4 / 5, d * 5 / 4);
-            while above <= table.len() && !reads(above) {
-                (below, above) = (above, above * 5 / 4);
+            let mut found = reads(above);
+            while !found && above < table.len() {
+                (below, above) = (above, (above * 5 / 4).min(table.len()));
+                found = reads(above);
             }
-            while above - below > 1.max(d / 2_000) {
+            while found && above - below > 1.max(d / 2_000) {
                 let middle = usize::midpoint(below, above);
                 if reads(middle) { above = middle } else { below = middle }
             }
-            Some(above)
+            found.then_some(above)
         };
         // What no table reads counts as one more than the longest.
-        self.cells.push(found.map_or(table.len() + 1, |cells| cells.min(table.len() + 1)));
+        self.cells.push(found.unwrap_or(table.len() + 1));
     }
 
     /// Mean cells.
