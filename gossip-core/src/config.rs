@@ -158,7 +158,7 @@ impl Key {
     }
 
     /// 16 secret bytes, equal on all replicas and random: SipHash-2-4-128, for clusters where whoever chooses elements
-    /// is not trusted. An insert of a `u64` takes about twice as long.
+    /// is not trusted. An insert of a `u64` takes twice as long, of 32 bytes a tenth longer.
     pub const fn secret(bytes: [u8; 16]) -> Self {
         Self(Some(bytes))
     }
