@@ -9,9 +9,9 @@ use crate::fingerprint::Fingerprint;
 /// A digest of a set of elements: how many there are, and the sum of their fingerprints modulo 2^128.
 ///
 /// It does not depend on the order of insertion and is kept up to date in O(1). Two sets with one digest are the same
-/// set but with a probability of 2^-128 a pair, as long as nobody who writes elements knows the key; without a secret
-/// [`Key`](crate::Key) a hostile writer can make two different sets with one digest in minutes (Wagner, "A generalized
-/// birthday problem", CRYPTO 2002).
+/// set but with a probability of 2^-128 a pair, as long as nobody who writes elements knows their fingerprints; without
+/// a secret [`Key`](crate::Key) everybody does, and a hostile writer makes two different sets of one digest in a second
+/// (Wagner, "A generalized birthday problem", CRYPTO 2002).
 ///
 /// As text it is 48 lowercase hexadecimal digits, the count (16) before the sum (32); parsing takes either case.
 ///

@@ -51,18 +51,24 @@
 //! elements and let the highest of a key win: `("tea", 2, Some(270))` supersedes `("tea", 1, Some(250))`, and
 //! `("tea", 3, None)` deletes.
 //!
+//! # Who may write
+//!
+//! Whoever can have elements of their choice inserted, and means harm, can break laws 1 and 3, though no others, unless
+//! the cluster has a secret [`Key`], which says how far that goes.
+//!
 //! # The laws
 //!
 //! 1. **Convergence.** Whatever is lost, duplicated, reordered or delayed, once messages flow again every replica ends with
 //!    the union of what live replicas held, and each pair that talks ends with a proof: equal digests, echoed to the probe
-//!    that asked. (Provided distinct elements have distinct fingerprints: overwhelmingly so while the [`Key`] is secret or
-//!    writers are honest.)
+//!    that asked. (Provided different sets have different digests: overwhelmingly so while the [`Key`] is secret or writers
+//!    are honest.)
 //! 2. **Nothing lost, nothing invented.** While it lives, a replica's set only grows, and only by elements that some
 //!    replica inserted. Two elements with one fingerprint are both kept.
 //! 3. **Never worse than full state.** A round without loss, concurrent inserts or crossing probes costs at most what
 //!    paging both full states at the same message budget would cost, framing included, plus 512 bytes; where the estimate of
 //!    the difference erred by more than three standard errors, at most 10 % more. (How well elements fill messages that hold
-//!    fewer than 16 is luck, and up to 6 %.)
+//!    fewer than 16 is luck, and up to 6 %. Elements made to be alike to sketches, which an open [`Key`] allows, can cost
+//!    half as much again.)
 //! 4. **Eager to learn, lazy to speak.** `receive` merges at once; answers are built in `poll`, from the newest state. Per
 //!    peer there is one slot for our own round and one for the answer owed; a newer request replaces an older.
 //! 5. **No sessions on the wire.** Any replica can answer any request from what the request holds. What is kept about a

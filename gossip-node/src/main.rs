@@ -1,5 +1,6 @@
 //! The program `gossip-node`: options, a thread that reads lines, and the loop.
 
+mod key_file;
 mod options;
 
 use std::io::{self, BufReader};

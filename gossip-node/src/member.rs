@@ -36,6 +36,7 @@ impl Member {
             return Err(Refusal::LongId);
         }
         let mut config = Config::default();
+        config.key = settings.key.clone();
         config.max_element_bytes = settings.max_line.encoded_element_bytes();
         config.max_message = settings.max_line.message_budget();
         config.round_every = settings.round_every;

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
+use gossip_core::Key;
 use gossip_node::{MaxLine, Settings, Workload};
 use tracing_subscriber::filter::LevelFilter;
+
+use crate::key_file::read_key;
 
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
 ///
@@ -31,6 +34,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BYTES", value_parser = max_line, default_value = "1048576", allow_hyphen_values = true)]
     max_line: MaxLine,
 
+    /// Holds a secret key, 32 hexadecimal digits, equal on all nodes: against clients who choose values to do harm, and
+    /// who are kept from requests for digests [default: no secret]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(read_key))]
+    key_file: Option<Key>,
+
     /// What to log
     #[arg(long, value_name = "LEVEL", value_parser = level_parser(), default_value = "info")]
     pub(crate) log: LevelFilter,
@@ -43,6 +51,7 @@ impl Options {
         settings.round_every = self.round_every;
         settings.seed = self.seed.unwrap_or_default();
         settings.max_line = self.max_line;
+        settings.key = self.key_file.clone().unwrap_or_default();
         settings
     }
 }

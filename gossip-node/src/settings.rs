@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use gossip_core::{Config, MessageBudget};
+use gossip_core::{Config, Key, MessageBudget};
 
-/// How a node behaves. All nodes of a cluster need equal settings, or at least an equal `max_line`.
+/// How a node behaves. All nodes of a cluster need equal settings, or at least an equal `max_line` and `key`.
 ///
 /// ```
 /// use gossip_node::{Node, Settings, Workload};
@@ -25,6 +25,9 @@ pub struct Settings {
     pub seed: u64,
     /// The longest line. Default: 1 MiB.
     pub max_line: MaxLine,
+    /// What keys fingerprints, and so digests. Default: [`Key::open`]. A secret one helps against clients who choose
+    /// values to do harm only while they are kept from the request `digest`.
+    pub key: Key,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             round_every: Config::default().round_every,
             seed: 0,
             max_line: MaxLine::default(),
+            key: Key::default(),
         }
     }
 }

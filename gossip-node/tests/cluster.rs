@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gossip_core::Time;
+use gossip_core::{Key, Time};
 use gossip_node::{MaxLine, Node, Output, Settings, Skipped};
 use serde_json::{Value, json};
 
@@ -204,6 +204,26 @@ fn nodes_with_unequal_lines_refuse_each_other() {
     cluster.ask("n0", json!({"type": "broadcast", "message": 1}));
     cluster.run_for(Duration::from_secs(20));
     assert_eq!(cluster.ask("n1", json!({"type": "digest"}))["count"], 0);
+    assert!(cluster.skipped.iter().all(|reason| matches!(reason, Skipped::Rejected(_))));
+    assert!(!cluster.skipped.is_empty());
+}
+
+#[test]
+fn nodes_with_one_key_converge_and_refuse_those_with_another() {
+    let mut settings = Settings::default();
+    settings.key = Key::secret([1; 16]);
+    let mut cluster = Cluster::new(3, &settings, 5);
+    let mut other = Settings::default();
+    other.key = Key::secret([2; 16]);
+    cluster.nodes.insert("n2".into(), Node::new(other));
+    cluster.ask("n2", json!({"type": "init", "node_id": "n2", "node_ids": ["n0", "n1", "n2"]}));
+    for (node, message) in [("n0", 1), ("n1", 2)] {
+        cluster.ask(node, json!({"type": "broadcast", "message": message}));
+    }
+    cluster.run_for(Duration::from_secs(20));
+    let digest = cluster.ask("n0", json!({"type": "digest"}));
+    assert_eq!(digest, cluster.ask("n1", json!({"type": "digest"})));
+    assert_eq!([&digest["count"], &cluster.ask("n2", json!({"type": "digest"}))["count"]], [2, 0]);
     assert!(cluster.skipped.iter().all(|reason| matches!(reason, Skipped::Rejected(_))));
     assert!(!cluster.skipped.is_empty());
 }
