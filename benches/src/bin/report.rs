@@ -61,8 +61,9 @@ Columns, each a mean over the seeds:
   round_trips  half the hops until both sides hold the union and have a proof: a message sent in answer to one of hop k
                is of hop k + 1, and a side answers when it has taken in all of a hop
   messages     both ways, until nothing moves
-  cpu_us       microseconds that both sides together take to receive and answer, without encoding, decoding and
-               transport: for each seed the best of 20 runs, or of fewer once they have taken 1 s together
+  cpu_us       microseconds that both sides together take to receive and answer, from bytes to bytes, so encoding and
+               decoding are in it and transport is not: for each seed the best of 20 runs, or of fewer once they have
+               taken 1 s together
 
 The time is that of machines at work. A run begins with a copy of both; before the clock starts, it has room to grow and lies
 in warm memory, as each has inserted the last elements that both hold, been through a round, and inserted its own. The
