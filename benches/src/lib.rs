@@ -1,13 +1,17 @@
 //! What rounds cost: two sets that differ, systems that reconcile them, and the driver that counts and checks.
 
+mod bytes;
 mod decodes;
 mod gossip;
 mod number;
 mod pair;
+#[cfg(feature = "peers")]
+mod peers;
 mod sets;
 mod system;
 mod table;
 
+pub use bytes::Bytes;
 pub use decodes::{Decoder, Decodes, log_uniform};
 pub use gossip::Gossip;
 pub use number::number;

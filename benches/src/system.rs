@@ -14,6 +14,10 @@ pub trait System<E>: fmt::Debug {
 
     /// Builds what both sides hold before the round. Equal arguments give equal rounds.
     fn prepare(&self, sets: &Sets<E>, seed: u64) -> Box<dyn Prepared<E>>;
+
+    /// How long the initiator takes to insert all that the responder alone holds, one after the other, and to be ready
+    /// for a round; `None` if it can't insert.
+    fn inserts(&self, sets: &Sets<E>) -> Option<Duration>;
 }
 
 /// Both sides of a round.
