@@ -4,6 +4,7 @@ mod bytes;
 mod decodes;
 mod gossip;
 mod number;
+mod origin;
 mod pair;
 #[cfg(feature = "peers")]
 mod peers;
@@ -15,6 +16,7 @@ pub use bytes::Bytes;
 pub use decodes::{Decoder, Decodes, log_uniform};
 pub use gossip::Gossip;
 pub use number::number;
+pub use origin::Origin;
 pub use pair::{Cost, Counts, Pair};
 pub use sets::{Sample, Sets, Side, SplitMix, spread};
 pub use system::{Prepared, System, measure};

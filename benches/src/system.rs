@@ -12,6 +12,12 @@ pub trait System<E>: fmt::Debug {
     /// Its name in the report.
     fn name(&self) -> &'static str;
 
+    /// Why it can't reconcile these sets, where it can't.
+    fn refuses(&self, sets: &Sets<E>) -> Option<&'static str> {
+        let _ = sets;
+        None
+    }
+
     /// Builds what both sides hold before the round. Equal arguments give equal rounds.
     fn prepare(&self, sets: &Sets<E>, seed: u64) -> Box<dyn Prepared<E>>;
 
