@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use benches::{
-    Decoder, Decodes, Key, Origin, Row, Sample, Sets, Side, SplitMix, Sum, Table, log_uniform, measure, number,
+    Decoder, Decodes, Key, Origin, Row, Sample, Sets, Side, SplitMix, Sum, Table, figures, log_uniform, measure, number,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Config;
@@ -106,6 +106,18 @@ one of the same system, element, n, d and side.";
 enum Other {
     Decodes(DecodesOptions),
     Inserts(InsertsOptions),
+    Plot(PlotOptions),
+}
+
+/// Draws a report: SVG files of bytes, time and round trips.
+///
+/// They show integers, half of the difference on either side, and sets of 10^6 unless sizes are compared. The lower bound
+/// is what either side must at least be told: of 2^64 - n integers which d / 2 it lacks, 2 log2 C(2^64 - n, d / 2) bits
+/// together.
+#[derive(Debug, Args)]
+struct PlotOptions {
+    /// The report, as --out wrote it; the figures go into the same folder
+    table: PathBuf,
 }
 
 /// What an insert takes: writes a CSV with one row a system and element, in nanoseconds.
@@ -165,6 +177,7 @@ fn main() -> ExitCode {
         None => report(&options),
         Some(Other::Decodes(options)) => decodes(options),
         Some(Other::Inserts(options)) => inserts(options),
+        Some(Other::Plot(options)) => plot(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -264,6 +277,15 @@ fn cell<E: Sample>(options: &Options, table: &mut Table, n: usize, d: usize, sid
             None => Row::new(key, &sum),
         };
         table.add(row).map_err(|error| format!("a row can't be written: {error}"))?;
+    }
+    Ok(())
+}
+
+fn plot(options: &PlotOptions) -> Result<(), String> {
+    let table = Table::open(&options.table)?;
+    for (name, plot) in figures(table.rows()) {
+        let path = options.table.with_file_name(name).with_extension("svg");
+        fs::write(&path, plot.to_string()).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
 }
