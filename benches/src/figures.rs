@@ -39,7 +39,7 @@ pub fn figures(rows: &[Row]) -> Vec<(&'static str, Plot)> {
             "Bytes per difference, sets of 10⁶ integers",
             by_d(bytes, true).into_iter().chain([bound(N)]).collect(),
             differences(),
-            powers("", 0..8, size),
+            powers("", 0..9, size),
         ),
         ("cpu", "Time of both sides, sets of 10⁶ integers", by_d(cpu, false), differences(), powers("", -1..7, time)),
         (

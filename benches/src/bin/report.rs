@@ -124,7 +124,8 @@ struct PlotOptions {
 ///
 /// 10 000 elements are inserted one after the other into a set of n, and the clock stops when the set is ready for a round:
 /// where inserts only mark what is to be done (merkle-search-tree hashes pages, negentropy sorts), that is done once for
-/// all of them. The best of 5 runs. Full states have no insert of their own, and a minisketch is built for one capacity.
+/// all of them. The best of 3 runs. Full states have no insert of their own, a minisketch is built for one capacity, and riblt-ideal
+/// inserts as riblt does.
 #[derive(Debug, Args)]
 struct InsertsOptions {
     /// Sizes of the set
@@ -294,7 +295,7 @@ fn plot(options: &PlotOptions) -> Result<(), String> {
 const INSERTED: usize = 10_000;
 
 /// How often, for the best time.
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 
 fn inserts(options: &InsertsOptions) -> Result<(), String> {
     println!("system,element,n,ns");

@@ -17,6 +17,7 @@
 //! - Elements are of a fixed length, and travel in the symbols.
 #![expect(clippy::float_arithmetic, reason = "the paper's density is a square root")]
 
+use std::cell::OnceCell;
 use std::hash::{DefaultHasher, Hasher};
 use std::rc::Rc;
 
@@ -99,13 +100,13 @@ impl Places {
 pub(super) struct State<B> {
     size: usize,
     symbols: Vec<Symbol<B>>,
-    /// How many are needed, for who knows it in advance.
-    needed: usize,
+    /// How many of the other side's are needed, for who knows it in advance.
+    needed: OnceCell<usize>,
 }
 
 impl<B: Bytes> State<B> {
     fn new(elements: impl Iterator<Item = B>, kept: usize) -> Self {
-        let mut state = Self { size: 0, symbols: vec![Symbol::EMPTY; kept], needed: 0 };
+        let mut state = Self { size: 0, symbols: vec![Symbol::EMPTY; kept], needed: OnceCell::new() };
         elements.for_each(|element| state.insert(element));
         state
     }
@@ -216,11 +217,7 @@ impl<E: Sample> Protocol<E> for Riblt {
     }
 
     fn build(self, sets: &Sets<E>, side: usize) -> Self::State {
-        let mut state = State::new(held(sets, side), KEPT.max(2 * sets.d()));
-        if matches!((self, side), (Self::Ideal, 0)) {
-            state.needed = needed(&state, &State::new(held(sets, 1), state.symbols.len()));
-        }
-        Rc::new(state)
+        Rc::new(State::new(held(sets, side), KEPT.max(2 * sets.d())))
     }
 
     fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2] {
@@ -231,7 +228,7 @@ impl<E: Sample> Protocol<E> for Riblt {
             let count = match self {
                 Self::Batches if have == 0 => FIRST,
                 Self::Batches => have / 2,
-                Self::Ideal => initiator.needed,
+                Self::Ideal => *initiator.needed.get_or_init(|| needed(initiator, responder)),
             };
             let request = line.say(|| {
                 let mut out = vec![];
@@ -257,7 +254,7 @@ impl<E: Sample> Protocol<E> for Riblt {
     }
 
     fn insert(self, state: &mut Self::State, elements: &[E::Bytes]) -> Option<()> {
-        let state = Rc::get_mut(state)?;
+        let state = Rc::get_mut(state).filter(|_| matches!(self, Self::Batches))?;
         elements.iter().for_each(|&element| state.insert(element));
         Some(())
     }
