@@ -41,7 +41,7 @@ pub fn figures(rows: &[Row]) -> Vec<(&'static str, Plot)> {
             differences(),
             powers("", 0..9, size),
         ),
-        ("cpu", "Time of both sides, sets of 10⁶ integers", by_d(cpu, false), differences(), powers("", -1..7, time)),
+        ("cpu", "Time of both sides, sets of 10⁶ integers", by_d(cpu, false), differences(), powers("", -1..8, time)),
         (
             "bytes-by-size",
             "Bytes of a round, 1 000 differences",

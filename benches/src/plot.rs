@@ -98,7 +98,7 @@ impl Plot {
             heights[index] = heights[index].max(least);
             least = heights[index] + APART;
         }
-        let mut most = BOTTOM;
+        let mut most = BOTTOM - 6.0;
         for &index in order.iter().rev() {
             heights[index] = heights[index].min(most);
             most = heights[index] - APART;

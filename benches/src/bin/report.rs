@@ -92,7 +92,8 @@ ends with its last message. Wherever a protocol leaves one side without what it 
   negentropy          32-byte ids with timestamps (0, but for recent the time). An element of 32 bytes is its own id; an
                       integer is padded. The responder is sent what it lacks
   rbsr                range fingerprints and lists, as the crate reconcile encodes them. An empty answer is not sent
-  merkle-search-tree  root hashes, and lists of all pages of both sides until the roots are equal
+  merkle-search-tree  root hashes, and until they are equal lists of all pages of both sides, and all elements of the ranges
+                      that the crate finds to differ, which are most of the set
   riblt               coded symbols in the paper's form: sum, 8 bytes of hash, count in about a byte. 16 at first, then
                       each time half as many as have come. The responder is sent what it lacks
   riblt-ideal         the same, of exactly as many symbols as are needed: a bound, which no protocol reaches

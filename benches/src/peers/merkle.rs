@@ -4,7 +4,9 @@
 //!   bytes, unless the roots are equal; the ranges that the initiator wants, with its own list; the responder's elements
 //!   of these ranges, with the ranges it wants; the initiator's elements, with its new root. Again from the list on, until
 //!   both roots are equal, which the responder's last message of one byte says.
-//! - The crate compares whole lists and knows no partial ones, so a list grows with the set, not with the difference.
+//! - The crate compares whole lists and knows no partial ones, so a list grows with the set, not with the difference: 2 MB
+//!   of 10^6 integers. And what its `diff` then names is coarse: for one key more in 50 000, one range of 18 000 to 48 000
+//!   keys (4 seeds). So most of the set travels both ways.
 //! - Keys are the elements, values are empty. A side keeps a set beside the tree, which does not give its keys back. What
 //!   it learns it inserts during the round, since the comparison needs it.
 //! - Inserts mark pages; the hashes are made anew once for all that was inserted.
