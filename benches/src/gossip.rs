@@ -1,6 +1,7 @@
 //! The machine of `gossip-core`, under one configuration.
 
 use std::mem;
+use std::time::{Duration, Instant};
 
 use gossip_core::{AntiEntropy, Config, Element};
 
@@ -34,7 +35,21 @@ impl<E: Sample> System<E> for Gossip {
         (0..2).for_each(|side| pair.extend(side, first.iter().cloned()));
         Box::new(Both { pair, last: last.to_vec(), own: sets.own.clone() })
     }
+
+    #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
+    fn inserts(&self, sets: &Sets<E>) -> Option<Duration> {
+        let mut machine = AntiEntropy::<usize, E>::new(self.config.clone(), 0);
+        machine.extend(sets.side(0).cloned()).expect(SMALL);
+        let elements = sets.own[1].clone();
+        let start = Instant::now();
+        for element in elements {
+            machine.insert(element).expect(SMALL);
+        }
+        Some(start.elapsed())
+    }
 }
+
+const SMALL: &str = "samples are within the limit";
 
 /// How many elements in common are inserted into a copy: it has no room to grow, and lies in cold memory.
 const LAST: usize = 1_024;

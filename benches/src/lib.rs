@@ -1,17 +1,28 @@
-//! What rounds cost: two sets that differ, systems that reconcile them, and the driver that counts and checks.
+//! What rounds cost: two sets that differ, systems that reconcile them, the driver that counts and checks, and the table and
+//! figures of what came of it.
 
+mod bytes;
 mod decodes;
+mod figures;
 mod gossip;
 mod number;
+mod origin;
 mod pair;
+#[cfg(feature = "peers")]
+mod peers;
+mod plot;
 mod sets;
 mod system;
 mod table;
 
+pub use bytes::Bytes;
 pub use decodes::{Decoder, Decodes, log_uniform};
+pub use figures::figures;
 pub use gossip::Gossip;
 pub use number::number;
+pub use origin::Origin;
 pub use pair::{Cost, Counts, Pair};
+pub use plot::{Axis, Line, Plot};
 pub use sets::{Sample, Sets, Side, SplitMix, spread};
 pub use system::{Prepared, System, measure};
 pub use table::{Key, Row, Sum, Table};

@@ -3,14 +3,14 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use gossip_core::{AntiEntropy, Element, Event, Message, Output, Time};
+use gossip_core::{AntiEntropy, Element, Event, Output, Time};
 
 /// What a round cost, both ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// What is the same in every run.
     pub counts: Counts,
-    /// The time that both sides took, without transport and encoding.
+    /// The time that both sides took, from bytes to bytes: decoding and encoding included, transport excluded.
     pub cpu: Duration,
 }
 
@@ -27,10 +27,10 @@ pub struct Counts {
 }
 
 impl Cost {
-    fn add<E: Element>(&mut self, turn: &Turn<E>) {
+    fn add(&mut self, turn: &Turn) {
         self.cpu += turn.cpu;
         self.counts.messages += turn.sent.len();
-        self.counts.bytes += turn.sent.iter().map(Message::encoded_len).sum::<usize>();
+        self.counts.bytes += turn.sent.iter().map(Vec::len).sum::<usize>();
     }
 }
 
@@ -85,19 +85,19 @@ impl<E: Element> Pair<E> {
         cost
     }
 
-    /// One side takes messages in and says what it has to say. The lists of messages are the driver's: they are made
-    /// and dropped while no clock runs.
+    /// One side takes messages in and says what it has to say, bytes both. The lists of messages are the driver's: they
+    /// are made and dropped while no clock runs.
     #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
-    fn turn(&mut self, side: usize, mut inbox: Vec<Message<E>>) -> Turn<E> {
+    fn turn(&mut self, side: usize, inbox: Vec<Vec<u8>>) -> Turn {
         let machine = &mut self.machines[side];
         let (mut sent, mut proven) = (Vec::with_capacity(ROOM), false);
         let start = Instant::now();
-        for message in inbox.drain(..) {
-            machine.receive(&(1 - side), message).expect("a pair understands each other");
+        for message in &inbox {
+            machine.receive_bytes(&(1 - side), message).expect("a pair understands each other");
         }
         loop {
             match machine.poll(Time::ZERO) {
-                Output::Send { message, .. } => sent.push(message),
+                Output::Send { message, .. } => sent.push(message.encode()),
                 Output::Event(Event::InSync { .. }) => proven = true,
                 Output::Event(_) => {}
                 Output::Wait(_) => break,
@@ -124,8 +124,8 @@ impl<E: Element> Pair<E> {
 /// The messages of a turn that its list has room for: more than any but a round of pages sends.
 const ROOM: usize = 64;
 
-struct Turn<E> {
-    sent: Vec<Message<E>>,
+struct Turn {
+    sent: Vec<Vec<u8>>,
     proven: bool,
     cpu: Duration,
 }

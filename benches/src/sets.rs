@@ -6,6 +6,7 @@ use std::array;
 use clap::ValueEnum;
 use gossip_core::{Config, Economy, Element};
 
+use crate::bytes::Bytes;
 use crate::gossip::Gossip;
 use crate::system::System;
 
@@ -60,6 +61,12 @@ pub trait Sample: Element + Ord + 'static {
     /// Its name in the report.
     const NAME: &'static str;
 
+    /// Its bytes.
+    type Bytes: Bytes;
+
+    /// It as bytes, whose order is its own.
+    fn to_bytes(&self) -> Self::Bytes;
+
     /// The next of a sequence of uniformly random elements, all distinct.
     fn random(random: &mut SplitMix) -> Self;
 
@@ -73,17 +80,26 @@ pub trait Sample: Element + Ord + 'static {
             config.economy = economy;
             Box::new(Gossip::new(name, config)) as Box<dyn System<Self>>
         };
-        vec![
+        let ours = vec![
             gossip("gossip", Economy::default()),
             gossip("gossip-bytes", Economy::FewestBytes),
             gossip("gossip-trips", Economy::FewestRoundTrips),
             gossip("gossip-pages", Economy::Pages),
-        ]
+        ];
+        #[cfg(feature = "peers")]
+        let ours = ours.into_iter().chain(crate::peers::all()).collect();
+        ours
     }
 }
 
 impl Sample for u64 {
     const NAME: &'static str = "u64";
+
+    type Bytes = [u8; 8];
+
+    fn to_bytes(&self) -> [u8; 8] {
+        self.to_be_bytes()
+    }
 
     fn random(random: &mut SplitMix) -> Self {
         random.next()
@@ -96,6 +112,12 @@ impl Sample for u64 {
 
 impl Sample for [u8; 32] {
     const NAME: &'static str = "bytes32";
+
+    type Bytes = Self;
+
+    fn to_bytes(&self) -> Self {
+        *self
+    }
 
     fn random(random: &mut SplitMix) -> Self {
         let first = random.next();
@@ -116,6 +138,8 @@ fn words(first: u64, random: &mut SplitMix) -> [u8; 32] {
 /// What two sides hold.
 #[derive(Clone, Debug)]
 pub struct Sets<E> {
+    /// Which side holds what the other lacks.
+    pub side: Side,
     /// What both hold.
     pub common: Vec<E>,
     /// What the initiator alone and the responder alone hold.
@@ -136,7 +160,7 @@ impl<E: Sample> Sets<E> {
             Side::Recent => E::recent(EPOCH + index as u64, &mut random),
             Side::Half | Side::Left | Side::Right => E::random(&mut random),
         };
-        let mut sets = Self { common: (0..common).map(&mut element).collect(), own: [vec![], vec![]] };
+        let mut sets = Self { side, common: (0..common).map(&mut element).collect(), own: [vec![], vec![]] };
         for index in 0..d {
             sets.own[side.owner(index)].push(element(common + index));
         }
@@ -146,6 +170,11 @@ impl<E: Sample> Sets<E> {
     /// What the initiator, 0, or the responder, 1, holds.
     pub fn side(&self, side: usize) -> impl Iterator<Item = &E> {
         self.common.iter().chain(&self.own[side])
+    }
+
+    /// How many one side alone holds.
+    pub fn d(&self) -> usize {
+        self.own.iter().map(Vec::len).sum()
     }
 
     /// What both are to hold.

@@ -12,8 +12,18 @@ pub trait System<E>: fmt::Debug {
     /// Its name in the report.
     fn name(&self) -> &'static str;
 
+    /// Why it can't reconcile these sets, where it can't.
+    fn refuses(&self, sets: &Sets<E>) -> Option<&'static str> {
+        let _ = sets;
+        None
+    }
+
     /// Builds what both sides hold before the round. Equal arguments give equal rounds.
     fn prepare(&self, sets: &Sets<E>, seed: u64) -> Box<dyn Prepared<E>>;
+
+    /// How long the initiator takes to insert all that the responder alone holds, one after the other, and to be ready
+    /// for a round; `None` if it can't insert.
+    fn inserts(&self, sets: &Sets<E>) -> Option<Duration>;
 }
 
 /// Both sides of a round.

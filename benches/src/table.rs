@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::pair::Cost;
 use crate::sets::Side;
 
-const HEADER: &str = "system,element,n,d,side,seeds,bytes,round_trips,messages,cpu_us";
+const HEADER: &str = "system,element,n,d,side,seeds,bytes,round_trips,messages,cpu_us,note";
 
 /// What a row is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +59,17 @@ impl Sum {
     }
 }
 
-/// A row: means over seeds, as they are written.
+/// A row: means over seeds, as they are written, or a note of why there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     key: Key,
     seeds: usize,
     means: String,
+    note: String,
 }
+
+/// The means that there are none of.
+const NO_MEANS: &str = "-,-,-,-";
 
 impl Row {
     /// The means of a sum.
@@ -75,14 +79,31 @@ impl Row {
         let (bytes, messages) = (counts.bytes as f64 / seeds, counts.messages as f64 / seeds);
         let round_trips = counts.hops as f64 / 2.0 / seeds;
         let cpu = sum.cost.cpu.as_secs_f64() * 1e6 / seeds;
-        Self { key, seeds: sum.seeds, means: format!("{bytes:.1},{round_trips:.2},{messages:.1},{cpu:.2}") }
+        let means = format!("{bytes:.1},{round_trips:.2},{messages:.1},{cpu:.2}");
+        Self { key, seeds: sum.seeds, means, note: String::new() }
+    }
+
+    /// That a system can't do it, whatever the seeds, and why: no commas.
+    pub fn refused(key: Key, seeds: usize, note: &str) -> Self {
+        Self { key, seeds, means: NO_MEANS.into(), note: note.into() }
+    }
+
+    /// What it is about.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Bytes, round trips, messages and microseconds; `None` where the system can't do it.
+    pub fn means(&self) -> Option<[f64; 4]> {
+        let means: Vec<f64> = self.means.split(',').map_while(|mean| mean.parse().ok()).collect();
+        means.try_into().ok()
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, seeds, means } = self;
-        write!(f, "{key},{seeds},{means}")
+        let Self { key, seeds, means, note } = self;
+        write!(f, "{key},{seeds},{means},{note}")
     }
 }
 
@@ -91,14 +112,16 @@ impl FromStr for Row {
 
     fn from_str(line: &str) -> Result<Self, ()> {
         let columns: Vec<&str> = line.split(',').collect();
-        let [system, element, n, d, side, seeds, means @ ..] = columns.as_slice() else { return Err(()) };
-        if means.len() != 4 || means.iter().any(|mean| mean.parse::<f64>().is_err()) {
-            return Err(());
-        }
+        let [system, element, n, d, side, seeds, means @ .., note] = columns.as_slice() else { return Err(()) };
         let number = |text: &str| text.parse::<usize>().map_err(drop);
         let (system, element, side) = (system.to_string(), element.to_string(), side.to_string());
         let key = Key { system, element, n: number(n)?, d: number(d)?, side };
-        Ok(Self { key, seeds: number(seeds)?, means: means.join(",") })
+        let row = Self { key, seeds: number(seeds)?, means: means.join(","), note: note.to_string() };
+        if row.means.split(',').count() == 4 && (row.means().is_some() || row.means == NO_MEANS) {
+            Ok(row)
+        } else {
+            Err(())
+        }
     }
 }
 
@@ -174,6 +197,11 @@ impl Table {
         Ok(())
     }
 
+    /// Its rows.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// How many seeds the row of this key has; 0 if there is none.
     pub fn seeds(&self, key: &Key) -> usize {
         self.rows.iter().filter(|row| row.key == *key).map(|row| row.seeds).max().unwrap_or(0)
@@ -209,8 +237,19 @@ mod tests {
 
     #[test]
     fn a_row_has_means_over_seeds() {
-        assert_eq!(row(10, 2).to_string(), "gossip,u64,1000,10,half,2,100.0,1.50,3.5,1.25");
+        assert_eq!(row(10, 2).to_string(), "gossip,u64,1000,10,half,2,100.0,1.50,3.5,1.25,");
         assert_eq!(row(10, 2).to_string().parse(), Ok(row(10, 2)));
+        assert_eq!(row(10, 2).means(), Some([100.0, 1.5, 3.5, 1.25]));
+    }
+
+    #[test]
+    fn a_row_without_means_says_why() {
+        let row = Row::refused(key(10), 3, "too slow");
+        assert_eq!(row.to_string(), "gossip,u64,1000,10,half,3,-,-,-,-,too slow");
+        assert_eq!((row.means(), row.to_string().parse()), (None, Ok(row)));
+        for bad in ["gossip,u64,1000,10,half,3,-,-,-,-", "gossip,u64,1000,10,half,3,1,2,-,-,"] {
+            assert!(bad.parse::<Row>().is_err(), "{bad}");
+        }
     }
 
     #[test]

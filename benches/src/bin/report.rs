@@ -1,9 +1,12 @@
 //! The program `report`: whole rounds between two machines, as a table.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use benches::{Decoder, Decodes, Key, Row, Sample, Sets, Side, SplitMix, Sum, Table, log_uniform, measure, number};
+use benches::{
+    Decoder, Decodes, Key, Origin, Row, Sample, Sets, Side, SplitMix, Sum, Table, figures, log_uniform, measure, number,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Config;
 
@@ -17,11 +20,13 @@ struct Options {
     #[command(subcommand)]
     other: Option<Other>,
 
-    /// The file to write; rows that it has with as many seeds are not run again [default: stdout]
+    /// The file to write; rows that it has with as many seeds are not run again. The machine, the compiler and the
+    /// versions of what was measured go into a file beside it, of the extension `origin` [default: stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What reconciles: gossip by default, with the fewest bytes, with the fewest round trips, or by pages alone
+    /// What reconciles: gossip by default, with the fewest bytes, with the fewest round trips, or by pages alone; and
+    /// what else there is, where the feature `peers` is on
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names(), default_value = "gossip")]
     systems: Vec<String>,
 
@@ -50,6 +55,10 @@ struct Options {
     /// How many seeds to average over
     #[arg(long, value_name = "COUNT", value_parser = at_least_one, default_value = "3")]
     seeds: usize,
+
+    /// Runs rows again that the file has
+    #[arg(long)]
+    again: bool,
 }
 
 const RULES: &str = "\
@@ -61,8 +70,10 @@ Columns, each a mean over the seeds:
   round_trips  half the hops until both sides hold the union and have a proof: a message sent in answer to one of hop k
                is of hop k + 1, and a side answers when it has taken in all of a hop
   messages     both ways, until nothing moves
-  cpu_us       microseconds that both sides together take to receive and answer, without encoding, decoding and
-               transport: for each seed the best of 20 runs, or of fewer once they have taken 1 s together
+  cpu_us       microseconds that both sides together take to receive and answer, from bytes to bytes, so encoding and
+               decoding are in it and transport is not: for each seed the best of 20 runs, or of fewer once they have
+               taken 1 s together
+  note         why there are no means, where a system can't do it
 
 The time is that of machines at work. A run begins with a copy of both; before the clock starts, it has room to grow and lies
 in warm memory, as each has inserted the last elements that both hold, been through a round, and inserted its own. The
@@ -73,12 +84,54 @@ Where d is odd, half and recent give the odd one to the responder. The elements 
 random; those of recent begin with a time, and the d latest are those that differ. At most 2n can differ in half and
 recent, n in left and right.
 
+The peers, with the feature `peers`. A peer's state is built before the clock starts. The clock runs from bytes to bytes
+until each side has what it lacked in a list; adding that to a set is timed for ours, and for merkle-search-tree. Its round
+ends with its last message. Wherever a protocol leaves one side without what it lacks, that is sent, as elements alone.
+  full                the elements of both sides
+  digest+full         a digest of 16 bytes, and the elements of both sides unless it is equal
+  negentropy          32-byte ids with timestamps (0, but for recent the time). An element of 32 bytes is its own id; an
+                      integer is padded. The responder is sent what it lacks
+  rbsr                range fingerprints and lists, as the crate reconcile encodes them. An empty answer is not sent
+  merkle-search-tree  root hashes, and until they are equal lists of all pages of both sides, and all elements of the ranges
+                      that the crate finds to differ, which are most of the set
+  riblt               coded symbols in the paper's form: sum, 8 bytes of hash, count in about a byte. 16 at first, then
+                      each time half as many as have come. The responder is sent what it lacks
+  riblt-ideal         the same, of exactly as many symbols as are needed: a bound, which no protocol reaches
+  minisketch          8 bytes for each that differs, of which it is told the number. Integers alone, up to 1 000 of them.
+                      The responder is sent what it lacks. Only with RUSTFLAGS=\"--cfg minisketch\", which needs libclang
+
 Rows are written as they are done, so an interrupted report is resumed by the same command. A row of more seeds supersedes
 one of the same system, element, n, d and side.";
 
 #[derive(Debug, Subcommand)]
 enum Other {
     Decodes(DecodesOptions),
+    Inserts(InsertsOptions),
+    Plot(PlotOptions),
+}
+
+/// Draws a report: SVG files of bytes, time and round trips.
+///
+/// They show integers, half of the difference on either side, and sets of 10^6 unless sizes are compared. The lower bound
+/// is what either side must at least be told: of 2^64 - n integers which d / 2 it lacks, 2 log2 C(2^64 - n, d / 2) bits
+/// together.
+#[derive(Debug, Args)]
+struct PlotOptions {
+    /// The report, as --out wrote it; the figures go into the same folder
+    table: PathBuf,
+}
+
+/// What an insert takes: writes a CSV with one row a system and element, in nanoseconds.
+///
+/// 10 000 elements are inserted one after the other into a set of n, and the clock stops when the set is ready for a round:
+/// where inserts only mark what is to be done (merkle-search-tree hashes pages, negentropy sorts), that is done once for
+/// all of them. The best of 3 runs. Full states have no insert of their own, a minisketch is built for one capacity, and riblt-ideal
+/// inserts as riblt does.
+#[derive(Debug, Args)]
+struct InsertsOptions {
+    /// Sizes of the set
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = number, default_value = "1e6")]
+    n: Vec<usize>,
 }
 
 /// How sketches fare at the sizes that rounds ask for: counts decodes, top-ups, turns to pages and wrong merges.
@@ -125,6 +178,8 @@ fn main() -> ExitCode {
     let done = match &options.other {
         None => report(&options),
         Some(Other::Decodes(options)) => decodes(options),
+        Some(Other::Inserts(options)) => inserts(options),
+        Some(Other::Plot(options)) => plot(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -137,7 +192,11 @@ fn main() -> ExitCode {
 
 fn report(options: &Options) -> Result<(), String> {
     let mut table = match &options.out {
-        Some(path) => Table::open(path)?,
+        Some(path) => {
+            let origin = path.with_extension("origin");
+            fs::write(&origin, Origin::here().to_string()).map_err(|error| format!("{}: {error}", origin.display()))?;
+            Table::open(path)?
+        }
         None => Table::on_stdout(),
     };
     options.element.iter().try_for_each(|element| match element {
@@ -195,7 +254,7 @@ fn cell<E: Sample>(options: &Options, table: &mut Table, n: usize, d: usize, sid
             continue;
         }
         let done = table.seeds(&key);
-        if done >= options.seeds {
+        if done >= options.seeds && !options.again {
             eprintln!("skipped: {key}: the file has it with {done} seeds");
             continue;
         }
@@ -207,14 +266,56 @@ fn cell<E: Sample>(options: &Options, table: &mut Table, n: usize, d: usize, sid
     for seed in 0..options.seeds {
         let sets = Sets::<E>::new(n, d, side, seed as u64).expect("so many can differ");
         for (system, key, sum) in &mut sums {
-            eprintln!("running: {key}: seed {} of {}", seed + 1, options.seeds);
-            sum.add(measure(&**system, &sets, seed as u64));
+            if system.refuses(&sets).is_none() {
+                eprintln!("running: {key}: seed {} of {}", seed + 1, options.seeds);
+                sum.add(measure(&**system, &sets, seed as u64));
+            }
         }
     }
-    for (_, key, sum) in sums {
-        table.add(Row::new(key, &sum)).map_err(|error| format!("a row can't be written: {error}"))?;
+    let sets = Sets::<E>::new(n, d, side, 0).expect("so many can differ");
+    for (system, key, sum) in sums {
+        let row = match system.refuses(&sets) {
+            Some(note) => Row::refused(key, options.seeds, note),
+            None => Row::new(key, &sum),
+        };
+        table.add(row).map_err(|error| format!("a row can't be written: {error}"))?;
     }
     Ok(())
+}
+
+fn plot(options: &PlotOptions) -> Result<(), String> {
+    let table = Table::open(&options.table)?;
+    for (name, plot) in figures(table.rows()) {
+        let path = options.table.with_file_name(name).with_extension("svg");
+        fs::write(&path, plot.to_string()).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// How many are inserted.
+const INSERTED: usize = 10_000;
+
+/// How often, for the best time.
+const RUNS: usize = 3;
+
+fn inserts(options: &InsertsOptions) -> Result<(), String> {
+    println!("system,element,n,ns");
+    for &n in &options.n {
+        insert_each::<u64>(n);
+        insert_each::<[u8; 32]>(n);
+    }
+    Ok(())
+}
+
+fn insert_each<E: Sample>(n: usize) {
+    let sets = Sets::<E>::new(n + INSERTED, INSERTED, Side::Right, 0).expect("so many can differ");
+    for system in E::systems() {
+        let best = (0..RUNS).filter_map(|_| system.inserts(&sets)).min();
+        match best {
+            Some(time) => println!("{},{},{n},{}", system.name(), E::NAME, time.as_nanos() / INSERTED as u128),
+            None => println!("{},{},{n},-", system.name(), E::NAME),
+        }
+    }
 }
 
 #[cfg(test)]
