@@ -14,12 +14,18 @@ use crate::system::{Prepared, System};
 pub struct Gossip {
     name: &'static str,
     config: Config,
+    again: bool,
 }
 
 impl Gossip {
-    /// Machines of this configuration, under a name.
+    /// Machines of this configuration, under a name, that have never met.
     pub fn new(name: &'static str, config: Config) -> Self {
-        Self { name, config }
+        Self { name, config, again: false }
+    }
+
+    /// The same, but what both hold they have proven to each other.
+    pub fn again(name: &'static str, config: Config) -> Self {
+        Self { name, config, again: true }
     }
 }
 
@@ -33,7 +39,7 @@ impl<E: Sample> System<E> for Gossip {
         let machines = [0, 1].map(|side| AntiEntropy::new(self.config.clone(), 2 * seed + side as u64));
         let mut pair = Pair::new(machines);
         (0..2).for_each(|side| pair.extend(side, first.iter().cloned()));
-        Box::new(Both { pair, last: last.to_vec(), own: sets.own.clone() })
+        Box::new(Both { pair, last: last.to_vec(), own: sets.own.clone(), again: self.again })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
@@ -55,12 +61,13 @@ const SMALL: &str = "samples are within the limit";
 const LAST: usize = 1_024;
 
 /// Two machines that are at work when the round begins: they insert what they are yet to have in common, and are in
-/// sync; then each inserts its own.
+/// sync; then each inserts its own. Unless they meet `again`, they forget each other before that.
 #[derive(Clone)]
 struct Both<E> {
     pair: Pair<E>,
     last: Vec<E>,
     own: [Vec<E>; 2],
+    again: bool,
 }
 
 impl<E: Sample> Prepared<E> for Both<E> {
@@ -72,6 +79,9 @@ impl<E: Sample> Prepared<E> for Both<E> {
         let (last, own) = (mem::take(&mut self.last), mem::take(&mut self.own));
         (0..2).for_each(|side| self.pair.extend(side, last.iter().cloned()));
         self.pair.round();
+        if !self.again {
+            self.pair.part();
+        }
         (0..2).zip(own).for_each(|(side, own)| self.pair.extend(side, own));
         self.pair.round()
     }

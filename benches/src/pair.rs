@@ -48,6 +48,14 @@ impl<E: Element> Pair<E> {
         Self { machines }
     }
 
+    /// Each forgets what it knows of the other.
+    pub fn part(&mut self) {
+        for (machine, peer) in self.machines.iter_mut().zip([1, 0]) {
+            machine.remove_peer(&peer);
+            machine.add_peer(peer);
+        }
+    }
+
     /// A round that the initiator begins, until nothing moves. A side answers once it has taken in all that one hop
     /// brought, so what it sends then is of the next hop.
     ///

@@ -75,16 +75,18 @@ pub trait Sample: Element + Ord + 'static {
 
     /// The systems that reconcile sets of it.
     fn systems() -> Vec<Box<dyn System<Self>>> {
-        let gossip = |name, economy| {
+        let saving = |economy| {
             let mut config = Config::default();
             config.economy = economy;
-            Box::new(Gossip::new(name, config)) as Box<dyn System<Self>>
+            config
         };
+        let boxed = |gossip| Box::new(gossip) as Box<dyn System<Self>>;
         let ours = vec![
-            gossip("gossip", Economy::default()),
-            gossip("gossip-bytes", Economy::FewestBytes),
-            gossip("gossip-trips", Economy::FewestRoundTrips),
-            gossip("gossip-pages", Economy::Pages),
+            boxed(Gossip::new("gossip", saving(Economy::default()))),
+            boxed(Gossip::again("gossip-again", saving(Economy::default()))),
+            boxed(Gossip::new("gossip-bytes", saving(Economy::FewestBytes))),
+            boxed(Gossip::new("gossip-trips", saving(Economy::FewestRoundTrips))),
+            boxed(Gossip::new("gossip-pages", saving(Economy::Pages))),
         ];
         #[cfg(feature = "peers")]
         let ours = ours.into_iter().chain(crate::peers::all()).collect();

@@ -25,8 +25,8 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What reconciles: gossip by default, with the fewest bytes, with the fewest round trips, or by pages alone; and
-    /// what else there is, where the feature `peers` is on
+    /// What reconciles: gossip by default, at a first meeting or again, with the fewest bytes, with the fewest round
+    /// trips, or by pages alone; and what else there is, where the feature `peers` is on
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names(), default_value = "gossip")]
     systems: Vec<String>,
 
@@ -79,6 +79,10 @@ The time is that of machines at work. A run begins with a copy of both; before t
 in warm memory, as each has inserted the last elements that both hold, been through a round, and inserted its own. The
 clock runs while a side receives the messages of one hop and polls, into a list that is there already, until it waits; to
 read it takes 20 ns each time, which are counted.
+
+The machines of gossip, -bytes, -trips and -pages have then forgotten each other: what they exchange is all they know, as
+with the peers. Those of gossip-again have a proof of what both hold, and know how much either has got since: so it is
+whenever two replicas meet again.
 
 Where d is odd, half and recent give the odd one to the responder. The elements of half, left and right are uniformly
 random; those of recent begin with a time, and the d latest are those that differ. At most 2n can differ in half and
