@@ -79,6 +79,13 @@ impl Peer {
         }
     }
 
+    /// How many elements both had at their last proof, and how many a peer of `count` has got since; `None` if there was
+    /// none, or the peer has lost its memory.
+    pub(crate) fn agreed(&self, count: u64) -> Option<(usize, u64)> {
+        let agreed = self.stats.last_proof?.count();
+        Some((usize::try_from(agreed).ok()?, count.checked_sub(agreed)?))
+    }
+
     /// A walk is through, or a proof has made it needless.
     pub(crate) fn walked(&mut self) {
         (self.resume, self.unreadable) = (Bound::START, false);

@@ -154,12 +154,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// reads no more than what we got since, whatever it got itself.
     pub(super) fn few(&self, name: &P, nonce: u32, theirs: Digest) -> Option<usize> {
         let policy = Policy::of(self.config.economy)?;
-        let agreed = self.peers.get(name)?.stats.last_proof?.count();
-        let [ours, theirs] = [self.replica.digest(), theirs].map(|digest| digest.count().checked_sub(agreed));
-        let few = policy.cells_for(ours?);
+        let (held, theirs) = self.peers.get(name)?.agreed(theirs.count())?;
+        let few = policy.cells_for(self.replica.len().checked_sub(held)? as u64);
         let most = policy.head(self.replica.len()) + policy.deep.encoded_len() / self.replica.width()?.bytes();
         // Within a round it was not enough. And the peer has to look through its own.
-        (begins_round(nonce) && few <= most && theirs? <= MOST_NAMES as u64).then_some(few)
+        (begins_round(nonce) && few <= most && theirs <= MOST_NAMES as u64).then_some(few)
     }
 
     /// Whether our set goes out whole, as the answer to a probe that differs: where it takes no more than a first

@@ -72,15 +72,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// All cells that were asked for are there: they are read, or there are to be more, or it takes pages.
     fn read_sketch(&mut self, name: &P, nonce: u32) {
         let under_way: usize = self.peers.values().map(|peer| peer.cells_under_way()).sum();
-        let Some(peer) = self.peers.get_mut(name) else { return };
-        let Some(Step::Sketch(difference)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
+        let Some(peer) = self.peers.get(name) else { return };
+        let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) else { return };
         let (theirs, have) = (difference.state(), difference.target());
-        // What both had at their last proof is in the peer's set: of what is not, it knows the number.
-        let agreed = peer.stats.last_proof.and_then(|agreed| {
-            let since = theirs.digest.count().checked_sub(agreed.count())?;
-            let held = usize::try_from(agreed.count()).ok()?;
-            (self.replica.len().checked_sub(held)? <= MOST_NAMES).then_some((held, since))
-        });
+        // What both had at their last proof need not be read. It takes going through all that has been inserted since.
+        let agreed = peer.agreed(theirs.digest.count());
+        let agreed = agreed.filter(|&(held, _)| self.replica.len().saturating_sub(held) <= MOST_NAMES);
         if let Some((held, _)) = agreed.filter(|&(_, since)| since <= have as u64) {
             let left = self.replica.left(difference, held);
             if let Reading::Clear(claim) = self.replica.read(difference, held, left.as_ref()) {
@@ -93,41 +90,17 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Reading::Unclear => {}
             Reading::Hopeless => return self.walk(name, nonce, theirs),
         }
-        let tables = self.replica.tables().zip(left);
-        let seen = tables.map(|(tables, left)| (tables.longest(), difference.estimate(&left, &tables.key())));
-        // Unless that many cells have been in vain: then it has lost its memory since.
+        let seen = self.replica.tables().zip(left).map(|(tables, left)| difference.estimate(&left, &tables.key()));
+        // Of what is to be read then, the number is known; unless so many cells have been in vain.
         let known = agreed.map(|(_, since)| Estimate { differences: since, sigma: 0 });
         let known = known.filter(|known| have < need(known.differences.saturating_mul(5) / 4 + 16));
-        if difference.top_ups().is_none()
-            && known.is_none()
-            && seen.is_some_and(|(_, estimate)| difference.is_unknown(estimate))
-        {
+        if known.is_none() && difference.top_ups().is_none() && seen.is_some_and(|seen| difference.is_unknown(seen)) {
             // More differs than the peer can know of: deep bits tell how much, once they are asked for.
             return self.go_on(name, nonce, Some(Step::Probe { digest: Digest::EMPTY }));
         }
-        let target = Policy::of(self.config.economy).zip(seen).and_then(|(policy, (longest, seen))| {
-            let ours = self.replica.state();
-            let estimate = known.filter(|known| known.differences < seen.differences).unwrap_or(seen);
-            let cells = need(estimate.shifted(1_000)).saturating_sub(have);
-            if pages_are_cheaper(ours, theirs, difference.width(), seen.shifted(1_000), cells, 0) {
-                return None;
-            }
-            let target = match difference.top_ups() {
-                None => policy.first_request(estimate, have),
-                Some(top_ups) => policy.top_up(top_ups, estimate, have)?,
-            };
-            let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
-            let longest = longest.min(peers);
-            let target = match target {
-                target if target.max(need(estimate.differences)) <= longest => target,
-                // There may be enough for all that: a half tells how much it is to a percent or two.
-                _ if have < longest / 2 && need(estimate.shifted(-2_000)) <= longest => longest / 2,
-                _ if need(estimate.shifted(-1_000)) <= longest => longest,
-                _ => return None,
-            };
-            let most = affordable(ours, theirs, difference.width(), seen.shifted(3_000));
-            (have < target && target <= most).then_some(target)
-        });
+        let target = seen.and_then(|seen| self.target(name, known, seen));
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(Step::Sketch(difference)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
         match target {
             Some(target) if under_way - have + target <= CELLS_UNDER_WAY => {
                 let top_up = u64::from(difference.top_ups().is_some());
@@ -141,6 +114,35 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Some(_) => self.end_round(name, false),
             None => self.walk(name, nonce, theirs),
         }
+    }
+
+    /// How many cells there are to be, if they are worth it: by what is `seen` of the difference in those there are, and
+    /// by what is `known` of what has to be read.
+    fn target(&self, name: &P, known: Option<Estimate>, seen: Estimate) -> Option<usize> {
+        let round = self.peers.get(name)?.round.as_ref()?;
+        let Step::Sketch(difference) = &round.step else { return None };
+        let policy = Policy::of(self.config.economy)?;
+        let (ours, theirs, have) = (self.replica.state(), difference.state(), difference.target());
+        let estimate = known.filter(|known| known.differences < seen.differences).unwrap_or(seen);
+        let cells = need(estimate.shifted(1_000)).saturating_sub(have);
+        if pages_are_cheaper(ours, theirs, difference.width(), seen.shifted(1_000), cells, 0) {
+            return None;
+        }
+        let target = match difference.top_ups() {
+            None => policy.first_request(estimate, have),
+            Some(top_ups) => policy.top_up(top_ups, estimate, have)?,
+        };
+        let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
+        let longest = self.replica.tables()?.longest().min(peers);
+        let target = match target {
+            target if target.max(need(estimate.differences)) <= longest => target,
+            // There may be enough for all that: a half tells how much it is to a percent or two.
+            _ if have < longest / 2 && need(estimate.shifted(-2_000)) <= longest => longest / 2,
+            _ if need(estimate.shifted(-1_000)) <= longest => longest,
+            _ => return None,
+        };
+        let most = affordable(ours, theirs, difference.width(), seen.shifted(3_000));
+        (have < target && target <= most).then_some(target)
     }
 
     /// What a sketch says is merged, as far as it tells elements, and the rest exchanged.
