@@ -91,6 +91,7 @@
 
 extern crate alloc;
 
+mod budget;
 mod cells;
 mod config;
 mod difference;

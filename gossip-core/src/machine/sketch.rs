@@ -2,6 +2,7 @@
 
 use super::AntiEntropy;
 use super::receive::MOST_NAMES;
+use crate::budget::{CELL, ELEMENT};
 use crate::cells::Cells;
 use crate::difference::{Difference, Reception};
 use crate::digest::Digest;
@@ -19,11 +20,12 @@ use crate::walk::Walk;
 const CELLS_UNDER_WAY: usize = 1 << 18;
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    pub(super) fn take_cells(&mut self, from: &P, nonce: u32, place: Place, cells: &Cells) {
+    /// Whether they answer what was asked.
+    pub(super) fn take_cells(&mut self, from: &P, nonce: u32, place: Place, cells: &Cells) -> bool {
         let window = usize::from(self.config.window.get());
-        let Some(peer) = self.peers.get_mut(from) else { return };
+        let Some(peer) = self.peers.get_mut(from) else { return false };
         let Some(round) = peer.round.as_mut().filter(|round| !round.pending && round.answers_step(nonce)) else {
-            return;
+            return false;
         };
         match (&mut round.step, place) {
             (Step::Probe { .. }, Place::Head(head)) => {
@@ -47,8 +49,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     Reception::Complete => self.read_sketch(from, nonce),
                 }
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn begin_sketch(&mut self, name: &P, nonce: u32, head: &Head, cells: &Cells) {
@@ -72,8 +75,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// All cells that were asked for are there: they are read, or there are to be more, or it takes pages.
     fn read_sketch(&mut self, name: &P, nonce: u32) {
         let under_way: usize = self.peers.values().map(|peer| peer.cells_under_way()).sum();
-        let Some(peer) = self.peers.get_mut(name) else { return };
-        let Some(Step::Sketch(difference)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
+        let Some(peer) = self.peers.get(name) else { return };
+        let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) else { return };
         let (theirs, have) = (difference.state(), difference.target());
         // What both had at their last proof is in the peer's set: of what is not, it knows the number.
         let agreed = peer.stats.last_proof.and_then(|agreed| {
@@ -81,7 +84,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             let held = usize::try_from(agreed.count()).ok()?;
             (self.replica.len().checked_sub(held)? <= MOST_NAMES).then_some((held, since))
         });
-        if let Some((held, _)) = agreed.filter(|&(_, since)| since <= have as u64) {
+        let known = agreed.filter(|&(_, since)| since <= have as u64);
+        let reading = known.map_or(0, |(held, _)| CELL * have as u64 + ELEMENT * (self.replica.len() - held) as u64);
+        self.spend(name, CELL * have as u64 + reading);
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(Step::Sketch(difference)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
+        if let Some((held, _)) = known {
             let left = self.replica.left(difference, held);
             if let Reading::Clear(claim) = self.replica.read(difference, held, left.as_ref()) {
                 return self.repair(name, nonce, claim, theirs);
@@ -132,14 +140,18 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Some(target) if under_way - have + target <= CELLS_UNDER_WAY => {
                 let top_up = u64::from(difference.top_ups().is_some());
                 difference.aim(target);
+                peer.put_off = false;
                 for ledger in self.ledgers(name) {
                     ledger.top_ups += top_up;
                 }
                 self.go_on(name, nonce, None);
             }
-            // Others are at it: a round later will do.
-            Some(_) => self.end_round(name, false),
-            None => self.walk(name, nonce, theirs),
+            // Others are at it: a round later will do, but not two, or they could be at it for ever.
+            Some(_) if !peer.put_off => {
+                peer.put_off = true;
+                self.end_round(name, false);
+            }
+            Some(_) | None => self.walk(name, nonce, theirs),
         }
     }
 
@@ -172,6 +184,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) {
             peer.unreadable |= difference.top_ups().is_some();
         }
+        peer.put_off = false;
         let walk = Walk::new(peer.resume, (theirs.digest.count(), bytes));
         self.go_on(name, nonce, Some(Step::Walk(walk)));
     }
