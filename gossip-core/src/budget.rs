@@ -4,21 +4,24 @@ use core::time::Duration;
 
 use crate::time::Time;
 
-/// What a message costs beside its bytes, and what else costs more than the bytes it comes to: about as many bytes as
-/// an answer of elements has in that time.
+/// What is done for a message beside its bytes. The unit is a byte of an answer, 3 to 20 ns; what takes longer than the
+/// bytes it comes to counts as so many as have that time.
 pub(crate) const MESSAGE: u64 = 256;
 
-/// An element looked for, or skipped.
-pub(crate) const ELEMENT: u64 = 8;
+/// An element looked for by its id, which waits for memory.
+pub(crate) const LOOKED_FOR: u64 = 32;
+
+/// An element passed by, one after the other.
+pub(crate) const PASSED: u64 = 8;
 
 /// A cell of a peer's sketch that is read, in up to four orders.
 pub(crate) const CELL: u64 = 32;
 
-/// How much of our own sketch is folded for one.
+/// So many cells of our own sketch that are folded for others, and count one.
 pub(crate) const FOLDED: usize = 8;
 
 /// How long a bucket takes to fill.
-const FILLS_IN: Duration = Duration::from_secs(2);
+const FILLS_IN: Duration = Duration::from_secs(4);
 
 /// What is left of a budget, as the time at which it will be full.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,12 +50,12 @@ mod tests {
     #[test]
     fn fills_with_time_and_no_further() {
         let (start, mut budget) = (Time::from_millis(10_000), Budget::default());
-        budget.spend(2_000, 1_000, start);
+        budget.spend(4_000, 1_000, start);
         assert_eq!(budget.overdrawn_until(start), None);
         budget.spend(500, 1_000, start);
         assert_eq!(budget.overdrawn_until(start), Some(Time::from_millis(10_500)));
         assert_eq!(budget.overdrawn_until(Time::from_millis(10_500)), None);
-        budget.spend(2_001, 1_000, Time::from_millis(60_000));
+        budget.spend(4_001, 1_000, Time::from_millis(60_000));
         assert_eq!(budget.overdrawn_until(Time::from_millis(60_000)), Some(Time::from_millis(60_001)));
         // A clock at its end fills nothing, and empties nothing.
         budget.spend(u64::MAX, 1, Time::MAX);

@@ -144,7 +144,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// Begins a round with this peer at the next poll, however long it has been silent; after the one under way, if
-    /// there is one. Nothing happens if it is no peer.
+    /// there is one, and once its [budget](Config::work_per_second) allows. Nothing happens if it is no peer.
     pub fn sync_now<Q>(&mut self, peer: &Q)
     where
         P: Borrow<Q>,

@@ -2,7 +2,7 @@
 
 use super::receive::MOST_NAMES;
 use super::{AntiEntropy, enqueue};
-use crate::budget::{ELEMENT, FOLDED, MESSAGE};
+use crate::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
 use crate::cells::Cells;
 use crate::digest::Digest;
 use crate::element::Element;
@@ -81,7 +81,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let fitting = Cells::within(width, limit - CELLS_HEAD).min(end.saturating_sub(next));
                 let cells = self.replica.cells(next..next + fitting, held).unwrap_or_default();
                 let folded = self.replica.tables().map_or(0, |tables| tables.covering(next + fitting).len() / FOLDED);
-                work += folded as u64 + ELEMENT * (self.replica.len() - held) as u64;
+                work += folded as u64 + PASSED * (self.replica.len() - held) as u64;
                 let reached = next + cells.len();
                 let last = window <= 1 || cells.is_empty() || reached >= end;
                 let rest = Owed::Cells { nonce, held, next: reached, end, window: window.saturating_sub(1) };
@@ -94,7 +94,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     wishes.sort_unstable();
                     wishes.dedup();
                     next = 0;
-                    work += ELEMENT * wishes.len() as u64;
+                    work += PASSED * wishes.len() as u64;
                 }
                 let left = wishes.get(next..).unwrap_or_default();
                 let (elements, taken) = self.replica.named(left, WISH, limit - GIVE_HEAD - STATE);
@@ -103,7 +103,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     .checked_sub(1)
                     .and_then(|last| left.get(last))
                     .map_or(from, |&wish| Bound::after_name(wish, WISH));
-                work += ELEMENT * taken as u64;
+                work += LOOKED_FOR * taken as u64;
                 let all = taken == left.len();
                 let last = window <= 1 || all;
                 let state = (last && asks == Asks::State).then_some(state);
@@ -119,7 +119,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let room = limit - GIVE_HEAD - if window == 1 { end } else { 0 };
                 let (elements, covered) = self.replica.page(cursor, to, &held, room);
                 let before = |bound: Bound| held.partition_point(|&held| Bound::At(held) < bound);
-                work += ELEMENT * before(covered).saturating_sub(before(cursor)) as u64;
+                work += PASSED * before(covered).saturating_sub(before(cursor)) as u64;
                 let fits = elements.encoded_len() + GIVE_HEAD + end <= limit;
                 let last = window == 1 || (covered == to && fits);
                 let rest = Owed::Page { nonce, cursor: covered, to, held, window: window - 1, state: asked };
@@ -138,7 +138,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn look_for(&mut self, name: &P, nonce: u32, state: u64, next: usize, count: usize) -> Owed {
         let (longest, held) = (self.replica.tables().map(Tables::longest), self.replica.held_at(state));
         let looked_at = held.map_or(RECENT, |held| self.replica.len() - held);
-        self.spend(name, ELEMENT * looked_at as u64);
+        self.spend(name, PASSED * looked_at as u64);
         match (longest, held) {
             (Some(longest), Some(held)) => {
                 let (end, window) = ((next + count).min(longest), self.config.window.get());

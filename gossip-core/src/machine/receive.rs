@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{AntiEntropy, enqueue};
-use crate::budget::ELEMENT;
+use crate::budget::PASSED;
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
@@ -213,7 +213,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
         if self.replica.len() <= MOST_NAMES {
-            self.spend(from, ELEMENT * self.replica.len() as u64);
+            self.spend(from, PASSED * self.replica.len() as u64);
             let claim = self.replica.all_but(held);
             self.go_on(from, nonce, Some(Step::Repair(Repair::new(claim, theirs).into())));
         } else {

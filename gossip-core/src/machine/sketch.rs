@@ -2,7 +2,7 @@
 
 use super::AntiEntropy;
 use super::receive::MOST_NAMES;
-use crate::budget::{CELL, ELEMENT};
+use crate::budget::{CELL, PASSED};
 use crate::cells::Cells;
 use crate::difference::{Difference, Reception};
 use crate::digest::Digest;
@@ -85,7 +85,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             (self.replica.len().checked_sub(held)? <= MOST_NAMES).then_some((held, since))
         });
         let known = agreed.filter(|&(_, since)| since <= have as u64);
-        let reading = known.map_or(0, |(held, _)| CELL * have as u64 + ELEMENT * (self.replica.len() - held) as u64);
+        let reading = known.map_or(0, |(held, _)| CELL * have as u64 + PASSED * (self.replica.len() - held) as u64);
         self.spend(name, CELL * have as u64 + reading);
         let Some(peer) = self.peers.get_mut(name) else { return };
         let Some(Step::Sketch(difference)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
