@@ -42,7 +42,9 @@ struct Siege<E> {
     /// By their arrival.
     under_way: BTreeMap<(Time, u64), (usize, usize, Vec<u8>)>,
     sent: u64,
-    /// When the victim and the honest peer held the same, and had a proof of it.
+    /// What is inserted at half time, on both sides in turn.
+    fresh: Vec<E>,
+    /// When the victim and the honest peer held the same after that, and had a proof of it.
     repaired: Option<Time>,
     /// Bytes that the hostile peer sent.
     spent: u64,
@@ -50,7 +52,7 @@ struct Siege<E> {
 }
 
 impl<E: Element + Ord + core::fmt::Debug> Siege<E> {
-    /// 500 elements are on either side alone.
+    /// 500 elements are on either side alone, and 200 more at half time.
     fn new(count: u64, element: fn(u64) -> E) -> Self {
         let mut config = Config::default();
         config.work_per_second = u32::try_from(RATE).expect("small");
@@ -62,7 +64,8 @@ impl<E: Element + Ord + core::fmt::Debug> Siege<E> {
         net.machines[VICTIM].add_peer(HOSTILE);
         let secrets = Secrets::of(&net.machines[VICTIM], &HONEST, &element(600));
         net.machines[VICTIM].sync_now(&HONEST);
-        Self { net, under_way: BTreeMap::new(), sent: 0, repaired: None, spent: 0, secrets }
+        let fresh = (0..400).map(|number| element(1 << 40 | number)).collect();
+        Self { net, under_way: BTreeMap::new(), sent: 0, fresh, repaired: None, spent: 0, secrets }
     }
 
     fn send(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
@@ -79,12 +82,18 @@ impl<E: Element + Ord + core::fmt::Debug> Siege<E> {
 
     /// Runs a siege to its end; what the victim's books say about the hostile peer.
     fn run(&mut self, attack: Attack<'_>) -> Ledger {
-        let (end, mut tick) = (Time::from_millis(SECONDS * 1_000), Time::ZERO);
-        let before = self.net.machines[VICTIM].len();
+        let (half, end, mut tick) = (Time::from_millis(SECONDS * 500), Time::from_millis(SECONDS * 1_000), Time::ZERO);
+        let union = self.net.machines[VICTIM].len() + 500 + self.fresh.len();
         while self.net.now < end {
             if tick <= self.net.now {
                 self.attack(attack, None);
                 tick = self.net.now + TICK;
+            }
+            if self.net.now >= half && !self.fresh.is_empty() {
+                for (index, element) in self.fresh.drain(..).enumerate() {
+                    self.net.machines[[VICTIM, HONEST][index % 2]].insert(element).expect("it is small");
+                }
+                self.net.machines[VICTIM].sync_now(&HONEST);
             }
             let deadline = self.net.drain_all().expect("replicas with peers have deadlines");
             for datagram in core::mem::take(&mut self.net.wire) {
@@ -96,7 +105,8 @@ impl<E: Element + Ord + core::fmt::Debug> Siege<E> {
             }
             let machines = &self.net.machines;
             let proof = machines[VICTIM].peer_stats(&HONEST).and_then(|stats| stats.last_proof);
-            if self.repaired.is_none() && proof == Some(machines[HONEST].digest()) {
+            let equal = machines[HONEST].len() == union && proof == Some(machines[HONEST].digest());
+            if self.repaired.is_none() && equal {
                 self.repaired = Some(self.net.now);
             }
             let first = self.under_way.first_key_value().map_or(Time::MAX, |(&(at, _), _)| at);
@@ -108,12 +118,12 @@ impl<E: Element + Ord + core::fmt::Debug> Siege<E> {
             }
         }
         let victim = &self.net.machines[VICTIM];
-        assert_eq!(victim.len(), before + 500, "the hostile peer knows nothing that is new");
+        assert_eq!(victim.len(), union, "the hostile peer knows nothing that is new");
         victim.peer_stats(&HOSTILE).expect("it is a peer").ledger
     }
 }
 
-/// A siege, and the same with a hostile peer that is silent: the honest repair ends at the same instant.
+/// A siege, and the same with a hostile peer that is silent: the honest repair takes no longer.
 fn besiege<E: Element + Ord + core::fmt::Debug>(
     name: &str,
     count: u64,
@@ -128,7 +138,7 @@ fn besiege<E: Element + Ord + core::fmt::Debug>(
     let sent = ledger.sent.total();
     println!(
         "{name}: {} bytes in, {} messages of {} bytes out, work {} of {SIEGE}, deferred {}, ignored {}, rejected {}; \
-         repaired after {} ms, undisturbed {}",
+         repaired at {} ms, undisturbed {}",
         siege.spent,
         sent.messages,
         sent.bytes,
@@ -141,7 +151,7 @@ fn besiege<E: Element + Ord + core::fmt::Debug>(
     );
     assert!(ledger.work <= SIEGE, "{} of {SIEGE}", ledger.work);
     assert!(sent.bytes + MESSAGE * sent.messages <= ledger.work, "what is sent is paid for");
-    assert_eq!(repaired, expected);
+    assert!(repaired <= expected, "{repaired:?}, {expected:?}");
     ledger
 }
 
@@ -232,10 +242,10 @@ fn a_peer_whose_probes_make_us_ask_pays_for_our_rounds() {
     assert!(ledger.rounds > 0, "{ledger:?}");
 }
 
-/// A replica that answers the victim's probes with what could be true: 500 elements are on either side alone.
+/// A replica that answers the victim's probes with what could be true: at first 500 elements are the victim's alone, and 1 400 its own.
 fn shadow() -> AntiEntropy<usize, u64> {
     let mut shadow = AntiEntropy::new(Config::default(), 9);
-    shadow.extend(500..21_000).expect("they are small");
+    shadow.extend(500..21_400).expect("they are small");
     shadow.add_peer(VICTIM);
     shadow
 }

@@ -24,6 +24,9 @@ const TINY: usize = 256;
 pub(super) const GIVE_HEAD: usize = 48;
 pub(super) const STATE: usize = 36;
 
+/// What an element that is wished for takes at the least, but for such as there are few of.
+const WISHED: usize = 4;
+
 /// What the fields before cells and their count take at their longest, deep bits aside: those of a head, and of others.
 const HEAD_OF_CELLS: usize = 42;
 const CELLS_HEAD: usize = 9;
@@ -97,7 +100,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     work += PASSED * wishes.len() as u64;
                 }
                 let left = wishes.get(next..).unwrap_or_default();
-                let (elements, taken) = self.replica.named(left, WISH, limit - GIVE_HEAD - STATE);
+                // What is not there fills no message: looking for it ends too.
+                let most = left.len().min(limit / WISHED);
+                let (elements, taken) = self.replica.named(&left[..most], WISH, limit - GIVE_HEAD - STATE);
                 let from = left.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
                 let to = taken
                     .checked_sub(1)
