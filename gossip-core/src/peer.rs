@@ -32,7 +32,7 @@ pub(crate) struct Peer {
     /// Whether that walk began because a sketch could not be read. The next would not be either: it costs steps that
     /// may be lost.
     pub(crate) unreadable: bool,
-    /// Whether our last round with it ended for want of room for its cells.
+    /// Whether a round with it has ended for want of room for its cells, since the last walk or proof.
     pub(crate) put_off: bool,
     pub(crate) budget: Budget,
     /// Until when it is sent nothing, while something waits to be sent.
@@ -90,7 +90,7 @@ impl Peer {
 
     /// A walk is through, or a proof has made it needless.
     pub(crate) fn walked(&mut self) {
-        (self.resume, self.unreadable) = (Bound::START, false);
+        (self.resume, self.unreadable, self.put_off) = (Bound::START, false, false);
     }
 
     /// Whether there is something to send to it.

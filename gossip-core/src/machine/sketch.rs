@@ -140,13 +140,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Some(target) if under_way - have + target <= CELLS_UNDER_WAY => {
                 let top_up = u64::from(difference.top_ups().is_some());
                 difference.aim(target);
-                peer.put_off = false;
                 for ledger in self.ledgers(name) {
                     ledger.top_ups += top_up;
                 }
                 self.go_on(name, nonce, None);
             }
-            // Others are at it: a round later will do, but not two, or they could be at it for ever.
+            // Others are at it: a round later will do, but once, or they could be at it for ever.
             Some(_) if !peer.put_off => {
                 peer.put_off = true;
                 self.end_round(name, false);
@@ -184,7 +183,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) {
             peer.unreadable |= difference.top_ups().is_some();
         }
-        peer.put_off = false;
         let walk = Walk::new(peer.resume, (theirs.digest.count(), bytes));
         self.go_on(name, nonce, Some(Step::Walk(walk)));
     }
