@@ -29,6 +29,16 @@ pub struct Config {
     /// How many messages one request may earn, at the most; so `window` × `max_message` is what may be under way from
     /// one peer at once. Default: 32.
     pub window: NonZeroU16,
+    /// How much work one peer may earn a second, and four times as much at once after a pause. The unit is a byte sent
+    /// to it; a message counts 256 more than its bytes, an element looked for 32, one passed by in a search 8, a cell of
+    /// its sketch that is read 32. Who has had more is sent nothing until that is worked off, and does not get out of
+    /// date by it: what it sends is merged at once, and what is sent to it then is built from the newest state. Less than
+    /// 64 KiB means 64 KiB.
+    ///
+    /// Default: 16 MiB, which takes a sixth to a third of a core, and 64 MiB at once, which is a full state of 10^6
+    /// elements of 32 bytes two times over. Where honest peers have to fetch many times as much in one go, over a link
+    /// of more than 100 Mbit/s, raise it.
+    pub work_per_second: u32,
     /// What rounds save: bytes or round trips. Default: [`Economy::Balanced`].
     pub economy: Economy,
     /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
@@ -50,6 +60,11 @@ impl Config {
         self.max_message.bytes().max(self.element_limit() + MessageBudget::OVERHEAD)
     }
 
+    /// The work a second in force.
+    pub(crate) fn work_rate(&self) -> u64 {
+        self.work_per_second.max(LEAST_WORK).into()
+    }
+
     pub(crate) fn round_interval(&self) -> Duration {
         self.round_every.max(SHORTEST)
     }
@@ -62,6 +77,7 @@ impl Default for Config {
             max_element_bytes: 1_024,
             max_message: MessageBudget::new(64 * 1_024),
             window: const { NonZeroU16::new(32).unwrap() },
+            work_per_second: 16 << 20,
             economy: Economy::default(),
             round_every: Duration::from_secs(1),
             answer_within: Duration::from_secs(1),
@@ -95,6 +111,9 @@ pub enum Economy {
     /// Sketches, with large requests: for links where latency counts.
     FewestRoundTrips,
 }
+
+/// The least work a second: a largest message takes 16 s.
+const LEAST_WORK: u32 = 64 << 10;
 
 /// The shortest interval: what keeps a deadline ahead of the clock.
 const SHORTEST: Duration = Duration::from_millis(1);

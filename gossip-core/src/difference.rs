@@ -66,14 +66,17 @@ impl Difference {
         }
     }
 
-    /// Takes in more cells; `last` if the answer ends with them. At most `window` runs are kept for later.
+    /// Takes in more cells; `last` if the answer ends with them. At most `window` runs are kept for later, and of each
+    /// cell one: the runs of an answer do not overlap.
     pub(crate) fn take(&mut self, from: usize, cells: &Cells, last: bool, window: usize) -> Reception {
         let before = self.cells.len();
         if cells.width() != self.width || from + cells.count() > self.target {
             return Reception::None;
         }
         if from > before {
-            if self.ahead.len() < window && !self.ahead.iter().any(|&(other, _)| other == from) {
+            let end = from + cells.count();
+            let overlaps = |&(other, ref run): &(usize, Vec<Cell>)| from < other + run.len() && other < end;
+            if self.ahead.len() < window && !self.ahead.iter().any(overlaps) {
                 self.ahead.push((from, cells.to_vec()));
             }
         } else {
@@ -224,6 +227,13 @@ mod tests {
             assert_eq!(difference.take(from, &run(0..1), false, 3), Reception::None);
         }
         assert_eq!(difference.ahead.len(), 3);
+        difference.ahead.clear();
+        assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
+        for overlapping in [8..11, 9..16, 11..13, 14..20] {
+            let from = usize::try_from(overlapping.start).expect("few");
+            assert_eq!(difference.take(from, &run(overlapping), false, 8), Reception::None);
+        }
+        assert_eq!(difference.ahead.len(), 1);
         let narrow = Cells::new(IdWidth::Bits48, &[Cell::new(1, 1)]);
         assert_eq!(difference.take(4, &narrow, true, 8), Reception::None);
         assert_eq!(difference.cells().len(), 4);

@@ -56,6 +56,31 @@
 //! Whoever can have elements of their choice inserted, and means harm, can break laws 1 and 3, though no others, unless
 //! the cluster has a secret [`Key`], which says how far that goes.
 //!
+//! # What a peer can cost
+//!
+//! Strangers, and messages that are refused, earn nothing; nor do answers and elements, beside what a round of ours does
+//! next. What one request earns at the most, by default, from a replica of any size:
+//!
+//! | request | bytes | earns | bytes |
+//! |---|---|---|---|
+//! | a probe of an equal digest | 28 | the proof | 13 |
+//! | of another one | 28 | the first cells, or a tiny set whole | 372 |
+//! | for more cells | 21 | 2^17 of them, in 17 messages | 1.1 MB |
+//! | for those of a forgotten state | 21 | the first cells | 372 |
+//! | a page of everything that lists nothing | 15 | `window` × `max_message` | 2 MiB |
+//! | a repair with wishes | 1 to 5 a wish | what is wished for, in `window` × `max_message` | 2 MiB |
+//!
+//! It does not matter how often it is asked: per peer one answer is owed, and over time a peer earns no more than
+//! [`Config::work_per_second`], in which looking things up and reading its cells count as well. The rounds of our own that
+//! it draws us into are paid out of that too. Each of them takes 12 steps, pages aside, sends a request three times at most
+//! and reads a sketch six times; pages go on for as long as they are answered. Others wait for none of this.
+//!
+//! What is kept about a peer between two polls is one answer owed, at most 16 times the bytes of one message of its, and
+//! one round of ours. What a peer inserts is kept for good, and to merge it takes time in proportion to its bytes: whoever
+//! lets a peer write bounds that, by reading less from it or by [`remove_peer`](AntiEntropy::remove_peer).
+//! [`PeerStats`] tells who it is: [`work`](Ledger::work), [`deferred`](Ledger::deferred), [`rejected`](Ledger::rejected),
+//! [`ignored`](Ledger::ignored).
+//!
 //! # The laws
 //!
 //! 1. **Convergence.** Whatever is lost, duplicated, reordered or delayed, once messages flow again every replica ends with
@@ -82,7 +107,8 @@
 //!    jumps forward costs at most one round.
 //! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to
 //!    1 MiB, so unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's
-//!    numbers never size an allocation. A request earns at most `window` messages. Events queue at most what was
+//!    numbers never size an allocation. A request earns at most `window` messages, and a peer at most
+//!    [`Config::work_per_second`]: beyond that answers are deferred, while merging is not. Events queue at most what was
 //!    received. Hostile bytes get an error and change nothing.
 //! 9. **Deterministic.** Equal seeds and inputs give equal outputs, byte for byte, on every platform.
 #![no_std]
@@ -91,6 +117,7 @@
 
 extern crate alloc;
 
+mod budget;
 mod cells;
 mod config;
 mod difference;

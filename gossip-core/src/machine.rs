@@ -66,6 +66,8 @@ pub struct AntiEntropy<P, E> {
     ready: VecDeque<P>,
     /// The deadlines of rounds that await an answer.
     deadlines: BTreeSet<(Time, P)>,
+    /// Until when peers whose budget is overdrawn wait for their turn.
+    resting: BTreeSet<(Time, P)>,
     /// When chance begins the next round; `None` until the first poll with a peer.
     next_round: Option<Time>,
     events: VecDeque<Event<P, E>>,
@@ -85,6 +87,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             peers: BTreeMap::new(),
             ready: VecDeque::new(),
             deadlines: BTreeSet::new(),
+            resting: BTreeSet::new(),
             next_round: None,
             events: VecDeque::new(),
             rng: Rng::new(seed),
@@ -131,6 +134,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     {
         let Some((name, gone)) = self.peers.remove_entry(peer) else { return false };
         self.ready.retain(|other| *other != name);
+        if let Some(until) = gone.rests {
+            self.resting.remove(&(until, name.clone()));
+        }
         if let Some(deadline) = gone.round.and_then(|round| round.deadline) {
             self.deadlines.remove(&(deadline, name));
         }
@@ -138,7 +144,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// Begins a round with this peer at the next poll, however long it has been silent; after the one under way, if
-    /// there is one. Nothing happens if it is no peer.
+    /// there is one, and once its [budget](Config::work_per_second) allows. Nothing happens if it is no peer.
     pub fn sync_now<Q>(&mut self, peer: &Q)
     where
         P: Borrow<Q>,
@@ -164,6 +170,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             if self.expire() {
                 continue;
             }
+            self.wake();
             self.begin_round_in_time();
             let Some(name) = self.ready.pop_front() else { break };
             if let Some(message) = self.next_message(&name) {
@@ -171,7 +178,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
         }
         let deadline = self.deadlines.first().map(|&(deadline, _)| deadline);
-        let deadline = deadline.into_iter().chain(self.next_turn()).min();
+        let rested = self.resting.first().map(|&(until, _)| until);
+        let deadline = deadline.into_iter().chain(rested).chain(self.next_turn()).min();
         Output::Wait(deadline.filter(|&deadline| deadline > self.now))
     }
 
@@ -207,6 +215,46 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         self.end_round(&name, false);
         true
+    }
+
+    /// Gives peers their turn whose budget is overdrawn no longer.
+    fn wake(&mut self) {
+        while let Some((_, name)) = self.resting.first().filter(|(until, _)| self.is_due(*until)).cloned() {
+            self.resting.pop_first();
+            let Some(peer) = self.peers.get_mut(&name) else { continue };
+            peer.rests = None;
+            enqueue(&mut self.ready, &name, peer);
+        }
+    }
+
+    /// Lets a peer wait whom there is something to send to, if its budget is overdrawn; whether it is.
+    fn rests(&mut self, name: &P) -> bool {
+        let Some(peer) = self.peers.get_mut(name) else { return false };
+        let until = peer.budget.overdrawn_until(self.now).filter(|_| peer.has_to_send());
+        if until != peer.rests {
+            if let Some(before) = peer.rests {
+                self.resting.remove(&(before, name.clone()));
+            }
+            if let Some(until) = until {
+                self.resting.insert((until, name.clone()));
+            }
+            let begins = u64::from(peer.rests.is_none());
+            peer.rests = until;
+            for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
+                ledger.deferred += begins;
+            }
+        }
+        until.is_some()
+    }
+
+    /// Charges a peer with work that was done for it.
+    fn spend(&mut self, name: &P, work: u64) {
+        let (per_second, now) = (self.config.work_rate(), self.now);
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        peer.budget.spend(work, per_second, now);
+        for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
+            ledger.work += work;
+        }
     }
 
     /// Ends our round with a peer and enters it in the books. A round that was wanted meanwhile has its turn.

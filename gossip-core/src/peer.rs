@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::budget::Budget;
 use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::fingerprint::Fingerprint;
@@ -31,6 +32,11 @@ pub(crate) struct Peer {
     /// Whether that walk began because a sketch could not be read. The next would not be either: it costs steps that
     /// may be lost.
     pub(crate) unreadable: bool,
+    /// Whether a round with it has ended for want of room for its cells, since the last walk or proof.
+    pub(crate) put_off: bool,
+    pub(crate) budget: Budget,
+    /// Until when it is sent nothing, while something waits to be sent.
+    pub(crate) rests: Option<Time>,
     pub(crate) pacing: Pacing,
     pub(crate) stats: PeerStats,
 }
@@ -46,6 +52,9 @@ impl Peer {
             owed: None,
             resume: Bound::START,
             unreadable: false,
+            put_off: false,
+            budget: Budget::default(),
+            rests: None,
             pacing: Pacing::default(),
             stats: PeerStats::default(),
         }
@@ -88,7 +97,13 @@ impl Peer {
 
     /// A walk is through, or a proof has made it needless.
     pub(crate) fn walked(&mut self) {
-        (self.resume, self.unreadable) = (Bound::START, false);
+        (self.resume, self.unreadable, self.put_off) = (Bound::START, false, false);
+    }
+
+    /// Whether there is something to send to it.
+    pub(crate) fn has_to_send(&self) -> bool {
+        let asks = self.round.as_ref().map_or(self.wanted, |round| round.pending);
+        self.owed.is_some() || asks
     }
 
     /// Whether there is no round of ours with it, nor one to begin.
@@ -102,10 +117,13 @@ impl Peer {
 pub(crate) enum Owed {
     /// Whether both have the same; if not, what differs, by a `sketch` unless cells are no use.
     Verdict { nonce: u32, on: Question, sketch: bool },
+    /// `count` cells from `next` on, of a state with this tag, which is yet to be looked for.
+    Sketch { nonce: u32, state: u64, next: usize, count: usize },
     /// Our cells as they were when we held `held` elements, from `next` to `end`, in at most `window` messages.
     Cells { nonce: u32, held: usize, next: usize, end: usize, window: u16 },
     /// Our elements of these wishes, from place `next` on, in at most `window` messages; then what else was asked for.
-    Wanted { nonce: u32, wishes: Vec<u64>, next: usize, window: u16, asks: Asks },
+    /// They ascend, unless more came since the last message.
+    Wanted { nonce: u32, wishes: Vec<u64>, more: bool, next: usize, window: u16, asks: Asks },
     /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages; and our
     /// state, if that was asked for.
     Page { nonce: u32, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16, state: bool },

@@ -72,7 +72,7 @@ pub(crate) const WISH: u32 = 32;
 const PENDING: usize = 128;
 
 /// How many inserts back a state is remembered: those between two parts of one sketch.
-const RECENT: usize = 1_024;
+pub(crate) const RECENT: usize = 1_024;
 
 /// What the elements of one message were.
 #[derive(Debug, Default)]

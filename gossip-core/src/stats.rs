@@ -94,6 +94,12 @@ pub struct Ledger {
     pub full_state_bytes: u64,
     /// Messages refused.
     pub rejected: u64,
+    /// Answers that nobody awaited: late ones, repeated ones, and made up ones. Their elements are merged.
+    pub ignored: u64,
+    /// Work done for peers, in the unit of [`Config::work_per_second`](crate::Config::work_per_second).
+    pub work: u64,
+    /// How often a peer was to be sent something, and its budget was overdrawn.
+    pub deferred: u64,
 }
 
 impl Ledger {

@@ -348,6 +348,36 @@ fn a_dead_peer_wakes_nobody_in_vain() {
 }
 
 #[test]
+fn deferred_answers_break_no_law() {
+    // 64 KiB a second, which is the least: a newcomer's full state takes two budgets, or three.
+    for (seed, loss) in [(1, 0), (2, 10), (3, 30)] {
+        let network = Network { loss: Chance::percent(loss), duplication: Chance::percent(loss), ..Network::default() };
+        let mut simulation = Simulation::new(seed, network, 3, |id: ReplicaId, seed| {
+            let mut config = Config::default();
+            config.work_per_second = 0;
+            config.max_message = MessageBudget::new([1_200, 4_000, 65_536][id.0]);
+            let mut machine = AntiEntropy::<_, [u8; 32]>::new(config, seed);
+            (0..3).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
+            machine
+        })
+        .with_checks(Checks { twins: true, rehearsals: Chance::NEVER, early_polls: Chance::percent(10) });
+        for number in 0..15_000_u64 {
+            let element = [number.to_le_bytes(); 4].concat().try_into().expect("32 bytes");
+            simulation.insert(Time::ZERO, ReplicaId(usize::from(number.is_multiple_of(10))), element);
+        }
+        simulation.fault(Time::from_millis(2_000), Fault::Back(ReplicaId(1)), Duration::from_millis(700));
+        simulation.fault(Time::from_millis(3_000), Fault::Pause(ReplicaId(0)), Duration::from_millis(500));
+        let report = simulation.settle(Duration::from_secs(600)).unwrap_or_else(|violation| panic!("{violation}"));
+        let deferred: u64 = (0..3)
+            .filter_map(|id| simulation.machine(ReplicaId(id)))
+            .map(|machine| machine.stats().total.deferred)
+            .sum();
+        println!("settled at {} ms, {} messages, {deferred} deferred", report.settled_at.as_millis(), report.sent);
+        assert!(deferred > 10 && report.early_polls > 0 && report.settled_at > Time::from_millis(3_000), "{report:#?}");
+    }
+}
+
+#[test]
 fn a_peer_slower_than_all_tries_of_a_round_converges_too() {
     for (latency, answer_within, round_every) in [(200, 1, 1_000), (200, 1, 1), (5_000, 1_000, 1_000), (20_000, 0, 10)]
     {

@@ -2,6 +2,7 @@
 
 use super::receive::MOST_NAMES;
 use super::{AntiEntropy, enqueue};
+use crate::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
 use crate::cells::Cells;
 use crate::digest::Digest;
 use crate::element::Element;
@@ -9,7 +10,8 @@ use crate::elements::Elements;
 use crate::message::{Asks, Body, Head, Message, Place, State};
 use crate::peer::{Owed, Question, begins_round};
 use crate::policy::{Policy, need, pages_are_cheaper};
-use crate::replica::WISH;
+use crate::replica::{RECENT, WISH};
+use crate::sketch::Tables;
 use crate::wire::Bound;
 
 use super::request::PAGE_HEAD;
@@ -21,6 +23,9 @@ const TINY: usize = 256;
 /// What an answer's fields take at their longest: 44 bytes and its count and form; and its state.
 pub(super) const GIVE_HEAD: usize = 48;
 pub(super) const STATE: usize = 36;
+
+/// What an element that is wished for takes at the least, but for such as there are few of.
+const WISHED: usize = 4;
 
 /// What the fields before cells and their count take at their longest, deep bits aside: those of a head, and of others.
 const HEAD_OF_CELLS: usize = 42;
@@ -36,15 +41,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             let sample = self.now.saturating_since(sent_at);
             peer.stats.round_trip = peer.pacing.measure(sample);
         }
-        let body = match peer.owed.take() {
+        if peer.owed.is_none() {
+            self.ask_again(name);
+        }
+        if self.rests(name) {
+            self.await_answer(name);
+            return None;
+        }
+        let body = match self.peers.get_mut(name)?.owed.take() {
             Some(owed) => Some(self.answer(name, owed)),
             None => self.request(name),
         };
         let peer = self.peers.get_mut(name)?;
-        let more = peer.owed.is_some()
-            || peer.round.as_ref().is_some_and(|round| round.pending)
-            || (peer.wanted && peer.round.is_none());
-        if more {
+        if peer.has_to_send() {
             enqueue(&mut self.ready, name, peer);
         } else {
             self.await_answer(name);
@@ -54,6 +63,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
             ledger.sent.count(message.kind(), message.encoded_len());
         }
+        self.spend(name, MESSAGE + message.encoded_len() as u64);
         debug_assert!(message.encoded_len() <= self.config.message_limit(), "{message:?} is over the budget");
         Some(message)
     }
@@ -62,31 +72,48 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let tag = self.replica.tag();
         let state = self.replica.state();
         let limit = self.config.message_limit();
+        let mut work = 0;
         let (body, rest) = match owed {
             Owed::Verdict { nonce, on, sketch } => (self.verdict(name, nonce, on, sketch), None),
+            Owed::Sketch { nonce, state, next, count } => {
+                let owed = self.look_for(name, nonce, state, next, count);
+                return self.answer(name, owed);
+            }
             Owed::Cells { nonce, held, next, end, window } => {
                 let width = self.replica.width().unwrap_or_default();
                 let fitting = Cells::within(width, limit - CELLS_HEAD).min(end.saturating_sub(next));
                 let cells = self.replica.cells(next..next + fitting, held).unwrap_or_default();
+                let folded = self.replica.tables().map_or(0, |tables| tables.covering(next + fitting).len() / FOLDED);
+                work += folded as u64 + PASSED * (self.replica.len() - held) as u64;
                 let reached = next + cells.len();
                 let last = window <= 1 || cells.is_empty() || reached >= end;
                 let rest = Owed::Cells { nonce, held, next: reached, end, window: window.saturating_sub(1) };
                 let place = Place::After { from: next, last };
                 (Body::Cells { nonce, place, cells: Cells::new(width, &cells) }, (!last).then_some(rest))
             }
-            Owed::Wanted { nonce, wishes, next, window, asks } => {
+            Owed::Wanted { nonce, mut wishes, more, mut next, window, asks } => {
+                if more {
+                    wishes.drain(..next);
+                    wishes.sort_unstable();
+                    wishes.dedup();
+                    next = 0;
+                    work += PASSED * wishes.len() as u64;
+                }
                 let left = wishes.get(next..).unwrap_or_default();
-                let (elements, taken) = self.replica.named(left, WISH, limit - GIVE_HEAD - STATE);
+                // What is not there fills no message: looking for it ends too.
+                let most = left.len().min(limit / WISHED);
+                let (elements, taken) = self.replica.named(&left[..most], WISH, limit - GIVE_HEAD - STATE);
                 let from = left.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
                 let to = taken
                     .checked_sub(1)
                     .and_then(|last| left.get(last))
                     .map_or(from, |&wish| Bound::after_name(wish, WISH));
+                work += LOOKED_FOR * taken as u64;
                 let all = taken == left.len();
                 let last = window <= 1 || all;
                 let state = (last && asks == Asks::State).then_some(state);
                 let next = next + taken;
-                let rest = Owed::Wanted { nonce, wishes, next, window: window.saturating_sub(1), asks };
+                let rest = Owed::Wanted { nonce, wishes, more: false, next, window: window.saturating_sub(1), asks };
                 let rest = (!last).then_some(rest);
                 // Where the window ends before the wishes, what remains has to be wished for again.
                 let last = last && (asks != Asks::Nothing || !all);
@@ -96,6 +123,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let end = if asked { STATE } else { 0 };
                 let room = limit - GIVE_HEAD - if window == 1 { end } else { 0 };
                 let (elements, covered) = self.replica.page(cursor, to, &held, room);
+                let before = |bound: Bound| held.partition_point(|&held| Bound::At(held) < bound);
+                work += PASSED * before(covered).saturating_sub(before(cursor)) as u64;
                 let fits = elements.encoded_len() + GIVE_HEAD + end <= limit;
                 let last = window == 1 || (covered == to && fits);
                 let rest = Owed::Page { nonce, cursor: covered, to, held, window: window - 1, state: asked };
@@ -106,7 +135,22 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if let Some(peer) = self.peers.get_mut(name) {
             peer.owed = rest;
         }
+        self.spend(name, work);
         body
+    }
+
+    /// The state with this tag, whose cells from `next` on are asked for; or what there is instead if it is forgotten.
+    fn look_for(&mut self, name: &P, nonce: u32, state: u64, next: usize, count: usize) -> Owed {
+        let (longest, held) = (self.replica.tables().map(Tables::longest), self.replica.held_at(state));
+        let looked_at = held.map_or(RECENT, |held| self.replica.len() - held);
+        self.spend(name, PASSED * looked_at as u64);
+        match (longest, held) {
+            (Some(longest), Some(held)) => {
+                let (end, window) = ((next + count).min(longest), self.config.window.get());
+                Owed::Cells { nonce, held, next, end, window }
+            }
+            _ => Owed::Verdict { nonce, on: Question::Cells, sketch: true },
+        }
     }
 
     /// That both have the same; or how ours differs, by whatever may cost least.

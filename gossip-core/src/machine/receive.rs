@@ -1,6 +1,9 @@
 //! Taking messages in.
 
+use alloc::vec::Vec;
+
 use super::{AntiEntropy, enqueue};
+use crate::budget::PASSED;
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::elements::Elements;
@@ -12,7 +15,7 @@ use crate::peer::{Owed, Peer, Question, Round, SENDS, STEPS, Step, begins_round,
 use crate::policy::Policy;
 use crate::repair::{Answered, Repair};
 use crate::replica::Merged;
-use crate::sketch::{IdWidth, Tables};
+use crate::sketch::IdWidth;
 use crate::walk::Progress;
 use crate::wire::Bound;
 
@@ -97,27 +100,43 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         let Merged { learned, held, bytes } = merged;
         self.events.extend(learned.into_iter().map(|element| Event::Learned { element, from: from.clone() }));
-        match message.body {
-            Body::Probe { nonce, digest, sketch, .. } => self.take_probe(from, nonce, digest, sketch),
+        let awaited = match message.body {
             Body::Proof { nonce, state } => self.take_proof(from, nonce, state),
-            Body::WantCells { nonce, state, from: next, count, .. } => {
-                self.take_wish_for_cells(from, nonce, state, next, count)
-            }
             Body::Cells { nonce, place, cells } => self.take_cells(from, nonce, place, &cells),
-            Body::Repair { nonce, asks, wanted, .. } => self.take_repair(from, nonce, asks, &wanted),
             Body::Page { nonce, window: 0, from: Bound::START, to: Bound::End, .. } => {
-                self.take_whole(from, nonce, &held, bytes);
+                self.take_whole(from, nonce, &held, bytes)
             }
-            Body::Page { window: 0, .. } => {}
+            Body::Page { window: 0, .. } => false,
+            Body::Give { nonce, from: start, to, last, state, .. } => {
+                self.take_give(from, nonce, (start, to), last, state)
+            }
+            request => {
+                self.take_request(from, request, held);
+                true
+            }
+        };
+        if !awaited {
+            for ledger in self.ledgers(from) {
+                ledger.ignored += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_request(&mut self, from: &P, request: Body, held: Vec<Fingerprint>) {
+        match request {
+            Body::Probe { nonce, digest, sketch, .. } => self.take_probe(from, nonce, digest, sketch),
+            Body::WantCells { nonce, state, from: next, count, .. } => {
+                self.owe(from, Owed::Sketch { nonce, state, next, count });
+            }
+            Body::Repair { nonce, asks, wanted, .. } => self.take_repair(from, nonce, asks, &wanted),
             Body::Page { nonce, window, asks, from: start, to, .. } => {
                 let (window, to) = (window.min(self.config.window.get()), to.max(start));
                 self.owe(from, Owed::Page { nonce, cursor: start, to, held, window, state: asks });
             }
-            Body::Give { nonce, from: start, to, last, state, .. } => {
-                self.take_give(from, nonce, (start, to), last, state)
-            }
+            // Answers.
+            Body::Proof { .. } | Body::Cells { .. } | Body::Give { .. } => {}
         }
-        Ok(())
     }
 
     fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest, sketch: bool) {
@@ -158,9 +177,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.owe(from, Owed::Verdict { nonce, on: Question::Probe(theirs), sketch });
     }
 
-    fn take_proof(&mut self, from: &P, nonce: u32, state: u64) {
+    /// Whether it proves anything.
+    fn take_proof(&mut self, from: &P, nonce: u32, state: u64) -> bool {
         let ours = self.replica.digest();
-        let Some(peer) = self.peers.get_mut(from) else { return };
+        let Some(peer) = self.peers.get_mut(from) else { return false };
         let sent = awaiting(peer, nonce).and_then(|round| match &round.step {
             // Where digests are equal, their full state is ours.
             Step::Probe { digest } if round.steps == 0 => Some((*digest, 2 * round.full_state)),
@@ -177,39 +197,29 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 self.prove(from, sent);
             }
             _ if ours.tag() == state => self.prove(from, ours),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
-    /// All that the peer holds, these elements of so many bytes, answers our probe.
-    fn take_whole(&mut self, from: &P, nonce: u32, held: &[Fingerprint], bytes: u64) {
-        let Some(round) = self.peers.get_mut(from).and_then(|peer| awaiting(peer, nonce)) else { return };
+    /// All that the peer holds, these elements of so many bytes, answers our probe. Whether it does.
+    fn take_whole(&mut self, from: &P, nonce: u32, held: &[Fingerprint], bytes: u64) -> bool {
+        let Some(round) = self.peers.get_mut(from).and_then(|peer| awaiting(peer, nonce)) else { return false };
         if !matches!(round.step, Step::Probe { .. }) || !round.answers_step(nonce) {
-            return;
+            return false;
         }
         if round.steps == 0 {
             round.full_state = round.full_state.saturating_add(bytes);
         }
         let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
         if self.replica.len() <= MOST_NAMES {
+            self.spend(from, PASSED * self.replica.len() as u64);
             let claim = self.replica.all_but(held);
             self.go_on(from, nonce, Some(Step::Repair(Repair::new(claim, theirs).into())));
         } else {
             self.walk(from, nonce, theirs);
         }
-    }
-
-    /// A request for more cells of a state, or what there is instead if that is forgotten.
-    fn take_wish_for_cells(&mut self, from: &P, nonce: u32, state: u64, next: usize, count: usize) {
-        let longest = self.replica.tables().map(Tables::longest);
-        let owed = match (longest, self.replica.held_at(state)) {
-            (Some(longest), Some(held)) => {
-                let (end, window) = ((next + count).min(longest), self.config.window.get());
-                Owed::Cells { nonce, held, next, end, window }
-            }
-            _ => Owed::Verdict { nonce, on: Question::Cells, sketch: true },
-        };
-        self.owe(from, owed);
+        true
     }
 
     fn take_repair(&mut self, from: &P, nonce: u32, asks: Asks, wanted: &Ids) {
@@ -221,14 +231,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(peer) = self.peers.get_mut(from) else { return };
         match (asks, &mut peer.owed) {
             // More of what came before it, in the same burst.
-            (_, Some(Owed::Wanted { nonce: same, wishes, next, asks: others, .. }))
-                if *same == nonce && wishes.len() <= MOST_NAMES =>
+            (_, Some(Owed::Wanted { nonce: same, wishes, more, next, asks: others, .. }))
+                if *same == nonce && wishes.len() - *next <= MOST_NAMES =>
             {
-                wishes.drain(..*next);
                 wishes.extend(wanted.iter());
-                wishes.sort_unstable();
-                wishes.dedup();
-                *next = 0;
+                *more = true;
                 if asks != Asks::Nothing {
                     *others = asks;
                 }
@@ -238,15 +245,24 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             }
             (Asks::Nothing, _) if wanted.count() == 0 => {}
             _ => {
-                self.owe(from, Owed::Wanted { nonce, wishes: wanted.iter().collect(), next: 0, window, asks });
+                let wishes = wanted.iter().collect();
+                self.owe(from, Owed::Wanted { nonce, wishes, more: false, next: 0, window, asks });
             }
         }
     }
 
-    fn take_give(&mut self, from: &P, nonce: u32, (start, to): (Bound, Bound), last: bool, state: Option<State>) {
+    /// Whether it answers what was asked.
+    fn take_give(
+        &mut self,
+        from: &P,
+        nonce: u32,
+        (start, to): (Bound, Bound),
+        last: bool,
+        state: Option<State>,
+    ) -> bool {
         let ours = self.replica.digest();
-        let Some(peer) = self.peers.get_mut(from) else { return };
-        let Some(round) = awaiting(peer, nonce) else { return };
+        let Some(peer) = self.peers.get_mut(from) else { return false };
+        let Some(round) = awaiting(peer, nonce) else { return false };
         let told = state.map(|state| state.digest);
         let in_time = round.answers_step(nonce);
         match &mut round.step {
@@ -259,7 +275,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 }
             }
             Step::Probe { .. } if in_time => {
-                let Some(state) = state else { return };
+                let Some(state) = state else { return false };
                 if round.steps == 0 {
                     round.full_state = round.full_state.saturating_add(state.bytes);
                 }
@@ -285,8 +301,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 Answered::Done(_) => self.go_on(from, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
             },
             // It answers what this round asked before.
-            Step::Probe { .. } | Step::Sketch(_) | Step::Repair(_) | Step::Close { .. } => {}
+            Step::Probe { .. } | Step::Sketch(_) | Step::Repair(_) | Step::Close { .. } => return false,
         }
+        true
     }
 
     fn close_or_walk(&mut self, name: &P, nonce: u32, theirs: State) {
@@ -375,7 +392,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if let Some(peer) = self.peers.get_mut(name) {
             peer.stats.last_proof = Some(digest);
         }
-        self.events.push_back(Event::InSync { peer: name.clone(), digest });
+        // A peer may say the same any number of times before the next poll.
+        let said =
+            matches!(self.events.back(), Some(Event::InSync { peer, digest: last }) if peer == name && *last == digest);
+        if !said {
+            self.events.push_back(Event::InSync { peer: name.clone(), digest });
+        }
     }
 }
 

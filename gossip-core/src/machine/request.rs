@@ -22,7 +22,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let tag = self.replica.tag();
         let limit = self.config.message_limit();
         let window = self.config.window.get();
-        let first = self.config.answer_within;
         // What one answer of elements can have, as far as we know.
         let answer = u64::from(window) * (limit - GIVE_HEAD - STATE) as u64;
         let peer = self.peers.get_mut(name)?;
@@ -43,12 +42,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             });
         }
         let round = peer.round.as_mut()?;
-        if mem::take(&mut round.heard) && !round.pending && peer.pacing.is_overdue(first, self.now) {
-            round.again();
-            for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
-                ledger.resent += 1;
-            }
-        }
         if !round.pending {
             return None;
         }
@@ -90,6 +83,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             peer.pacing.asked(nonce, self.now);
         }
         Some(body)
+    }
+
+    /// A request whose answer is overdue goes out again if the peer was heard of meanwhile.
+    pub(super) fn ask_again(&mut self, name: &P) {
+        let first = self.config.answer_within;
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let Some(round) = &mut peer.round else { return };
+        if mem::take(&mut round.heard) && !round.pending && peer.pacing.is_overdue(first, self.now) {
+            round.again();
+            for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
+                ledger.resent += 1;
+            }
+        }
     }
 
     /// Sets the deadline of a round that awaits an answer and has none.

@@ -2,6 +2,7 @@
 
 use super::AntiEntropy;
 use super::receive::MOST_NAMES;
+use crate::budget::{CELL, PASSED};
 use crate::cells::Cells;
 use crate::difference::{Difference, Reception};
 use crate::digest::Digest;
@@ -19,11 +20,12 @@ use crate::walk::Walk;
 const CELLS_UNDER_WAY: usize = 1 << 18;
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    pub(super) fn take_cells(&mut self, from: &P, nonce: u32, place: Place, cells: &Cells) {
+    /// Whether they answer what was asked.
+    pub(super) fn take_cells(&mut self, from: &P, nonce: u32, place: Place, cells: &Cells) -> bool {
         let window = usize::from(self.config.window.get());
-        let Some(peer) = self.peers.get_mut(from) else { return };
+        let Some(peer) = self.peers.get_mut(from) else { return false };
         let Some(round) = peer.round.as_mut().filter(|round| !round.pending && round.answers_step(nonce)) else {
-            return;
+            return false;
         };
         match (&mut round.step, place) {
             (Step::Probe { .. }, Place::Head(head)) => {
@@ -47,8 +49,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     Reception::Complete => self.read_sketch(from, nonce),
                 }
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn begin_sketch(&mut self, name: &P, nonce: u32, head: &Head, cells: &Cells) {
@@ -76,9 +79,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) else { return };
         let (theirs, have) = (difference.state(), difference.target());
         // What both had at their last proof need not be read. It takes going through all that has been inserted since.
-        let agreed = peer.agreed(theirs.digest.count());
-        let agreed = agreed.filter(|&(held, _)| self.replica.len().saturating_sub(held) <= MOST_NAMES);
-        if let Some((held, _)) = agreed.filter(|&(_, since)| since <= have as u64) {
+        let inserted = |held: usize| self.replica.len().saturating_sub(held);
+        let agreed = peer.agreed(theirs.digest.count()).filter(|&(held, _)| inserted(held) <= MOST_NAMES);
+        let fewer = agreed.filter(|&(_, since)| since <= have as u64);
+        let reading = fewer.map_or(0, |(held, _)| CELL * have as u64 + PASSED * inserted(held) as u64);
+        self.spend(name, CELL * have as u64 + reading);
+        let Some(peer) = self.peers.get(name) else { return };
+        let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) else { return };
+        if let Some((held, _)) = fewer {
             let left = self.replica.left(difference, held);
             if let Reading::Clear(claim) = self.replica.read(difference, held, left.as_ref()) {
                 return self.repair(name, nonce, claim, theirs);
@@ -110,9 +118,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 }
                 self.go_on(name, nonce, None);
             }
-            // Others are at it: a round later will do.
-            Some(_) => self.end_round(name, false),
-            None => self.walk(name, nonce, theirs),
+            // Others are at it: a round later will do, but once, or they could be at it for ever.
+            Some(_) if !peer.put_off => {
+                peer.put_off = true;
+                self.end_round(name, false);
+            }
+            Some(_) | None => self.walk(name, nonce, theirs),
         }
     }
 

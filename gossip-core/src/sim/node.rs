@@ -38,7 +38,8 @@ pub(super) struct Node<M: Machine> {
     pub(super) untold: Vec<usize>,
     /// The digests it has had in any of its lives.
     pub(super) digests: BTreeSet<M::Digest>,
-    /// What messages taken in since the last complete poll have earned their senders.
+    /// What messages have earned their senders: proofs until the next complete poll; answers, which may be deferred,
+    /// until one comes after that.
     pub(super) credits: Vec<Credit>,
 }
 
@@ -68,6 +69,8 @@ pub(super) struct Packet {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Credit {
     peer: ReplicaId,
+    /// Whether there was a complete poll since.
+    old: bool,
     answers: u64,
     proofs: u64,
 }
@@ -198,11 +201,19 @@ impl<M: Machine> Node<M> {
     fn earn(&mut self, from: ReplicaId) {
         let window = self.machine.limits().window;
         match self.credits.iter_mut().find(|credit| credit.peer == from) {
+            Some(credit) if credit.old => *credit = Credit { peer: from, old: false, answers: window, proofs: 1 },
             Some(credit) => {
                 credit.answers = credit.answers.saturating_add(window);
                 credit.proofs += 1;
             }
-            None => self.credits.push(Credit { peer: from, answers: window, proofs: 1 }),
+            None => self.credits.push(Credit { peer: from, old: false, answers: window, proofs: 1 }),
+        }
+    }
+
+    /// It has been polled to the end.
+    pub(super) fn defer_credits(&mut self) {
+        for credit in &mut self.credits {
+            (credit.old, credit.proofs) = (true, 0);
         }
     }
 

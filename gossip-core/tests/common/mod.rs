@@ -1,6 +1,8 @@
 //! A network in a test's hand: messages wait until the test delivers, drops or repeats them.
 #![allow(dead_code, reason = "each test uses part of it")]
 
+pub(crate) mod forge;
+
 use std::collections::BTreeSet;
 
 use gossip_core::sketch::SketchKey;

@@ -42,7 +42,7 @@ impl<M: Machine> Simulation<M> {
         self.audit(replica)?;
         let node = &mut self.nodes[replica.0];
         node.drained = true;
-        node.credits.clear();
+        node.defer_credits();
         node.untold.clear();
         node.deadline = until;
         self.set_alarm(replica);

@@ -1,0 +1,68 @@
+//! What 10^5 messages of a kind leave behind that come without a pause.
+
+mod common;
+
+use common::forge::{Secrets, page, probe, request, want_cells, wishes};
+use gossip_core::{AntiEntropy, Config, Output, Time};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATED: PeakAlloc = PeakAlloc;
+
+/// How many messages of a kind come between two polls.
+const FLOOD: u32 = 100_000;
+
+/// What requests and answers without elements may leave: nothing that grows with their number.
+const KEPT: usize = 16 << 10;
+
+/// What wishes and listed elements may leave: those of the last request, or of a burst of 2^17, and as much as a list
+/// that grows has in reserve.
+const LISTED: usize = 2 * 8 * (2 << 17);
+
+/// What all that may have sent, in messages: a window.
+const WINDOW: u32 = 32;
+
+/// One test, since it counts all that the process allocates.
+#[test]
+fn a_flood_leaves_one_answer_behind() {
+    let mut victim = AntiEntropy::<usize, u64>::new(Config::default(), 1);
+    victim.extend(0..20_000).expect("they are small");
+    victim.add_peer(2);
+    let secrets = Secrets::of(&victim, &2, &600);
+    let held: Vec<u8> = [vec![0xe8, 0x07, 64], (0..1_000_u64).flat_map(u64::to_le_bytes).collect()].concat();
+    let tags = &secrets.tag;
+    let flood = |name: &str, limit: usize, message: &dyn Fn(u32) -> Vec<u8>| {
+        let mut victim = victim.clone();
+        let flood = if name.contains("list") { FLOOD / 100 } else { FLOOD };
+        victim.receive_bytes(&2, &message(0)).expect("it is sound");
+        let before = ALLOCATED.current_usage();
+        for n in 1..flood {
+            victim.receive_bytes(&2, &message(n)).expect("it is sound");
+        }
+        let kept = ALLOCATED.current_usage().saturating_sub(before);
+        let (mut sent, mut events) = (0, 0);
+        loop {
+            match victim.poll(Time::ZERO) {
+                Output::Send { .. } => sent += 1,
+                Output::Event(_) => events += 1,
+                Output::Wait(_) => break,
+            }
+        }
+        let work = victim.stats().total.work;
+        println!("{flood} {name}: {kept} bytes kept, {sent} messages, {events} events, work {work}");
+        assert!(kept <= limit && sent <= WINDOW && events <= 1, "{name}");
+        assert_eq!(victim.len(), 20_000);
+    };
+    flood("probes that differ", KEPT, &|n| probe(&secrets, n, 20_000, n.into()));
+    flood("probes of far more", KEPT, &|n| probe(&secrets, n, 1 << 40, n.into()));
+    flood("probes that are equal", KEPT, &|n| request(1, &secrets, n, &[&secrets.digest]));
+    flood("proofs", KEPT, &|n| [&[0x12], &n.to_le_bytes()[..], &secrets.state].concat());
+    flood("wishes for cells", KEPT, &|n| want_cells(&secrets, n, secrets.state, 0, 1 << 17));
+    flood("wishes for cells of unknown states", KEPT, &|n| want_cells(&secrets, n, [3; 8], 0, 1 << 17));
+    flood("cells", KEPT, &|n| [&[0x14], &n.to_le_bytes()[..], &[8, 0, 1], &[7; 8], &[1]].concat());
+    flood("repairs", KEPT, &|n| request(5, &secrets, n, &[&[2], &[0], &secrets.elements]));
+    flood("wishes of one burst", LISTED, &|n| wishes(&secrets, 257, 0, 1_000 * (n % 1_000), 300));
+    flood("pages of all", KEPT, &|n| page(&secrets, n));
+    flood("pages that list much", LISTED, &|n| request(6, &secrets, n / 100, &[&[65], &[0], &[17], &held[..]]));
+    flood("gives", KEPT, &|n| [&[0x17], &tags[..], &n.to_le_bytes(), &[0, 17, 2], &secrets.elements].concat());
+}
