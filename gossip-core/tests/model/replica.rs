@@ -38,6 +38,8 @@ pub(crate) enum Law {
 #[derive(Clone, Debug)]
 pub(crate) enum Input<E> {
     Message(Datagram),
+    /// A message, and no poll before something else happens.
+    Batched(Datagram),
     Insert(E),
     Sync(usize),
     /// Its clock moves on to this time.
@@ -52,6 +54,7 @@ pub(crate) struct Replica<E> {
     pub(crate) now: Time,
     /// The deadline it reported last.
     pub(crate) until: Option<Time>,
+    pub(crate) is_polled: bool,
     /// Whether a round of its own is under way, where it has one peer.
     pub(crate) is_asking: bool,
     /// How often in a row it woke for nothing.
@@ -91,9 +94,11 @@ impl<E: Value> Replica<E> {
         let model = machine.model();
         let malady = Malady::new(bug);
         let (now, until) = (Time::ZERO, None);
-        let mut replica = Self { id, machine, malady, now, until, is_asking: false, idle: 0, past, model };
+        let mut replica =
+            Self { id, machine, malady, now, until, is_polled: true, is_asking: false, idle: 0, past, model };
         let outcome = replica.drain();
         assert!(outcome.sent.is_empty() && outcome.broken.is_none(), "it has not been asked anything");
+        replica.model = replica.machine.model();
         replica
     }
 
@@ -103,8 +108,9 @@ impl<E: Value> Replica<E> {
         let rounds = self.rounds();
         let mut sent = Vec::new();
         let mut taken = true;
+        self.is_polled = !matches!(input, Input::Batched(_));
         match input {
-            Input::Message(datagram) => {
+            Input::Message(datagram) | Input::Batched(datagram) => {
                 if let Some(answer) = self.malady.intercept(&datagram) {
                     sent.push(answer);
                 } else {
@@ -119,7 +125,9 @@ impl<E: Value> Replica<E> {
             }
         }
         let lost = self.machine.len() < before;
-        let mut outcome = self.drain();
+        let mut outcome = if self.is_polled { self.drain() } else { Outcome::default() };
+        self.past.insert(self.machine.digest());
+        self.model = self.machine.model();
         self.is_asking &= self.rounds() == rounds;
         // Every round begins with one.
         self.is_asking |= outcome.sent.iter().any(|datagram| datagram.kind == MessageKind::Probe);
@@ -129,7 +137,6 @@ impl<E: Value> Replica<E> {
     }
 
     fn drain(&mut self) -> Outcome {
-        self.past.insert(self.machine.digest());
         let mut outcome = Outcome::default();
         let mut count = 0;
         let until = loop {
@@ -155,7 +162,6 @@ impl<E: Value> Replica<E> {
             outcome.broken = outcome.broken.or(Some(Law::WaitIsTruthful));
         }
         self.until = until;
-        self.model = self.machine.model();
         outcome
     }
 
@@ -179,13 +185,14 @@ impl<E: Value> Replica<E> {
 /// Of how it goes on, and of nothing else.
 impl<E: Value> Hash for Replica<E> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.model, &self.malady, self.idle).hash(state);
+        (&self.model, &self.malady, self.idle, self.is_polled).hash(state);
     }
 }
 
 impl<E: Value> PartialEq for Replica<E> {
     fn eq(&self, other: &Self) -> bool {
-        (&self.model, &self.malady, self.idle) == (&other.model, &other.malady, other.idle)
+        (&self.model, &self.malady, self.idle, self.is_polled)
+            == (&other.model, &other.malady, other.idle, other.is_polled)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Budget {
     pub(crate) losses: u8,
     /// A message comes, and will come again.
     pub(crate) repeats: u8,
+    /// A message comes, and the machine is not polled before something else happens to it.
+    pub(crate) batches: u8,
     pub(crate) inserts: u8,
     /// A replica begins anew, and empty.
     pub(crate) crashes: u8,
@@ -30,12 +32,13 @@ pub(crate) struct Budget {
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wakes, syncs, losses, repeats, inserts, crashes } = *self;
+        let Self { wakes, syncs, losses, repeats, batches, inserts, crashes } = *self;
         let all = [
             (wakes, "wake"),
             (syncs, "sync"),
             (losses, "loss"),
             (repeats, "repeat"),
+            (batches, "batch"),
             (inserts, "insert"),
             (crashes, "crash"),
         ];
@@ -49,6 +52,7 @@ impl fmt::Display for Budget {
 pub(crate) enum Action {
     Deliver(usize),
     Repeat(usize),
+    Batch(usize),
     Lose(usize),
     Wake(usize),
     Sync(usize, usize),
@@ -134,6 +138,9 @@ impl<E: Value> Scope<E> {
         let mut state = state.clone();
         let mut passed = Vec::new();
         let mut are_fresh = false;
+        if state.replicas.iter().any(|replica| !replica.is_polled) {
+            self.pass(&mut state, Duration::ZERO)?;
+        }
         for _ in 0..INSTANTS {
             are_fresh |= state.wire.is_empty() && state.replicas.iter().all(|replica| !replica.is_asking);
             let mut hasher = DefaultHasher::new();
@@ -209,6 +216,7 @@ impl<E: Value> Model for Scope<E> {
             }
             actions.push(Action::Deliver(index));
             actions.extend((left.repeats > 0).then_some(Action::Repeat(index)));
+            actions.extend((left.batches > 0).then_some(Action::Batch(index)));
             actions.extend((left.losses > 0).then_some(Action::Lose(index)));
         }
         for (id, replica) in state.replicas.iter().enumerate() {
@@ -233,6 +241,11 @@ impl<E: Value> Model for Scope<E> {
                 left.repeats -= 1;
                 let datagram = next.wire[index].clone();
                 self.happen(&mut next, datagram.to, Input::Message(datagram));
+            }
+            Action::Batch(index) => {
+                left.batches -= 1;
+                let datagram = next.wire.remove(index);
+                self.happen(&mut next, datagram.to, Input::Batched(datagram));
             }
             Action::Lose(index) => {
                 left.losses -= 1;
