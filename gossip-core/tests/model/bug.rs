@@ -16,6 +16,8 @@ pub(crate) enum Bug {
     WaitsForEver,
     /// It tells a proof of what it holds now, be it the digest that was proven or not.
     ProvesTheNewest,
+    /// It keeps proofs to itself.
+    TellsNoProof,
     /// It believes that probes cross between equals alone.
     ProvesWhatCrosses,
     /// A wait that ends for nothing takes it back to where the round began.
@@ -55,6 +57,7 @@ impl<E: Value> Malady<E> {
             (&Output::Event(Event::InSync { peer, .. }), Bug::ProvesTheNewest) => {
                 Output::Event(Event::InSync { peer, digest: machine.digest() })
             }
+            (Output::Event(Event::InSync { .. }), Bug::TellsNoProof) => self.poll(machine, now),
             (Output::Wait(_), Bug::WaitsForEver) if self.asked.is_some() => Output::Wait(None),
             _ => output,
         }
@@ -74,7 +77,7 @@ impl<E: Value> Malady<E> {
                 let first = *self.nonce.get_or_insert(bytes[NONCE].try_into().expect("four bytes"));
                 bytes[NONCE].copy_from_slice(&first);
             }
-            Bug::None | Bug::ProvesTheNewest | Bug::RollsBack => {}
+            Bug::None | Bug::ProvesTheNewest | Bug::TellsNoProof | Bug::RollsBack => {}
         }
         bytes
     }

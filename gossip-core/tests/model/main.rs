@@ -186,6 +186,7 @@ fn bugs_are_found_by_the_shortest_way() {
     breaks(Bug::RepeatsNonce, "convergence", 2, || more_cells(write));
     breaks(Bug::WaitsForEver, "wait is truthful", 4, || tiny(Budget { wakes: 2, losses: 2, ..NONE }));
     breaks(Bug::ProvesTheNewest, "honest proofs", 4, || tiny(write));
+    breaks(Bug::TellsNoProof, "progress", 0, || tiny(write));
     breaks(Bug::ProvesWhatCrosses, "honest proofs", 2, || tiny(write));
     breaks(Bug::RollsBack, "nothing lost, nothing invented", 3, || tiny(write));
 }
