@@ -57,15 +57,15 @@ text{font:14px system-ui,-apple-system,sans-serif;fill:var(--text)}
 .title{font-weight:600;font-size:16px}.small{font-size:13px}.end{text-anchor:end}.middle{text-anchor:middle}
 svg{--text:#1f2328;--grid:#d5dae0;--c:#1f2328}
 .grid{stroke:var(--grid)}
-.line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.line.gossip{stroke-width:3.5}
-.dot{fill:var(--c)}.label{fill:var(--c)}.label.gossip{font-weight:700}
+.line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.line.gossip,.line.again{stroke-width:3.5}
+.dot{fill:var(--c)}.label{fill:var(--c)}.label.gossip,.label.again{font-weight:700}
 .leader{stroke:var(--c);stroke-width:1;opacity:.5}
-.gossip{--c:#c44f00}.negentropy{--c:#0072b2}.rbsr{--c:#00805d}.merkle{--c:#a94a83}.riblt,.ideal{--c:#8a6a00}
+.gossip,.again{--c:#c44f00}.negentropy{--c:#0072b2}.rbsr{--c:#00805d}.merkle{--c:#a94a83}.riblt,.ideal{--c:#8a6a00}
 .minisketch{--c:#555b61}.full{--c:#7b828a}.bound{--c:#1f2328}
-.line.ideal{stroke-dasharray:7 4}.line.minisketch{stroke-dasharray:2 4}.line.full{stroke-dasharray:10 4 2 4}
+.line.ideal,.line.again{stroke-dasharray:7 4}.line.minisketch{stroke-dasharray:2 4}.line.full{stroke-dasharray:10 4 2 4}
 .line.bound{stroke-dasharray:4 4;stroke-width:1.3}
 @media(prefers-color-scheme:dark){svg{--text:#e6edf3;--grid:#30363d;--c:#e6edf3}
-.gossip{--c:#ff8c42}.negentropy{--c:#56b4e9}.rbsr{--c:#2cc99c}.merkle{--c:#e08fc0}.riblt,.ideal{--c:#e3bc2d}
+.gossip,.again{--c:#ff8c42}.negentropy{--c:#56b4e9}.rbsr{--c:#2cc99c}.merkle{--c:#e08fc0}.riblt,.ideal{--c:#e3bc2d}
 .minisketch{--c:#c0c7ce}.full{--c:#98a1aa}.bound{--c:#e6edf3}}";
 
 impl Axis {

@@ -1,20 +1,21 @@
-//! `Tables`: a long table for large differences, and a short one for everything else.
+//! `Tables`: a long table for large differences, and short ones for everything else.
 
 use alloc::vec::Vec;
 
 use super::key::SketchKey;
 use super::table::Table;
 
-/// The tables that a replica keeps of its set: a main one that grows with the set, and beside one of more than 2^12
-/// cells a coarse one of so many, as what is asked for most, a few cells and the deep bits, should not cost a pass over
-/// megabytes (5 µs, not 100).
+/// The tables that a replica keeps of its set: a main one that grows with the set, and beside it, as far as they are
+/// shorter, coarse ones of 2^7 and 2^12 cells: what is asked for most, a few cells and the deep bits, should not cost a
+/// pass over megabytes (100 µs; 2^12 cells take 5).
 ///
 /// 16 bytes a cell, and a cell for one element to eight: 2 to 16 bytes an element, until the main table stops growing.
 #[derive(Clone, Debug)]
 pub struct Tables {
     main: Table,
-    coarse: Option<Table>,
-    /// What the coarse table lacks of the main one; `None` if that is so much that it is better folded anew.
+    /// Shortest first.
+    coarse: Vec<Table>,
+    /// What the coarse tables lack of the main one; `None` if that is so much that they are better folded anew.
     behind: Option<Vec<u64>>,
 }
 
@@ -22,10 +23,10 @@ pub struct Tables {
 const BEHIND: usize = 8_192;
 
 impl Tables {
-    /// The cells of the coarse table, as a power of two.
-    pub const COARSE_LOG2: u32 = 12;
+    /// The cells of the coarse tables, as powers of two.
+    pub const COARSE_LOG2: [u32; 2] = [7, 12];
     /// The most cells of the main table, as a power of two: it decodes about 115 000 differences. Larger ones are
-    /// better paged.
+    /// better paged. What others would read and cost: `benches/results/SWEEP.md`, "Tables".
     pub const MAIN_LOG2: u32 = 17;
 
     /// The tables of a set of `count` elements, which `ids` yields. 10 to 35 ns an element.
@@ -33,16 +34,24 @@ impl Tables {
     pub fn build(key: SketchKey, count: usize, ids: impl IntoIterator<Item = u64>) -> Self {
         let log2 = Self::log2_for(count);
         let main = Table::rebuild(key, log2, ids);
-        let coarse = (log2 > Self::COARSE_LOG2).then(|| main.folded(Self::COARSE_LOG2));
-        Self { main, coarse, behind: Some(Vec::new()) }
+        Self { coarse: Self::fold(&main), main, behind: Some(Vec::new()) }
     }
 
-    /// Inserts an element, or removes it if it is there. The coarse table is out of use until it is
+    fn fold(main: &Table) -> Vec<Table> {
+        let mut coarse: Vec<Table> = Vec::new();
+        for log2 in Self::COARSE_LOG2.into_iter().rev().filter(|&log2| 1 << log2 < main.len()) {
+            coarse.push(coarse.last().unwrap_or(main).folded(log2));
+        }
+        coarse.reverse();
+        coarse
+    }
+
+    /// Inserts an element, or removes it if it is there. The coarse tables are out of use until they are
     /// [refreshed](Self::refresh).
     #[inline]
     pub fn toggle(&mut self, id: u64) {
         self.main.toggle(id);
-        if self.coarse.is_some()
+        if !self.coarse.is_empty()
             && let Some(behind) = &mut self.behind
         {
             behind.push(id);
@@ -52,14 +61,16 @@ impl Tables {
         }
     }
 
-    /// Brings the coarse table up to date: 10 ns for each element since it was, 0.1 ms at the most.
+    /// Brings the coarse tables up to date: 20 ns for each element since they were, 0.2 ms at the most.
     pub fn refresh(&mut self) {
-        if let Some(coarse) = &mut self.coarse {
-            match &mut self.behind {
-                Some(behind) => behind.drain(..).for_each(|id| coarse.toggle(id)),
-                None => *coarse = self.main.folded(Self::COARSE_LOG2),
+        match &mut self.behind {
+            Some(behind) => {
+                for table in &mut self.coarse {
+                    behind.iter().for_each(|&id| table.toggle(id));
+                }
+                behind.clear();
             }
-            self.behind.get_or_insert_default();
+            None => (self.coarse, self.behind) = (Self::fold(&self.main), Some(Vec::new())),
         }
     }
 
@@ -88,7 +99,7 @@ impl Tables {
     #[must_use]
     pub fn covering(&self, cells: usize) -> &Table {
         let is_fresh = self.behind.as_ref().is_some_and(Vec::is_empty);
-        self.coarse.as_ref().filter(|coarse| is_fresh && cells <= coarse.len()).unwrap_or(&self.main)
+        self.coarse.iter().find(|coarse| is_fresh && cells <= coarse.len()).unwrap_or(&self.main)
     }
 
     /// The most cells there are.
@@ -101,9 +112,7 @@ impl Tables {
     /// Steps are few where building anew takes long.
     fn log2_for(count: usize) -> u32 {
         match count {
-            ..0x8000 => {
-                (count / 2).checked_ilog2().map_or(0, |log2| log2 + 1).clamp(Table::MIN_LOG2, Self::COARSE_LOG2)
-            }
+            ..0x8000 => (count / 2).checked_ilog2().map_or(0, |log2| log2 + 1).clamp(Table::MIN_LOG2, 12),
             0x8000..0x2_0000 => 14,
             0x2_0000.. => Self::MAIN_LOG2,
         }
@@ -116,7 +125,7 @@ mod tests {
     use crate::sketch::DeepWidth;
 
     #[test]
-    fn both_tables_follow_the_set() {
+    fn all_tables_follow_the_set() {
         let key = SketchKey::new(5, 6);
         for (count, main) in [
             (0, 6),
@@ -137,12 +146,15 @@ mod tests {
             (0..more).for_each(|id| tables.toggle(id * 1_000_003));
             assert_eq!(tables.covering(20).len(), tables.longest());
             tables.refresh();
-            let coarse = tables.covering(20);
-            assert_eq!((coarse.len(), coarse), (4_096, &tables.main.folded(12)));
-            assert_eq!(coarse.deep_bits(DeepWidth::Wide), tables.main.deep_bits(DeepWidth::Wide));
+            for (cells, log2) in [(20, 7), (129, 12)] {
+                let coarse = tables.covering(cells);
+                assert_eq!((coarse.len(), coarse), (1 << log2, &tables.main.folded(log2)));
+                assert_eq!(coarse.deep_bits(DeepWidth::Wide), tables.main.deep_bits(DeepWidth::Wide));
+            }
         }
         assert_eq!((tables.covering(4_096).len(), tables.covering(4_097).len()), (4_096, 16_384));
-        assert_eq!(tables.covering(20).sequence(0..4_096), tables.covering(5_000).sequence(0..4_096));
+        assert_eq!(tables.covering(20).sequence(0..128), tables.covering(5_000).sequence(0..128));
+        assert_eq!(tables.covering(200).sequence(0..4_096), tables.covering(5_000).sequence(0..4_096));
         assert_eq!(tables.covering(9_000).len(), tables.longest());
     }
 }

@@ -293,7 +293,9 @@ mod tests {
                     machine
                 }));
                 let counts = pair.round().counts;
-                bytes += counts.bytes;
+                // One proof, and one verdict where there is something to give.
+                let longer = wire::LONGER * if d > 1 { 2 } else { 1 };
+                bytes += counts.bytes + longer;
                 hops += counts.hops;
             }
             let mut cost = Cost::default();

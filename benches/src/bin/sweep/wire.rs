@@ -1,4 +1,5 @@
-//! The lengths of messages of a round by sketch, between replicas of a million integers.
+//! The lengths of messages of a round by sketch, between replicas of a million integers: those at the time of the
+//! records, so that what is run again can be laid beside them.
 
 use gossip_core::sketch::IdWidth;
 
@@ -11,6 +12,10 @@ const fn varint(value: u64) -> usize {
 }
 
 const DIGEST: usize = varint(COUNT) + 16;
+
+/// How much longer proofs and verdicts were: they had a whole digest, and have 8 bytes of it since.
+#[cfg(test)]
+pub(crate) const LONGER: usize = DIGEST - 8;
 
 /// Of a probe.
 pub(crate) const PROBE: usize = 1 + 8 + DIGEST;
