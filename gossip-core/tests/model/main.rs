@@ -123,7 +123,8 @@ fn three(links: &[[usize; 2]], budget: Budget) -> Scope<Wide<8>> {
     seeing!(scope(links, &[&[1], &[2], &[3]], Economy::Balanced, budget), Probe, Page, Repair, Proof)
 }
 
-/// Searches all of a scope, and adds a row to the table.
+/// Searches all of a scope, and adds a row to the table. `MORE=1` lets clocks move on once more, which takes up to a
+/// hundred times as long.
 #[expect(clippy::disallowed_methods, reason = "the table says how long a search takes")]
 fn search<E: Value>(name: &str, mut scope: Scope<E>) {
     let more: u8 = std::env::var("MORE").map_or(0, |more| more.parse().expect("a number"));
