@@ -8,7 +8,7 @@ use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Prefix, SketchK
 
 /// A peer's sketch, as far as it has come. Its cells are kept as they came: what we held as it began is taken away when
 /// they are read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Difference {
     /// The peer's, whose cells these are.
     state: State,

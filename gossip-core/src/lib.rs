@@ -150,6 +150,8 @@ pub use digest::{Digest, ParseDigestError};
 pub use element::{Element, TypeTag};
 pub use laws::{BrokenElementLaw, element_laws};
 pub use machine::AntiEntropy;
+#[cfg(feature = "model")]
+pub use machine::ModelState;
 pub use message::{DecodeError, Message, MessageKind};
 pub use output::{Event, Output, Reject, TooLarge};
 pub use stats::{ByKind, Ledger, PeerStats, Stats, Traffic};

@@ -1,6 +1,8 @@
 //! The machine: messages in, messages out.
 
 mod answer;
+#[cfg(feature = "model")]
+mod model;
 mod receive;
 mod request;
 mod sketch;
@@ -19,6 +21,9 @@ use crate::replica::Replica;
 use crate::rng::Rng;
 use crate::stats::{Ledger, PeerStats, Stats};
 use crate::time::{Time, micros};
+
+#[cfg(feature = "model")]
+pub use model::ModelState;
 
 /// A replica of a grow-only set that repairs itself with its peers: a state machine without IO, threads, clock or
 /// global randomness.

@@ -22,7 +22,7 @@ pub enum Output<P, E> {
 }
 
 /// Something the application may want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event<P, E> {
     /// An element that came from a peer and was not held before.

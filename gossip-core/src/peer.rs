@@ -23,7 +23,7 @@ pub(crate) struct Peer {
     pub(crate) wanted: bool,
     pub(crate) round: Option<Round>,
     /// The nonce of our last round.
-    last_nonce: Option<u32>,
+    pub(crate) last_nonce: Option<u32>,
     /// How many of our last rounds ended for want of an answer, and none has come since.
     pub(crate) in_vain: u32,
     pub(crate) owed: Option<Owed>,
@@ -113,7 +113,7 @@ impl Peer {
 }
 
 /// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owed {
     /// Whether both have the same; if not, what differs, by a `sketch` unless cells are no use.
     Verdict { nonce: u32, on: Question, sketch: bool },
@@ -130,7 +130,7 @@ pub(crate) enum Owed {
 }
 
 /// What a verdict is asked for with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     /// A probe of this digest.
     Probe(Digest),
@@ -141,7 +141,7 @@ pub(crate) enum Question {
 }
 
 /// A round of ours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Round {
     /// That of the last message sent: the number of the round above, the number of the message in the low bits.
     pub(crate) nonce: u32,
@@ -198,7 +198,7 @@ impl Round {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     /// Our digest, as sent.
     Probe {
@@ -214,14 +214,14 @@ pub(crate) enum Step {
 }
 
 /// When to ask a peer, and how long to wait for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Pacing {
     /// Rounds in a row that had no answer.
     pub(crate) failures: u32,
     /// The earliest time of the next round that chance may choose.
     pub(crate) next_round: Time,
     /// The nonces of our last requests that are not answered, latest first, and when they were sent.
-    requests: [Option<(u32, Time)>; MEASURED],
+    pub(crate) requests: [Option<(u32, Time)>; MEASURED],
     /// The sending time of a request that was answered since the last poll.
     pub(crate) unmeasured: Option<Time>,
     /// How often waits doubled since a round trip was last measured, up to a limit.

@@ -10,7 +10,7 @@ use crate::wire::Bound;
 
 /// Where a repair stands. It goes out in bursts of up to a window of messages, which together ask for what one answer
 /// can hold; the last of them asks where that ends.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Repair {
     claim: Claim,
     /// The peer's, when it sent its sketch.

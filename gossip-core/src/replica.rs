@@ -40,7 +40,7 @@ pub(crate) struct Replica<E> {
 }
 
 /// How a peer's set differs from ours, by names, all ascending.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Claim {
     /// What we hold and the peer does not.
     pub(crate) ours: Vec<u64>,
@@ -225,6 +225,12 @@ impl<E: Element> Replica<E> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
         self.entries(0).map(|entry| entry.element)
+    }
+
+    /// The elements in the order of their insertion: what states were before.
+    #[cfg(feature = "model")]
+    pub(crate) fn history(&self) -> impl Iterator<Item = &E> {
+        self.store.log().from(0)
     }
 
     pub(crate) fn len(&self) -> usize {

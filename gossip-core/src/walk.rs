@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::wire::Bound;
 
 /// Where a walk stands. It goes round the space of fingerprints once, from where the last walk was cut off, if one was.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Walk {
     start: Bound,
     /// Whether it has passed the end of the space and comes towards its start.

@@ -1,0 +1,193 @@
+//! All that a network can do to a few replicas with a few elements: every order of messages, losses, repeats, crashes and
+//! writes, within a budget, on the machine as it is.
+
+mod bug;
+mod replica;
+mod scope;
+
+use std::sync::Mutex;
+
+use gossip_core::{Config, Economy, Element, MessageBudget, MessageKind, TypeTag};
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+use bug::Bug;
+use replica::Value;
+use scope::{Action, Budget, Scope, State, under_way};
+
+/// An element of `N` bytes: large ones are worth a sketch, however few there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Wide<const N: usize>(u8);
+
+impl<const N: usize> Element for Wide<N> {
+    const TYPE: TypeTag = TypeTag::new("model.wide").with(N as u64);
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend([self.0; N]);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        <[u8; N]>::decode(input).filter(|bytes| bytes.iter().all(|byte| *byte == bytes[0])).map(|bytes| Self(bytes[0]))
+    }
+}
+
+/// Who knows whom: two, three all of whom do, and three of whom one knows both others.
+const PAIR: &[[usize; 2]] = &[[0, 1]];
+const CLIQUE: &[[usize; 2]] = &[[0, 1], [0, 2], [1, 2]];
+const LINE: &[[usize; 2]] = &[[0, 1], [1, 2]];
+
+/// Nothing happens, but what a scope says.
+const NONE: Budget = Budget { wakes: 0, syncs: 0, losses: 0, repeats: 0, batches: 0, inserts: 0, crashes: 0 };
+
+/// A scope, where messages have no more room than one element takes, of `N` bytes: what is more goes out in bursts.
+fn scope<const N: usize>(links: &[[usize; 2]], sets: &[&[u8]], economy: Economy, budget: Budget) -> Scope<Wide<N>> {
+    let mut config = Config::default();
+    config.max_element_bytes = u32::try_from(N).expect("few");
+    config.max_message = MessageBudget::MIN;
+    config.economy = economy;
+    Scope {
+        config,
+        bug: Bug::None,
+        sets: sets.iter().map(|set| set.iter().copied().map(Wide).collect()).collect(),
+        fresh: Wide(0),
+        links: links.to_vec(),
+        budget,
+        reaches: vec![sees(MessageKind::Probe.name(), |_, state| under_way(state, MessageKind::Probe))],
+        settling: Mutex::default(),
+    }
+}
+
+/// What is so in some state, or the search has not seen what it is for.
+fn sees<E: Value>(name: &'static str, condition: fn(&Scope<E>, &State<E>) -> bool) -> Property<Scope<E>> {
+    Property::sometimes(name, condition)
+}
+
+macro_rules! seeing {
+    ($scope:expr, $($kind:ident),+) => {{
+        let mut scope = $scope;
+        scope.reaches = vec![$(sees(MessageKind::$kind.name(), |_, state| under_way(state, MessageKind::$kind))),+];
+        scope
+    }};
+}
+
+/// Two that hold so little that it goes out whole.
+fn tiny(budget: Budget) -> Scope<Wide<8>> {
+    seeing!(scope(PAIR, &[&[1], &[2]], Economy::Balanced, budget), Probe, Page, Repair, Proof)
+}
+
+/// Two that repair what the first cells tell.
+fn first_cells(budget: Budget) -> Scope<Wide<300>> {
+    seeing!(scope(PAIR, &[&[1, 2], &[1, 3]], Economy::Balanced, budget), Probe, Cells, Repair, Give, Proof)
+}
+
+/// Two with elements that take more cells than the first.
+fn more_cells(budget: Budget) -> Scope<Wide<300>> {
+    let scope = scope(PAIR, &[&[1, 32, 34, 36], &[1, 33]], Economy::Balanced, budget);
+    seeing!(scope, Probe, Cells, WantCells, Repair, Give, Proof)
+}
+
+/// Two with elements that take yet more cells.
+fn top_up(budget: Budget) -> Scope<Wide<300>> {
+    let mut scope = scope(PAIR, &[&[1, 25, 27, 29, 31, 33], &[1, 26]], Economy::Balanced, budget);
+    scope.config.max_message = MessageBudget::MAX;
+    scope.reaches.push(sees("top-up", |_, state| {
+        state.replicas.iter().any(|replica| replica.machine.stats().total.top_ups > 0)
+    }));
+    scope
+}
+
+/// Two that page what they hold.
+fn pages(budget: Budget) -> Scope<Wide<300>> {
+    seeing!(scope(PAIR, &[&[1, 2, 4], &[1, 3]], Economy::Pages, budget), Probe, Page, Give, Proof)
+}
+
+/// Two with numbers, which cells tell.
+fn numbers(budget: Budget) -> Scope<u64> {
+    let mut config = Config::default();
+    config.max_message = MessageBudget::MIN;
+    let common = || 0..40;
+    let scope = Scope {
+        config,
+        bug: Bug::None,
+        sets: vec![common().chain([100]).collect(), common().chain([200]).collect()],
+        fresh: 300,
+        links: PAIR.to_vec(),
+        budget,
+        reaches: vec![],
+        settling: Mutex::default(),
+    };
+    seeing!(scope, Probe, Cells, Repair, Proof)
+}
+
+/// Three with little to hold.
+fn three(links: &[[usize; 2]], budget: Budget) -> Scope<Wide<8>> {
+    seeing!(scope(links, &[&[1], &[2], &[3]], Economy::Balanced, budget), Probe, Page, Repair, Proof)
+}
+
+/// Searches all of a scope, and adds a row to the table. `MORE=1` lets clocks move on once more, which takes up to a
+/// hundred times as long.
+#[expect(clippy::disallowed_methods, reason = "the table says how long a search takes")]
+fn search<E: Value>(name: &str, mut scope: Scope<E>) {
+    let more: u8 = std::env::var("MORE").map_or(0, |more| more.parse().expect("a number"));
+    scope.budget.wakes += more;
+    let start = std::time::Instant::now();
+    let (budget, properties) = (scope.budget.to_string(), scope.properties().len());
+    let checker = scope.checker().threads(2).spawn_dfs().join();
+    let [states, unique, depth] = [checker.state_count(), checker.unique_state_count(), checker.max_depth()];
+    let seconds = start.elapsed().as_secs_f32();
+    println!(
+        "| {name:<22} | {budget:<40} | {states:>8} | {unique:>7} | {depth:>5} | {properties:>10} | {seconds:>5.1} s |"
+    );
+    checker.assert_properties();
+}
+
+#[test]
+fn every_scope_keeps_the_laws() {
+    println!("| scope | what happens | states | unique | depth | properties | time |");
+    println!("|---|---|---|---|---|---|---|");
+    search("tiny", tiny(Budget { wakes: 2, losses: 1, repeats: 1, inserts: 1, crashes: 1, ..NONE }));
+    search("tiny", tiny(Budget { wakes: 3, losses: 2, batches: 1, ..NONE }));
+    search("tiny", tiny(Budget { wakes: 4, losses: 1, crashes: 1, ..NONE }));
+    search("first cells", first_cells(Budget { wakes: 3, losses: 2, repeats: 1, batches: 1, ..NONE }));
+    search("first cells", first_cells(Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
+    search("more cells", more_cells(Budget { wakes: 1, losses: 1, repeats: 1, ..NONE }));
+    search("more cells", more_cells(Budget { wakes: 1, batches: 1, inserts: 1, ..NONE }));
+    search("top-up", top_up(Budget { wakes: 2, losses: 1, repeats: 1, inserts: 1, ..NONE }));
+    search("top-up", top_up(Budget { wakes: 1, losses: 1, crashes: 1, ..NONE }));
+    search("pages", pages(Budget { wakes: 2, losses: 1, repeats: 1, ..NONE }));
+    search("pages", pages(Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
+    search("numbers", numbers(Budget { wakes: 2, losses: 1, repeats: 1, inserts: 1, ..NONE }));
+    search("numbers", numbers(Budget { wakes: 2, batches: 1, crashes: 1, ..NONE }));
+    search("three, a line", three(LINE, Budget { syncs: 2, losses: 1, crashes: 1, ..NONE }));
+    search("three, a line", three(LINE, Budget { syncs: 2, repeats: 1, inserts: 1, ..NONE }));
+    search("three, all", three(CLIQUE, Budget { syncs: 2, losses: 1, batches: 1, ..NONE }));
+}
+
+/// The shortest way to break this law with this bug must take so many steps.
+#[track_caller]
+fn breaks<E: Value>(bug: Bug, law: &'static str, steps: usize, scope: impl Fn() -> Scope<E>) {
+    let mut shortest: Option<Vec<Action>> = None;
+    loop {
+        let mut scope = scope();
+        scope.bug = bug;
+        scope.reaches.clear();
+        // Of what is found in one batch of states the last is told, so there may be a shorter way.
+        let depth = shortest.as_ref().map_or(usize::MAX, |actions| actions.len() + 1);
+        let checker = scope.checker().finish_when(HasDiscoveries::AnyFailures).target_max_depth(depth);
+        let Some(path) = checker.spawn_bfs().join().discovery(law) else { break };
+        shortest = Some(path.into_actions());
+    }
+    let shortest = shortest.unwrap_or_else(|| panic!("{bug:?} went unnoticed"));
+    println!("{bug:?} breaks {law:?}: {shortest:?}");
+    assert_eq!(shortest.len(), steps);
+}
+
+#[test]
+fn bugs_are_found_by_the_shortest_way() {
+    let write = Budget { wakes: 2, inserts: 1, ..NONE };
+    breaks(Bug::RepeatsNonce, "convergence", 2, || more_cells(write));
+    breaks(Bug::WaitsForEver, "wait is truthful", 4, || tiny(Budget { wakes: 2, losses: 2, ..NONE }));
+    breaks(Bug::ProvesTheNewest, "honest proofs", 4, || tiny(write));
+    breaks(Bug::TellsNoProof, "progress", 0, || tiny(write));
+    breaks(Bug::ProvesWhatCrosses, "honest proofs", 2, || tiny(write));
+    breaks(Bug::RollsBack, "nothing lost, nothing invented", 3, || tiny(write));
+}
