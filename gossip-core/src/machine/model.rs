@@ -52,6 +52,8 @@ struct ModelPeer {
     owed: Option<Owed>,
     resume: Bound,
     unreadable: bool,
+    put_off: bool,
+    rests: Option<Duration>,
     pacing: Pacing,
     reachable: bool,
     last_proof: Option<Digest>,
@@ -62,7 +64,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub fn model(&self) -> ModelState<P, E> {
         // All fields are named, so that no new one is forgotten: what is left out is derived from others or decides
         // nothing.
-        let Self { config: _, replica, peers, ready, deadlines: _, next_round, events, rng, now, stats: _ } = self;
+        let Self { config: _, replica, peers, ready, deadlines: _, next_round, events, rng, now, stats: _, resting: _ } =
+            self;
         ModelState {
             elements: replica.history().cloned().collect(),
             peers: peers.iter().map(|(name, peer)| (name.clone(), ModelPeer::new(peer.clone(), *now))).collect(),
@@ -76,7 +79,22 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
 impl ModelPeer {
     fn new(peer: Peer, now: Time) -> Self {
-        let Peer { queued, wanted, mut round, last_nonce, in_vain, owed, resume, unreadable, mut pacing, stats } = peer;
+        // How full a budget is decides nothing until it is overdrawn, which takes megabytes.
+        let Peer {
+            queued,
+            wanted,
+            mut round,
+            last_nonce,
+            in_vain,
+            owed,
+            resume,
+            unreadable,
+            put_off,
+            mut pacing,
+            budget: _,
+            rests,
+            stats,
+        } = peer;
         let mut deadline = None;
         if let Some(round) = &mut round {
             (round.cost, round.full_state) = (0, 0);
@@ -96,6 +114,8 @@ impl ModelPeer {
             owed,
             resume,
             unreadable,
+            put_off,
+            rests: rests.map(|until| until.saturating_since(now)),
             pacing,
             reachable: stats.reachable,
             last_proof: stats.last_proof,
