@@ -7,7 +7,7 @@ use crate::table::Row;
 /// What is drawn of a system: its name in the table, its label, its class in the style.
 const DRAWN: [(&str, &str, &str); 9] = [
     ("gossip", "gossip (this)", "gossip"),
-    ("gossip-again", "the same, met before", "again"),
+    ("gossip-again", "gossip, again", "again"),
     ("minisketch", "minisketch, told d", "minisketch"),
     ("riblt-ideal", "riblt, ideal", "ideal"),
     ("riblt", "riblt", "riblt"),
