@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use common::{Datagram, Network, is_head, open_key, wide};
+use common::{Datagram, Network, Rng, is_head, open_key, wide};
 use gossip_core::sketch::{Cell, IdWidth};
 use gossip_core::{Config, Element, MessageKind};
 
@@ -126,28 +126,16 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value.to_le_bytes()[0]);
 }
 
-/// SplitMix64.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn cells(&mut self, sketch: &mut Sketch) {
-        let most = if sketch.flags & NARROW > 0 { 16 } else { 0 };
-        sketch.cells.iter_mut().for_each(|cell| *cell = Cell::new(self.next() >> most, self.next().to_le_bytes()[0]));
-    }
+fn noisy_cells(rng: &mut Rng, sketch: &mut Sketch) {
+    let most = if sketch.flags & NARROW > 0 { 16 } else { 0 };
+    sketch.cells.iter_mut().for_each(|cell| *cell = Cell::new(rng.next() >> most, rng.next().to_le_bytes()[0]));
 }
 
 fn noise<E: Element + Ord + Debug>(element: fn(u64) -> E) {
     for seed in 0..32 {
         let mut rng = Rng(seed);
         lied_to(element, |sketch| {
-            rng.cells(sketch);
+            noisy_cells(&mut rng, sketch);
             if let Some((count, sum, bytes, deep)) = &mut sketch.head {
                 // Of all that is said, more and more is noise.
                 if seed % 4 > 0 {
@@ -182,7 +170,7 @@ fn noise_after_an_honest_beginning_comes_to_pages() {
     let mut rng = Rng(1);
     let mut lie = |sketch: &mut Sketch| {
         if sketch.head.is_none() {
-            rng.cells(sketch);
+            noisy_cells(&mut rng, sketch);
         }
     };
     // The more noise has come, the more seems to differ.

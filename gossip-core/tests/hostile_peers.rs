@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use common::forge::{Secrets, page, probe, request, take_varint, varint, want_cells, wishes};
-use common::{Network, open_key, wide};
+use common::{Network, Rng, open_key, wide};
 use gossip_core::sketch::IdWidth;
 use gossip_core::{AntiEntropy, Config, Element, Ledger, MessageBudget, MessageKind, Output, Time};
 
@@ -154,18 +154,6 @@ fn besiege<E: Element + Ord + core::fmt::Debug>(
     assert!(sent.bytes + MESSAGE * sent.messages <= ledger.work, "what is sent is paid for");
     assert!(repaired <= expected, "{repaired:?}, {expected:?}");
     ledger
-}
-
-/// SplitMix64.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 /// The nonce of a request of the victim's.

@@ -6,7 +6,7 @@ use core::fmt::Debug;
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use common::{Datagram, Network, is_head, wide};
+use common::{Datagram, Network, Rng, is_head, wide};
 use gossip_core::{Config, Element, MessageBudget, MessageKind};
 
 /// The budgets and windows of both sides.
@@ -91,18 +91,6 @@ fn any_message_of_a_round_may_be_lost() {
     for shape in SHAPES {
         any_message_may_be_lost(shape, |number| number);
         any_message_may_be_lost(shape, wide);
-    }
-}
-
-/// SplitMix64.
-struct Rng(u64);
-
-impl Rng {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
     }
 }
 

@@ -142,7 +142,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     fn take_probe(&mut self, from: &P, nonce: u32, theirs: Digest, sketch: bool) {
         let (ours, width) = (self.replica.digest(), self.replica.width());
         let sketched = sketch && !is_multiple(ours, theirs) && self.may_be_sketched(theirs);
-        let few = self.few(from, nonce, theirs).is_some();
         let turn = Policy::of(self.config.economy).filter(|_| sketched).map_or(TURN, |policy| policy.turn);
         let Some(peer) = self.peers.get_mut(from) else { return };
         if ours == theirs {
@@ -167,9 +166,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         } else if ours.count().abs_diff(theirs.count()) >= turn
             // Or under inserts that go on there would be one round after the other.
             && begins_round(nonce)
-            && !few
             && leads(width, ours, theirs)
             && !self.is_tiny()
+            && self.few(from, nonce, theirs).is_none()
         {
             // It costs half a round trip that the larger part of the difference travels once.
             return self.sync_now(from);
