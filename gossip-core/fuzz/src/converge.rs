@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gossip_core::{Config, Economy, Key, MessageBudget, Time};
+use gossip_core::{AntiEntropy, Config, Economy, Key, MessageBudget, Time};
 
 use super::choice::{Choice, ECONOMIES, WINDOWS};
 use super::script::Script;
@@ -87,7 +87,6 @@ impl<E: Choice> World<E> {
     fn step(&mut self, script: &mut Script<'_>) {
         let choice = script.byte();
         let name = usize::from(choice & 1);
-        let subject = &mut self.subjects[name];
         match choice >> 1 & 0xf {
             0 => self.insert(name, E::choose(script)),
             1 => family(script).for_each(|number| self.insert(name, E::numbered(number))),
@@ -95,9 +94,9 @@ impl<E: Choice> World<E> {
                 .for_each(|number| [0, 1].into_iter().for_each(|name| self.insert(name, E::numbered(number)))),
             3 => self.pass(Duration::from_micros(1 << (script.byte() % 24))),
             4 => self.network.weather = script.array(),
-            5 => subject.machine.sync_now(&(1 - name)),
-            6 => _ = subject.machine.remove_peer(&(1 - name)),
-            7 => _ = subject.machine.add_peer(1 - name),
+            5 => self.tell(name, |machine| machine.sync_now(&(1 - name))),
+            6 => self.tell(name, |machine| _ = machine.remove_peer(&(1 - name))),
+            7 => self.tell(name, |machine| _ = machine.add_peer(1 - name)),
             8 => self.clocks[name].set(self.now, |shown| shown + Duration::from_micros(1 << (script.byte() % 40))),
             9 => self.clocks[name].set(self.now, |shown| {
                 Time::ZERO + shown.saturating_since(Time::from_micros(1 << (script.byte() % 40)))
@@ -107,6 +106,11 @@ impl<E: Choice> World<E> {
             12 => self.drain(name),
             _ => (0..=script.byte() % 32).for_each(|_| _ = self.happen(Time::MAX)),
         }
+    }
+
+    fn tell(&mut self, name: usize, what: impl FnOnce(&mut AntiEntropy<usize, E>)) {
+        what(&mut self.subjects[name].machine);
+        self.drain(name);
     }
 
     fn insert(&mut self, name: usize, element: E) {
@@ -128,6 +132,7 @@ impl<E: Choice> World<E> {
             self.kept[name].clear();
         }
         self.subjects[name] = after;
+        self.drain(name);
     }
 
     /// Lets time pass, and as many things happen as a script of few bytes may ask for.
