@@ -3,20 +3,24 @@
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use gossip_core::Key;
 use gossip_node::{MaxLine, Settings, Workload};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::key_file::read_key;
+use crate::simulate::Simulate;
 
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
 ///
 /// It reads one JSON object a line from stdin, {"src", "dest", "body"}, writes its replies and its messages to other
 /// nodes to stdout, and logs to stderr. End of input, a closed stdout and SIGTERM end it with exit code 0.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// How values come in: by the request broadcast, or, for g-set, by the request add
     #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
     workload: WorkloadName,
@@ -56,6 +60,12 @@ impl Options {
     }
 }
 
+/// What it does instead of being a node.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Simulate(Simulate),
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum WorkloadName {
     Broadcast,
@@ -76,7 +86,7 @@ fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
         .map(|name| name.parse().expect("each of these is a level"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, millis) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1)]
         .into_iter()
         .find_map(|(unit, millis)| text.strip_suffix(unit).map(|number| (number, millis)))

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Happening, Simulation};
+use crate::sim::cut::Cut;
 use crate::sim::node::{Broken, Condition, Input, Packet, answers, messages};
 use crate::sim::{Fault, Law, Machine, Memory, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
@@ -32,7 +33,7 @@ impl<M: Machine> Simulation<M> {
             Happening::Heal(number) => {
                 self.finish();
                 self.trace.record(self.now, "heal", 0, 0, &[]);
-                self.cuts.retain(|&(cut, _)| cut != number);
+                self.cuts.retain(|cut| cut.number != number);
                 Ok(())
             }
             Happening::Resume { replica, life } => {
@@ -221,6 +222,7 @@ impl<M: Machine> Simulation<M> {
     fn begin(&mut self, fault: Fault, lasting: Duration) -> Result<(), Violation> {
         let (what, replica) = match &fault {
             Fault::Cut(_) => ("cut", ReplicaId(0)),
+            Fault::Sever(_) => ("sever", ReplicaId(0)),
             Fault::Pause(replica) => ("pause", *replica),
             Fault::Crash(replica, Memory::Kept) => ("crash", *replica),
             Fault::Crash(replica, Memory::Lost) => ("crash and forget", *replica),
@@ -230,12 +232,8 @@ impl<M: Machine> Simulation<M> {
         let Some(node) = self.nodes.get_mut(replica.0) else { return Ok(()) };
         self.trace.record(self.now, what, replica.0, 0, &micros(lasting).to_le_bytes());
         match fault {
-            Fault::Cut(side) => {
-                self.report.partitions += 1;
-                let sides = (0..self.nodes.len()).map(|replica| side.contains(&ReplicaId(replica))).collect();
-                self.cuts.push((self.report.partitions, sides));
-                self.plan(self.now + lasting, Happening::Heal(self.report.partitions));
-            }
+            Fault::Cut(side) => self.cut(Cut::sides(self.report.partitions + 1, side), lasting),
+            Fault::Sever(links) => self.cut(Cut::links(self.report.partitions + 1, links), lasting),
             Fault::Pause(_) if node.condition == Condition::Up => {
                 self.report.pauses += 1;
                 node.condition = Condition::Paused;
@@ -266,6 +264,12 @@ impl<M: Machine> Simulation<M> {
             }
         }
         Ok(())
+    }
+
+    fn cut(&mut self, cut: Cut, lasting: Duration) {
+        self.report.partitions += 1;
+        self.plan(self.now + lasting, Happening::Heal(cut.number));
+        self.cuts.push(cut);
     }
 
     /// A pause is over: what came meanwhile is taken in at once.
