@@ -7,6 +7,7 @@ mod receive;
 mod request;
 mod sketch;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::borrow::Borrow;
 use core::fmt;
@@ -66,7 +67,8 @@ pub use model::ModelState;
 pub struct AntiEntropy<P, E> {
     config: Config,
     replica: Replica<E>,
-    peers: BTreeMap<P, Peer>,
+    /// Boxed, since half of the places in a map are empty, and a peer takes 1 KiB.
+    peers: BTreeMap<P, Box<Peer>>,
     /// Peers with something to send, in turn. May name some twice, or some that are gone.
     ready: VecDeque<P>,
     /// The deadlines of rounds that await an answer.
@@ -127,7 +129,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if self.peers.contains_key(&peer) {
             return false;
         }
-        self.peers.insert(peer, Peer::new());
+        self.peers.insert(peer, Box::new(Peer::new()));
         true
     }
 

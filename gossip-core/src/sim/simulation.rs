@@ -99,6 +99,11 @@ struct Randomness {
 
 #[derive(Debug)]
 enum Happening {
+    /// The first poll. Twins are made here, when it is known whether there are to be any.
+    Start {
+        replica: ReplicaId,
+        seed: u64,
+    },
     Arrive {
         to: ReplicaId,
         packet: Packet,
@@ -163,11 +168,12 @@ impl<M: Machine> Simulation<M> {
             history: None,
         };
         for replica in (0..replicas).map(ReplicaId) {
-            let (machine, twin) = simulation.machines(replica);
+            let seed = simulation.random.machines.next_u64();
+            let machine = (simulation.make)(replica, seed);
             // Clocks begin anywhere within the second hour: far enough to be set back.
             let ahead = HOUR + simulation.random.machines.below(HOUR);
-            simulation.nodes.push(Node::new(machine, twin, ahead));
-            simulation.queue.push(Time::ZERO, Happening::Poll { replica, life: 0 });
+            simulation.nodes.push(Node::new(machine, ahead));
+            simulation.queue.push(Time::ZERO, Happening::Start { replica, seed });
         }
         simulation
     }
@@ -176,9 +182,6 @@ impl<M: Machine> Simulation<M> {
     #[must_use]
     pub fn with_checks(mut self, checks: Checks) -> Self {
         self.checks = checks;
-        if !checks.twins {
-            self.nodes.iter_mut().for_each(Node::drop_twin);
-        }
         self
     }
 

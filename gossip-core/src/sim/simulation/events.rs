@@ -15,6 +15,7 @@ impl<M: Machine> Simulation<M> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(()) };
         self.now = self.now.max(at);
         match happening {
+            Happening::Start { replica, seed } => self.start(replica, seed),
             Happening::Arrive { to, packet } => self.arrive(to, packet),
             Happening::Insert { replica, number } => {
                 self.finish();
@@ -56,6 +57,14 @@ impl<M: Machine> Simulation<M> {
     fn is_up(&self, replica: ReplicaId, life: u64) -> bool {
         let node = &self.nodes[replica.0];
         node.condition == Condition::Up && node.life == life
+    }
+
+    fn start(&mut self, replica: ReplicaId, seed: u64) -> Result<(), Violation> {
+        if self.checks.twins {
+            let twin = (self.make)(replica, seed);
+            self.nodes[replica.0].pair(twin);
+        }
+        self.drain(replica).map(drop)
     }
 
     fn arrive(&mut self, to: ReplicaId, packet: Packet) -> Result<(), Violation> {
