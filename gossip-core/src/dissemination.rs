@@ -27,6 +27,8 @@ pub(crate) struct Dissemination<P> {
     pub(crate) phase: Option<(Time, Duration)>,
     /// Whom we pass on to what comes from elsewhere.
     pub(crate) below: BTreeSet<P>,
+    /// Whose silence counts from the next poll on, which tells the time.
+    pub(crate) silent: Vec<P>,
     /// Whom something came from since the last poll, which tells the time.
     pub(crate) arrived: Vec<P>,
     /// What waits to go up, and down.
@@ -39,6 +41,8 @@ pub(crate) struct Dissemination<P> {
     /// When those who are asked now were asked first, and who is to be asked next.
     pub(crate) sought: Option<Time>,
     pub(crate) next_candidate: usize,
+    /// How long the last one above took to answer, at the longest.
+    pub(crate) patience: Option<Duration>,
     /// How many of those who should carry do not.
     pub(crate) lost: usize,
     /// When something is to be done about a link.
@@ -77,6 +81,7 @@ impl<P: Clone + Ord> Dissemination<P> {
             above: None,
             phase: None,
             below: BTreeSet::new(),
+            silent: Vec::new(),
             arrived: Vec::new(),
             up: Waiting::default(),
             down: Waiting::default(),
@@ -84,6 +89,7 @@ impl<P: Clone + Ord> Dissemination<P> {
             seek_at: None,
             sought: None,
             next_candidate: 0,
+            patience: None,
             lost: 0,
             deadlines: BTreeSet::new(),
         }

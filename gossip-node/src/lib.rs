@@ -34,6 +34,7 @@ mod request;
 mod serve;
 mod settings;
 mod skipped;
+pub mod trial;
 
 pub use json::{Json, JsonError};
 pub use lines::{Line, Lines};

@@ -48,10 +48,8 @@ impl Member {
             machine.add_peer(peer.clone());
         }
         let id: Arc<str> = id.into();
-        match settings.overlay {
-            Shape::Star => machine.set_overlay(Overlay::star(&id, peers.clone())),
-            Shape::Tree(fan_out) => machine.set_overlay(Overlay::tree(&id, peers.clone(), fan_out)),
-            Shape::None | Shape::Topology => {}
+        if let Some(overlay) = settings.overlay.overlay(&id, peers.clone()) {
+            machine.set_overlay(overlay);
         }
         Ok(Self { id, node_ids, peers, machine, values: BTreeSet::new(), unsent: VecDeque::new() })
     }

@@ -74,10 +74,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         (link.standing, link.lost) = (standing, false);
         // What was there before is no news: it may well be there.
         link.behind |= link.sent < len;
-        link.idle_at = match standing {
-            Standing::Above | Standing::Beside => Some(self.now + QUIET),
-            Standing::Below | Standing::Apart => None,
-        };
+        link.idle_at = None;
+        if matches!(standing, Standing::Above | Standing::Beside) {
+            dissemination.silent.push(name.clone());
+        }
         match standing {
             Standing::Below | Standing::Beside => drop(dissemination.below.insert(name.clone())),
             Standing::Above | Standing::Apart => drop(dissemination.below.remove(name)),
@@ -97,6 +97,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let (len, now) = (self.replica.len(), self.now);
         let Some(dissemination) = &mut self.dissemination else { return };
         dissemination.stamp(len, now);
+        for name in mem::take(&mut dissemination.silent) {
+            self.listen_to(&name);
+        }
+        let Some(dissemination) = &mut self.dissemination else { return };
         for name in mem::take(&mut dissemination.arrived) {
             self.hear_link(&name);
         }
@@ -247,6 +251,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if dissemination.above.as_ref() == Some(name) {
             (dissemination.above, dissemination.phase) = (None, None);
             (dissemination.seek_at, dissemination.sought, dissemination.next_candidate) = (None, None, 0);
+            // Others will take about as long.
+            dissemination.patience = Some(peer.pacing.patience(self.config.answer_within, 0));
             link.standing = Standing::Apart;
             dissemination.lost -= 1;
             link.lost = false;
@@ -291,7 +297,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             let Some(peer) = self.peers.get_mut(name) else { continue };
             let link = peer.link.get_or_insert_with(|| Link::new(Standing::Apart).into());
             (link.asks, link.due) = (true, true);
-            patience = patience.max(peer.pacing.patience(first, 0));
+            patience = patience.max(peer.pacing.patience(dissemination.patience.unwrap_or(first), 0));
             enqueue(&mut self.ready, name, peer);
         }
         let pause = if all_asked && sought.is_some() { REJOIN } else { Duration::ZERO };
@@ -387,6 +393,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
+    /// From now on a silence of this link counts.
+    fn listen_to(&mut self, name: &P) {
+        let link = self.peers.get_mut(name).and_then(|peer| peer.link.as_mut());
+        if let Some(link) = link.filter(|link| matches!(link.standing, Standing::Above | Standing::Beside)) {
+            (link.quiet, link.idle_at) = (QUIET, Some(self.now + QUIET));
+        }
+        self.reschedule(name);
+    }
+
     /// Tells a link the time of what has come since the last poll.
     fn hear_link(&mut self, name: &P) {
         let now = self.now;
@@ -413,11 +428,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         {
             dissemination.phase = Some((now, lead));
         }
-        if dissemination.sought.is_some() && dissemination.above.is_some() {
-            // Somebody better answers.
-            let best = dissemination.overlay.upstream().first() == Some(name);
-            if best && dissemination.above.as_ref() != Some(name) {
-                dissemination.seek_at = Some(now);
+        // Somebody better answers; where there is nobody, others may as well, about now.
+        if dissemination.sought.is_some() && dissemination.above.as_ref() != Some(name) {
+            let upstream = dissemination.overlay.upstream();
+            if upstream.first() == Some(name) || (dissemination.above.is_none() && upstream.contains(name)) {
+                dissemination.seek_at = dissemination.seek_at.map(|at| at.min(now + SOON));
             }
         }
         self.reschedule(name);
