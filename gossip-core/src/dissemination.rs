@@ -142,7 +142,8 @@ impl<P: Clone + Ord> Dissemination<P> {
         self.every + self.every / 8
     }
 
-    /// How long before those above send theirs ours has to leave, where a round trip takes so long.
+    /// How long before those above send theirs ours has to leave, where a round trip takes so long; `None` where
+    /// that is not known.
     pub(crate) fn lead(&self, round_trip: Option<Duration>, since: Time) -> Option<Duration> {
         let (_, lead) = self.phase(since)?;
         Some(round_trip? + MARGIN + lead)
@@ -159,7 +160,7 @@ impl<P: Clone + Ord> Dissemination<P> {
                 let wait = past.div_ceil(every).saturating_mul(every);
                 Time::from_micros(came.as_micros().saturating_add(wait).saturating_sub(lead))
             }
-            // The first acknowledgement tells when: until then batches go whenever they can.
+            // When is not known before the first acknowledgement, or where round trips differ too much: then they go soon.
             _ => self.up.went.map_or(since, |went| went + self.every / 8),
         };
         Some(turn.min(oldest + self.limit()).max(since))

@@ -43,8 +43,9 @@ pub(crate) struct Link {
     pub(crate) behind: bool,
     /// The end of the last message with elements, and when it was sent.
     pub(crate) measured: Option<(usize, Time)>,
-    /// How long a round trip takes, at the longest of late: an eighth of what it is shorter is forgotten with each.
-    pub(crate) round_trip: Option<Duration>,
+    /// How long round trips take, at the shortest and at the longest of late: an eighth of what one is not so short, or so
+    /// long, is forgotten with it.
+    round_trips: Option<(Duration, Duration)>,
     /// Whether it is to be sent a message, and whether that is in its time.
     pub(crate) due: bool,
     pub(crate) timed: bool,
@@ -95,7 +96,7 @@ impl Link {
             in_vain: 0,
             behind: false,
             measured: None,
-            round_trip: None,
+            round_trips: None,
             due: false,
             timed: false,
             asks: false,
@@ -165,8 +166,17 @@ impl Link {
 
     /// A round trip took so long.
     pub(crate) fn measure(&mut self, sample: Duration) {
-        let longest = self.round_trip.unwrap_or(sample);
-        self.round_trip = Some(if sample < longest { longest - (longest - sample) / 8 } else { sample });
+        let (shortest, longest) = self.round_trips.unwrap_or((sample, sample));
+        let shortest = if sample > shortest { shortest + (sample - shortest) / 8 } else { sample };
+        let longest = if sample < longest { longest - (longest - sample) / 8 } else { sample };
+        self.round_trips = Some((shortest, longest));
+    }
+
+    /// How long a round trip takes at the longest, unless that is too uncertain to meet a turn by, where one comes `every` so
+    /// often.
+    pub(crate) fn round_trip(&self, every: Duration) -> Option<Duration> {
+        let (shortest, longest) = self.round_trips?;
+        (longest - shortest <= every / 4).then_some(longest)
     }
 
     /// Its turn has come: whether there is anything to send. An acknowledgement alone goes down only, where it is what a

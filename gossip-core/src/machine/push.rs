@@ -131,8 +131,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     fn round_trip_above(&self) -> Option<Duration> {
-        let above = self.dissemination.as_ref()?.above.as_ref()?;
-        self.peers.get(above)?.link.as_ref()?.round_trip
+        let dissemination = self.dissemination.as_ref()?;
+        let above = self.peers.get(dissemination.above.as_ref()?)?;
+        above.link.as_ref()?.round_trip(dissemination.every)
     }
 
     fn go_up(&mut self) {
@@ -506,7 +507,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         link.owes = None;
         let held = link.came.map_or(Duration::ZERO, |since| now.saturating_since(since));
         let above = dissemination.above.as_ref().and_then(|above| self.peers.get(above));
-        let round_trip = above.and_then(|above| above.link.as_ref()?.round_trip);
+        let round_trip = above.and_then(|above| above.link.as_ref()?.round_trip(dissemination.every));
         let peer = self.peers.get_mut(name)?;
         let link = peer.link.as_mut()?;
         let lead = dissemination.lead(round_trip, now).unwrap_or_default();
