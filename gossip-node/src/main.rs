@@ -1,7 +1,8 @@
-//! The program `gossip-node`: options, a thread that reads lines, and the loop.
+//! The program `gossip-node`: options, a thread that reads lines, and the loop; or a simulation.
 
 mod key_file;
 mod options;
+mod simulate;
 
 use std::io::{self, BufReader};
 use std::process::ExitCode;
@@ -11,13 +12,16 @@ use std::thread;
 use clap::Parser;
 use gossip_node::{Input, Node, read_lines, serve};
 
-use crate::options::Options;
+use crate::options::{Command, Options};
 
 /// How many lines may wait for the loop before reading pauses.
 const WAITING_LINES: usize = 64;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(Command::Simulate(simulate)) = &options.command {
+        return simulate.run();
+    }
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_max_level(options.log)
