@@ -20,9 +20,9 @@ fn main() -> std::io::Result<()> {
 
 fn schedules() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    for element in 0..3 {
+    for element in 0..12 {
         for choice in 0..4 {
-            // The element and what both configurations have in common; then each with another budget and economy.
+            // The element and how often it is pushed, and what both configurations have in common; then each with another budget and economy.
             let head = [
                 element,
                 choice % 2,

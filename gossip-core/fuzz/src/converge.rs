@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gossip_core::{AntiEntropy, Config, Economy, Key, MessageBudget, Time};
+use gossip_core::{AntiEntropy, Config, Economy, Key, MessageBudget, Overlay, Time};
 
 use super::choice::{Choice, ECONOMIES, WINDOWS};
 use super::script::Script;
@@ -14,10 +14,12 @@ use super::subject::Subject;
 /// Plays the script that `bytes` are.
 pub fn run(bytes: &[u8]) {
     let mut script = Script::new(bytes);
-    match script.byte() % 3 {
-        0 => World::<u64>::new(&mut script).play(script),
-        1 => World::<String>::new(&mut script).play(script),
-        _ => World::<[u8; 32]>::new(&mut script).play(script),
+    let choice = usize::from(script.byte());
+    let batch_every = [None, Some(100), Some(370), Some(5_000)][choice / 3 % 4].map(Duration::from_millis);
+    match choice % 3 {
+        0 => World::<u64>::new(&mut script, batch_every).play(script),
+        1 => World::<String>::new(&mut script, batch_every).play(script),
+        _ => World::<[u8; 32]>::new(&mut script, batch_every).play(script),
     }
 }
 
@@ -35,7 +37,7 @@ struct World<E> {
 }
 
 impl<E: Choice> World<E> {
-    fn new(script: &mut Script<'_>) -> Self {
+    fn new(script: &mut Script<'_>, batch_every: Option<Duration>) -> Self {
         let key = script.choose(&[Key::open(), Key::secret(*b"a key of 16 byte")]);
         let max_element_bytes = script.choose(&[1_024, 100, 8, u32::MAX]);
         Self::of([0, 1].map(|_| {
@@ -48,6 +50,7 @@ impl<E: Choice> World<E> {
             config.economy = script.choose(&ECONOMIES);
             config.round_every = Duration::from_millis(script.choose(&[1_000, 50, 200, LONGEST_INTERVAL]));
             config.answer_within = Duration::from_millis(script.choose(&[1_000, 0, 100, u64::MAX]));
+            config.batch_every = batch_every;
             config
         }))
     }
@@ -67,6 +70,7 @@ impl<E: Choice> World<E> {
         };
         for name in [0, 1] {
             world.subjects[name].machine.add_peer(1 - name);
+            world.subjects[name].machine.set_overlay(Overlay::star(&name, [0, 1]));
         }
         world
     }
@@ -104,6 +108,7 @@ impl<E: Choice> World<E> {
             10 => self.restart(name, script.choose(&[false, true, true, true])),
             11 => self.network.under_way.clear(),
             12 => self.drain(name),
+            13 => self.tell(name, |machine| machine.set_overlay(Overlay::star(&name, [0, 1]))),
             _ => (0..=script.byte() % 32).for_each(|_| _ = self.happen(Time::MAX)),
         }
     }
@@ -126,6 +131,7 @@ impl<E: Choice> World<E> {
         self.seed += 1;
         let mut after = Subject::new(name, self.seed, before.config().clone());
         before.peers().for_each(|peer| _ = after.machine.add_peer(*peer));
+        after.machine.set_overlay(Overlay::star(&name, [0, 1]));
         if remembers {
             before.iter().for_each(|element| assert!(after.insert(element.clone())));
         } else {
@@ -173,11 +179,12 @@ impl<E: Choice> World<E> {
         }
     }
 
-    /// Fresh replicas that hold what these do, and page it.
+    /// Fresh replicas that hold what these do, and page it, in rounds alone.
     fn without_sketches(&self) -> Self {
         let mut twin = Self::of(self.subjects.each_ref().map(|subject| {
             let mut config = subject.machine.config().clone();
             config.economy = Economy::Pages;
+            config.batch_every = None;
             config
         }));
         for name in [0, 1] {
@@ -203,7 +210,13 @@ impl<E: Choice> World<E> {
         }
         assert!(union.is_subset(&self.inserted), "an element was invented");
         let end = self.now + HEALS_WITHIN;
+        let mut asked = self.subjects[0].machine.config().batch_every.is_none();
         while !self.is_proven() {
+            // Those that push have nothing to ask once all has come.
+            if !asked && self.is_equal() {
+                asked = true;
+                [0, 1].into_iter().for_each(|name| self.tell(name, |machine| machine.sync_now(&(1 - name))));
+            }
             assert!(self.happen(end), "no proof: {:?}", self.subjects.each_ref().map(|subject| &subject.machine));
         }
         for subject in &self.subjects {
@@ -213,9 +226,12 @@ impl<E: Choice> World<E> {
         union
     }
 
+    fn is_equal(&self) -> bool {
+        self.subjects[0].machine.digest() == self.subjects[1].machine.digest()
+    }
+
     fn is_proven(&self) -> bool {
-        let digests = self.subjects.each_ref().map(|subject| subject.machine.digest());
-        digests[0] == digests[1] && self.subjects.iter().all(|subject| subject.proof() == Some(digests[0]))
+        self.is_equal() && self.subjects.iter().all(|subject| subject.proof() == Some(subject.machine.digest()))
     }
 }
 
