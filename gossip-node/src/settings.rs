@@ -30,6 +30,18 @@ pub struct Settings {
     pub key: Key,
 }
 
+impl Settings {
+    /// How a node with these settings sets up its machine.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.key = self.key.clone();
+        config.max_element_bytes = self.max_line.encoded_element_bytes();
+        config.max_message = self.max_line.message_budget();
+        config.round_every = self.round_every;
+        config
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

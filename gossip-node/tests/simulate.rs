@@ -15,9 +15,9 @@ const SMALL: &str = "--nodes 5 --rate 20 --seconds 5 --quiet 8";
 
 /// What a small run of this seed costs. It changes with whatever nodes do otherwise.
 const GOLDEN: &str = concat!(
-    r#"{"ops":100,"server_messages":224,"msgs_per_op":2.24,"#,
-    r#""latency_ms":{"0.5":900,"0.95":1900,"0.99":2550,"1":2550},"#,
-    r#""true_latency_ms":{"0.5":1155.395,"0.95":2052.398,"0.99":2615.401,"1":2615.401},"#,
+    r#"{"ops":100,"server_messages":267,"msgs_per_op":2.67,"#,
+    r#""latency_ms":{"0.5":550,"0.95":1200,"0.99":1400,"1":1400},"#,
+    r#""true_latency_ms":{"0.5":821.084,"0.95":1471.084,"0.99":1721.084,"1":1721.084},"#,
     r#""lost":0,"stale":47,"never_read":0}"#,
     "\n"
 );
@@ -48,6 +48,7 @@ fn faults_show_in_the_report() {
     assert_eq!(heading("--partition majorities --partition-every 2"), with(&["whole after a heal"]));
     let isolated = with(&["whole after a heal", "while one was cut"]);
     assert_eq!(heading("--isolate n0 --from 1 --for 3"), isolated);
+    assert_eq!(heading("--crash n4 --from 2 --for 1"), with(&["whole after a heal"]));
     assert_eq!(heading("--isolate n0 --from 1 --for 3 --seeds 2"), [vec!["mean of 2 runs"], isolated].concat());
 }
 
@@ -56,6 +57,6 @@ fn lost_elements_fail_the_run() {
     let output = simulate("--nodes 3 --seconds 1 --quiet 0");
     assert_eq!((text(&output.stderr), output.status.code()), ("", Some(1)));
     let output = simulate("--nodes 3 --isolate n3");
-    assert_eq!(text(&output.stderr), "error: there is no node n3 to isolate: the last of 3 is n2\n");
+    assert_eq!(text(&output.stderr), "error: there is no node n3: the last of 3 is n2\n");
     assert_eq!((output.status.code(), output.stdout), (Some(2), vec![]));
 }
