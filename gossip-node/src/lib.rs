@@ -8,7 +8,7 @@
 //! | request | reply |
 //! |---|---|
 //! | `init` {node_id, node_ids} | `init_ok`; a second one is refused unless it is the first one again |
-//! | `topology` {topology} | `topology_ok`; this node has no use for it |
+//! | `topology` {topology} | `topology_ok`; of use where values are pushed along it |
 //! | `broadcast` {message: any JSON value} (workload broadcast) | `broadcast_ok`, once the value is held |
 //! | `add` {element: any JSON value} (workload g-set) | `add_ok`, once the value is held |
 //! | `read` | `read_ok` {messages}, or {value} in the workload g-set: all values, in the order of [`Json`] |
@@ -41,5 +41,5 @@ pub use lines::{Line, Lines};
 pub use node::{Node, Output};
 pub use refusal::Refusal;
 pub use serve::{Input, read_lines, serve};
-pub use settings::{MaxLine, Settings, Workload};
+pub use settings::{MaxLine, Settings, Shape, Workload};
 pub use skipped::Skipped;

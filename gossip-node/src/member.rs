@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use gossip_core::{AntiEntropy, Event, Message, Time};
+use gossip_core::{AntiEntropy, Event, Message, Overlay, Time};
 use serde_json::value::RawValue;
 
 use crate::json::{Json, JsonError};
@@ -12,7 +12,7 @@ use crate::node::Output;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, gossip_line, id_len};
 use crate::request::Request;
-use crate::settings::{MAX_ID, Settings, Workload};
+use crate::settings::{MAX_ID, Settings, Shape, Workload};
 use crate::skipped::Skipped;
 
 /// A node that was initialised.
@@ -41,7 +41,11 @@ impl Member {
         for peer in &peers {
             machine.add_peer(peer.clone());
         }
-        Ok(Self { id: id.into(), node_ids, peers, machine, values: BTreeSet::new(), unsent: VecDeque::new() })
+        let id: Arc<str> = id.into();
+        if let Some(overlay) = settings.overlay.around(&id, peers.clone()) {
+            machine.set_overlay(overlay);
+        }
+        Ok(Self { id, node_ids, peers, machine, values: BTreeSet::new(), unsent: VecDeque::new() })
     }
 
     pub(crate) fn handle(&mut self, request: Request, settings: &Settings, now: Time) -> Result<Reply<'_>, Refusal> {
@@ -50,7 +54,13 @@ impl Member {
                 Ok(Reply::InitOk {})
             }
             Request::Init { .. } => Err(Refusal::InitAgain),
-            Request::Topology => Ok(Reply::TopologyOk {}),
+            Request::Topology { mut neighbours } => {
+                if settings.overlay == Shape::Topology {
+                    let neighbours = neighbours.remove(&*self.id).unwrap_or_default();
+                    self.machine.set_overlay(Overlay::of(neighbours.iter().filter_map(|id| self.peer(id))));
+                }
+                Ok(Reply::TopologyOk {})
+            }
             Request::Broadcast { message } => {
                 self.insert("message", message)?;
                 Ok(Reply::BroadcastOk {})

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Key;
-use gossip_node::{MaxLine, Settings, Workload};
+use gossip_node::{MaxLine, Settings, Shape, Workload};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::key_file::read_key;
@@ -25,9 +25,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
     workload: WorkloadName,
 
-    /// Mean time between the repair rounds this node begins: a number of ms, or one with its unit, as 250ms, 2s, 1m
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
-    round_every: Duration,
+    #[command(flatten)]
+    spreading: Spreading,
 
     /// Seeds jitter and choice of peers, together with the node's id [default: the node's id alone]
     #[arg(long, value_name = "NUMBER", value_parser = seed, allow_hyphen_values = true)]
@@ -52,11 +51,38 @@ impl Options {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.workload = self.workload.into();
-        settings.round_every = self.round_every;
+        self.spreading.apply(&mut settings);
         settings.seed = self.seed.unwrap_or_default();
         settings.max_line = self.max_line;
         settings.key = self.key_file.clone().unwrap_or_default();
         settings
+    }
+}
+
+/// How values get from node to node.
+#[derive(Args, Debug)]
+pub(crate) struct Spreading {
+    /// Along what values are pushed as they come: star (to and from the node whose id comes first), tree:K (K nodes below
+    /// each), topology (the neighbours that the request topology names), or none (repair rounds alone); to be equal on
+    /// all nodes
+    #[arg(long, value_name = "SHAPE", value_parser = shape, default_value = "star")]
+    overlay: Shape,
+
+    /// How often what has come is pushed: longer means fewer messages, and later values; to be equal on all nodes
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "370ms", allow_hyphen_values = true)]
+    batch: Duration,
+
+    /// Mean time between the repair rounds a node begins, with an overlay only while it cannot push: a number of ms, or
+    /// one with its unit, as 250ms, 2s, 1m
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
+    round_every: Duration,
+}
+
+impl Spreading {
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        settings.overlay = self.overlay;
+        settings.batch_every = self.batch;
+        settings.round_every = self.round_every;
     }
 }
 
@@ -86,7 +112,7 @@ fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
         .map(|name| name.parse().expect("each of these is a level"))
 }
 
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+fn duration(text: &str) -> Result<Duration, String> {
     let (number, millis) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1)]
         .into_iter()
         .find_map(|(unit, millis)| text.strip_suffix(unit).map(|number| (number, millis)))
@@ -96,6 +122,19 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match total {
         Some(total @ 1..=3_600_000) => Ok(Duration::from_millis(total)),
         _ => Err("a time from 1ms to 60m is a whole number of ms, or one with the unit ms, s or m".into()),
+    }
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    match text {
+        "star" => Ok(Shape::Star),
+        "topology" => Ok(Shape::Topology),
+        "none" => Ok(Shape::None),
+        _ => text
+            .strip_prefix("tree:")
+            .and_then(|fan_out| fan_out.parse().ok())
+            .map(Shape::Tree)
+            .ok_or_else(|| "a shape is star, tree:K with K from 1, topology or none".into()),
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use gossip_core::sim::{Chance, Checks, ReplicaId, Simulation, Violation};
-use gossip_core::{AntiEntropy, Time};
-use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report};
-use gossip_node::{Json, MaxLine, Settings};
+use gossip_core::{AntiEntropy, Overlay, Time};
+use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report, neighbours};
+use gossip_node::{Json, MaxLine, Settings, Shape};
 
-use crate::options::duration;
+use crate::options::Spreading;
 
 /// Simulates a cluster under load and tells what it cost: on virtual time, in this process
 ///
@@ -41,9 +41,8 @@ pub(crate) struct Simulate {
     #[command(flatten)]
     plan: Plan,
 
-    /// Mean time between the repair rounds a node begins: a number of ms, or one with its unit, as 250ms, 2s, 1m
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
-    round_every: Duration,
+    #[command(flatten)]
+    spreading: Spreading,
 
     /// How many runs to tell the mean of, each with the next seed
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -98,12 +97,19 @@ impl Simulate {
     fn simulation(&self, plan: &Plan) -> Simulation<Machine> {
         let nodes = plan.nodes.into();
         let mut settings = Settings::default();
-        settings.round_every = self.round_every;
+        self.spreading.apply(&mut settings);
         let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
         let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
             let mut machine = AntiEntropy::new(settings.config(), seed);
-            for peer in (0..nodes).map(ReplicaId).filter(|&peer| peer != id) {
+            let others = || (0..nodes).map(ReplicaId).filter(|&peer| peer != id);
+            for peer in others() {
                 machine.add_peer(peer);
+            }
+            if let Some(overlay) = settings.overlay.around(&id, others()) {
+                machine.set_overlay(overlay);
+            }
+            if settings.overlay == Shape::Topology {
+                machine.set_overlay(Overlay::of(neighbours(nodes, id.0).map(ReplicaId)));
             }
             machine
         })

@@ -22,7 +22,7 @@ fn run(workload: &str, options: &str) -> Outcome {
     let setup = Setup {
         program: PathBuf::from(env!("CARGO_BIN_EXE_gossip-node")),
         workload: workload.into(),
-        options: ["--round-every", "100ms"].map(String::from).into(),
+        options: ["--batch", "50ms", "--round-every", "100ms"].map(String::from).into(),
         data_dir: None,
         tells_learned: true,
     };
@@ -40,7 +40,7 @@ fn a_short_run_loses_nothing_and_is_told_in_full() {
     assert!(messages["server_messages"].as_u64().unwrap() > 80, "{report}");
     // No line takes less than 20 ms, and no round spreads an element in less than one of them.
     assert!(messages["true_latency_ms"]["0.5"].as_f64().unwrap() > 19.0, "{report}");
-    assert!(report.account.sent.contains_key("probe") && report.account.rounds > Decimal::whole(0), "{report}");
+    assert!(report.account.sent.contains_key("push") && report.account.rounds > Decimal::whole(0), "{report}");
     assert_eq!((report.healed, report.others_took), (None, None));
 }
 

@@ -15,9 +15,9 @@ const SMALL: &str = "--nodes 5 --rate 20 --seconds 5 --quiet 8";
 
 /// What a small run of this seed costs. It changes with whatever nodes do otherwise.
 const GOLDEN: &str = concat!(
-    r#"{"ops":100,"server_messages":267,"msgs_per_op":2.67,"#,
-    r#""latency_ms":{"0.5":550,"0.95":1200,"0.99":1400,"1":1400},"#,
-    r#""true_latency_ms":{"0.5":821.084,"0.95":1471.084,"0.99":1721.084,"1":1721.084},"#,
+    r#"{"ops":100,"server_messages":131,"msgs_per_op":1.31,"#,
+    r#""latency_ms":{"0.5":200,"0.95":450,"0.99":550,"1":550},"#,
+    r#""true_latency_ms":{"0.5":390,"0.95":540,"0.99":560,"1":560},"#,
     r#""lost":0,"stale":47,"never_read":0}"#,
     "\n"
 );
@@ -48,6 +48,9 @@ fn faults_show_in_the_report() {
     assert_eq!(heading("--partition majorities --partition-every 2"), with(&["whole after a heal"]));
     let isolated = with(&["whole after a heal", "while one was cut"]);
     assert_eq!(heading("--isolate n0 --from 1 --for 3"), isolated);
+    assert_eq!(heading("--overlay tree:2 --batch 100ms"), with(&[]));
+    assert_eq!(heading("--overlay topology"), with(&[]));
+    assert_eq!(heading("--overlay none"), with(&[]));
     assert_eq!(heading("--crash n4 --from 2 --for 1"), with(&["whole after a heal"]));
     assert_eq!(heading("--isolate n0 --from 1 --for 3 --seeds 2"), [vec!["mean of 2 runs"], isolated].concat());
 }

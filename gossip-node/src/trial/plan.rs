@@ -235,6 +235,16 @@ fn beyond_majorities(ring: &[ReplicaId]) -> Vec<(ReplicaId, ReplicaId)> {
     (0..nodes).flat_map(beyond).collect()
 }
 
+/// The neighbours of a node on a square that is filled row by row: the topology that clients tell nodes, which is
+/// Maelstrom's unless it is told otherwise.
+pub fn neighbours(nodes: usize, node: usize) -> impl Iterator<Item = usize> {
+    let side = (1..).find(|side| side * side >= nodes).unwrap_or(1);
+    (0..nodes).filter(move |&other| {
+        let (left, right) = (node.min(other), node.max(other));
+        right == left + side || (right == left + 1 && right % side != 0)
+    })
+}
+
 fn below(rng: &mut Rng, bound: usize) -> usize {
     usize::try_from(rng.below(bound as u64)).unwrap_or(0)
 }
@@ -325,6 +335,17 @@ mod tests {
             }
             assert_eq!(heard.len(), if nodes == majority { 1 } else { nodes }, "of {nodes}");
         }
+    }
+
+    #[test]
+    fn neighbours_are_those_beside_above_and_below() {
+        let all = |nodes| (0..nodes).map(|node| neighbours(nodes, node).collect()).collect::<Vec<Vec<_>>>();
+        // 0 1 2
+        // 3 4 5
+        // 6
+        let expected = [vec![1, 3], vec![0, 2, 4], vec![1, 5], vec![0, 4, 6], vec![1, 3, 5], vec![2, 4], vec![3]];
+        assert_eq!(all(7), expected);
+        assert_eq!((all(1), all(2)), (vec![vec![]], vec![vec![1], vec![0]]));
     }
 
     #[test]

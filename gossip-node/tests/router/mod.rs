@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use gossip_node::trial::neighbours;
 use serde_json::{Value, json};
 
 pub(crate) use links::{Links, between};
@@ -184,7 +185,9 @@ impl Router {
     fn initialise(&mut self, node: usize) {
         let ids: Vec<_> = (0..self.nodes.len()).map(node_id).collect();
         self.request(node, json!({"type": "init", "node_id": ids[node], "node_ids": ids}));
-        self.request(node, json!({"type": "topology", "topology": grid(self.nodes.len())}));
+        let beside = |node| neighbours(ids.len(), node).map(node_id).collect::<Vec<_>>();
+        let topology: BTreeMap<_, _> = (0..ids.len()).map(|node| (node_id(node), beside(node))).collect();
+        self.request(node, json!({"type": "topology", "topology": topology}));
     }
 
     /// Delivers what is due, then waits for one more line; whether `end` is still to come.
@@ -268,17 +271,6 @@ impl Router {
         self.replies.push(Reply { request, body: line.body.clone(), at });
         Ok(())
     }
-}
-
-/// Each node's neighbours on a square, as Maelstrom has them unless it is told otherwise.
-fn grid(nodes: usize) -> BTreeMap<String, Vec<String>> {
-    let side = (1..).find(|side| side * side >= nodes).unwrap_or(1);
-    let beside = |one: usize, other: usize| {
-        let (one, other) = (one.min(other), one.max(other));
-        other == one + side || (other == one + 1 && other % side != 0)
-    };
-    let neighbours = |node| (0..nodes).filter(|&other| beside(node, other)).map(node_id).collect();
-    (0..nodes).map(|node| (node_id(node), neighbours(node))).collect()
 }
 
 fn node_id(node: usize) -> String {
