@@ -3,10 +3,12 @@
 mod answer;
 #[cfg(feature = "model")]
 mod model;
+mod overlay;
 mod push;
 mod receive;
 mod request;
 mod sketch;
+mod spread;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};

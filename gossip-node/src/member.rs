@@ -42,7 +42,7 @@ impl Member {
             machine.add_peer(peer.clone());
         }
         let id: Arc<str> = id.into();
-        if let Some(overlay) = settings.overlay.around(&id, peers.clone()) {
+        if let Some(overlay) = settings.overlay.overlay(&id, peers.clone()) {
             machine.set_overlay(overlay);
         }
         Ok(Self { id, node_ids, peers, machine, values: BTreeSet::new(), unsent: VecDeque::new() })

@@ -81,7 +81,7 @@ pub enum Shape {
 impl Shape {
     /// The place of `me` among `nodes`, as far as these alone tell it: `None` where nothing is pushed, and where it is
     /// yet to be told its neighbours.
-    pub fn around<P: Clone + Ord>(self, me: &P, nodes: impl IntoIterator<Item = P>) -> Option<Overlay<P>> {
+    pub fn overlay<P: Clone + Ord>(self, me: &P, nodes: impl IntoIterator<Item = P>) -> Option<Overlay<P>> {
         match self {
             Self::Star => Some(Overlay::star(me, nodes)),
             Self::Tree(fan_out) => Some(Overlay::tree(me, nodes, fan_out)),

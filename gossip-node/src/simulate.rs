@@ -105,7 +105,7 @@ impl Simulate {
             for peer in others() {
                 machine.add_peer(peer);
             }
-            if let Some(overlay) = settings.overlay.around(&id, others()) {
+            if let Some(overlay) = settings.overlay.overlay(&id, others()) {
                 machine.set_overlay(overlay);
             }
             if settings.overlay == Shape::Topology {
@@ -144,19 +144,17 @@ fn history(plan: &Plan, simulation: &Simulation<Machine>) -> History {
         let element = arrival.element.as_str().parse().expect("elements number writes");
         history.hold(element, arrival.replica.0, arrival.at);
     }
-    for Operation { at, write, .. } in plan.operations() {
-        if let Some(element) = write {
-            history.acknowledge(element, at);
+    let mut reads = vec![Vec::new(); plan.nodes.into()];
+    for Operation { at, node, write } in plan.operations() {
+        match write {
+            Some(element) => history.acknowledge(element, at),
+            None => reads[node].push(at),
         }
     }
-    for Operation { at, node, .. } in plan.operations().filter(|operation| operation.write.is_none()) {
-        let shown = history.held_by(node, at);
-        history.read(at, |element| shown[element]);
+    for (node, asked) in reads.iter().enumerate() {
+        history.read_instantly(node, asked);
     }
-    for node in 0..plan.nodes.into() {
-        let shown = history.held_by(node, plan.ends());
-        history.read_finally(|element| shown[element]);
-    }
+    history.read_all_finally(plan.ends());
     history
 }
 
