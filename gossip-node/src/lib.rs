@@ -34,11 +34,13 @@ mod request;
 mod serve;
 mod settings;
 mod skipped;
+mod store;
 
 pub use json::{Json, JsonError};
 pub use lines::{Line, Lines};
 pub use node::{Node, Output};
 pub use refusal::Refusal;
-pub use serve::{Input, read_lines, serve};
+pub use serve::{Input, ServeError, read_lines, serve};
 pub use settings::{MaxLine, Settings, Workload};
 pub use skipped::Skipped;
+pub use store::{Store, StoreError};

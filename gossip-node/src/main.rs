@@ -3,18 +3,18 @@
 mod key_file;
 mod options;
 
-use std::io::{self, BufReader};
+use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use clap::Parser;
-use gossip_node::{Input, Node, read_lines, serve};
+use gossip_node::{Input, Node, ServeError, Store, read_lines, serve};
 
 use crate::options::Options;
 
-/// How many lines may wait for the loop before reading pauses.
-const WAITING_LINES: usize = 64;
+/// How many reads may wait for the loop before the next: a line each, or as many as 64 KiB hold.
+const WAITING_READS: usize = 64;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -33,13 +33,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> io::Result<()> {
+fn run(options: &Options) -> Result<(), ServeError> {
     let settings = options.settings();
     let max_line = settings.max_line;
-    let (sender, inbox) = sync_channel(WAITING_LINES);
+    let (sender, inbox) = sync_channel(WAITING_READS);
     stop_on_sigterm(sender.clone())?;
-    thread::spawn(move || read_lines(BufReader::with_capacity(1 << 16, io::stdin()), max_line, &sender));
-    serve(Node::new(settings), &inbox, io::stdout())
+    thread::spawn(move || read_lines(io::stdin(), max_line, &sender));
+    let (node, store) = match &options.data_dir {
+        Some(directory) => Store::open(directory, settings).map(|(node, store)| (node, Some(store)))?,
+        None => (Node::new(settings), None),
+    };
+    serve(node, store, &inbox, io::stdout())
 }
 
 /// Lets the loop end after the line it is at; where that takes longer than a second, as nobody reads stdout, ends

@@ -27,6 +27,8 @@ pub(crate) struct Member {
     values: BTreeSet<Json>,
     /// Messages that were polled for the sake of the events behind them.
     unsent: VecDeque<(Arc<str>, Message<Json>)>,
+    /// What came in since it was last asked for, if it ever is.
+    unsaved: Option<Vec<Json>>,
 }
 
 impl Member {
@@ -46,7 +48,32 @@ impl Member {
         for peer in &peers {
             machine.add_peer(peer.clone());
         }
-        Ok(Self { id: id.into(), node_ids, peers, machine, values: BTreeSet::new(), unsent: VecDeque::new() })
+        Ok(Self {
+            id: id.into(),
+            node_ids,
+            peers,
+            machine,
+            values: BTreeSet::new(),
+            unsent: VecDeque::new(),
+            unsaved: None,
+        })
+    }
+
+    /// Holds what a store held, and remembers from now on what is to be stored.
+    pub(crate) fn restore(&mut self, elements: Vec<Json>) {
+        for element in elements {
+            self.insert("element", element).expect("the store has checked its length");
+        }
+        self.unsaved = Some(Vec::new());
+    }
+
+    /// What came in since the last call, learned or written here.
+    pub(crate) fn take_unsaved(&mut self, now: Time) -> Vec<Json> {
+        if self.unsaved.is_none() {
+            return Vec::new();
+        }
+        self.values(now);
+        self.unsaved.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     pub(crate) fn handle(&mut self, request: Request, settings: &Settings, now: Time) -> Result<Reply<'_>, Refusal> {
@@ -110,9 +137,17 @@ impl Member {
     fn insert(&mut self, key: &str, value: Json) -> Result<bool, Refusal> {
         let new = self.machine.insert(value.clone()).map_err(|error| too_long(key, error.limit))?;
         if new {
-            self.values.insert(value);
+            self.hold(value);
         }
         Ok(new)
+    }
+
+    /// Takes up what the machine holds.
+    fn hold(&mut self, value: Json) {
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.push(value.clone());
+        }
+        self.values.insert(value);
     }
 
     /// Compares before it merges. The requester is told what it did not list, which it has to look for among all.
@@ -146,7 +181,7 @@ impl Member {
         match event {
             Event::Learned { element, from } => {
                 tracing::trace!(%element, %from, "learned");
-                self.values.insert(element);
+                self.hold(element);
             }
             Event::InSync { peer, digest } => tracing::debug!(%peer, %digest, "in sync"),
             Event::Unreachable { peer } => tracing::info!(%peer, "unreachable"),

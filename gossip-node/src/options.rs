@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
@@ -25,7 +27,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
     round_every: Duration,
 
-    /// Seeds jitter and choice of peers, together with the node's id [default: the node's id alone]
+    /// Seeds jitter, nonces and choice of peers, together with the node's id [default: another at every start]
     #[arg(long, value_name = "NUMBER", value_parser = seed, allow_hyphen_values = true)]
     seed: Option<u64>,
 
@@ -39,6 +41,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(read_key))]
     key_file: Option<Key>,
 
+    /// Keeps all values in this directory, each written and synced before it is acknowledged, and starts with those that
+    /// are there; every node needs its own [default: values are gone when the node ends]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
     /// What to log
     #[arg(long, value_name = "LEVEL", value_parser = level_parser(), default_value = "info")]
     pub(crate) log: LevelFilter,
@@ -49,7 +56,7 @@ impl Options {
         let mut settings = Settings::default();
         settings.workload = self.workload.into();
         settings.round_every = self.round_every;
-        settings.seed = self.seed.unwrap_or_default();
+        settings.seed = self.seed.unwrap_or_else(random_seed);
         settings.max_line = self.max_line;
         settings.key = self.key_file.clone().unwrap_or_default();
         settings
@@ -93,6 +100,12 @@ fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
+/// A node that is started again must not repeat its nonces, or an answer to what it asked before would pass for one to
+/// what it asks now.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one("seed")
+}
+
 fn max_line(text: &str) -> Result<MaxLine, String> {
     let allowed = || format!("a line has from {} to {} bytes", MaxLine::MIN.bytes(), MaxLine::MAX.bytes());
     text.parse().ok().and_then(MaxLine::new).ok_or_else(allowed)
@@ -107,8 +120,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
-        let options = Options::parse_from(["gossip-node"]);
+        let options = Options::parse_from(["gossip-node", "--seed", "0"]);
         assert_eq!(options.settings(), Settings::default());
+    }
+
+    #[test]
+    fn every_start_has_another_seed() {
+        let seed = || Options::parse_from(["gossip-node"]).settings().seed;
+        assert_ne!(seed(), seed());
     }
 
     #[test]
