@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gossip_core::{AntiEntropy, Config, Event, Message, Time};
 use serde_json::value::RawValue;
 
+use crate::counter::{Increment, growth};
 use crate::json::{Json, JsonError};
 use crate::ledger::Report;
 use crate::node::Output;
@@ -25,6 +26,9 @@ pub(crate) struct Member {
     machine: AntiEntropy<Arc<str>, Json>,
     /// The machine's set in the order of replies, but for elements whose `Learned` is yet to be polled.
     values: BTreeSet<Json>,
+    workload: Workload,
+    /// That of the increments among `values`, if the workload counts.
+    sum: i128,
     /// Messages that were polled for the sake of the events behind them.
     unsent: VecDeque<(Arc<str>, Message<Json>)>,
     /// What came in since it was last asked for, if it ever is.
@@ -54,6 +58,8 @@ impl Member {
             peers,
             machine,
             values: BTreeSet::new(),
+            workload: settings.workload,
+            sum: 0,
             unsent: VecDeque::new(),
             unsaved: None,
         })
@@ -88,12 +94,17 @@ impl Member {
                 Ok(Reply::BroadcastOk {})
             }
             Request::Add { element } => {
+                self.check_increment(&element)?;
                 self.insert("element", element)?;
                 Ok(Reply::AddOk {})
             }
             Request::Read => Ok(match settings.workload {
                 Workload::Broadcast => Reply::ReadMessagesOk { messages: self.values(now) },
                 Workload::GSet => Reply::ReadValueOk { value: self.values(now) },
+                Workload::GCounter | Workload::PnCounter => {
+                    self.values(now);
+                    Reply::ReadSumOk { value: self.sum }
+                }
             }),
             Request::Digest => {
                 let digest = self.machine.digest();
@@ -147,7 +158,14 @@ impl Member {
         if let Some(unsaved) = &mut self.unsaved {
             unsaved.push(value.clone());
         }
+        self.sum += growth(&self.values, &value, self.workload);
         self.values.insert(value);
+    }
+
+    /// A request that is repeated is an element already; another one may not pass for it.
+    fn check_increment(&self, element: &Json) -> Result<(), Refusal> {
+        let rival = Increment::read(element, self.workload).and_then(|new| new.rival(&self.values, self.workload));
+        rival.map_or(Ok(()), |delta| Err(Refusal::MsgIdUsed(delta)))
     }
 
     /// Compares before it merges. The requester is told what it did not list, which it has to look for among all.

@@ -128,7 +128,8 @@ impl Node {
         let waiting = self.member.is_none() && envelope.kind().is_some_and(|kind| kind != "init");
         let Envelope { src, dest, body, others } = envelope;
         let from_node = self.member.as_ref().is_some_and(|member| member.peer(&src).is_some());
-        let request = if waiting { Err(Refusal::BeforeInit) } else { Request::read(body, others, &self.settings) };
+        let request =
+            if waiting { Err(Refusal::BeforeInit) } else { Request::read(body, others, &src, msg_id, &self.settings) };
         let reply = request
             .and_then(|request| handle(&mut self.member, &mut self.stored, &self.settings, &dest, request, self.now));
         let reply = match (reply, msg_id) {

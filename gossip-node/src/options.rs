@@ -19,7 +19,8 @@ use crate::key_file::read_key;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
-    /// How values come in: by the request broadcast, or, for g-set, by the request add
+    /// What clients may ask for beside what is the same for all: to broadcast values, to add values to a set, to add to a
+    /// counter, or also to subtract from one
     #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
     workload: WorkloadName,
 
@@ -67,6 +68,8 @@ impl Options {
 enum WorkloadName {
     Broadcast,
     GSet,
+    GCounter,
+    PnCounter,
 }
 
 impl From<WorkloadName> for Workload {
@@ -74,6 +77,8 @@ impl From<WorkloadName> for Workload {
         match name {
             WorkloadName::Broadcast => Self::Broadcast,
             WorkloadName::GSet => Self::GSet,
+            WorkloadName::GCounter => Self::GCounter,
+            WorkloadName::PnCounter => Self::PnCounter,
         }
     }
 }

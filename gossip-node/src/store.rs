@@ -72,7 +72,7 @@ pub enum StoreError {
 /// The number of what is described here: the tables, and what stands in them.
 const FORMAT: u64 = 1;
 
-/// What the store is of, by name: `format`, a number; `element`, the type; `key`, the digest of a set known to all.
+/// What the store is of, by name: `format`, a number; `element`, the kind of elements; `key`, the digest of a set known to all.
 const TAG: TableDefinition<&str, &str> = TableDefinition::new("tag");
 
 /// Canonical texts, numbered in the order in which they came: a commit is written to the end of one tree, whatever the
@@ -205,10 +205,11 @@ fn read(view: View<impl StorageBackend>, settings: &Settings) -> Result<Vec<Json
     elements.collect()
 }
 
-/// The type of the elements.
+/// The kind of the elements.
 fn element(settings: &Settings) -> String {
     match settings.workload {
-        Workload::Broadcast | Workload::GSet => "json".into(),
+        Workload::Broadcast | Workload::GSet => "any value".into(),
+        counter @ (Workload::GCounter | Workload::PnCounter) => format!("increments of a {counter}"),
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use gossip_core::{Key, Time};
-use gossip_node::{Input, MaxLine, Node, Output, Settings, Store, StoreError, serve};
+use gossip_node::{Input, MaxLine, Node, Output, Settings, Store, StoreError, Workload, serve};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
@@ -279,6 +279,40 @@ fn a_store_of_another_key_is_refused_and_left_as_it_was() {
         assert!(case.is(&case.file));
         let (node, store) = case.open(written.clone()).unwrap();
         assert_eq!(held(node, store), (0..100).collect());
+    }
+}
+
+#[test]
+fn a_store_of_another_kind_of_values_is_refused_and_left_as_it_was() {
+    let with = |workload| {
+        let mut settings = Settings::default();
+        settings.workload = workload;
+        settings
+    };
+    let all = [Workload::Broadcast, Workload::GSet, Workload::GCounter, Workload::PnCounter];
+    for (written, opened) in all.into_iter().flat_map(|written| all.map(|opened| (written, opened))) {
+        let case = Case::new(&with(written), 0);
+        match case.open(with(opened)) {
+            Ok(_) => assert!(written == opened || [written, opened].iter().all(|workload| all[..2].contains(workload))),
+            Err(StoreError::OtherWorkload(workload)) => {
+                assert!(workload == opened && written != opened && case.is(&case.file));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_restarted_counter_has_its_sum_and_knows_the_requests_it_counted() {
+    let directory = tempdir().unwrap();
+    let mut settings = Settings::default();
+    settings.workload = Workload::PnCounter;
+    let add = |msg_id, delta| line("n1", &json!({"type": "add", "msg_id": msg_id, "delta": delta}));
+    for (requests, sum) in [([add(10, 7), add(11, -30)], -23), ([add(11, -30), add(12, 5)], -18)] {
+        let (node, store) = Store::open(directory.path(), settings.clone()).unwrap();
+        let output = feed(node, store, &(init("n1", &["n1"]) + &requests.concat() + &read("n1")));
+        let reply: Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
+        assert_eq!(reply["body"]["value"], sum);
     }
 }
 
