@@ -34,12 +34,15 @@ mod json;
 mod ledger;
 mod lines;
 mod member;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod node;
 mod number;
 mod object;
 mod refusal;
 mod reply;
 mod request;
+mod rounds;
 mod serve;
 mod settings;
 mod skipped;

@@ -7,6 +7,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
 use gossip_node::{Input, Node, ServeError, Store, read_lines, serve};
@@ -38,6 +39,10 @@ fn run(options: &Options) -> Result<(), ServeError> {
     let max_line = settings.max_line;
     let (sender, inbox) = sync_channel(WAITING_READS);
     stop_on_sigterm(sender.clone())?;
+    show_ledger_on_sigusr1(sender.clone())?;
+    if let Some(every) = options.stats_every {
+        show_ledger_every(every, sender.clone());
+    }
     thread::spawn(move || read_lines(io::stdin(), max_line, &sender));
     let (node, store) = match &options.data_dir {
         Some(directory) => Store::open(directory, settings).map(|(node, store)| (node, Some(store)))?,
@@ -51,8 +56,6 @@ fn run(options: &Options) -> Result<(), ServeError> {
 #[cfg(unix)]
 #[allow(clippy::disallowed_methods, reason = "a real second, for a real signal")]
 fn stop_on_sigterm(inbox: SyncSender<Input>) -> io::Result<()> {
-    use std::time::Duration;
-
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
     thread::spawn(move || {
         if signals.forever().next().is_some() {
@@ -64,7 +67,31 @@ fn stop_on_sigterm(inbox: SyncSender<Input>) -> io::Result<()> {
     Ok(())
 }
 
+#[cfg(unix)]
+fn show_ledger_on_sigusr1(inbox: SyncSender<Input>) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR1])?;
+    thread::spawn(move || signals.forever().all(|_| inbox.send(Input::Ledger).is_ok()));
+    Ok(())
+}
+
+#[allow(clippy::disallowed_methods, reason = "real time, for a reader in real time")]
+fn show_ledger_every(interval: Duration, inbox: SyncSender<Input>) {
+    thread::spawn(move || {
+        loop {
+            thread::sleep(interval);
+            if inbox.send(Input::Ledger).is_err() {
+                return;
+            }
+        }
+    });
+}
+
 #[cfg(not(unix))]
 fn stop_on_sigterm(_: SyncSender<Input>) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn show_ledger_on_sigusr1(_: SyncSender<Input>) -> io::Result<()> {
     Ok(())
 }

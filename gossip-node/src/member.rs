@@ -11,8 +11,9 @@ use crate::json::{Json, JsonError};
 use crate::ledger::Report;
 use crate::node::Output;
 use crate::refusal::Refusal;
-use crate::reply::{Reply, gossip_line, id_len};
+use crate::reply::{Reply, gossip_line, id_len, spaced};
 use crate::request::Request;
+use crate::rounds::Rounds;
 use crate::settings::{MAX_ID, Settings, Workload};
 use crate::skipped::Skipped;
 
@@ -29,6 +30,7 @@ pub(crate) struct Member {
     workload: Workload,
     /// That of the increments among `values`, if the workload counts.
     sum: i128,
+    rounds: Rounds,
     /// Messages that were polled for the sake of the events behind them.
     unsent: VecDeque<(Arc<str>, Message<Json>)>,
     /// What came in since it was last asked for, if it ever is.
@@ -53,6 +55,7 @@ impl Member {
             machine.add_peer(peer.clone());
         }
         Ok(Self {
+            rounds: Rounds::of(&id),
             id: id.into(),
             node_ids,
             peers,
@@ -118,23 +121,39 @@ impl Member {
 
     pub(crate) fn receive(&mut self, from: &Arc<str>, message: Option<&RawValue>) -> Result<(), Skipped> {
         let text = message.ok_or_else(|| Skipped::NotAMessage("it has no `message`, or several".into()))?.get();
-        let message = serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
+        let message: Message<Json> =
+            serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
+        let _entered = self.rounds.with(from).entered();
+        tracing::trace!(kind = message.kind().name(), bytes = message.encoded_len(), "received");
         Ok(self.machine.receive(from, message)?)
     }
 
     pub(crate) fn poll(&mut self, now: Time) -> Output {
         if let Some((to, message)) = self.unsent.pop_front() {
-            return Output::Line(gossip_line(&self.id, &to, &message));
+            return self.send(&to, &message);
         }
         loop {
             match self.machine.poll(now) {
                 gossip_core::Output::Event(event) => self.on(event),
-                gossip_core::Output::Send { to, message } => {
-                    return Output::Line(gossip_line(&self.id, &to, &message));
+                gossip_core::Output::Send { to, message } => return self.send(&to, &message),
+                gossip_core::Output::Wait(until) => {
+                    self.rounds.end_all(|peer| self.machine.peer_stats(peer).map(|stats| &stats.ledger));
+                    return Output::Wait(until);
                 }
-                gossip_core::Output::Wait(until) => return Output::Wait(until),
             }
         }
+    }
+
+    fn send(&mut self, to: &Arc<str>, message: &Message<Json>) -> Output {
+        if let Some(stats) = self.machine.peer_stats(to) {
+            self.rounds.sent(to, message.kind(), message.encoded_len(), &stats.ledger);
+        }
+        Output::Line(gossip_line(&self.id, to, message))
+    }
+
+    /// The ledger, as one JSON object.
+    pub(crate) fn ledger(&self) -> String {
+        spaced(&Report::of(&self.machine))
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -198,10 +217,12 @@ impl Member {
     fn on(&mut self, event: Event<Arc<str>, Json>) {
         match event {
             Event::Learned { element, from } => {
-                tracing::trace!(%element, %from, "learned");
+                self.rounds.with(&from).in_scope(|| tracing::trace!(%element, %from, "learned"));
                 self.hold(element);
             }
-            Event::InSync { peer, digest } => tracing::debug!(%peer, %digest, "in sync"),
+            Event::InSync { peer, digest } => {
+                self.rounds.with(&peer).in_scope(|| tracing::debug!(%peer, %digest, "in sync"));
+            }
             Event::Unreachable { peer } => tracing::info!(%peer, "unreachable"),
             Event::Reachable { peer } => tracing::info!(%peer, "reachable"),
             other => tracing::debug!(?other, "event"),

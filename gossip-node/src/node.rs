@@ -76,6 +76,11 @@ impl Node {
         Self { stored: Some(elements), ..Self::new(settings) }
     }
 
+    /// The ledger, the payload of `stats_ok` as one JSON object; `None` before `init`.
+    pub fn ledger(&self) -> Option<String> {
+        self.member.as_ref().map(Member::ledger)
+    }
+
     /// How much is to be polled in replies.
     pub(crate) const fn waiting_bytes(&self) -> usize {
         self.waiting_bytes

@@ -47,6 +47,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
+    /// Writes the ledger to stderr this often, as one line of JSON; SIGUSR1 asks for one at any time [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(crate) stats_every: Option<Duration>,
+
     /// What to log
     #[arg(long, value_name = "LEVEL", value_parser = level_parser(), default_value = "info")]
     pub(crate) log: LevelFilter,

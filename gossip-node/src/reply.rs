@@ -94,7 +94,8 @@ struct GossipBody<'a> {
     message: &'a Message<Json>,
 }
 
-fn spaced(value: &impl Serialize) -> String {
+/// JSON on one line, with a space after each `,` and `:`.
+pub(crate) fn spaced(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     value
         .serialize(&mut Serializer::with_formatter(&mut bytes, Spaced))

@@ -17,6 +17,8 @@ use crate::store::{Store, StoreError};
 pub enum Input {
     /// Lines, without their newlines.
     Lines(Vec<Vec<u8>>),
+    /// Write the [ledger](Node::ledger) to stderr, as one line.
+    Ledger,
     /// The input has ended: answer what came before, then end.
     End,
     /// The input has failed: the same, and say so.
@@ -115,6 +117,7 @@ fn run(node: &mut Node, inbox: &Receiver<Input>, mut outputs: Outputs<impl Write
                         }
                     }
                 }
+                Input::Ledger => write_ledger(node),
                 Input::End => return outputs.write(node, &clock).map(drop),
                 Input::Failed(error) => {
                     outputs.write(node, &clock)?;
@@ -131,6 +134,14 @@ fn take_in(node: &mut Node, line: &[u8]) {
     if let Err(reason) = node.receive_line(line) {
         let line = shortened(&String::from_utf8_lossy(line));
         tracing::warn!(%reason, %line, "skipped a line");
+    }
+}
+
+/// Not by way of the log: who asks for it gets it at any level, as JSON and nothing else.
+fn write_ledger(node: &Node) {
+    match node.ledger() {
+        Some(line) => drop(writeln!(io::stderr(), "{line}")),
+        None => tracing::info!("no ledger before `init`"),
     }
 }
 
