@@ -8,7 +8,7 @@
 //! | request | reply |
 //! |---|---|
 //! | `init` {node_id, node_ids} | `init_ok`; a second one is refused unless it is the first one again |
-//! | `topology` {topology} | `topology_ok`; this node has no use for it |
+//! | `topology` {topology} | `topology_ok`; of use where values are pushed along it |
 //! | `broadcast` {message: any JSON value} (workload broadcast) | `broadcast_ok`, once the value is held |
 //! | `add` {element: any JSON value} (workload g-set) | `add_ok`, once the value is held |
 //! | `add` {delta: an integer of 64 bits} (g-counter: none below 0; pn-counter) | `add_ok`, once the increment is held; repeated, by the same client with the same `msg_id`, it counts once, whatever the node |
@@ -53,6 +53,6 @@ pub use lines::{Line, Lines};
 pub use node::{Node, Output};
 pub use refusal::Refusal;
 pub use serve::{Input, ServeError, read_lines, serve};
-pub use settings::{MaxLine, Settings, Workload};
+pub use settings::{MaxLine, Settings, Shape, Workload};
 pub use skipped::Skipped;
 pub use store::{Store, StoreError};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use gossip_core::{AntiEntropy, Config, Event, Message, Time};
+use gossip_core::{AntiEntropy, Config, Event, Message, Overlay, Time};
 use serde_json::value::RawValue;
 
 use crate::counter::{Increment, growth};
@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::reply::{Reply, gossip_line, id_len, spaced};
 use crate::request::Request;
 use crate::rounds::Rounds;
-use crate::settings::{MAX_ID, Settings, Workload};
+use crate::settings::{MAX_ID, Settings, Shape, Workload};
 use crate::skipped::Skipped;
 
 /// A node that was initialised.
@@ -48,15 +48,22 @@ impl Member {
         config.max_element_bytes = settings.max_line.encoded_element_bytes();
         config.max_message = settings.max_line.message_budget();
         config.round_every = settings.round_every;
+        config.batch_every = (settings.overlay != Shape::None).then_some(settings.batch_every);
         let mut machine = AntiEntropy::new(config, seed(settings.seed, &id));
         let peers: BTreeSet<Arc<str>> =
             node_ids.iter().filter(|&peer| *peer != id).map(|peer| Arc::from(peer.as_str())).collect();
         for peer in &peers {
             machine.add_peer(peer.clone());
         }
+        let id: Arc<str> = id.into();
+        match settings.overlay {
+            Shape::Star => machine.set_overlay(Overlay::star(&id, peers.clone())),
+            Shape::Tree(fan_out) => machine.set_overlay(Overlay::tree(&id, peers.clone(), fan_out)),
+            Shape::None | Shape::Topology => {}
+        }
         Ok(Self {
             rounds: Rounds::of(&id),
-            id: id.into(),
+            id,
             node_ids,
             peers,
             machine,
@@ -70,9 +77,8 @@ impl Member {
 
     /// Holds what a store held, and remembers from now on what is to be stored.
     pub(crate) fn restore(&mut self, elements: Vec<Json>) {
-        for element in elements {
-            self.insert("element", element).expect("the store has checked its length");
-        }
+        self.machine.extend(elements.iter().cloned()).expect("the store has checked their lengths");
+        elements.into_iter().for_each(|element| self.hold(element));
         self.unsaved = Some(Vec::new());
     }
 
@@ -91,7 +97,13 @@ impl Member {
                 Ok(Reply::InitOk {})
             }
             Request::Init { .. } => Err(Refusal::InitAgain),
-            Request::Topology => Ok(Reply::TopologyOk {}),
+            Request::Topology { mut neighbours } => {
+                if settings.overlay == Shape::Topology {
+                    let neighbours = neighbours.remove(&*self.id).unwrap_or_default();
+                    self.machine.set_overlay(Overlay::of(neighbours.iter().filter_map(|id| self.peer(id))));
+                }
+                Ok(Reply::TopologyOk {})
+            }
             Request::Broadcast { message } => {
                 self.insert("message", message)?;
                 Ok(Reply::BroadcastOk {})

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use gossip_core::Key;
-use gossip_node::{MaxLine, Settings, Workload};
+use gossip_node::{MaxLine, Settings, Shape, Workload};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::key_file::read_key;
@@ -24,11 +24,22 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
     workload: WorkloadName,
 
-    /// Mean time between the repair rounds this node begins: a number of ms, or one with its unit, as 250ms, 2s, 1m
+    /// Along what values are pushed as they come: star (to and from the node whose id comes first), tree:K (K nodes below
+    /// each), topology (the neighbours that the request topology names), or none (repair rounds alone); to be equal on
+    /// all nodes
+    #[arg(long, value_name = "SHAPE", value_parser = shape, default_value = "star")]
+    pub(crate) overlay: Shape,
+
+    /// How often what has come is pushed: longer means fewer messages, and later values; to be equal on all nodes
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "370ms", allow_hyphen_values = true)]
+    pub(crate) batch: Duration,
+
+    /// Mean time between the repair rounds this node begins, with an overlay only while it cannot push: a number of ms, or one with its unit, as 250ms, 2s, 1m
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
     round_every: Duration,
 
-    /// Seeds jitter, nonces and choice of peers, together with the node's id [default: another at every start]
+    /// Seeds jitter, nonces and choice of peers, together with the node's id; for tests, since a node that is started again
+    /// needs another one [default: another at every start]
     #[arg(long, value_name = "NUMBER", value_parser = seed, allow_hyphen_values = true)]
     seed: Option<u64>,
 
@@ -60,6 +71,8 @@ impl Options {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.workload = self.workload.into();
+        settings.overlay = self.overlay;
+        settings.batch_every = self.batch;
         settings.round_every = self.round_every;
         settings.seed = self.seed.unwrap_or_else(random_seed);
         settings.max_line = self.max_line;
@@ -102,6 +115,19 @@ fn duration(text: &str) -> Result<Duration, String> {
     match total {
         Some(total @ 1..=3_600_000) => Ok(Duration::from_millis(total)),
         _ => Err("a time from 1ms to 60m is a whole number of ms, or one with the unit ms, s or m".into()),
+    }
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    match text {
+        "star" => Ok(Shape::Star),
+        "topology" => Ok(Shape::Topology),
+        "none" => Ok(Shape::None),
+        _ => text
+            .strip_prefix("tree:")
+            .and_then(|fan_out| fan_out.parse().ok())
+            .map(Shape::Tree)
+            .ok_or_else(|| "a shape is star, tree:K with K from 1, topology or none".into()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a client may ask for.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
 use crate::counter::Increment;
@@ -11,14 +13,29 @@ use crate::settings::{MaxLine, Settings, Workload};
 /// A request, read and valid.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Init { node_id: String, node_ids: Vec<String> },
-    Topology,
-    Broadcast { message: Json },
-    Add { element: Json },
+    Init {
+        node_id: String,
+        node_ids: Vec<String>,
+    },
+    /// Whose neighbours are who.
+    Topology {
+        neighbours: BTreeMap<String, Vec<String>>,
+    },
+    Broadcast {
+        message: Json,
+    },
+    Add {
+        element: Json,
+    },
     Read,
     Digest,
-    DigestSync { remote_digest: String, remote_messages: Vec<Json> },
-    Echo { echo: Json },
+    DigestSync {
+        remote_digest: String,
+        remote_messages: Vec<Json>,
+    },
+    Echo {
+        echo: Json,
+    },
     Stats,
 }
 
@@ -38,10 +55,7 @@ impl Request {
         let kind = fields.string("type")?;
         let request = match (kind.as_str(), workload) {
             ("init", _) => Self::Init { node_id: fields.string("node_id")?, node_ids: fields.strings("node_ids")? },
-            ("topology", _) => {
-                fields.check_topology("topology")?;
-                Self::Topology
-            }
+            ("topology", _) => Self::Topology { neighbours: fields.topology("topology")? },
             ("broadcast", Workload::Broadcast) => Self::Broadcast { message: fields.element("message")? },
             ("add", Workload::GSet) => Self::Add { element: fields.element("element")? },
             ("add", Workload::GCounter | Workload::PnCounter) => {
@@ -123,15 +137,12 @@ impl<'a> Fields<'a> {
         value(self.take(key)?, key, limit)
     }
 
-    /// An object of arrays of strings, which this node has no use for.
-    fn check_topology(&mut self, key: &'static str) -> Result<(), Refusal> {
+    /// An object of arrays of strings.
+    fn topology(&mut self, key: &'static str) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
         const EXPECTED: &str = "an object of arrays of strings";
         let object = Object::read(self.take(key)?).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
         let object = object.sound().map_err(|error| Refusal::Value { key: key.into(), error })?;
-        for (_, neighbours) in object.iter() {
-            strings(neighbours, key, EXPECTED)?;
-        }
-        Ok(())
+        object.iter().map(|(node, neighbours)| Ok((node.into(), strings(neighbours, key, EXPECTED)?))).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a node may be told.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use gossip_core::{Config, Key, MessageBudget};
@@ -19,7 +20,13 @@ use gossip_core::{Config, Key, MessageBudget};
 pub struct Settings {
     /// Which requests there are beside those that every workload has. Default: [`Workload::Broadcast`].
     pub workload: Workload,
-    /// The mean time between the repair rounds that this node begins. Default: that of [`Config`].
+    /// Along what values are pushed as they come. Default: [`Shape::Star`].
+    pub overlay: Shape,
+    /// How often they are, if they are: the longer, the fewer messages and the later values are everywhere. Default: 370
+    /// ms.
+    pub batch_every: Duration,
+    /// The mean time between the repair rounds that this node begins; with an overlay only while it cannot push.
+    /// Default: that of [`Config`].
     pub round_every: Duration,
     /// Mixed with the node's id, it seeds jitter and choice of peers, so one seed serves a whole cluster. Default: 0.
     pub seed: u64,
@@ -34,12 +41,28 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             workload: Workload::default(),
+            overlay: Shape::default(),
+            batch_every: Duration::from_millis(370),
             round_every: Config::default().round_every,
             seed: 0,
             max_line: MaxLine::default(),
             key: Key::default(),
         }
     }
+}
+
+/// Along what values are pushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing is pushed: rounds repair what differs, with one node after the other.
+    None,
+    /// To and from the node whose id comes first.
+    #[default]
+    Star,
+    /// A tree in which everybody has so many others below.
+    Tree(NonZeroUsize),
+    /// To the neighbours that the request `topology` names; nothing before it.
+    Topology,
 }
 
 /// A family of requests.

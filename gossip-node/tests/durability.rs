@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use gossip_core::{Key, Time};
-use gossip_node::{Input, MaxLine, Node, Output, Settings, Store, StoreError, Workload, serve};
+use gossip_node::{Input, MaxLine, Node, Output, Settings, Shape, Store, StoreError, Workload, serve};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
@@ -236,9 +236,9 @@ impl Write for Peer {
 #[test]
 fn what_was_learned_is_stored_as_well() {
     let mut settings = Settings::default();
-    settings.round_every = Duration::from_millis(1);
+    (settings.overlay, settings.round_every) = (Shape::None, Duration::from_millis(1));
     let directory = tempdir().unwrap();
-    let mut peer = Node::new(Settings::default());
+    let mut peer = Node::new(settings.clone());
     peer.receive_line(init("n2", &["n1", "n2"]).as_bytes()).unwrap();
     for value in 0..100 {
         peer.receive_line(broadcast(value).replace("n1", "n2").as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use gossip_core::Time;
-use gossip_node::{Node, Output, Settings};
+use gossip_node::{Node, Output, Settings, Shape};
 use serde_json::{Value, json};
 
 const INIT: &str = r#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#;
@@ -96,7 +96,9 @@ fn rounds_are_spans_of_their_node_and_peer_and_end_with_what_they_cost() {
         .finish();
     tracing::subscriber::with_default(subscriber, || {
         let ids = ["n1", "n2"];
-        let mut nodes = ids.map(|_| Node::new(Settings::default()));
+        let mut settings = Settings::default();
+        settings.overlay = Shape::None;
+        let mut nodes = ids.map(|_| Node::new(settings.clone()));
         let line = |id, body: Value| json!({"src": "c0", "dest": id, "body": body}).to_string();
         for (node, id) in nodes.iter_mut().zip(ids) {
             node.receive_line(line(id, json!({"type": "init", "node_id": id, "node_ids": ids})).as_bytes()).unwrap();

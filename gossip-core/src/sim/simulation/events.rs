@@ -61,7 +61,7 @@ impl<M: Machine> Simulation<M> {
         if let Some(link) = self.links.get_mut(&(packet.from, to)) {
             self.report.reordered += u64::from(packet.number < link.newest);
             link.newest = link.newest.max(packet.number);
-            link.requests -= u64::from(packet.role != Role::Answer);
+            link.requests -= u64::from(packet.role.asks());
         }
         if self.nodes[to.0].condition == Condition::Down {
             self.report.missed += 1;
@@ -93,7 +93,7 @@ impl<M: Machine> Simulation<M> {
             self.report.refused += 1;
             return Ok(());
         }
-        let rehearse = was_drained && packet.role != Role::Answer;
+        let rehearse = was_drained && packet.role.asks();
         if rehearse && self.checks.rehearsals.strikes(&mut self.random.checks) {
             self.rehearse(to, packet).map_err(|broken| self.violation(to, broken))?;
         }

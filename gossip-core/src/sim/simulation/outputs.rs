@@ -101,7 +101,7 @@ impl<M: Machine> Simulation<M> {
         link.sent += 1;
         let number = link.sent;
         let under_way = self.links.get(&(to, from)).is_some_and(|link| link.requests > 0);
-        self.report.crossed += u64::from(role != Role::Answer && under_way);
+        self.report.crossed += u64::from(role.asks() && under_way);
         let packet = Packet { from, role, number, bytes };
         if self.cuts.iter().any(|(_, side)| side[from.0] != side[to.0]) {
             self.report.cut += 1;
@@ -121,7 +121,7 @@ impl<M: Machine> Simulation<M> {
                 self.report.lost += 1;
                 continue;
             }
-            if let Some(link) = self.links.get_mut(&(packet.from, to)).filter(|_| packet.role != Role::Answer) {
+            if let Some(link) = self.links.get_mut(&(packet.from, to)).filter(|_| packet.role.asks()) {
                 link.requests += 1;
             }
             let delay = self.network.delay(random).max(Duration::from_micros(1));
