@@ -35,9 +35,13 @@ pub struct Store {
     database: Database,
     /// The number of the next element.
     next: u64,
-    /// Locked while the store is in use, by this process or another.
-    _lock: Option<File>,
+    /// Let go after the database.
+    _lock: Option<Lock>,
 }
+
+/// A file that is locked while the store is in use, by this process or another.
+#[derive(Debug)]
+struct Lock(File);
 
 /// Why a store cannot be used. Its elements are as they were, to the byte.
 #[derive(Debug, thiserror::Error)]
@@ -93,12 +97,7 @@ impl Store {
         let directory = directory.as_ref();
         let path = directory.join("elements.redb");
         fs::create_dir_all(directory)?;
-        let lock = File::options().create(true).append(true).open(directory.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+        let lock = Lock::take(&directory.join("lock"))?;
         if !path.try_exists()? {
             create(directory, &path, &settings)?;
         }
@@ -132,6 +131,24 @@ impl Store {
         transaction.commit().map_err(fault)?;
         self.next += elements.len() as u64;
         Ok(())
+    }
+}
+
+impl Lock {
+    fn take(path: &Path) -> Result<Self, StoreError> {
+        let file = File::options().create(true).append(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// To close the file is not enough: a process that was forked off and has not got to its own program yet holds it too.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output as Ended, Stdio};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -61,24 +61,28 @@ impl Process {
         line
     }
 
-    /// Broadcasts numbers from `first` on, as fast as they are taken in, and kills it in the midst of it: how many were
-    /// sent, and which were acknowledged.
-    fn kill_under_load(self, first: u64, after: Duration) -> (u64, BTreeSet<u64>) {
+    /// Broadcasts numbers from `first` on, as fast as they are taken in, and kills it in the midst of it, a while after so
+    /// many acknowledgements: how many were sent, and which were acknowledged.
+    fn kill_under_load(self, first: u64, acknowledgements: usize, after: Duration) -> (u64, BTreeSet<u64>) {
         let Self { mut child, mut stdin, stdout } = self;
         let writer = thread::spawn(move || {
             let mut numbers = (first..).step_by(10);
             let burst = |first: u64| (first..first + 10).map(broadcast).collect::<String>();
             numbers.find(|&first| stdin.write_all(burst(first).as_bytes()).is_err()).expect("it ends")
         });
+        let (sender, replies) = channel();
         let reader = thread::spawn(move || {
             let whole = |line: String| serde_json::from_str::<Value>(&line).ok();
             let replies = stdout.lines().map_while(Result::ok).map_while(whole);
-            replies.map(|reply| reply["body"]["in_reply_to"].as_u64().unwrap()).collect()
+            replies.for_each(|reply| sender.send(reply["body"]["in_reply_to"].as_u64().unwrap()).unwrap());
         });
+        let mut acknowledged: BTreeSet<u64> = replies.iter().take(acknowledgements).collect();
         thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
-        (writer.join().unwrap() + 10 - first, reader.join().unwrap())
+        acknowledged.extend(replies);
+        reader.join().unwrap();
+        (writer.join().unwrap() + 10 - first, acknowledged)
     }
 }
 
@@ -106,7 +110,8 @@ fn a_node_killed_at_any_moment_holds_what_it_acknowledged() {
             let (process, held) = Process::start(directory.path());
             assert!(held.is_superset(&acknowledged), "{:?}", acknowledged.difference(&held));
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (more, answered) = process.kill_under_load(sent, Duration::from_micros((random >> 32) % 50_000));
+            let (acknowledgements, after) = (random >> 32 & 1_023, Duration::from_micros(random >> 42 & 8_191));
+            let (more, answered) = process.kill_under_load(sent, acknowledgements as usize, after);
             sent += more;
             acknowledged.extend(answered);
         }
