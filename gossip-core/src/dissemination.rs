@@ -27,6 +27,8 @@ pub(crate) struct Dissemination<P> {
     pub(crate) phase: Option<(Time, Duration)>,
     /// Whom we pass on to what comes from elsewhere.
     pub(crate) below: BTreeSet<P>,
+    /// Whose silence counts from the next poll on, which tells the time.
+    pub(crate) silent: Vec<P>,
     /// Whom something came from since the last poll, which tells the time.
     pub(crate) arrived: Vec<P>,
     /// What waits to go up, and down.
@@ -39,6 +41,8 @@ pub(crate) struct Dissemination<P> {
     /// When those who are asked now were asked first, and who is to be asked next.
     pub(crate) sought: Option<Time>,
     pub(crate) next_candidate: usize,
+    /// How long the last one above took to answer, at the longest.
+    pub(crate) patience: Option<Duration>,
     /// How many of those who should carry do not.
     pub(crate) lost: usize,
     /// When something is to be done about a link.
@@ -77,6 +81,7 @@ impl<P: Clone + Ord> Dissemination<P> {
             above: None,
             phase: None,
             below: BTreeSet::new(),
+            silent: Vec::new(),
             arrived: Vec::new(),
             up: Waiting::default(),
             down: Waiting::default(),
@@ -84,6 +89,7 @@ impl<P: Clone + Ord> Dissemination<P> {
             seek_at: None,
             sought: None,
             next_candidate: 0,
+            patience: None,
             lost: 0,
             deadlines: BTreeSet::new(),
         }
@@ -136,7 +142,8 @@ impl<P: Clone + Ord> Dissemination<P> {
         self.every + self.every / 8
     }
 
-    /// How long before those above send theirs ours has to leave, where a round trip takes so long.
+    /// How long before those above send theirs ours has to leave, where a round trip takes so long; `None` where
+    /// that is not known.
     pub(crate) fn lead(&self, round_trip: Option<Duration>, since: Time) -> Option<Duration> {
         let (_, lead) = self.phase(since)?;
         Some(round_trip? + MARGIN + lead)
@@ -153,7 +160,7 @@ impl<P: Clone + Ord> Dissemination<P> {
                 let wait = past.div_ceil(every).saturating_mul(every);
                 Time::from_micros(came.as_micros().saturating_add(wait).saturating_sub(lead))
             }
-            // The first acknowledgement tells when: until then batches go whenever they can.
+            // When is not known before the first acknowledgement, or where round trips differ too much: then they go soon.
             _ => self.up.went.map_or(since, |went| went + self.every / 8),
         };
         Some(turn.min(oldest + self.limit()).max(since))

@@ -3,10 +3,12 @@
 mod answer;
 #[cfg(feature = "model")]
 mod model;
+mod overlay;
 mod push;
 mod receive;
 mod request;
 mod sketch;
+mod spread;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -69,7 +71,8 @@ pub use model::ModelState;
 pub struct AntiEntropy<P, E> {
     config: Config,
     replica: Replica<E>,
-    peers: BTreeMap<P, Peer>,
+    /// Boxed, since half of the places in a map are empty, and a peer takes 1 KiB.
+    peers: BTreeMap<P, Box<Peer>>,
     /// Peers with something to send, in turn. May name some twice, or some that are gone.
     ready: VecDeque<P>,
     /// The deadlines of rounds that await an answer.
@@ -133,7 +136,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if self.peers.contains_key(&peer) {
             return false;
         }
-        self.peers.insert(peer.clone(), Peer::new());
+        self.peers.insert(peer.clone(), Box::new(Peer::new()));
         self.place(&peer);
         true
     }

@@ -22,6 +22,12 @@
 //! before `init`, 12 for a malformed request or a value over the limit, 22 for an increment where another one of the same
 //! client had its `msg_id`. See [`Node`] for who is answered at all.
 //!
+//! # On disk
+//!
+//! [`Store::open`] gives a node that goes on with what a directory holds, and the store that [`serve()`] keeps it in. What
+//! comes in, from clients or from nodes, is stored and synced before anything that rests on it is written, so a crash takes
+//! nothing of what the node has told anybody. Without a store nothing is written to disk.
+//!
 //! # Counters
 //!
 //! A counter is a set too, of increments: each is an element `[client, msg_id, delta]`, so client and `msg_id` must name one
@@ -47,6 +53,7 @@ mod serve;
 mod settings;
 mod skipped;
 mod store;
+pub mod trial;
 
 pub use json::{Json, JsonError};
 pub use lines::{Line, Lines};

@@ -1,7 +1,8 @@
-//! The program `gossip-node`: options, a thread that reads lines, and the loop.
+//! The program `gossip-node`: options, a thread that reads lines, and the loop; or a simulation.
 
 mod key_file;
 mod options;
+mod simulate;
 
 use std::io;
 use std::process::ExitCode;
@@ -12,13 +13,16 @@ use std::time::Duration;
 use clap::Parser;
 use gossip_node::{Input, Node, ServeError, Store, read_lines, serve};
 
-use crate::options::Options;
+use crate::options::{Command, Options};
 
 /// How many reads may wait for the loop before the next: a line each, or as many as 64 KiB hold.
 const WAITING_READS: usize = 64;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(Command::Simulate(simulate)) = &options.command {
+        return simulate.run();
+    }
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_max_level(options.log)
@@ -45,7 +49,11 @@ fn run(options: &Options) -> Result<(), ServeError> {
     }
     thread::spawn(move || read_lines(io::stdin(), max_line, &sender));
     let (node, store) = match &options.data_dir {
-        Some(directory) => Store::open(directory, settings).map(|(node, store)| (node, Some(store)))?,
+        Some(directory) => {
+            let refused = |_: &_| tracing::error!(directory = %directory.display(), "cannot use this data directory");
+            let (node, store) = Store::open(directory, settings).inspect_err(refused)?;
+            (node, Some(store))
+        }
         None => (Node::new(settings), None),
     };
     serve(node, store, &inbox, io::stdout())

@@ -56,10 +56,8 @@ impl Member {
             machine.add_peer(peer.clone());
         }
         let id: Arc<str> = id.into();
-        match settings.overlay {
-            Shape::Star => machine.set_overlay(Overlay::star(&id, peers.clone())),
-            Shape::Tree(fan_out) => machine.set_overlay(Overlay::tree(&id, peers.clone(), fan_out)),
-            Shape::None | Shape::Topology => {}
+        if let Some(overlay) = settings.overlay.overlay(&id, peers.clone()) {
+            machine.set_overlay(overlay);
         }
         Ok(Self {
             rounds: Rounds::of(&id),

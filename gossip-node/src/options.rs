@@ -5,34 +5,31 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Key;
 use gossip_node::{MaxLine, Settings, Shape, Workload};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::key_file::read_key;
+use crate::simulate::Simulate;
 
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
 ///
 /// It reads one JSON object a line from stdin, {"src", "dest", "body"}, writes its replies and its messages to other
 /// nodes to stdout, and logs to stderr. End of input, a closed stdout and SIGTERM end it with exit code 0.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// What clients may ask for beside what is the same for all: to broadcast values, to add values to a set, to add to a
     /// counter, or also to subtract from one
     #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
     workload: WorkloadName,
 
-    /// Along what values are pushed as they come: star (to and from the node whose id comes first), tree:K (K nodes below
-    /// each), topology (the neighbours that the request topology names), or none (repair rounds alone); to be equal on
-    /// all nodes
-    #[arg(long, value_name = "SHAPE", value_parser = shape, default_value = "star")]
-    pub(crate) overlay: Shape,
-
-    /// How often what has come is pushed: longer means fewer messages, and later values; to be equal on all nodes
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "370ms", allow_hyphen_values = true)]
-    pub(crate) batch: Duration,
+    #[command(flatten)]
+    pushing: Pushing,
 
     /// Mean time between the repair rounds this node begins, with an overlay only while it cannot push: a number of ms, or one with its unit, as 250ms, 2s, 1m
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
@@ -71,14 +68,34 @@ impl Options {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.workload = self.workload.into();
-        settings.overlay = self.overlay;
-        settings.batch_every = self.batch;
+        settings.overlay = self.pushing.overlay;
+        settings.batch_every = self.pushing.batch;
         settings.round_every = self.round_every;
         settings.seed = self.seed.unwrap_or_else(random_seed);
         settings.max_line = self.max_line;
         settings.key = self.key_file.clone().unwrap_or_default();
         settings
     }
+}
+
+/// What it does instead of being a node.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Simulate(Simulate),
+}
+
+/// How values are pushed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Pushing {
+    /// Along what values are pushed as they come: star (to and from the node whose id comes first), tree:K (K nodes below
+    /// each), topology (the neighbours that the request topology names), or none (repair rounds alone); to be equal on
+    /// all nodes
+    #[arg(long, value_name = "SHAPE", value_parser = shape, default_value = "star")]
+    pub(crate) overlay: Shape,
+
+    /// How often what has come is pushed: longer means fewer messages, and later values; to be equal on all nodes
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "370ms", allow_hyphen_values = true)]
+    pub(crate) batch: Duration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -105,7 +122,7 @@ fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
         .map(|name| name.parse().expect("each of these is a level"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, millis) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1)]
         .into_iter()
         .find_map(|(unit, millis)| text.strip_suffix(unit).map(|number| (number, millis)))

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use gossip_core::{Config, Key, MessageBudget};
+use gossip_core::{Config, Key, MessageBudget, Overlay};
 
 /// How a node behaves. All nodes of a cluster need equal settings, or at least an equal `max_line` and `key`.
 ///
@@ -63,6 +63,17 @@ pub enum Shape {
     Tree(NonZeroUsize),
     /// To the neighbours that the request `topology` names; nothing before it.
     Topology,
+}
+
+impl Shape {
+    /// The place of a node among others, as far as these alone tell it.
+    pub fn overlay<P: Clone + Ord>(self, me: &P, nodes: impl IntoIterator<Item = P>) -> Option<Overlay<P>> {
+        match self {
+            Self::Star => Some(Overlay::star(me, nodes)),
+            Self::Tree(fan_out) => Some(Overlay::tree(me, nodes, fan_out)),
+            Self::None | Self::Topology => None,
+        }
+    }
 }
 
 /// A family of requests.

@@ -1,6 +1,6 @@
 //! Messages made up field by field, so that a script need not guess what only the machine under test can know.
 
-use super::Choice;
+use super::choice::Choice;
 use super::script::Script;
 use gossip_core::Digest;
 

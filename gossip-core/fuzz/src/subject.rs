@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gossip_core::{AntiEntropy, Config, Digest, Event, Message, MessageBudget, MessageKind, Output, Reject, Time};
 
-use super::Choice;
+use super::choice::Choice;
 use super::forge::Overheard;
 
 /// What a message needs beside its largest element.
@@ -27,8 +27,8 @@ pub(crate) struct Subject<E> {
 }
 
 impl<E: Choice> Subject<E> {
-    pub(crate) fn new(name: usize, config: Config) -> Self {
-        let mut machine = AntiEntropy::new(config, name as u64);
+    pub(crate) fn new(name: usize, seed: u64, config: Config) -> Self {
+        let mut machine = AntiEntropy::new(config, seed);
         let tag = tag_of(&mut machine.clone());
         // Nothing is known of a machine that was not polled.
         assert_eq!(machine.poll(Time::ZERO), Output::Wait(None));
@@ -45,7 +45,8 @@ impl<E: Choice> Subject<E> {
         }
     }
 
-    pub(crate) fn insert(&mut self, element: E) {
+    /// Inserts an element; whether it is held now, or too large.
+    pub(crate) fn insert(&mut self, element: E) -> bool {
         let before = self.machine.digest();
         let limit = self.element_limit();
         let len = encoded_len(&element);
@@ -57,12 +58,22 @@ impl<E: Choice> Subject<E> {
                 // What it has learned but not yet told counts as told.
                 self.held.insert(element);
                 self.digests.insert(self.machine.digest());
+                true
             }
             Err(refused) => {
                 assert_eq!((refused.len, refused.limit), (len, limit));
                 assert_eq!(self.machine.digest(), before);
+                false
             }
         }
+    }
+
+    /// Takes in what a replica of the cluster sent, as it was sent. It is refused only if its sender is a stranger.
+    pub(crate) fn accept(&mut self, from: &usize, bytes: &[u8]) {
+        let known = self.machine.peers().any(|peer| peer == from);
+        let taken = self.machine.receive_bytes(from, bytes);
+        assert_eq!(taken, if known { Ok(()) } else { Err(Reject::UnknownPeer) });
+        self.digests.insert(self.machine.digest());
     }
 
     /// Takes in bytes. If they are refused the machine must go on as if they had not come.
@@ -173,13 +184,17 @@ impl<E: Choice> Subject<E> {
             _ => None,
         });
         held.extend(untold);
-        let elements: BTreeSet<E> = self.machine.iter().cloned().collect();
+        let elements = self.elements();
         assert_eq!(elements, held);
         assert_eq!(elements.len(), self.machine.len());
         let mut again = AntiEntropy::<usize, E>::new(self.machine.config().clone(), 0);
         again.extend(held).expect("it holds nothing too large");
         assert_eq!(again.digest(), self.machine.digest());
         assert!(again.iter().eq(self.machine.iter()), "the order of insertion shows");
+    }
+
+    pub(crate) fn elements(&self) -> BTreeSet<E> {
+        self.machine.iter().cloned().collect()
     }
 
     /// What a forger needs to know to have its messages taken for answers to this machine's last request.
@@ -201,6 +216,11 @@ impl<E: Choice> Subject<E> {
 
     pub(crate) fn proof(&self) -> Option<Digest> {
         self.proof
+    }
+
+    /// The latest time it was polled at.
+    pub(crate) fn polled(&self) -> Time {
+        self.now
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {

@@ -80,7 +80,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         } = self;
         ModelState {
             elements: replica.history().cloned().collect(),
-            peers: peers.iter().map(|(name, peer)| (name.clone(), ModelPeer::new(peer.clone(), *now))).collect(),
+            peers: peers.iter().map(|(name, peer)| (name.clone(), ModelPeer::new(Peer::clone(peer), *now))).collect(),
             ready: ready.iter().cloned().collect(),
             next_round: next_round.map(|due| due.saturating_since(*now)),
             events: events.iter().cloned().collect(),
