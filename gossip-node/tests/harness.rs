@@ -55,6 +55,45 @@ fn nodes_are_killed_and_come_back_and_partitions_heal() {
     assert!(report.healed.is_some());
 }
 
+/// What ends the run of one node that is this shell script, of which each line read is `$line`.
+#[cfg(unix)]
+fn wrong(name: &str, script: &str) -> String {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let plan = Options::parse_from("harness --nodes 1 --rate 1 --seconds 1 --quiet 10".split(' ')).plan;
+    let setup = Setup { program, workload: "broadcast".into(), options: vec![], data_dir: None, tells_learned: true };
+    carry_out(&plan, setup, |_| {}).expect_err("it is wrong").to_string()
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_is_wrong_ends_the_run_and_is_told() {
+    let reply = |id: u32, dest: &str, kind: &str| {
+        let body = format!(r#"{{"type": "{kind}", "in_reply_to": {id}, "msg_id": {id}}}"#);
+        format!(r#"echo '{{"src": "n0", "dest": "{dest}", "body": {body}}}'"#)
+    };
+    let init_ok = reply(0, "c0", "init_ok");
+    let init = format!("read line; {init_ok}; ");
+    let both = format!("{init} read line; {}; ", reply(1, "c0", "topology_ok"));
+    for (name, script, expected) in [
+        ("destination", format!("read line; {}; cat", reply(0, "c1", "init_ok")), "n0: there is no such destination: "),
+        ("outstanding", format!("{init} {}; cat", reply(0, "c0", "init_ok")), "n0: it answers nothing outstanding: "),
+        ("type", format!("{init} {}; cat", reply(1, "c0", "error")), "n0: its type is \"error\", not topology_ok: "),
+        ("source", format!("read line; {}; cat", init_ok.replace("n0", "n1")), "n0: its `src` is another: "),
+        ("words", "echo nonsense; cat".into(), "n0: expected"),
+        ("log", format!("{init} echo 'a warning' >&2; cat"), "n0 has something to log: a warning"),
+        ("end", both.clone(), "n0 ended"),
+        ("silence", format!("{both} cat > /dev/null"), "n0 leaves this unanswered: {\"type\":\"read\"}"),
+    ] {
+        let wrong = wrong(name, &script);
+        assert!(wrong.starts_with(expected), "{name}: {wrong}");
+    }
+}
+
 /// What is wrong with a reply to a read of the workload broadcast.
 fn check(line: &str) -> Result<(), String> {
     Line::read(line)?.check_reply("broadcast", &json!({"type": "read"}), 3)

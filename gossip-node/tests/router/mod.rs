@@ -203,8 +203,9 @@ impl Router {
                 _ => self.traffic.lost += 1,
             }
         }
-        let due = self.under_way.keys().next().map_or(end, |(at, _)| end.min(*at));
-        match self.inbox.recv_timeout(due.saturating_duration_since(now)) {
+        let limits = self.outstanding.values().map(|request| request.sent + limit(&request.body));
+        let until = self.under_way.keys().map(|(at, _)| *at).take(1).chain(limits).min().map_or(end, |at| at.min(end));
+        match self.inbox.recv_timeout(until.saturating_duration_since(now)) {
             Ok(heard) => self.hear(heard).map(|()| true),
             Err(RecvTimeoutError::Timeout) => {
                 let late = self.outstanding.values().find(|request| request.sent.elapsed() > limit(&request.body));

@@ -21,7 +21,6 @@ enum Shape {
     Text,
     /// From 0 on.
     Count,
-    Integer,
     List,
     Object,
 }
@@ -125,7 +124,6 @@ impl Shape {
         match self {
             Self::Text => text.starts_with('"'),
             Self::Count => text.parse::<u64>().is_ok(),
-            Self::Integer => text.parse::<i64>().is_ok(),
             Self::List => serde_json::from_str::<Vec<&RawValue>>(text).is_ok_and(|values| {
                 let values: Vec<_> = values.iter().map(|value| value.get()).collect();
                 text == format!("[{}]", values.join(", "))
