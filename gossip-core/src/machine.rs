@@ -290,6 +290,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         if proven {
             peer.walked();
+        } else if let Some(link) = &mut peer.link {
+            // It leaves something undone.
+            link.idle_at = link.idle_at.map(|at| at.min(self.now + self.config.round_interval()));
         }
         for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
             ledger.rounds += 1;
@@ -302,6 +305,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if peer.wanted {
             enqueue(&mut self.ready, name, peer);
         }
+        self.reschedule(name);
     }
 
     /// Begins a round with a random peer if it is time to, and sets the time of the next.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use gossip_core::{AntiEntropy, Config, Event, Message, Overlay, Time};
+use gossip_core::{AntiEntropy, Event, Message, Overlay, Time};
 use serde_json::value::RawValue;
 
 use crate::counter::{Increment, growth};
@@ -43,13 +43,7 @@ impl Member {
         if node_ids.iter().chain([&id]).any(|id| id_len(id) > MAX_ID) {
             return Err(Refusal::LongId);
         }
-        let mut config = Config::default();
-        config.key = settings.key.clone();
-        config.max_element_bytes = settings.max_line.encoded_element_bytes();
-        config.max_message = settings.max_line.message_budget();
-        config.round_every = settings.round_every;
-        config.batch_every = (settings.overlay != Shape::None).then_some(settings.batch_every);
-        let mut machine = AntiEntropy::new(config, seed(settings.seed, &id));
+        let mut machine = AntiEntropy::new(settings.config(), seed(settings.seed, &id));
         let peers: BTreeSet<Arc<str>> =
             node_ids.iter().filter(|&peer| *peer != id).map(|peer| Arc::from(peer.as_str())).collect();
         for peer in &peers {

@@ -29,11 +29,7 @@ pub(crate) struct Options {
     workload: WorkloadName,
 
     #[command(flatten)]
-    pushing: Pushing,
-
-    /// Mean time between the repair rounds this node begins, with an overlay only while it cannot push: a number of ms, or one with its unit, as 250ms, 2s, 1m
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
-    round_every: Duration,
+    spreading: Spreading,
 
     /// Seeds jitter, nonces and choice of peers, together with the node's id; for tests, since a node that is started again
     /// needs another one [default: another at every start]
@@ -68,9 +64,7 @@ impl Options {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.workload = self.workload.into();
-        settings.overlay = self.pushing.overlay;
-        settings.batch_every = self.pushing.batch;
-        settings.round_every = self.round_every;
+        self.spreading.apply(&mut settings);
         settings.seed = self.seed.unwrap_or_else(random_seed);
         settings.max_line = self.max_line;
         settings.key = self.key_file.clone().unwrap_or_default();
@@ -78,24 +72,37 @@ impl Options {
     }
 }
 
-/// What it does instead of being a node.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    Simulate(Simulate),
-}
-
-/// How values are pushed.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Pushing {
+/// How values get from node to node.
+#[derive(Args, Debug)]
+pub(crate) struct Spreading {
     /// Along what values are pushed as they come: star (to and from the node whose id comes first), tree:K (K nodes below
     /// each), topology (the neighbours that the request topology names), or none (repair rounds alone); to be equal on
     /// all nodes
     #[arg(long, value_name = "SHAPE", value_parser = shape, default_value = "star")]
-    pub(crate) overlay: Shape,
+    overlay: Shape,
 
     /// How often what has come is pushed: longer means fewer messages, and later values; to be equal on all nodes
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "370ms", allow_hyphen_values = true)]
-    pub(crate) batch: Duration,
+    batch: Duration,
+
+    /// Mean time between the repair rounds a node begins, with an overlay only while it cannot push: a number of ms, or
+    /// one with its unit, as 250ms, 2s, 1m
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
+    round_every: Duration,
+}
+
+impl Spreading {
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        settings.overlay = self.overlay;
+        settings.batch_every = self.batch;
+        settings.round_every = self.round_every;
+    }
+}
+
+/// What it does instead of being a node.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Simulate(Simulate),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -122,7 +129,7 @@ fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
         .map(|name| name.parse().expect("each of these is a level"))
 }
 
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+fn duration(text: &str) -> Result<Duration, String> {
     let (number, millis) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1)]
         .into_iter()
         .find_map(|(unit, millis)| text.strip_suffix(unit).map(|number| (number, millis)))

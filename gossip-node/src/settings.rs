@@ -37,6 +37,19 @@ pub struct Settings {
     pub key: Key,
 }
 
+impl Settings {
+    /// How a node with these settings sets up its machine.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.key = self.key.clone();
+        config.max_element_bytes = self.max_line.encoded_element_bytes();
+        config.max_message = self.max_line.message_budget();
+        config.round_every = self.round_every;
+        config.batch_every = (self.overlay != Shape::None).then_some(self.batch_every);
+        config
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -66,7 +79,8 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The place of a node among others, as far as these alone tell it.
+    /// The place of `me` among `nodes`, as far as these alone tell it: `None` where nothing is pushed, and where it is
+    /// yet to be told its neighbours.
     pub fn overlay<P: Clone + Ord>(self, me: &P, nodes: impl IntoIterator<Item = P>) -> Option<Overlay<P>> {
         match self {
             Self::Star => Some(Overlay::star(me, nodes)),

@@ -20,9 +20,9 @@ fn main() -> std::io::Result<()> {
 
 fn schedules() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    for element in 0..3 {
+    for element in 0..12 {
         for choice in 0..4 {
-            // The element and what both configurations have in common; then each with another budget and economy.
+            // The element and how often it is pushed, and what both configurations have in common; then each with another budget and economy.
             let head = [
                 element,
                 choice % 2,
@@ -48,6 +48,11 @@ fn schedules() -> Vec<Vec<u8>> {
             // Strangers for a while, clocks that are set, a replica that comes back with less or nothing.
             let faults =
                 [12, 11, 6, 12, 14, 16, 24, 6, 20, 19, 24, 11, 6, 20, 20, 1, 10, 6, 18, 21, 0, 10, 26, 3, 22, 24];
+            // One that forgets everything, more than once, and asks for it of a peer with little work to spend.
+            let thrifty = [element, 0, 0, choice, 2, 1, choice, 2, 0, choice, 2, 1, choice, 2, 0];
+            let large = [4, 0, 0, 255, 3, 0, 8, 250];
+            let again = [20, 0, 10, 26, 31, 26, 31];
+            all.push([&thrifty[..], &large, &again.repeat(8)].concat());
             all.push([&head[..], &sets, &calm].concat());
             all.push([&head[..], &storm, &sets, &calm].concat());
             all.push([&head[..], &sets, &storm, &faults, &calm, &storm].concat());

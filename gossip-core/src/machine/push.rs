@@ -114,6 +114,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let (Some(dissemination), Some(peer)) = (&mut self.dissemination, self.peers.get_mut(name)) else { return };
         let Some(link) = &mut peer.link else { return };
         link.received = link.received.max(theirs);
+        link.idle_at = link.idle_at.map(|_| self.now + link.quiet);
         if let Some(ours) = ours.filter(|&ours| ours <= len) {
             link.acknowledge(ours, self.now);
             link.sent = link.sent.max(link.acked);
