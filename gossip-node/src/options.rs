@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
@@ -21,14 +23,16 @@ pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
-    /// How values come in: by the request broadcast, or, for g-set, by the request add
+    /// What clients may ask for beside what is the same for all: to broadcast values, to add values to a set, to add to a
+    /// counter, or also to subtract from one
     #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
     workload: WorkloadName,
 
     #[command(flatten)]
     spreading: Spreading,
 
-    /// Seeds jitter and choice of peers, together with the node's id [default: the node's id alone]
+    /// Seeds jitter, nonces and choice of peers, together with the node's id; for tests, since a node that is started again
+    /// needs another one [default: another at every start]
     #[arg(long, value_name = "NUMBER", value_parser = seed, allow_hyphen_values = true)]
     seed: Option<u64>,
 
@@ -42,6 +46,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(read_key))]
     key_file: Option<Key>,
 
+    /// Keeps all values in this directory, each written and synced before it is acknowledged, and starts with those that
+    /// are there; every node needs its own [default: values are gone when the node ends]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Writes the ledger to stderr this often, as one line of JSON; SIGUSR1 asks for one at any time [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(crate) stats_every: Option<Duration>,
+
     /// What to log
     #[arg(long, value_name = "LEVEL", value_parser = level_parser(), default_value = "info")]
     pub(crate) log: LevelFilter,
@@ -52,7 +65,7 @@ impl Options {
         let mut settings = Settings::default();
         settings.workload = self.workload.into();
         self.spreading.apply(&mut settings);
-        settings.seed = self.seed.unwrap_or_default();
+        settings.seed = self.seed.unwrap_or_else(random_seed);
         settings.max_line = self.max_line;
         settings.key = self.key_file.clone().unwrap_or_default();
         settings
@@ -96,6 +109,8 @@ pub(crate) enum Command {
 enum WorkloadName {
     Broadcast,
     GSet,
+    GCounter,
+    PnCounter,
 }
 
 impl From<WorkloadName> for Workload {
@@ -103,6 +118,8 @@ impl From<WorkloadName> for Workload {
         match name {
             WorkloadName::Broadcast => Self::Broadcast,
             WorkloadName::GSet => Self::GSet,
+            WorkloadName::GCounter => Self::GCounter,
+            WorkloadName::PnCounter => Self::PnCounter,
         }
     }
 }
@@ -142,6 +159,12 @@ fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
+/// A node that is started again must not repeat its nonces, or an answer to what it asked before would pass for one to
+/// what it asks now.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one("seed")
+}
+
 fn max_line(text: &str) -> Result<MaxLine, String> {
     let allowed = || format!("a line has from {} to {} bytes", MaxLine::MIN.bytes(), MaxLine::MAX.bytes());
     text.parse().ok().and_then(MaxLine::new).ok_or_else(allowed)
@@ -156,8 +179,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
-        let options = Options::parse_from(["gossip-node"]);
+        let options = Options::parse_from(["gossip-node", "--seed", "0"]);
         assert_eq!(options.settings(), Settings::default());
+    }
+
+    #[test]
+    fn every_start_has_another_seed() {
+        let seed = || Options::parse_from(["gossip-node"]).settings().seed;
+        assert_ne!(seed(), seed());
     }
 
     #[test]

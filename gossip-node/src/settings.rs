@@ -98,6 +98,10 @@ pub enum Workload {
     Broadcast,
     /// `add`, and `read` answered with `value`.
     GSet,
+    /// `add` of a `delta` that is not negative, and `read` answered with the sum as `value`.
+    GCounter,
+    /// The same with deltas of either sign.
+    PnCounter,
 }
 
 impl fmt::Display for Workload {
@@ -105,6 +109,8 @@ impl fmt::Display for Workload {
         f.write_str(match self {
             Self::Broadcast => "broadcast",
             Self::GSet => "g-set",
+            Self::GCounter => "g-counter",
+            Self::PnCounter => "pn-counter",
         })
     }
 }

@@ -300,7 +300,7 @@ impl Session {
         let ids: Vec<_> = std::iter::once(&id).chain(peers).collect();
         let (head, tail) = match self.settings.workload {
             Workload::Broadcast => (r#""type":"broadcast","message":"#, "}}"),
-            Workload::GSet => (r#""type":"add","element":"#, "}}"),
+            _ => (r#""type":"add","element":"#, "}}"),
         };
         let mut other = self.other.take().unwrap_or_else(|| {
             let mut node = Node::new(self.settings.clone());
@@ -364,7 +364,7 @@ impl Session {
     fn list(&self) -> &'static str {
         match self.settings.workload {
             Workload::Broadcast => "messages",
-            Workload::GSet => "value",
+            _ => "value",
         }
     }
 }
