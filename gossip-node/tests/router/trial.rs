@@ -37,27 +37,21 @@ enum Event {
     Operation(Operation),
     Begin(usize, Fault),
     End(usize, Fault),
+    Second(u64),
 }
 
 /// Carries out a plan; `tell` is given the time, in seconds, once a second.
 pub(crate) fn carry_out(plan: &Plan, setup: Setup, mut tell: impl FnMut(u64)) -> Result<Outcome, Wrong> {
     let words = Words::of(&setup.workload)?;
-    let setup = Setup { tells_learned: true, ..setup };
     let links = Links::new(plan.network().latency, plan.loss, plan.seed);
     let mut router = Router::start(setup, plan.nodes.into(), links)?;
-    router.learned();
     let sent_before = router.traffic.sent;
     let start = Instant::now();
     let real = |at: Time| start + at.saturating_since(Time::ZERO);
 
     let mut partitions = BTreeMap::new();
-    let mut told = 0;
     for (at, event) in events(plan) {
         router.run_until(real(at))?;
-        if at.as_millis() / 1_000 > told {
-            told = at.as_millis() / 1_000;
-            tell(told);
-        }
         match event {
             Event::Operation(Operation { node, write: None, .. }) => router.request(node, json!({"type": "read"})),
             Event::Operation(Operation { node, write: Some(element), .. }) => {
@@ -70,43 +64,53 @@ pub(crate) fn carry_out(plan: &Plan, setup: Setup, mut tell: impl FnMut(u64)) ->
                 partitions.insert(number, router.links.part(links));
             }
             Event::End(number, _) => router.links.join(partitions[&number]),
+            Event::Second(second) => tell(second),
         }
     }
     router.run_until(real(plan.ends()))?;
     let sent = router.traffic.sent - sent_before;
     router.settle()?;
-    let replies = router.replies();
-    let final_reads = ask_all(&mut router, plan.nodes.into(), "read")?;
-    let late = router.lateness().sorted();
+    let mut history = history(plan, words, &mut router, start)?;
+    for reply in ask_all(&mut router, plan.nodes.into(), "read")? {
+        let shown = words.shown(plan, &reply.body)?;
+        history.read_finally(|element| shown.contains(&element));
+    }
+    let late = Late::of(&router.lateness().sorted());
     let mut account = Account::default();
     for reply in ask_all(&mut router, plan.nodes.into(), "stats")? {
         account.add(&ledger(&reply.body["total"])?);
     }
+    Ok(Outcome { report: Report::of(plan, &history, sent, account), late })
+}
 
+/// What happened before the final reads. Where an element is written it is held from its acknowledgement on; elsewhere
+/// from when the node says that it learned it.
+fn history(plan: &Plan, words: Words, router: &mut Router, start: Instant) -> Result<History, Wrong> {
     let virtually = |at: Instant| Time::ZERO + at.saturating_duration_since(start);
     let mut history = History::new(plan.nodes.into());
     for learned in router.learned() {
         let element = learned.element.parse().map_err(|_| Wrong(format!("nobody wrote {}", learned.element)))?;
         history.hold(element, learned.node, virtually(learned.at));
     }
+    let replies = router.replies();
     for Reply { request, at, .. } in replies.iter().filter(|reply| reply.request.body["type"] == words.write) {
         let element = number(&request.body[words.element])?;
         history.acknowledge(element, virtually(*at));
         history.hold(element, request.node, virtually(*at));
     }
     for Reply { request, body, .. } in replies.iter().filter(|reply| reply.request.body["type"] == "read") {
-        let shown = words.shown(body)?;
+        let shown = words.shown(plan, body)?;
         history.read(virtually(request.sent), |element| shown.contains(&element));
     }
-    for Reply { body, .. } in &final_reads {
-        let shown = words.shown(body)?;
-        history.read_finally(|element| shown.contains(&element));
+    Ok(history)
+}
+
+impl Late {
+    /// Of the times by which lines came late, the least first.
+    fn of(sorted: &[Duration]) -> Self {
+        let at = |place: usize| sorted.get(place).copied().unwrap_or_default();
+        Self { p99: at(sorted.len() * 99 / 100), most: at(sorted.len().saturating_sub(1)) }
     }
-    let late = Late {
-        p99: late.get(late.len() * 99 / 100).copied().unwrap_or_default(),
-        most: late.last().copied().unwrap_or_default(),
-    };
-    Ok(Outcome { report: Report::of(plan, &history, sent, account), late })
 }
 
 impl Words {
@@ -118,17 +122,21 @@ impl Words {
         }
     }
 
-    /// What a read shows: in ascending order, each once.
-    fn shown(self, body: &Value) -> Result<BTreeSet<usize>, Wrong> {
+    /// What a read shows: elements that were written, in ascending order, each once.
+    fn shown(self, plan: &Plan, body: &Value) -> Result<BTreeSet<usize>, Wrong> {
         let shown = body[self.elements].as_array().into_iter().flatten().map(number).collect::<Result<Vec<_>, _>>()?;
         if !shown.is_sorted_by(|one, next| one < next) {
             return Err(Wrong(format!("a read is not in order: {body}")));
         }
-        Ok(shown.into_iter().collect())
+        let written = plan.operations().filter_map(|operation| operation.write).count();
+        match shown.last() {
+            Some(last) if *last >= written => Err(Wrong(format!("a read shows {last}, which nobody wrote"))),
+            _ => Ok(shown.into_iter().collect()),
+        }
     }
 }
 
-/// All of a plan in the order of time; what ends comes before what begins, and operations come last.
+/// All of a plan in the order of time; at one time, what ends comes first, then what begins.
 fn events(plan: &Plan) -> Vec<(Time, Event)> {
     let mut events = Vec::new();
     for (number, (from, fault, until)) in plan.faults().into_iter().enumerate() {
@@ -136,6 +144,8 @@ fn events(plan: &Plan) -> Vec<(Time, Event)> {
         events.push((until, 0, Event::End(number, fault)));
     }
     events.extend(plan.operations().map(|operation| (operation.at, 2, Event::Operation(operation))));
+    let seconds = 1..plan.ends().as_millis() / 1_000;
+    events.extend(seconds.map(|second| (Time::from_millis(1_000 * second), 3, Event::Second(second))));
     events.retain(|(at, ..)| *at < plan.ends());
     events.sort_by_key(|(at, order, _)| (*at, *order));
     events.into_iter().map(|(at, _, event)| (at, event)).collect()
