@@ -300,6 +300,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if peer.wanted {
             enqueue(&mut self.ready, name, peer);
         }
+        self.listen_again(name);
     }
 
     /// Begins a round with a random peer if it is time to, and sets the time of the next.

@@ -20,6 +20,7 @@
 //! What cannot be done is answered with an `error` {code, text}: 10 for a type that the workload does not have, 11
 //! before `init`, 12 for a malformed request or a value over the limit. See [`Node`] for who is answered at all.
 
+pub mod chaos;
 mod envelope;
 mod json;
 mod ledger;

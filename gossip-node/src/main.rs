@@ -3,6 +3,7 @@
 mod key_file;
 mod options;
 mod simulate;
+mod soak;
 
 use std::io::{self, BufReader};
 use std::process::ExitCode;

@@ -200,9 +200,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             if link.lost {
                 (link.asks, link.due, link.idle_at) = (true, true, Some(now + REJOIN));
             } else {
+                // While a round is under way a silence is no news: it counts again from the round's end on.
+                wanted = peer.round.is_none();
                 link.quiet = (8 * link.quiet).min(LONGEST_QUIET);
-                link.idle_at = Some(now + link.quiet);
-                wanted = true;
+                link.idle_at = wanted.then(|| now + link.quiet);
             }
         }
         if link.due {
@@ -401,6 +402,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             (link.quiet, link.idle_at) = (QUIET, Some(self.now + QUIET));
         }
         self.reschedule(name);
+    }
+
+    /// A round with a peer is over: a silence is news again.
+    pub(super) fn listen_again(&mut self, name: &P) {
+        let (Some(dissemination), Some(peer)) = (&mut self.dissemination, self.peers.get(name)) else { return };
+        let listens = |link: &Link| matches!(link.standing, Standing::Above | Standing::Beside);
+        if peer.link.as_ref().is_some_and(|link| listens(link) && link.idle_at.is_none()) {
+            dissemination.silent.push(name.clone());
+        }
     }
 
     /// Tells a link the time of what has come since the last poll.
