@@ -219,3 +219,50 @@ pub(crate) const LONGEST_QUIET: Duration = Duration::from_secs(10);
 pub(crate) const TRIES: u32 = 2;
 
 const MOST_DOUBLINGS: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_opens_as_far_as_it_is_acknowledged() {
+        let mut link = Link::new(Standing::Below);
+        for to in [10, 20, 30] {
+            link.send(to, Time::ZERO);
+            link.sent = to;
+        }
+        assert!(!link.has_room(3) && link.has_room(4));
+        // Of the messages under way one is remembered, which is the first.
+        link.acknowledge(9, Time::ZERO);
+        assert_eq!(link.unacked, 3);
+        link.acknowledge(12, Time::from_millis(5));
+        assert_eq!((link.unacked, link.in_flight), (2, Some(Time::from_millis(5))));
+        link.send(40, Time::from_millis(6));
+        link.sent = 40;
+        link.acknowledge(40, Time::from_millis(7));
+        assert_eq!((link.unacked, link.in_flight, link.behind), (0, None, false));
+        link.go_back();
+        assert!(!link.behind, "nothing is missing");
+        link.send(50, Time::from_millis(8));
+        link.sent = 50;
+        link.go_back();
+        assert_eq!((link.sent, link.unacked, link.behind), (40, 0, true));
+        link.forget(7);
+        assert_eq!((link.log, link.received, link.acked, link.sent), (Some(7), 0, 0, 0));
+    }
+
+    #[test]
+    fn round_trips_that_differ_too_much_meet_no_turn() {
+        let every = Duration::from_millis(400);
+        let mut link = Link::new(Standing::Above);
+        assert_eq!(link.round_trip(every), None);
+        link.measure(Duration::from_millis(200));
+        assert_eq!(link.round_trip(every), Some(Duration::from_millis(200)));
+        link.measure(Duration::from_millis(280));
+        assert_eq!(link.round_trip(every), Some(Duration::from_millis(280)));
+        link.measure(Duration::from_millis(120));
+        assert_eq!(link.round_trip(every), None, "between 120 and 260");
+        (0..8).for_each(|_| link.measure(Duration::from_millis(200)));
+        assert!(link.round_trip(every).is_some(), "all that is long ago");
+    }
+}

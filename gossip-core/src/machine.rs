@@ -3,10 +3,12 @@
 mod answer;
 #[cfg(feature = "model")]
 mod model;
+mod overlay;
 mod push;
 mod receive;
 mod request;
 mod sketch;
+mod spread;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -288,6 +290,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         if proven {
             peer.walked();
+        } else if let Some(link) = &mut peer.link {
+            // It leaves something undone.
+            link.idle_at = link.idle_at.map(|at| at.min(self.now + self.config.round_interval()));
         }
         for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
             ledger.rounds += 1;
@@ -301,6 +306,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             enqueue(&mut self.ready, name, peer);
         }
         self.listen_again(name);
+        self.reschedule(name);
     }
 
     /// Begins a round with a random peer if it is time to, and sets the time of the next.

@@ -88,3 +88,59 @@ impl<P: Clone + PartialEq> Origins<P> {
         self.runs.range(self.runs.partition_point(|run| run.end <= place)..)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// As told by a list of where each element is from, and since when it waits.
+        #[test]
+        fn runs_tell_of_every_element_what_a_list_would(
+            steps in prop::collection::vec((0..4_usize, 0..3_u8, 0..50_u64, any::<bool>()), 1..60),
+        ) {
+            let (mut origins, mut list, mut now) = (Origins::new(), Vec::new(), 100);
+            for (more, from, age, polled) in steps {
+                let from = (from > 0).then_some(from);
+                list.resize(list.len() + more, (from, age, None));
+                origins.note(list.len(), from.as_ref(), Duration::from_millis(age));
+                if polled {
+                    now += 10;
+                    let time = Time::from_millis(now);
+                    let stamped: Vec<_> = origins.stamp(time).map(|(from, born)| (from.copied(), born)).collect();
+                    let fresh = list.iter_mut().filter(|(_, _, born)| born.is_none());
+                    for (from, age, born) in fresh {
+                        *born = Some(Time::from_millis(now - *age));
+                        prop_assert!(stamped.iter().any(|run| run.0 == *from && Some(run.1) <= *born));
+                    }
+                    prop_assert!(origins.are_stamped());
+                }
+            }
+            for place in 0..=list.len() {
+                prop_assert_eq!(origins.of(place), list.get(place).and_then(|(from, ..)| from.as_ref()));
+                for peer in 1..3 {
+                    let came = list[place..].iter().filter(|(from, ..)| *from == Some(peer)).count();
+                    prop_assert_eq!(origins.count(place, &peer), came);
+                    // Runs that came between two polls wait as long as their oldest.
+                    let others = list[place..].iter().filter(|(from, ..)| *from != Some(peer));
+                    prop_assert!(origins.oldest(place, &peer) <= others.filter_map(|(.., born)| *born).min()
+                        || list[place..].iter().all(|(from, ..)| *from == Some(peer)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_came_from_nobody() {
+        let mut origins = Origins::new();
+        for end in 1..=MOST_RUNS + 2 {
+            origins.note(end, Some(&(end % 2)), Duration::ZERO);
+        }
+        assert_eq!((origins.of(0), origins.of(1), origins.of(2)), (None, None, Some(&1)));
+        assert_eq!(origins.count(0, &1), MOST_RUNS / 2);
+    }
+}

@@ -79,3 +79,32 @@ impl<P: Clone + Ord> Overlay<P> {
         self.is_graph
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_and_children_agree_and_parents_come_first() {
+        for (count, fan_out) in (1..40).flat_map(|count| (1..6).map(move |fan_out| (count, fan_out))) {
+            let fan_out = NonZeroUsize::new(fan_out).expect("from 1");
+            let places: Vec<Overlay<usize>> = (0..count).map(|me| Overlay::tree(&me, 0..count, fan_out)).collect();
+            for (me, place) in places.iter().enumerate() {
+                assert!(place.upstream().iter().all(|other| *other < me));
+                assert_eq!(place.upstream().iter().collect::<BTreeSet<_>>().len(), me, "all that come before, once");
+                let parent = place.upstream().first();
+                assert!(parent.is_none_or(|parent| places[*parent].downstream().contains(&me)));
+                assert!(place.downstream().len() <= fan_out.get());
+                assert!(place.downstream().iter().all(|child| places[*child].upstream().first() == Some(&me)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_graph_has_neighbours_and_nobody_above() {
+        let place = Overlay::of([3, 1, 3]);
+        assert_eq!((place.upstream(), place.downstream(), place.is_graph()), (&[][..], &[1, 3][..], true));
+        assert!(!Overlay::star(&1, [1]).is_graph());
+        assert_eq!(Overlay::star(&9, [1, 2]), Overlay::star(&9, [9, 2, 1]), "with or without itself, in any order");
+    }
+}

@@ -37,6 +37,19 @@ pub struct Settings {
     pub key: Key,
 }
 
+impl Settings {
+    /// How a node with these settings sets up its machine.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.key = self.key.clone();
+        config.max_element_bytes = self.max_line.encoded_element_bytes();
+        config.max_message = self.max_line.message_budget();
+        config.round_every = self.round_every;
+        config.batch_every = (self.overlay != Shape::None).then_some(self.batch_every);
+        config
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -66,7 +79,8 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The place of a node among others, as far as these alone tell it.
+    /// The place of `me` among `nodes`, as far as these alone tell it: `None` where nothing is pushed, and where it is
+    /// yet to be told its neighbours.
     pub fn overlay<P: Clone + Ord>(self, me: &P, nodes: impl IntoIterator<Item = P>) -> Option<Overlay<P>> {
         match self {
             Self::Star => Some(Overlay::star(me, nodes)),
@@ -84,6 +98,10 @@ pub enum Workload {
     Broadcast,
     /// `add`, and `read` answered with `value`.
     GSet,
+    /// `add` of a `delta` that is not negative, and `read` answered with the sum as `value`.
+    GCounter,
+    /// The same with deltas of either sign.
+    PnCounter,
 }
 
 impl fmt::Display for Workload {
@@ -91,6 +109,8 @@ impl fmt::Display for Workload {
         f.write_str(match self {
             Self::Broadcast => "broadcast",
             Self::GSet => "g-set",
+            Self::GCounter => "g-counter",
+            Self::PnCounter => "pn-counter",
         })
     }
 }

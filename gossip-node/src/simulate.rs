@@ -5,38 +5,37 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use gossip_core::sim::{Chance, Checks, ReplicaId, Simulation, Violation};
-use gossip_core::{AntiEntropy, Config, Time};
-use gossip_node::Shape;
-use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report};
+use gossip_core::{AntiEntropy, Overlay, Time};
+use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report, neighbours};
+use gossip_node::{Json, MaxLine, Settings, Shape};
 
-use crate::options::{Pushing, duration};
+use crate::options::Spreading;
 use crate::soak::Soak;
 
 /// Simulates a cluster under load and tells what it cost: on virtual time, in this process
 ///
 /// Each node holds numbers. Clients ask for operations at a constant rate, of n0, n1 and so on in turn; after a time of
 /// quiet, every node is read finally. Nothing but a message between nodes takes time. The laws that nodes keep are
-/// checked all the while: where one is broken, the run ends with its name and exit code 2. Equal options give equal
-/// results.
+/// checked all the while: where one is broken, the run ends with its name and exit code 2. What a partition stops is lost as
+/// it is sent. Equal options give equal results.
 ///
 /// What is told, of all that happens from the start to the final reads:
 ///
 ///   ops              operations, reads included, but for the final reads
-///
 ///   server_messages  messages that nodes sent to nodes, lost ones included
-///
 ///   msgs_per_op      the second by the first
-///
-///   latency_ms       from the acknowledgement of an element to the last later read that misses it, 0 if there is none: of
-///                    the elements that are not lost, the median, 95 %, 99 % and the greatest
-///
-///   true_latency_ms  from when the first node holds an element to when the last one does
-///
+///   latency_ms       from the acknowledgement of an element to the last later read that misses it,
+///                    0 if none does: of the elements that are not lost, the median, 95 %, 99 %
+///                    and the greatest
+///   true_latency_ms  from when the first node holds an element to when the last one does, of the
+///                    acknowledged elements that all hold in the end
 ///   lost             acknowledged elements that some final read misses: exit code 1 if there are any
-///
-///   stale            acknowledged elements that some later read misses
-///
+///   stale            acknowledged elements that some later read misses, be it a final one
 ///   never_read       acknowledged elements that no final read shows
+///
+/// A later read of an element is one asked for after its acknowledgement. The JSON line has just these. The text also
+/// tells how long after a heal all nodes held everything there was at it, what the others took among themselves while a
+/// node was isolated, the messages by kind, and the ledger: what rounds cost and what full states would have.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Simulate {
@@ -44,11 +43,7 @@ pub(crate) struct Simulate {
     plan: Plan,
 
     #[command(flatten)]
-    pushing: Pushing,
-
-    /// Mean time between the repair rounds a node begins, with an overlay only while it cannot push: a number of ms, or one with its unit, as 250ms, 2s, 1m
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
-    round_every: Duration,
+    spreading: Spreading,
 
     /// How many runs to tell the mean of, each with the next seed
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -99,25 +94,29 @@ impl Simulate {
             simulation.run_until((simulation.now() + STEP).min(plan.ends()))?;
             progress.tell(&simulation);
         }
-        let ledgers = (0..plan.nodes.into()).filter_map(|node| simulation.machine(ReplicaId(node)));
-        let account = Account::of(ledgers.map(|machine| machine.stats().total));
+        let mut account = Account::default();
+        for machine in (0..plan.nodes.into()).filter_map(|node| simulation.machine(ReplicaId(node))) {
+            account.add(&Account::of(&machine.stats().total));
+        }
         Ok(Report::of(&plan, &history(&plan, &simulation), simulation.report().sent, account))
     }
 
     fn simulation(&self, plan: &Plan) -> Simulation<Machine> {
         let nodes = plan.nodes.into();
-        let mut config = Config::default();
-        config.round_every = self.round_every;
-        let Pushing { overlay: shape, batch } = self.pushing;
-        config.batch_every = (shape != Shape::None).then_some(batch);
+        let mut settings = Settings::default();
+        self.spreading.apply(&mut settings);
         let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
         let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
-            let mut machine = AntiEntropy::new(config.clone(), seed);
-            for peer in (0..nodes).map(ReplicaId).filter(|&peer| peer != id) {
+            let mut machine = AntiEntropy::new(settings.config(), seed);
+            let others = || (0..nodes).map(ReplicaId).filter(|&peer| peer != id);
+            for peer in others() {
                 machine.add_peer(peer);
             }
-            if let Some(overlay) = shape.overlay(&id, (0..nodes).map(ReplicaId)) {
+            if let Some(overlay) = settings.overlay.overlay(&id, others()) {
                 machine.set_overlay(overlay);
+            }
+            if settings.overlay == Shape::Topology {
+                machine.set_overlay(Overlay::of(neighbours(nodes, id.0).map(ReplicaId)));
             }
             machine
         })
@@ -125,7 +124,7 @@ impl Simulate {
         .with_history();
         for operation in plan.operations() {
             if let Some(element) = operation.write {
-                simulation.insert(operation.at, ReplicaId(operation.node), element as u64);
+                simulation.insert(operation.at, ReplicaId(operation.node), json(element));
             }
         }
         for (at, fault, until) in plan.faults() {
@@ -135,7 +134,12 @@ impl Simulate {
     }
 }
 
-type Machine = AntiEntropy<ReplicaId, u64>;
+/// As nodes have it. Numbers as such would do with fewer messages: a sketch tells them without asking for them.
+type Machine = AntiEntropy<ReplicaId, Json>;
+
+fn json(element: usize) -> Json {
+    Json::parse(&element.to_string(), MaxLine::default().element_bytes()).expect("a number is JSON")
+}
 
 /// How far a simulation goes between two looks at the clock on the wall, in virtual time.
 const STEP: Duration = Duration::from_millis(100);
@@ -144,22 +148,20 @@ const STEP: Duration = Duration::from_millis(100);
 fn history(plan: &Plan, simulation: &Simulation<Machine>) -> History {
     let mut history = History::new(plan.nodes.into());
     for arrival in simulation.history() {
-        let element = usize::try_from(arrival.element).expect("elements number writes");
+        let element = arrival.element.as_str().parse().expect("elements number writes");
         history.hold(element, arrival.replica.0, arrival.at);
     }
-    for Operation { at, write, .. } in plan.operations() {
-        if let Some(element) = write {
-            history.acknowledge(element, at);
+    let mut reads = vec![Vec::new(); plan.nodes.into()];
+    for Operation { at, node, write } in plan.operations() {
+        match write {
+            Some(element) => history.acknowledge(element, at),
+            None => reads[node].push(at),
         }
     }
-    for Operation { at, node, .. } in plan.operations().filter(|operation| operation.write.is_none()) {
-        let shown = history.held_by(node, at);
-        history.read(at, |element| shown[element]);
+    for (node, asked) in reads.iter().enumerate() {
+        history.read_instantly(node, asked);
     }
-    for node in 0..plan.nodes.into() {
-        let shown = history.held_by(node, plan.ends());
-        history.read_finally(|element| shown[element]);
-    }
+    history.read_all_finally(plan.ends());
     history
 }
 

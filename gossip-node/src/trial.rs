@@ -13,5 +13,5 @@ mod report;
 pub use decimal::Decimal;
 pub use figures::{Figures, Quantiles};
 pub use history::{History, Took};
-pub use plan::{Distribution, Operation, Partition, Plan, PlanError};
+pub use plan::{Distribution, Operation, Partition, Plan, PlanError, neighbours};
 pub use report::{Account, Report};

@@ -48,6 +48,10 @@ fn faults_show_in_the_report() {
     assert_eq!(heading("--partition majorities --partition-every 2"), with(&["whole after a heal"]));
     let isolated = with(&["whole after a heal", "while one was cut"]);
     assert_eq!(heading("--isolate n0 --from 1 --for 3"), isolated);
+    assert_eq!(heading("--overlay tree:2 --batch 100ms"), with(&[]));
+    assert_eq!(heading("--overlay topology"), with(&[]));
+    assert_eq!(heading("--overlay none"), with(&[]));
+    assert_eq!(heading("--crash n4 --from 2 --for 1"), with(&["whole after a heal"]));
     assert_eq!(heading("--isolate n0 --from 1 --for 3 --seeds 2"), [vec!["mean of 2 runs"], isolated].concat());
 }
 
@@ -56,6 +60,6 @@ fn lost_elements_fail_the_run() {
     let output = simulate("--nodes 3 --seconds 1 --quiet 0");
     assert_eq!((text(&output.stderr), output.status.code()), ("", Some(1)));
     let output = simulate("--nodes 3 --isolate n3");
-    assert_eq!(text(&output.stderr), "error: there is no node n3 to isolate: the last of 3 is n2\n");
+    assert_eq!(text(&output.stderr), "error: there is no node n3: the last of 3 is n2\n");
     assert_eq!((output.status.code(), output.stdout), (Some(2), vec![]));
 }

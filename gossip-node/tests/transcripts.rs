@@ -67,6 +67,8 @@ impl Session {
     fn set(&mut self, setting: &str) {
         match setting.split_once(' ') {
             Some(("workload", "g-set")) => self.settings.workload = Workload::GSet,
+            Some(("workload", "g-counter")) => self.settings.workload = Workload::GCounter,
+            Some(("workload", "pn-counter")) => self.settings.workload = Workload::PnCounter,
             Some(("overlay", "none")) => self.settings.overlay = Shape::None,
             Some(("max-line", bytes)) => self.settings.max_line = MaxLine::new(bytes.parse().unwrap()).unwrap(),
             Some(("wait", millis)) => {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use gossip_core::{Config, Economy, Key, MessageBudget, Time};
+use gossip_core::{AntiEntropy, Config, Economy, Key, MessageBudget, Overlay, Time};
 
 use super::choice::{Choice, ECONOMIES, WINDOWS};
 use super::script::Script;
@@ -14,10 +14,12 @@ use super::subject::Subject;
 /// Plays the script that `bytes` are.
 pub fn run(bytes: &[u8]) {
     let mut script = Script::new(bytes);
-    match script.byte() % 3 {
-        0 => World::<u64>::new(&mut script).play(script),
-        1 => World::<String>::new(&mut script).play(script),
-        _ => World::<[u8; 32]>::new(&mut script).play(script),
+    let choice = usize::from(script.byte());
+    let batch_every = [None, Some(100), Some(370), Some(5_000)][choice / 3 % 4].map(Duration::from_millis);
+    match choice % 3 {
+        0 => World::<u64>::new(&mut script, batch_every).play(script),
+        1 => World::<String>::new(&mut script, batch_every).play(script),
+        _ => World::<[u8; 32]>::new(&mut script, batch_every).play(script),
     }
 }
 
@@ -35,7 +37,7 @@ struct World<E> {
 }
 
 impl<E: Choice> World<E> {
-    fn new(script: &mut Script<'_>) -> Self {
+    fn new(script: &mut Script<'_>, batch_every: Option<Duration>) -> Self {
         let key = script.choose(&[Key::open(), Key::secret(*b"a key of 16 byte")]);
         let max_element_bytes = script.choose(&[1_024, 100, 8, u32::MAX]);
         Self::of([0, 1].map(|_| {
@@ -48,6 +50,7 @@ impl<E: Choice> World<E> {
             config.economy = script.choose(&ECONOMIES);
             config.round_every = Duration::from_millis(script.choose(&[1_000, 50, 200, LONGEST_INTERVAL]));
             config.answer_within = Duration::from_millis(script.choose(&[1_000, 0, 100, u64::MAX]));
+            config.batch_every = batch_every;
             config
         }))
     }
@@ -67,6 +70,7 @@ impl<E: Choice> World<E> {
         };
         for name in [0, 1] {
             world.subjects[name].machine.add_peer(1 - name);
+            world.subjects[name].machine.set_overlay(Overlay::star(&name, [0, 1]));
         }
         world
     }
@@ -87,7 +91,6 @@ impl<E: Choice> World<E> {
     fn step(&mut self, script: &mut Script<'_>) {
         let choice = script.byte();
         let name = usize::from(choice & 1);
-        let subject = &mut self.subjects[name];
         match choice >> 1 & 0xf {
             0 => self.insert(name, E::choose(script)),
             1 => family(script).for_each(|number| self.insert(name, E::numbered(number))),
@@ -95,9 +98,9 @@ impl<E: Choice> World<E> {
                 .for_each(|number| [0, 1].into_iter().for_each(|name| self.insert(name, E::numbered(number)))),
             3 => self.pass(Duration::from_micros(1 << (script.byte() % 24))),
             4 => self.network.weather = script.array(),
-            5 => subject.machine.sync_now(&(1 - name)),
-            6 => _ = subject.machine.remove_peer(&(1 - name)),
-            7 => _ = subject.machine.add_peer(1 - name),
+            5 => self.tell(name, |machine| machine.sync_now(&(1 - name))),
+            6 => self.tell(name, |machine| _ = machine.remove_peer(&(1 - name))),
+            7 => self.tell(name, |machine| _ = machine.add_peer(1 - name)),
             8 => self.clocks[name].set(self.now, |shown| shown + Duration::from_micros(1 << (script.byte() % 40))),
             9 => self.clocks[name].set(self.now, |shown| {
                 Time::ZERO + shown.saturating_since(Time::from_micros(1 << (script.byte() % 40)))
@@ -105,8 +108,14 @@ impl<E: Choice> World<E> {
             10 => self.restart(name, script.choose(&[false, true, true, true])),
             11 => self.network.under_way.clear(),
             12 => self.drain(name),
+            13 => self.tell(name, |machine| machine.set_overlay(Overlay::star(&name, [0, 1]))),
             _ => (0..=script.byte() % 32).for_each(|_| _ = self.happen(Time::MAX)),
         }
+    }
+
+    fn tell(&mut self, name: usize, what: impl FnOnce(&mut AntiEntropy<usize, E>)) {
+        what(&mut self.subjects[name].machine);
+        self.drain(name);
     }
 
     fn insert(&mut self, name: usize, element: E) {
@@ -122,12 +131,14 @@ impl<E: Choice> World<E> {
         self.seed += 1;
         let mut after = Subject::new(name, self.seed, before.config().clone());
         before.peers().for_each(|peer| _ = after.machine.add_peer(*peer));
+        after.machine.set_overlay(Overlay::star(&name, [0, 1]));
         if remembers {
             before.iter().for_each(|element| assert!(after.insert(element.clone())));
         } else {
             self.kept[name].clear();
         }
         self.subjects[name] = after;
+        self.drain(name);
     }
 
     /// Lets time pass, and as many things happen as a script of few bytes may ask for.
@@ -168,11 +179,12 @@ impl<E: Choice> World<E> {
         }
     }
 
-    /// Fresh replicas that hold what these do, and page it.
+    /// Fresh replicas that hold what these do, and page it, in rounds alone.
     fn without_sketches(&self) -> Self {
         let mut twin = Self::of(self.subjects.each_ref().map(|subject| {
             let mut config = subject.machine.config().clone();
             config.economy = Economy::Pages;
+            config.batch_every = None;
             config
         }));
         for name in [0, 1] {
@@ -198,7 +210,13 @@ impl<E: Choice> World<E> {
         }
         assert!(union.is_subset(&self.inserted), "an element was invented");
         let end = self.now + HEALS_WITHIN;
+        let mut asked = self.subjects[0].machine.config().batch_every.is_none();
         while !self.is_proven() {
+            // Those that push have nothing to ask once all has come.
+            if !asked && self.is_equal() {
+                asked = true;
+                [0, 1].into_iter().for_each(|name| self.tell(name, |machine| machine.sync_now(&(1 - name))));
+            }
             assert!(self.happen(end), "no proof: {:?}", self.subjects.each_ref().map(|subject| &subject.machine));
         }
         for subject in &self.subjects {
@@ -208,9 +226,12 @@ impl<E: Choice> World<E> {
         union
     }
 
+    fn is_equal(&self) -> bool {
+        self.subjects[0].machine.digest() == self.subjects[1].machine.digest()
+    }
+
     fn is_proven(&self) -> bool {
-        let digests = self.subjects.each_ref().map(|subject| subject.machine.digest());
-        digests[0] == digests[1] && self.subjects.iter().all(|subject| subject.proof() == Some(digests[0]))
+        self.is_equal() && self.subjects.iter().all(|subject| subject.proof() == Some(subject.machine.digest()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gossip_core::{Config, Key, MessageBudget, Time};
+use gossip_core::{Config, Key, MessageBudget, Overlay, Time};
 
 use super::choice::{Choice, ECONOMIES, WINDOWS};
 use super::forge::forge;
@@ -13,9 +13,11 @@ use super::subject::Subject;
 /// Plays the script that `bytes` are.
 pub fn run(bytes: &[u8]) {
     let mut script = Script::new(bytes);
-    match script.byte() % 2 {
-        0 => Network::<u64>::new(&mut script).play(script),
-        _ => Network::<String>::new(&mut script).play(script),
+    let choice = script.byte();
+    let batch_every = if choice & 2 == 2 { Some(Duration::from_millis(100)) } else { None };
+    match choice & 1 {
+        0 => Network::<u64>::new(&mut script, batch_every).play(script),
+        _ => Network::<String>::new(&mut script, batch_every).play(script),
     }
 }
 
@@ -34,7 +36,7 @@ struct Network<E> {
 }
 
 impl<E: Choice> Network<E> {
-    fn new(script: &mut Script<'_>) -> Self {
+    fn new(script: &mut Script<'_>, batch_every: Option<Duration>) -> Self {
         let key = script.choose(&[Key::open(), Key::secret(*b"a key of 16 byte")]);
         let max_element_bytes = script.choose(&[1_024, 4, 0, 100, u32::MAX]);
         let subjects = [0, 1].map(|name| {
@@ -46,11 +48,13 @@ impl<E: Choice> Network<E> {
             config.economy = script.choose(&ECONOMIES);
             config.round_every = Duration::from_millis(script.choose(&[1_000, 0, 1, u64::MAX]));
             config.answer_within = Duration::from_millis(script.choose(&[1_000, 0, 1, u64::MAX]));
+            config.batch_every = batch_every;
             Subject::new(name, name as u64, config)
         });
         let mut network = Self { subjects, under_way: Vec::new(), now: Time::ZERO };
         for (name, peer) in [(0, 1), (1, 0)] {
             network.subjects[name].machine.add_peer(peer);
+            network.subjects[name].machine.set_overlay(Overlay::star(&name, [0, 1]));
         }
         network
     }
@@ -138,8 +142,8 @@ impl<E: Choice> Network<E> {
     /// request of this machine, and both digests.
     fn forge(&mut self, script: &mut Script<'_>, name: usize) {
         let from = script.choose(&[1 - name, GHOST, 3]);
-        let digests = self.subjects.each_ref().map(|subject| subject.machine.digest());
-        let bytes = forge::<E>(script, &self.subjects[name].overheard(digests));
+        let overheard = self.subjects[name].overheard(&self.subjects[1 - name]);
+        let bytes = forge::<E>(script, &overheard);
         self.subjects[name].receive(&from, &bytes, self.now);
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Subject<E> {
     now: Time,
     tag: [u8; 4],
     nonce: [u8; 4],
+    /// What it calls its log in what it pushes.
+    log: [u8; 4],
 }
 
 impl<E: Choice> Subject<E> {
@@ -42,6 +44,7 @@ impl<E: Choice> Subject<E> {
             now: Time::ZERO,
             tag,
             nonce: [0; 4],
+            log: [0; 4],
         }
     }
 
@@ -165,7 +168,8 @@ impl<E: Choice> Subject<E> {
         assert_eq!(clone.poll(halfway), Output::Wait(Some(until)), "something was due before the deadline");
         match clone.poll(until) {
             Output::Wait(Some(later)) => assert!(later > until),
-            Output::Wait(None) => assert_eq!(until, Time::MAX),
+            // One that pushes has woken to find that there is nothing to push.
+            Output::Wait(None) => assert!(until == Time::MAX || self.machine.config().batch_every.is_some()),
             Output::Event(_) | Output::Send { .. } => {}
         }
     }
@@ -198,15 +202,17 @@ impl<E: Choice> Subject<E> {
     }
 
     /// What a forger needs to know to have its messages taken for answers to this machine's last request.
-    pub(crate) fn overheard(&self, digests: [Digest; 2]) -> Overheard {
-        Overheard { tag: self.tag, nonce: self.nonce, digests }
+    pub(crate) fn overheard(&self, other: &Self) -> Overheard {
+        let digests = [self.machine.digest(), other.machine.digest()];
+        Overheard { tag: self.tag, nonce: self.nonce, logs: [self.log, other.log], digests }
     }
 
     fn remember_head(&mut self, kind: MessageKind, bytes: &[u8]) {
-        if matches!(kind, MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair | MessageKind::Page)
-            && let Some(nonce) = bytes.get(5..).and_then(|rest| rest.first_chunk())
-        {
-            self.nonce = *nonce;
+        let Some(name) = bytes.get(5..).and_then(|rest| rest.first_chunk()) else { return };
+        match kind {
+            MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair | MessageKind::Page => self.nonce = *name,
+            MessageKind::Push => self.log = *name,
+            _ => {}
         }
     }
 

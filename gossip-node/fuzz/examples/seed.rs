@@ -44,8 +44,9 @@ fn pairs() -> Vec<String> {
         .map(|request| {
             let write = |i: u32| format!(r#"{{"src":"c","dest":"a","body":{{"type":"{request}":{i}}}}}"#) + "\n";
             let writes: String = (20..80).map(write).collect();
-            let ask = |kind| format!(r#"{{"src":"c","dest":"a","body":{{"type":"{kind}","msg_id":2}}}}"#) + "\n";
-            format!("{init}\n{writes}{many}{talk}{}{}{}", ask("read"), ask("stats"), ask("digest"))
+            let ask = |kind: &str| format!(r#"{{"src":"c","dest":"a","body":{{"type":"{kind}","msg_id":2}}}}"#) + "\n";
+            let names = ask(&"é".repeat(70)) + &ask(&"ab\\u20ac\\ud83d\\ude00".repeat(20));
+            format!("{init}\n{writes}{many}{talk}{names}{}{}{}", ask("read"), ask("stats"), ask("digest"))
         })
         .collect()
 }

@@ -7,10 +7,11 @@
 
 use std::collections::VecDeque;
 use std::io::BufReader;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use gossip_core::{Key, Message, Time};
-use gossip_node::{Json, Line, Lines, MaxLine, Node, Output, Settings, Workload};
+use gossip_node::{Json, Line, Lines, MaxLine, Node, Output, Settings, Shape, Workload};
 
 use super::heard::{Heard, MsgId};
 use super::said::Said;
@@ -22,6 +23,8 @@ pub fn run(bytes: &[u8]) {
     settings.workload = [Workload::Broadcast, Workload::GSet][usize::from(choice & 1)];
     settings.max_line = [MaxLine::default(), MaxLine::MIN][usize::from(choice >> 1 & 1)];
     settings.key = [Key::open(), Key::secret(*b"a key of 16 byte")][usize::from(choice >> 2 & 1)].clone();
+    let binary = Shape::Tree(NonZeroUsize::new(2).expect("it is two"));
+    settings.overlay = [Shape::None, binary, Shape::Star, Shape::Topology][usize::from(choice >> 5 & 3)];
     let mut session = Session::new(settings, choice & 8 == 8);
     for line in split(bytes, if choice & 16 == 16 { 100 } else { MaxLine::MIN.bytes() }, 1 + usize::from(choice >> 5)) {
         match line.split_first() {
@@ -297,7 +300,7 @@ impl Session {
         let ids: Vec<_> = std::iter::once(&id).chain(peers).collect();
         let (head, tail) = match self.settings.workload {
             Workload::Broadcast => (r#""type":"broadcast","message":"#, "}}"),
-            Workload::GSet => (r#""type":"add","element":"#, "}}"),
+            _ => (r#""type":"add","element":"#, "}}"),
         };
         let mut other = self.other.take().unwrap_or_else(|| {
             let mut node = Node::new(self.settings.clone());
@@ -361,7 +364,7 @@ impl Session {
     fn list(&self) -> &'static str {
         match self.settings.workload {
             Workload::Broadcast => "messages",
-            Workload::GSet => "value",
+            _ => "value",
         }
     }
 }

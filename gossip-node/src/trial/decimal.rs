@@ -46,7 +46,14 @@ impl Decimal {
         (count > 0).then(|| Self { thousandths: sum }.over(count))
     }
 
+    /// The sum.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self { thousandths: self.thousandths.saturating_add(other.thousandths) }
+    }
+
     /// This less a number that is not greater; 0 if it is.
+    #[must_use]
     pub const fn less(self, other: Self) -> Self {
         Self { thousandths: self.thousandths.saturating_sub(other.thousandths) }
     }

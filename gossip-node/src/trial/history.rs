@@ -68,17 +68,35 @@ impl History {
         *since = at.min(*since);
     }
 
-    /// Of each element, whether a node holds it at this time: what an instant read of it shows.
-    pub fn held_by(&self, node: usize, at: Time) -> Vec<bool> {
-        self.elements.iter().map(|element| element.held[node] <= at).collect()
-    }
-
     /// A read that was asked for at this time.
     pub fn read(&mut self, asked: Time, shows: impl Fn(usize) -> bool) {
         for (number, element) in self.elements.iter_mut().enumerate() {
             if element.acknowledged.is_some_and(|at| at <= asked) && !shows(number) {
                 element.missed = element.missed.max(Some(asked));
             }
+        }
+    }
+
+    /// Reads of one node, each of which shows what the node holds as it is asked for. They are to be in the order of
+    /// time. O(elements · log reads).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such node.
+    pub fn read_instantly(&mut self, node: usize, asked: &[Time]) {
+        for element in &mut self.elements {
+            let Some(acknowledged) = element.acknowledged else { continue };
+            let before = asked.partition_point(|&at| at < element.held[node]);
+            let last = asked[..before].last().filter(|&&at| at >= acknowledged);
+            element.missed = element.missed.max(last.copied());
+        }
+    }
+
+    /// Reads of all nodes at the very end, each of which shows what its node holds then.
+    pub fn read_all_finally(&mut self, at: Time) {
+        self.final_reads += self.nodes;
+        for element in &mut self.elements {
+            element.final_misses += element.held.iter().filter(|&&since| since > at).count();
         }
     }
 
@@ -214,16 +232,8 @@ mod tests {
         history
     }
 
-    fn read(history: &mut History, node: usize, at: Time) {
-        let shown = history.held_by(node, at);
-        history.read(at, |element| shown[element]);
-    }
-
     fn figures(mut history: History, end: Time) -> Figures {
-        for node in 0..3 {
-            let shown = history.held_by(node, end);
-            history.read_finally(|element| shown[element]);
-        }
+        history.read_all_finally(end);
         history.figures(10, 25)
     }
 
@@ -239,11 +249,10 @@ mod tests {
     fn what_reads_see_ends_with_the_last_read_that_misses_an_element() {
         let mut history = history(&[[50, 200], [50, 300]]);
         // Of element 0: missed at 40 by node 1, shown at 60, missed at 190 by node 2, and shown from 200 on.
-        for (node, at) in [(1, 40), (1, 60), (2, 190), (2, 200), (2, 420)] {
-            read(&mut history, node, ms(at));
-        }
-        // Element 1, written at 100, is missed at 190 and 200, and comes to node 2 at 400.
-        let figures = figures(history, ms(1_000));
+        history.read_instantly(1, &[40, 60].map(ms));
+        history.read_instantly(2, &[190, 200, 420].map(ms));
+        // Element 1, written at 100, is missed at 190 and 200, and comes to node 2 at 400, in time for the final reads.
+        let figures = figures(history, ms(400));
         assert_eq!(figures.latency_ms, times(&[190, 100]));
         assert_eq!(figures.true_latency_ms, times(&[200, 300]));
         assert_eq!(counts(&figures), [0, 2, 0].map(Decimal::whole));
@@ -253,10 +262,28 @@ mod tests {
     #[test]
     fn reads_before_the_acknowledgement_count_for_nothing() {
         let mut history = history(&[[0, 0], [50, 60]]);
-        read(&mut history, 2, ms(99));
+        history.read_instantly(2, &[ms(99)]);
         let figures = figures(history, ms(1_000));
         assert_eq!(figures.latency_ms, times(&[0, 0]));
         assert_eq!(counts(&figures), [0, 0, 0].map(Decimal::whole));
+    }
+
+    #[test]
+    fn reads_that_are_told_count_as_instant_ones_of_what_is_held() {
+        let held = [[50, 200], [50, 300], [7, u64::MAX], [0, 1]];
+        let [mut told, mut instant] = [history(&held), history(&held)];
+        let asked: Vec<_> = (0..90).map(|at| ms(at * 7)).collect();
+        let since = told.clone();
+        for node in 0..3 {
+            instant.read_instantly(node, &asked);
+            for &at in &asked {
+                told.read(at, |element| since.elements[element].held[node] <= at);
+            }
+            told.read_finally(|element| since.elements[element].held[node] <= ms(700));
+        }
+        instant.read_all_finally(ms(700));
+        assert_eq!(told.figures(1, 1), instant.figures(1, 1));
+        assert_eq!(counts(&told.figures(1, 1)), [1, 3, 0].map(Decimal::whole));
     }
 
     #[test]
@@ -264,7 +291,7 @@ mod tests {
         // The second never comes to node 2; the third is shown by no final read.
         let mut history = history(&[[10, 20], [10, u64::MAX]]);
         history.acknowledge(2, ms(200));
-        read(&mut history, 2, ms(150));
+        history.read_instantly(2, &[ms(150)]);
         let figures = figures(history, ms(1_000));
         assert_eq!(figures.latency_ms, times(&[0]));
         assert_eq!(figures.true_latency_ms, times(&[20]));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gossip_core::Time;
-use gossip_core::sim::{Chance, Fault, Latency, Network, ReplicaId, Rng};
+use gossip_core::sim::{Chance, Fault, Latency, Memory, Network, ReplicaId, Rng};
 
 /// The load and the faults of a run, all of them drawn from one seed: options of a command line.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -52,12 +52,17 @@ pub struct Plan {
     #[arg(long, value_name = "NODE", value_parser = node)]
     pub isolate: Option<usize>,
 
-    /// From which second on
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "isolate")]
+    /// Crash one node, once, and start it again: a virtual one with all it held, a real one with what is on its disk;
+    /// nobody asks it for anything meanwhile
+    #[arg(long, value_name = "NODE", value_parser = node)]
+    pub crash: Option<usize>,
+
+    /// From which second on it is cut off, or down
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub from: u32,
 
     /// For how many seconds
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 10, requires = "isolate")]
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 10)]
     pub lasting: u32,
 
     /// What all that chance decides is drawn from
@@ -68,13 +73,19 @@ pub struct Plan {
 /// A plan that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The node to isolate is none of the cluster.
-    #[error("there is no node n{isolate} to isolate: the last of {nodes} is n{}", nodes - 1)]
+    /// The node that something is to befall is none of the cluster.
+    #[error("there is no node n{node}: the last of {nodes} is n{}", nodes - 1)]
     NoSuchNode {
         /// Its number.
-        isolate: usize,
+        node: usize,
         /// How many there are.
         nodes: u16,
+    },
+    /// The node would still be down at the end.
+    #[error("n{node} would still be down when it is to be read finally")]
+    NeverBack {
+        /// Its number.
+        node: usize,
     },
 }
 
@@ -119,8 +130,11 @@ impl Plan {
     ///
     /// Why it does not.
     pub fn check(&self) -> Result<(), PlanError> {
-        match self.isolate {
-            Some(isolate) if isolate >= self.count() => Err(PlanError::NoSuchNode { isolate, nodes: self.nodes }),
+        if let Some(&node) = self.isolate.iter().chain(&self.crash).find(|&&node| node >= self.count()) {
+            return Err(PlanError::NoSuchNode { node, nodes: self.nodes });
+        }
+        match self.crash {
+            Some(node) if self.befallen().1 >= self.ends() => Err(PlanError::NeverBack { node }),
             _ => Ok(()),
         }
     }
@@ -129,11 +143,14 @@ impl Plan {
     pub fn operations(&self) -> impl Iterator<Item = Operation> {
         let mut rng = Rng::new(self.seed ^ u64::from_le_bytes(*b"clients "));
         let (nodes, rate) = (self.count(), u64::from(self.rate));
-        let mut writes = 0..;
-        (0..rate * u64::from(self.seconds)).zip((0..nodes).cycle()).map(move |(number, node)| {
+        let mut numbers = 0..;
+        let drawn = (0..rate * u64::from(self.seconds)).zip((0..nodes).cycle()).map(move |(number, node)| {
             let at = Time::from_micros(number * 1_000_000 / rate);
-            Operation { at, node, write: if rng.below(2) == 0 { writes.next() } else { None } }
-        })
+            (at, node, rng.below(2) == 0)
+        });
+        let (down, up) = self.befallen();
+        let asked = drawn.filter(move |(at, node, _)| self.crash != Some(*node) || *at < down || *at >= up);
+        asked.map(move |(at, node, writes)| Operation { at, node, write: if writes { numbers.next() } else { None } })
     }
 
     /// When the load ends, and partitions with it.
@@ -157,7 +174,7 @@ impl Plan {
         Network { latency, loss: Chance::percent(self.loss.into()), ..Network::default() }
     }
 
-    /// The partitions and the isolation: when each begins, what it is, and when it is healed.
+    /// Partitions, the isolation, the crash: when each begins, what it is, and when it is healed.
     pub fn faults(&self) -> Vec<(Time, Fault, Time)> {
         let mut rng = Rng::new(self.seed ^ u64::from_le_bytes(*b"nemesis "));
         let every = Duration::from_secs(self.partition_every.into());
@@ -167,14 +184,23 @@ impl Plan {
             faults.push((at, partition.draw(self.count(), &mut rng), (at + every).min(self.load_ends())));
             at = at + every + every;
         }
-        faults.extend(self.isolation().map(|(node, from, until)| (from, Fault::Cut(vec![ReplicaId(node)]), until)));
+        let (from, until) = self.befallen();
+        let isolation = self.isolate.map(|node| Fault::Cut(vec![ReplicaId(node)]));
+        let crash = self.crash.map(|node| Fault::Crash(ReplicaId(node), Memory::Kept));
+        faults.extend(isolation.into_iter().chain(crash).map(|fault| (from, fault, until)));
         faults
     }
 
     /// The node that is isolated, from when until when.
     pub fn isolation(&self) -> Option<(usize, Time, Time)> {
+        let (from, until) = self.befallen();
+        self.isolate.map(|node| (node, from, until))
+    }
+
+    /// While one node is cut off, or down.
+    fn befallen(&self) -> (Time, Time) {
         let from = seconds(self.from);
-        self.isolate.map(|node| (node, from, from + Duration::from_secs(self.lasting.into())))
+        (from, from + Duration::from_secs(self.lasting.into()))
     }
 
     fn count(&self) -> usize {
@@ -207,6 +233,16 @@ fn beyond_majorities(ring: &[ReplicaId]) -> Vec<(ReplicaId, ReplicaId)> {
         (0..nodes).filter(move |speaker| !near.contains(speaker)).map(move |speaker| (ring[speaker], ring[hearer]))
     };
     (0..nodes).flat_map(beyond).collect()
+}
+
+/// The neighbours of a node on a square that is filled row by row: the topology that clients tell nodes, which is
+/// Maelstrom's unless it is told otherwise.
+pub fn neighbours(nodes: usize, node: usize) -> impl Iterator<Item = usize> {
+    let side = (1..).find(|side| side * side >= nodes).unwrap_or(1);
+    (0..nodes).filter(move |&other| {
+        let (left, right) = (node.min(other), node.max(other));
+        right == left + side || (right == left + 1 && right % side != 0)
+    })
 }
 
 fn below(rng: &mut Rng, bound: usize) -> usize {
@@ -255,6 +291,16 @@ mod tests {
     }
 
     #[test]
+    fn nobody_asks_a_node_that_is_down_for_anything() {
+        let asked: Vec<_> = plan("--nodes 2 --rate 2 --seconds 6 --crash n1 --from 2 --for 2").operations().collect();
+        let times: Vec<_> = asked.iter().filter(|asked| asked.node == 1).map(|asked| asked.at.as_millis()).collect();
+        assert_eq!(times, [500, 1_500, 4_500, 5_500]);
+        assert_eq!(asked.len(), 10);
+        let writes: Vec<_> = asked.iter().filter_map(|asked| asked.write).collect();
+        assert!(writes.iter().enumerate().all(|(number, write)| number == *write));
+    }
+
+    #[test]
     fn partitions_come_and_go_and_the_last_one_is_healed_with_the_load() {
         let times = |options| {
             let faults = plan(options).faults();
@@ -263,6 +309,7 @@ mod tests {
         assert_eq!(times("--partition halves"), [[5_000, 10_000], [15_000, 20_000]]);
         assert_eq!(times("--partition one --partition-every 4 --seconds 13"), [[4_000, 8_000], [12_000, 13_000]]);
         assert_eq!(times("--isolate n24 --from 2 --for 30"), [[2_000, 32_000]]);
+        assert_eq!(times("--crash n1 --from 2 --for 3"), [[2_000, 5_000]]);
         assert_eq!(times("--partition-every 1"), Vec::<[u64; 2]>::new());
     }
 
@@ -291,11 +338,25 @@ mod tests {
     }
 
     #[test]
-    fn only_a_node_of_the_cluster_can_be_isolated() {
+    fn neighbours_are_those_beside_above_and_below() {
+        let all = |nodes| (0..nodes).map(|node| neighbours(nodes, node).collect()).collect::<Vec<Vec<_>>>();
+        // 0 1 2
+        // 3 4 5
+        // 6
+        let expected = [vec![1, 3], vec![0, 2, 4], vec![1, 5], vec![0, 4, 6], vec![1, 3, 5], vec![2, 4], vec![3]];
+        assert_eq!(all(7), expected);
+        assert_eq!((all(1), all(2)), (vec![vec![]], vec![vec![1], vec![0]]));
+    }
+
+    #[test]
+    fn only_a_node_of_the_cluster_can_be_isolated_or_crash_and_it_has_to_be_back_at_the_end() {
         assert_eq!(plan("--isolate n24").check(), Ok(()));
         let error = plan("--isolate n25").check().unwrap_err();
-        assert_eq!(error.to_string(), "there is no node n25 to isolate: the last of 25 is n24");
-        for line in ["--isolate 3", "--isolate n", "--isolate n+1", "--from 3", "--nodes 0", "--rate 0", "--loss 101"] {
+        assert_eq!(error.to_string(), "there is no node n25: the last of 25 is n24");
+        let error = plan("--crash n0 --from 20 --for 10").check().unwrap_err();
+        assert_eq!(error.to_string(), "n0 would still be down when it is to be read finally");
+        for line in ["--isolate 3", "--isolate n", "--isolate n+1", "--crash 0", "--nodes 0", "--rate 0", "--loss 101"]
+        {
             assert!(Line::try_parse_from(std::iter::once("plan").chain(line.split(' '))).is_err(), "{line}");
         }
     }

@@ -15,7 +15,8 @@ pub struct Report {
     pub runs: usize,
     /// The figures.
     pub figures: Figures,
-    /// How long after a heal all nodes held everything there was at it, at the most; `None` if nothing was healed.
+    /// How long after a heal, or the end of a crash, all nodes held everything there was at it, at the most; `None` if
+    /// there was none.
     pub healed: Option<Took>,
     /// How long elements took among the others while one node was isolated, at the most; `None` if none was.
     pub others_took: Option<Took>,
@@ -65,25 +66,27 @@ impl Report {
 }
 
 impl Account {
-    /// The sum of ledgers.
-    pub fn of(ledgers: impl IntoIterator<Item = Ledger>) -> Self {
-        let mut sent = BTreeMap::<&str, [u64; 2]>::new();
-        let [mut rounds, mut round_bytes, mut full_state_bytes] = [0; 3];
-        for ledger in ledgers {
-            for (kind, traffic) in ledger.sent.iter().filter(|(_, traffic)| traffic.messages > 0) {
-                let [messages, bytes] = sent.entry(kind.name()).or_default();
-                (*messages, *bytes) = (*messages + traffic.messages, *bytes + traffic.bytes);
-            }
-            rounds += ledger.rounds;
-            round_bytes += ledger.round_bytes;
-            full_state_bytes += ledger.full_state_bytes;
-        }
+    /// The ledger of one node.
+    pub fn of(ledger: &Ledger) -> Self {
+        let kinds = ledger.sent.iter().filter(|(_, traffic)| traffic.messages > 0);
+        let sent = kinds.map(|(kind, traffic)| (kind.name().into(), [traffic.messages, traffic.bytes]));
         Self {
-            sent: sent.into_iter().map(|(kind, sums)| (kind.into(), sums.map(Decimal::whole))).collect(),
-            rounds: Decimal::whole(rounds),
-            round_bytes: Decimal::whole(round_bytes),
-            full_state_bytes: Decimal::whole(full_state_bytes),
+            sent: sent.map(|(kind, sums): (_, [u64; 2])| (kind, sums.map(Decimal::whole))).collect(),
+            rounds: Decimal::whole(ledger.rounds),
+            round_bytes: Decimal::whole(ledger.round_bytes),
+            full_state_bytes: Decimal::whole(ledger.full_state_bytes),
         }
+    }
+
+    /// Takes in the ledger of another node.
+    pub fn add(&mut self, other: &Self) {
+        for (kind, sums) in &other.sent {
+            let sent = self.sent.entry(kind.clone()).or_default();
+            *sent = [sent[0].plus(sums[0]), sent[1].plus(sums[1])];
+        }
+        self.rounds = self.rounds.plus(other.rounds);
+        self.round_bytes = self.round_bytes.plus(other.round_bytes);
+        self.full_state_bytes = self.full_state_bytes.plus(other.full_state_bytes);
     }
 
     fn mean(runs: &[&Self]) -> Option<Self> {
