@@ -305,6 +305,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if peer.wanted {
             enqueue(&mut self.ready, name, peer);
         }
+        self.listen_again(name);
         self.reschedule(name);
     }
 

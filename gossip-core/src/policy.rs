@@ -136,7 +136,8 @@ pub(crate) fn pages_are_cheaper(
         IdWidth::Bits48 => {
             let sketch = sketch.saturating_add(their_own.saturating_mul(id_bits(their_own).saturating_sub(16)));
             let common = we - our_own;
-            let bits = u128::from(ours.bytes) * 8 * u128::from(common) / u128::from(we.max(1));
+            // A peer may claim any count.
+            let bits = (u128::from(ours.bytes) * 8).saturating_mul(common.into()) / u128::from(we.max(1));
             u128::from(sketch) >= bits
         }
     }
@@ -209,5 +210,6 @@ mod tests {
         assert!(cheaper(10_000, 17_000, IdWidth::Bits48, 32));
         assert!(cheaper(0, 0, IdWidth::Bits64, 8));
         assert!(cheaper(u64::MAX, u64::MAX, IdWidth::Bits64, 0));
+        assert!(!cheaper(u64::MAX, 1, IdWidth::Bits48, 1));
     }
 }

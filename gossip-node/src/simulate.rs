@@ -10,6 +10,7 @@ use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report, nei
 use gossip_node::{Json, MaxLine, Settings, Shape};
 
 use crate::options::Spreading;
+use crate::soak::Soak;
 
 /// Simulates a cluster under load and tells what it cost: on virtual time, in this process
 ///
@@ -51,10 +52,16 @@ pub(crate) struct Simulate {
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    soak: Soak,
 }
 
 impl Simulate {
     pub(crate) fn run(&self) -> ExitCode {
+        if self.soak.is_wanted() {
+            return self.soak.run(self.plan.seed);
+        }
         if let Err(error) = self.plan.check() {
             eprintln!("error: {error}");
             return ExitCode::from(2);
