@@ -42,7 +42,8 @@ pub struct Config {
     /// What rounds save: bytes or round trips. Default: [`Economy::Balanced`].
     pub economy: Economy,
     /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
-    /// to a quarter. Below 1 ms it is 1 ms. Default: 1 s.
+    /// to a quarter. Below 1 ms it is 1 ms. Along an overlay rounds begin where a link needs one, and by chance only with
+    /// peers that do not answer, or while nobody above does. Default: 1 s.
     pub round_every: Duration,
     /// How long to wait for a peer's first answer before asking again, from 10 ms to 1 min; other values mean the
     /// nearest. Later waits follow the round-trip times seen. Default: 1 s.

@@ -57,14 +57,16 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 link.sent = link.acked;
             }
         }
-        if batch.flags.up && dissemination.above.as_ref() != Some(from) {
-            if link.standing != Standing::Below {
+        match link.standing {
+            Standing::Apart if batch.flags.up => {
                 link.standing = Standing::Below;
                 dissemination.below.insert(from.clone());
             }
-        } else if batch.flags.apart && link.standing == Standing::Below {
-            link.standing = Standing::Apart;
-            dissemination.below.remove(from);
+            Standing::Below if batch.flags.apart => {
+                link.standing = Standing::Apart;
+                dissemination.below.remove(from);
+            }
+            _ => {}
         }
         if batch.flags.asks {
             link.go_back();
