@@ -6,6 +6,8 @@ mod model;
 mod receive;
 mod request;
 mod sketch;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::borrow::Borrow;
