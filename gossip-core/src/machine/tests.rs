@@ -12,6 +12,7 @@ use crate::fingerprint::Fingerprinter;
 use crate::ids::Ids;
 use crate::message::{Asks, Body, Message, Place, State};
 use crate::replica::WISH;
+use crate::sketch::IdWidth;
 use crate::store::Entry;
 use crate::wire::Bound;
 
@@ -183,4 +184,174 @@ fn pages_are_charged_with_what_they_list() {
     assert_eq!(narrow.1, 0);
     let whole: Vec<_> = gives(&whole.0).iter().map(|give| (give.2 > 100, give.3, give.4)).collect();
     assert_eq!(whole, [(true, false, None), (true, true, None)], "the window is ours if theirs is wider");
+}
+
+/// Sends our probe; its nonce.
+fn probe(machine: &mut AntiEntropy<u8, u64>) -> u32 {
+    machine.sync_now(&PEER);
+    let Output::Send { message, .. } = machine.poll(Time::ZERO) else { panic!("nothing to send") };
+    let Body::Probe { nonce, .. } = message.body else { panic!("no probe") };
+    nonce
+}
+
+fn receive(machine: &mut AntiEntropy<u8, u64>, body: Body) {
+    machine.receive(&PEER, Message::new(body)).expect("it is of the cluster");
+}
+
+fn numbers(numbers: &[u64]) -> Elements {
+    let mut entries: Vec<_> = numbers.iter().map(|element| Entry { id: id(*element), element }).collect();
+    entries.sort_unstable_by_key(|entry| entry.id);
+    Elements::fill(entries.iter().copied(), 10_000).elements
+}
+
+#[test]
+fn repairs_with_wishes_add_up_within_a_burst_and_others_replace_what_is_owed() {
+    let mut machine = replica(0, 3);
+    let from = |bodies: &[Body]| gives(bodies).first().map(|give| give.0);
+    let name = |wish: u64| Some(Bound::of_name(wish, WISH));
+    let later: Vec<u64> = (1_000..1_000 + receive::MOST_NAMES as u64 + 1).collect();
+    let requests = [repair(&machine, Asks::Nothing, &later[1..]), repair(&machine, Asks::End, &[1, 2])];
+    assert_eq!(from(&earned(&mut machine, requests).0), name(1));
+    let requests = [repair(&machine, Asks::Nothing, &[1, 2]), repair(&machine, Asks::End, &[7])];
+    assert_eq!(from(&earned(&mut machine, requests).0), name(1));
+    // Of another burst, and beyond what is kept.
+    let mut other = repair(&machine, Asks::Nothing, &[1, 2]);
+    if let Body::Repair { nonce, .. } = &mut other {
+        *nonce += 1;
+    }
+    let requests = [other, repair(&machine, Asks::End, &[7])];
+    assert_eq!(from(&earned(&mut machine, requests).0), name(7));
+    let tag = machine.replica.tag();
+    let all = Body::Repair {
+        tag,
+        nonce: 0x102,
+        asks: Asks::Nothing,
+        wanted: Ids::fill(&later, 1 << 20),
+        elements: Elements::NONE,
+    };
+    let requests = [all, repair(&machine, Asks::End, &[1])];
+    assert_eq!(gives(&earned(&mut machine, requests).0).len(), 1);
+}
+
+#[test]
+fn repairs_without_wishes_earn_a_verdict_or_nothing() {
+    let mut machine = replica(1_000, 3);
+    let tag = machine.digest().tag();
+    let request = repair(&machine, Asks::Nothing, &[]);
+    assert_eq!(earned(&mut machine, [request]), (vec![], 0));
+    let request = repair(&machine, Asks::Verdict(tag), &[]);
+    assert_eq!(earned(&mut machine, [request]).0, [Body::Proof { nonce: 0x102, state: tag }]);
+    let request = repair(&machine, Asks::Verdict(tag + 1), &[]);
+    assert!(matches!(earned(&mut machine, [request]).0[..], [Body::Cells { place: Place::Head(_), .. }]));
+    let request = repair(&machine, Asks::Verdict(tag + 1), &[7]);
+    assert_eq!(gives(&earned(&mut machine, [request]).0).len(), 1);
+    let request = repair(&machine, Asks::End, &[]);
+    assert_eq!(gives(&earned(&mut machine, [request]).0), [(Bound::START, Bound::START, 0, true, None)]);
+}
+
+#[test]
+fn what_is_refused_and_what_nobody_awaits_is_counted() {
+    let mut machine = replica(3, 3);
+    for times in 1..=3 {
+        assert_eq!(machine.receive_bytes(&2, b"junk"), Err(crate::Reject::UnknownPeer));
+        assert!(matches!(machine.receive_bytes(&PEER, b"junk"), Err(crate::Reject::Malformed(_))));
+        let tag = machine.replica.tag();
+        let (start, elements) = (Bound::START, numbers(&[2, 100 + times]));
+        receive(&mut machine, Body::Give { tag, nonce: 7, from: start, to: start, last: true, state: None, elements });
+        for ledger in [machine.stats.total, machine.peers[&PEER].stats.ledger] {
+            assert_eq!(
+                (ledger.rejected, ledger.ignored, ledger.learned, ledger.redundant),
+                (times, times, times, times)
+            );
+        }
+        assert_eq!(machine.stats.from_strangers, times);
+    }
+}
+
+#[test]
+fn a_proof_ends_the_round_that_asked_for_it_and_no_other_tag_proves_anything() {
+    let mut machine = replica(3, 3);
+    let (nonce, state) = (probe(&mut machine), machine.digest().tag());
+    receive(&mut machine, Body::Proof { nonce, state: state + 1 });
+    assert_eq!(
+        (machine.stats.total.ignored, machine.stats.total.rounds, machine.peers[&PEER].stats.last_proof),
+        (1, 0, None)
+    );
+    receive(&mut machine, Body::Proof { nonce, state });
+    let total = machine.stats.total;
+    assert_eq!((total.ignored, total.rounds, total.proofs, total.full_state_bytes), (1, 1, 1, 2 * 3 * 8));
+    assert_eq!(machine.peers[&PEER].stats.last_proof, Some(machine.digest()));
+    assert_eq!(total.round_bytes, 26 + 2 * 13);
+}
+
+#[test]
+fn a_whole_set_answers_the_probe_it_names_and_is_charged_with_ours() {
+    let mut machine = replica(100, 3);
+    let (nonce, tag) = (probe(&mut machine), machine.replica.tag());
+    let whole = |nonce| {
+        let (from, to, elements) = (Bound::START, Bound::End, numbers(&[1, 2, 3]));
+        Body::Page { tag, nonce, window: 0, asks: false, from, to, elements }
+    };
+    let work = machine.stats.total.work;
+    receive(&mut machine, whole(nonce - 1));
+    assert_eq!((machine.stats.total.ignored, machine.stats.total.work), (1, work));
+    receive(&mut machine, whole(nonce));
+    assert_eq!((machine.stats.total.ignored, machine.stats.total.work), (1, work + 100 * PASSED));
+    let (bodies, _) = earned(&mut machine, []);
+    let given: usize =
+        bodies.iter().map(|body| if let Body::Repair { elements, .. } = body { elements.count() } else { 0 }).sum();
+    assert_eq!(given, 97, "all but the three");
+}
+
+#[test]
+fn of_crossing_probes_of_one_digest_the_higher_nonce_goes_on() {
+    for (theirs, ours_goes_on) in [(0_u32, true), (u32::MAX << 8, false)] {
+        let mut machine = replica(300, 3);
+        let (digest, nonce) = (machine.digest(), probe(&mut machine));
+        machine.insert(1_000).expect("it is small");
+        let tag = machine.replica.tag();
+        receive(&mut machine, Body::Probe { tag, nonce: theirs | 1, digest, sketch: true });
+        assert_eq!(
+            (machine.peers[&PEER].round.is_some(), machine.peers[&PEER].owed.is_none()),
+            (ours_goes_on, ours_goes_on)
+        );
+        // By the number of the round, not by the low bits; and of equal ones ours stays.
+        let higher = ((nonce >> 24) + 1) << 24 | 1;
+        for (theirs, ours_goes_on) in [(higher, false), (nonce | 0xff, true)] {
+            let mut machine = replica(300, 3);
+            assert_eq!(probe(&mut machine), nonce);
+            machine.insert(1_000).expect("it is small");
+            receive(&mut machine, Body::Probe { tag, nonce: theirs, digest, sketch: true });
+            assert_eq!(machine.peers[&PEER].round.is_some(), ours_goes_on, "{nonce:x} {theirs:x}");
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_repairs_is_not_asked_for_an_interval() {
+    let mut machine = replica(300, 3);
+    let (tag, nonce) = (machine.digest().tag(), probe(&mut machine));
+    let request = want_cells(&machine, tag, 0, 1);
+    receive(&mut machine, request);
+    let peer = &machine.peers[&PEER];
+    assert!(peer.round.is_none(), "our probe is given up");
+    assert_eq!(peer.pacing.next_round, Time::ZERO + machine.config.round_interval());
+    // One that only asks whether both have the same is.
+    let mut machine = replica(300, 3);
+    let (tag, digest) = (machine.replica.tag(), Digest::from_parts(300, 1));
+    receive(&mut machine, Body::Probe { tag, nonce, digest, sketch: true });
+    assert_eq!(machine.peers[&PEER].pacing.next_round, Time::ZERO);
+}
+
+#[test]
+fn who_asks_is_who_lacks_more_numbers_or_holds_more_of_what_is_wished_for() {
+    let of = |count| Digest::from_parts(count, 0);
+    let multiples = [(8, 2), (2, 8), (7, 2), (4, 1), (3, 1), (0, 0), (5, 5)];
+    let multiples = multiples.map(|(one, other)| receive::is_multiple(of(one), of(other)));
+    assert_eq!(multiples, [true, true, false, true, false, true, false]);
+    let leads =
+        |width| [(6, 5), (5, 6), (5, 5), (9, 2), (2, 9)].map(|(one, other)| receive::leads(width, of(one), of(other)));
+    assert_eq!(leads(Some(IdWidth::Bits64)), [false, true, false, false, true]);
+    assert_eq!(leads(Some(IdWidth::Bits48)), [true, false, false, false, true]);
+    assert_eq!(leads(None), [false, true, false, false, true]);
 }
