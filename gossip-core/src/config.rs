@@ -42,11 +42,18 @@ pub struct Config {
     /// What rounds save: bytes or round trips. Default: [`Economy::Balanced`].
     pub economy: Economy,
     /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
-    /// to a quarter. Below 1 ms it is 1 ms. Default: 1 s.
+    /// to a quarter. Below 1 ms it is 1 ms. Along an overlay rounds begin where a link needs one, and by chance only with
+    /// peers that do not answer, or while nobody above does. Default: 1 s.
     pub round_every: Duration,
     /// How long to wait for a peer's first answer before asking again, from 10 ms to 1 min; other values mean the
     /// nearest. Later waits follow the round-trip times seen. Default: 1 s.
     pub answer_within: Duration,
+    /// How often fresh elements are pushed to the neighbours of an [`Overlay`](crate::Overlay), one batch for all that
+    /// have come meanwhile: the longer, the fewer messages and the later elements are everywhere. Then rounds repair what
+    /// pushes cannot, and begin where a link has been silent, or has lost what it carried. To be equal on all replicas,
+    /// or pushes come at the wrong moment and wait for the next. At least 1 ms, at most 1 h. Default: `None`, which means
+    /// that nothing is pushed and rounds do it all.
+    pub batch_every: Option<Duration>,
 }
 
 impl Config {
@@ -65,6 +72,10 @@ impl Config {
         self.work_per_second.max(LEAST_WORK).into()
     }
 
+    pub(crate) fn batch_interval(&self) -> Option<Duration> {
+        self.batch_every.map(|every| every.clamp(SHORTEST, LONGEST))
+    }
+
     pub(crate) fn round_interval(&self) -> Duration {
         self.round_every.max(SHORTEST)
     }
@@ -81,6 +92,7 @@ impl Default for Config {
             economy: Economy::default(),
             round_every: Duration::from_secs(1),
             answer_within: Duration::from_secs(1),
+            batch_every: None,
         }
     }
 }
@@ -117,6 +129,9 @@ const LEAST_WORK: u32 = 64 << 10;
 
 /// The shortest interval: what keeps a deadline ahead of the clock.
 const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The longest interval between batches.
+const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// The most bytes a replica puts into one message, from 256 to 1 MiB.
 ///

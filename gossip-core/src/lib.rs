@@ -45,6 +45,30 @@
 //! # run(machine, inbox, |_, _| {});
 //! ```
 //!
+//! # Pushing
+//!
+//! Rounds bring two replicas together and cost the same whether an element is fresh or old. Where elements are to be
+//! everywhere soon, [`Config::batch_every`] and an [`Overlay`] have them pushed as they come, in batches along a star, a
+//! tree or a graph; rounds are left to repair what pushes do not reach, and begin by themselves where a link has lost
+//! something, was silent, or is gone.
+//!
+//! ```
+//! use core::time::Duration;
+//! use gossip_core::{AntiEntropy, Config, Overlay};
+//!
+//! let nodes = ["n1", "n2", "n3", "n4"];
+//! let mut config = Config::default();
+//! config.batch_every = Some(Duration::from_millis(200));
+//! let mut machine = AntiEntropy::<&str, u64>::new(config, 7);
+//! for peer in nodes.into_iter().filter(|&node| node != "n2") {
+//!     machine.add_peer(peer);
+//! }
+//! machine.set_overlay(Overlay::star(&"n2", nodes)); // the others do the same, each with its own name
+//! ```
+//!
+//! What has been pushed is kept as a place in the order in which the set grew. Acknowledgements say how far the peer has
+//! come, on the back of what it pushes itself, and what was lost is read from the set again.
+//!
 //! # A set that only grows
 //!
 //! Elements are never removed: what one replica holds, all will hold. To update or delete, put versions into the
@@ -68,6 +92,7 @@
 //! | for more cells | 21 | 2^17 of them, in 17 messages | 1.1 MB |
 //! | for those of a forgotten state | 21 | the first cells | 372 |
 //! | a page of everything that lists nothing | 15 | `window` × `max_message` | 2 MiB |
+//! | a push that asks for what it lacks | 31 | 4 × `max_message`, or a round | 256 KiB |
 //! | a repair with wishes | 1 to 5 a wish | what is wished for, in `window` × `max_message` | 2 MiB |
 //!
 //! It does not matter how often it is asked: per peer one answer is owed, and over time a peer earns no more than
@@ -97,7 +122,7 @@
 //! 4. **Eager to learn, lazy to speak.** `receive` merges at once; answers are built in `poll`, from the newest state. Per
 //!    peer there is one slot for our own round and one for the answer owed; a newer request replaces an older.
 //! 5. **No sessions on the wire.** Any replica can answer any request from what the request holds. What is kept about a
-//!    peer is pacing, one cursor and statistics; and of sketches under way 4 MiB at most, all peers together. Losing it costs
+//!    peer is pacing, one cursor and statistics; where elements are pushed, places in two logs; and of sketches under way 4 MiB at most, all peers together. Losing it costs
 //!    a round, never correctness.
 //! 6. **Progress.** Every completed round without concurrent inserts ends in a proof, or moves on to the next, stronger
 //!    strategy: from the first cells to more of them, and to pages. A sketch that cannot be read is a cost, never a stall and
@@ -107,8 +132,8 @@
 //!    jumps forward costs at most one round.
 //! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to
 //!    1 MiB, so unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's
-//!    numbers never size an allocation. A request earns at most `window` messages, and a peer at most
-//!    [`Config::work_per_second`]: beyond that answers are deferred, while merging is not. Events queue at most what was
+//!    numbers never size an allocation. A request earns at most `window` messages, no more are pushed before some are
+//!    acknowledged, and a peer earns at most [`Config::work_per_second`]: beyond that answers are deferred, while merging is not. Events queue at most what was
 //!    received. Hostile bytes get an error and change nothing.
 //! 9. **Deterministic.** Equal seeds and inputs give equal outputs, byte for byte, on every platform.
 #![no_std]
@@ -122,15 +147,19 @@ mod cells;
 mod config;
 mod difference;
 mod digest;
+mod dissemination;
 mod element;
 mod elements;
 mod fingerprint;
 mod ids;
 mod laws;
+mod link;
 mod log;
 mod machine;
 mod message;
+mod origins;
 mod output;
+mod overlay;
 mod peer;
 mod policy;
 mod repair;
@@ -154,6 +183,7 @@ pub use machine::AntiEntropy;
 pub use machine::ModelState;
 pub use message::{DecodeError, Message, MessageKind};
 pub use output::{Event, Output, Reject, TooLarge};
+pub use overlay::Overlay;
 pub use stats::{ByKind, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
 

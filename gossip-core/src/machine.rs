@@ -3,12 +3,16 @@
 mod answer;
 #[cfg(feature = "model")]
 mod model;
+mod overlay;
+mod push;
 mod receive;
 mod request;
 mod sketch;
+mod spread;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::borrow::Borrow;
 use core::fmt;
@@ -16,6 +20,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::digest::Digest;
+use crate::dissemination::Dissemination;
 use crate::element::Element;
 use crate::output::{Event, Output, TooLarge};
 use crate::peer::{FAILURES, Peer, Step, TRIES};
@@ -68,7 +73,8 @@ pub use model::ModelState;
 pub struct AntiEntropy<P, E> {
     config: Config,
     replica: Replica<E>,
-    peers: BTreeMap<P, Peer>,
+    /// Boxed, since half of the places in a map are empty, and a peer takes 1 KiB.
+    peers: BTreeMap<P, Box<Peer>>,
     /// Peers with something to send, in turn. May name some twice, or some that are gone.
     ready: VecDeque<P>,
     /// The deadlines of rounds that await an answer.
@@ -77,6 +83,8 @@ pub struct AntiEntropy<P, E> {
     resting: BTreeSet<(Time, P)>,
     /// When chance begins the next round; `None` until the first poll with a peer.
     next_round: Option<Time>,
+    /// What is pushed along an overlay, if anything.
+    dissemination: Option<Box<Dissemination<P>>>,
     events: VecDeque<Event<P, E>>,
     rng: Rng,
     /// The latest time polled at.
@@ -96,6 +104,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             deadlines: BTreeSet::new(),
             resting: BTreeSet::new(),
             next_round: None,
+            dissemination: None,
             events: VecDeque::new(),
             rng: Rng::new(seed),
             now: Time::ZERO,
@@ -129,7 +138,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if self.peers.contains_key(&peer) {
             return false;
         }
-        self.peers.insert(peer, Peer::new());
+        self.peers.insert(peer.clone(), Box::new(Peer::new()));
+        self.place(&peer);
         true
     }
 
@@ -141,6 +151,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     {
         let Some((name, gone)) = self.peers.remove_entry(peer) else { return false };
         self.ready.retain(|other| *other != name);
+        if let (Some(dissemination), Some(link)) = (&mut self.dissemination, &gone.link) {
+            dissemination.forget(&name, link);
+        }
         if let Some(until) = gone.rests {
             self.resting.remove(&(until, name.clone()));
         }
@@ -178,7 +191,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 continue;
             }
             self.wake();
+            self.spread_in_time();
             self.begin_round_in_time();
+            if !self.events.is_empty() {
+                continue;
+            }
             let Some(name) = self.ready.pop_front() else { break };
             if let Some(message) = self.next_message(&name) {
                 return Output::Send { to: name, message };
@@ -186,7 +203,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         let deadline = self.deadlines.first().map(|&(deadline, _)| deadline);
         let rested = self.resting.first().map(|&(until, _)| until);
-        let deadline = deadline.into_iter().chain(rested).chain(self.next_turn()).min();
+        let deadline = deadline.into_iter().chain(rested).chain(self.next_turn()).chain(self.spread_at()).min();
         Output::Wait(deadline.filter(|&deadline| deadline > self.now))
     }
 
@@ -221,6 +238,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             self.events.push_back(Event::Unreachable { peer: name.clone() });
         }
         self.end_round(&name, false);
+        self.lose(&name);
         true
     }
 
@@ -274,6 +292,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         if proven {
             peer.walked();
+        } else if let Some(link) = &mut peer.link {
+            // It leaves something undone.
+            link.idle_at = link.idle_at.map(|at| at.min(self.now + self.config.round_interval()));
         }
         for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
             ledger.rounds += 1;
@@ -286,12 +307,16 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if peer.wanted {
             enqueue(&mut self.ready, name, peer);
         }
+        self.reschedule(name);
     }
 
     /// Begins a round with a random peer if it is time to, and sets the time of the next.
     fn begin_round_in_time(&mut self) {
         if self.peers.is_empty() {
             self.next_round = None;
+            return;
+        }
+        if self.dissemination.as_ref().is_some_and(|dissemination| !dissemination.leaves_to_repair()) {
             return;
         }
         let interval = micros(self.config.round_interval());
@@ -305,7 +330,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             return;
         }
         let now = self.now;
-        let idle = |peer: &Peer| peer.is_idle() && peer.pacing.next_round <= now;
+        let orphan = self.dissemination.as_ref().is_none_or(|dissemination| dissemination.is_orphan());
+        let idle = |peer: &Peer| peer.is_idle() && (orphan || peer.is_lost()) && peer.pacing.next_round <= now;
         let count = self.peers.values().filter(|peer| idle(peer)).count();
         if count == 0 {
             // It stays due: whoever is idle first has the round.
@@ -324,11 +350,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// When chance can begin a round: when the next is due or, if it is overdue because everybody is busy or left
     /// alone, when the first has been left alone for long enough. To wake before would be for nothing.
     fn next_turn(&self) -> Option<Time> {
+        if self.dissemination.as_ref().is_some_and(|dissemination| !dissemination.leaves_to_repair()) {
+            return None;
+        }
         let due = self.next_round?;
         if !self.is_due(due) {
             return Some(due);
         }
-        self.peers.values().filter(|peer| peer.is_idle()).map(|peer| peer.pacing.next_round).min()
+        let orphan = self.dissemination.as_ref().is_none_or(|dissemination| dissemination.is_orphan());
+        self.peers
+            .values()
+            .filter(|peer| peer.is_idle() && (orphan || peer.is_lost()))
+            .map(|peer| peer.pacing.next_round)
+            .min()
     }
 
     /// The books about a peer: its own, and those about all.

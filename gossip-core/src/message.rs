@@ -1,5 +1,6 @@
 //! What replicas send each other.
 
+mod batch;
 mod decode;
 
 use alloc::boxed::Box;
@@ -14,6 +15,7 @@ use crate::ids::Ids;
 use crate::sketch::{DeepBits, DeepWidth, IdWidth};
 use crate::wire::{Bound, put_varint, varint_len};
 
+pub(crate) use batch::{Batch, Flags};
 pub use decode::DecodeError;
 
 /// The version of the protocol, in the high half of every message's first byte.
@@ -59,12 +61,14 @@ pub enum MessageKind {
     Page,
     /// Answer: elements that the requester lacks or wants in an interval, or that digests differ.
     Give,
+    /// Neither: fresh elements, and how far those of the receiver have come.
+    Push,
 }
 
 impl MessageKind {
     /// All kinds, in the order of their declaration.
-    pub const ALL: [Self; 7] =
-        [Self::Probe, Self::Proof, Self::WantCells, Self::Cells, Self::Repair, Self::Page, Self::Give];
+    pub const ALL: [Self; 8] =
+        [Self::Probe, Self::Proof, Self::WantCells, Self::Cells, Self::Repair, Self::Page, Self::Give, Self::Push];
 
     /// The name, in lower case.
     pub const fn name(self) -> &'static str {
@@ -76,6 +80,7 @@ impl MessageKind {
             Self::Repair => "repair",
             Self::Page => "page",
             Self::Give => "give",
+            Self::Push => "push",
         }
     }
 
@@ -89,6 +94,7 @@ impl MessageKind {
             Self::Repair => 5,
             Self::Page => 6,
             Self::Give => 7,
+            Self::Push => 9,
         }
     }
 }
@@ -148,6 +154,10 @@ pub(crate) enum Body {
         state: Option<State>,
         elements: Elements,
     },
+    Push {
+        tag: [u8; 4],
+        batch: Box<Batch>,
+    },
 }
 
 /// What a replica held when it finished an answer.
@@ -203,12 +213,19 @@ impl<E> Message<E> {
             Body::Repair { .. } => MessageKind::Repair,
             Body::Page { .. } => MessageKind::Page,
             Body::Give { .. } => MessageKind::Give,
+            Body::Push { .. } => MessageKind::Push,
         }
     }
 
     /// Whether it is an answer, which earns none.
     pub(crate) const fn is_answer(&self) -> bool {
         matches!(self.body, Body::Proof { .. } | Body::Cells { .. } | Body::Page { window: 0, .. } | Body::Give { .. })
+    }
+
+    /// Whether it neither asks nor answers.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn is_push(&self) -> bool {
+        matches!(self.body, Body::Push { .. })
     }
 
     /// Whether its answer need not show what has been inserted since: it asks for more of a sketch, for elements alone,
@@ -307,6 +324,10 @@ impl<E> Message<E> {
                 }
                 elements.put(&mut out);
             }
+            Body::Push { tag, batch } => {
+                out.extend_from_slice(tag);
+                batch.put(&mut out);
+            }
         }
         out
     }
@@ -340,6 +361,7 @@ impl Body {
                 let state = state.map_or(0, |state| digest_len(&state.digest) + varint_len(state.bytes));
                 8 + from.encoded_len() + to.encoded_len() + 1 + state + elements.encoded_len()
             }
+            Body::Push { batch, .. } => 4 + batch.encoded_len(),
         }
     }
 }

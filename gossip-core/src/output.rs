@@ -40,8 +40,8 @@ pub enum Event<P, E> {
         /// The digest both had.
         digest: Digest,
     },
-    /// Two rounds in a row had no answer from this peer; it is asked less often from now on, at intervals of up to ten
-    /// rounds.
+    /// Two rounds in a row had no answer from this peer, or what was pushed to it no acknowledgement; it is asked less often
+    /// from now on, at intervals of up to ten rounds.
     Unreachable {
         /// The peer.
         peer: P,

@@ -8,6 +8,7 @@ use crate::budget::Budget;
 use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::fingerprint::Fingerprint;
+use crate::link::Link;
 use crate::message::Asks;
 use crate::repair::Repair;
 use crate::stats::PeerStats;
@@ -34,6 +35,8 @@ pub(crate) struct Peer {
     pub(crate) unreadable: bool,
     /// Whether a round with it has ended for want of room for its cells, since the last walk or proof.
     pub(crate) put_off: bool,
+    /// What is pushed to it, and what it pushes.
+    pub(crate) link: Option<Box<Link>>,
     pub(crate) budget: Budget,
     /// Until when it is sent nothing, while something waits to be sent.
     pub(crate) rests: Option<Time>,
@@ -53,6 +56,7 @@ impl Peer {
             resume: Bound::START,
             unreadable: false,
             put_off: false,
+            link: None,
             budget: Budget::default(),
             rests: None,
             pacing: Pacing::default(),
@@ -103,7 +107,12 @@ impl Peer {
     /// Whether there is something to send to it.
     pub(crate) fn has_to_send(&self) -> bool {
         let asks = self.round.as_ref().map_or(self.wanted, |round| round.pending);
-        self.owed.is_some() || asks
+        self.owed.is_some() || asks || self.link.as_ref().is_some_and(|link| link.due)
+    }
+
+    /// Whether something should be pushed to it and is not, since it does not answer.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.lost)
     }
 
     /// Whether there is no round of ours with it, nor one to begin.
@@ -162,6 +171,8 @@ pub(crate) struct Round {
     pub(crate) cost: u64,
     /// The bytes of both full states as it began, as far as they are known.
     pub(crate) full_state: u64,
+    /// How many elements we held as it began.
+    pub(crate) held: usize,
 }
 
 impl Round {

@@ -24,6 +24,8 @@ pub(crate) struct Repair {
     /// What had gone out, and what was wanted, when the burst began, and whether it is of one message.
     before: (usize, usize),
     single: bool,
+    /// Whether each burst was: what is answered then has come whole.
+    whole: bool,
     /// Where what the burst asks for begins.
     begins: Bound,
     /// Where the answer ends, once its end has come.
@@ -58,6 +60,7 @@ impl Repair {
             left: 0,
             before: (0, 0),
             single: false,
+            whole: true,
             begins: Bound::START,
             answered: None,
             told: None,
@@ -78,6 +81,11 @@ impl Repair {
     /// Whether nothing has come of it, if these are our digest and the peer's at its end: the sketch was misread.
     pub(crate) fn was_in_vain(&self, ours: Digest, theirs: Digest) -> bool {
         self.claim.unconfirmed == Some([ours, theirs])
+    }
+
+    /// Whether all that went out has come, once it is answered.
+    pub(crate) const fn arrived_whole(&self) -> bool {
+        self.whole
     }
 
     /// Whether the next message begins a burst.
@@ -117,6 +125,7 @@ impl Repair {
             self.asked += wanted.count();
         }
         self.single = self.left == window.max(1);
+        self.whole &= self.single;
         self.left -= 1;
         let asks = if all_sent && self.claim.wanted.is_empty() {
             self.digest = Some(replica.digest());

@@ -250,6 +250,33 @@ impl<E: Element> Replica<E> {
         (filled.elements, covered)
     }
 
+    /// As many elements of our log, from a place on, as fit `budget` bytes, but for those to `skip`; and up to where that is
+    /// all. O(elements looked at · log).
+    pub(crate) fn batch(&self, from: usize, budget: usize, skip: impl Fn(usize) -> bool) -> (usize, Elements) {
+        let mut most = usize::MAX;
+        loop {
+            let (mut entries, mut bytes, mut to) = (Vec::new(), 0, from);
+            for (place, element) in (from..).zip(self.store.log().from(from)) {
+                if !skip(place) {
+                    let (fingerprint, encoded) = self.fingerprinter.encode(element);
+                    bytes += encoded.len();
+                    if entries.len() == most || (bytes > budget && !entries.is_empty()) {
+                        break;
+                    }
+                    entries.push(Entry { id: fingerprint.id, element });
+                }
+                to = place + 1;
+            }
+            // Numbers travel in the order of their ids.
+            entries.sort_unstable_by_key(|entry| entry.id);
+            let filled = Elements::fill(entries.iter().copied(), budget);
+            if filled.left_out.is_none() {
+                return (to, filled.elements);
+            }
+            most = filled.elements.count().min(entries.len() - 1).max(1);
+        }
+    }
+
     /// A page that reaches up to a bound, and on to our next element before the end: to cover that as well costs
     /// nothing.
     pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, budget: usize) -> (Elements, Bound) {

@@ -1,16 +1,20 @@
 //! The machine's only source of randomness: a seeded generator.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): jitter, choice of
-/// peers and nonces need spread, not secrecy.
+/// peers and nonces need spread, not secrecy. Equal seeds give equal numbers, on every platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Rng(u64);
+#[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
+pub struct Rng(u64);
 
+#[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 impl Rng {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A generator of this seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) fn next_u64(&mut self) -> u64 {
+    /// Any number, all equally likely.
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +27,7 @@ impl Rng {
     }
 
     /// A number below `bound`; 0 if `bound` is 0. Its bias is at most `bound` / 2^64.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 }

@@ -132,6 +132,8 @@
 //! ```
 
 mod census;
+mod cut;
+mod history;
 mod law;
 mod machine;
 mod network;
@@ -141,9 +143,12 @@ mod report;
 mod schedule;
 mod simulation;
 
+pub use history::Arrival;
 pub use law::{Law, Violation};
 pub use machine::{Limits, Machine, ReplicaId, Role, Step};
 pub use network::{Chance, Latency, Network};
 pub use report::Report;
 pub use schedule::{Fault, Faults, Memory};
 pub use simulation::{Checks, Simulation};
+
+pub use crate::rng::Rng;

@@ -85,13 +85,15 @@ pub struct Ledger {
     pub top_ups: u64,
     /// Rounds of our own that paged the sets.
     pub walks: u64,
-    /// Messages of our own that were sent again for want of an answer.
+    /// Messages of our own that were sent again for want of an answer, or of an acknowledgement.
     pub resent: u64,
     /// The bytes, sent and received, of our own rounds that ended.
     pub round_bytes: u64,
     /// What those rounds that ended in a proof would have cost had both sides sent their full states: the encoded bytes
     /// of both sets as the round began.
     pub full_state_bytes: u64,
+    /// Pushes sent without elements, for what else they say: acknowledgements, and signs of life.
+    pub bare_pushes: u64,
     /// Messages refused.
     pub rejected: u64,
     /// Answers that nobody awaited: late ones, repeated ones, and made up ones. Their elements are merged.

@@ -3,10 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-#[path = "../fuzz/src/decode.rs"]
-mod decode;
-#[path = "../fuzz/src/machine.rs"]
-mod machine;
+#[path = "../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "the fuzz targets reach it")]
+mod bodies;
+
+use bodies::{converge, decode, machine};
+
+#[test]
+fn every_input_of_converge_holds() {
+    replay("converge", converge::run);
+}
 
 #[test]
 fn every_input_of_decode_holds() {

@@ -109,3 +109,27 @@ fn a_link_that_loses_half_of_all_messages_slows_nobody_for_minutes() {
         simulation.settle(Duration::from_secs(300)).unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
     }
 }
+
+#[test]
+fn replicas_on_severed_links_hear_of_each_other_by_way_of_one_that_both_can_reach() {
+    for one_way in [false, true] {
+        let mut simulation = Simulation::new(1, Network::default(), 3, |id, seed| {
+            let mut machine = AntiEntropy::<_, u64>::new(Config::default(), seed);
+            (0..3).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| _ = machine.add_peer(peer));
+            machine
+        })
+        .with_history();
+        let mut links = vec![(ReplicaId(0), ReplicaId(2))];
+        links.extend((!one_way).then_some((ReplicaId(2), ReplicaId(0))));
+        simulation.fault(Time::ZERO, Fault::Sever(links), Duration::from_secs(60));
+        simulation.insert(Time::from_millis(1_000), ReplicaId(0), 7);
+        simulation.run_until(Time::from_millis(59_000)).unwrap();
+        let holders: Vec<_> = simulation.history().iter().map(|arrival| arrival.replica.0).collect();
+        assert_eq!(holders, [0, 1, 2]);
+        let report = simulation.report();
+        assert_eq!((report.partitions, report.pairs, report.cut > 0), (1, 3, true));
+        // One that is heard is proven equal by its own probes.
+        let settled = simulation.settle(Duration::from_secs(60)).unwrap();
+        assert_eq!(settled.settled_at == Time::from_millis(60_000), one_way);
+    }
+}

@@ -39,6 +39,14 @@ fn messages<E: Element>(sets: [Vec<E>; 2]) -> Vec<Vec<u8>> {
             }
         }
     }
+    let mut config = Config::default();
+    config.batch_every = Some(core::time::Duration::from_secs(1));
+    let mut machine = AntiEntropy::<u8, E>::new(config, 1);
+    machine.add_peer(1);
+    machine.set_overlay(gossip_core::Overlay::star(&0, [0, 1]));
+    machine.extend(sets[0].iter().take(20).cloned()).unwrap();
+    let Output::Send { message, .. } = machine.poll(Time::ZERO) else { panic!("nothing to push") };
+    found.push(message.encode());
     let mut kinds: Vec<_> = found.iter().map(|bytes| bytes[0]).collect();
     kinds.sort_unstable();
     kinds.dedup();

@@ -2,8 +2,10 @@
 
 mod common;
 
+use core::time::Duration;
+
 use common::Network;
-use gossip_core::{AntiEntropy, Config, MessageBudget};
+use gossip_core::{AntiEntropy, Config, MessageBudget, Output, Overlay, Time};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -42,6 +44,29 @@ fn memory_follows_the_set_and_not_the_difference() {
         println!("{union} elements: inserting takes {inserting} bytes beyond the set for a while, a walk {walking}");
         assert!(walking <= inserting + 50_000);
     }
+
+    a_dead_neighbour_takes_what_any_does();
+}
+
+/// Below a hub, eight neighbours that never answer, while 100 000 elements come in; and nobody.
+fn a_dead_neighbour_takes_what_any_does() {
+    let kept = |neighbours: u8| {
+        let before = ALLOCATED.current_usage();
+        let mut config = Config::default();
+        config.batch_every = Some(Duration::from_millis(100));
+        let mut machine = AntiEntropy::<u8, u64>::new(config, 1);
+        (1..=neighbours).for_each(|peer| assert!(machine.add_peer(peer)));
+        machine.set_overlay(Overlay::star(&0, 0..=neighbours));
+        for number in 0..100_000_u64 {
+            machine.insert(number).unwrap();
+            while !matches!(machine.poll(Time::from_millis(10 * number)), Output::Wait(_)) {}
+        }
+        ALLOCATED.current_usage() - before
+    };
+    let (alone, others) = (kept(0), kept(8));
+    let each = others.saturating_sub(alone) / 8;
+    println!("a neighbour that 100 000 elements wait for takes {each} bytes");
+    assert!(each <= 8_192);
 }
 
 /// By how much the most that was allocated while `run` ran is above what it leaves behind.

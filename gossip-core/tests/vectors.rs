@@ -5,6 +5,8 @@
 //! beside them, which are to be read again.
 
 mod common;
+#[path = "vectors/pushes.rs"]
+mod pushes;
 #[path = "vectors/refused.rs"]
 mod refused;
 #[path = "vectors/rounds.rs"]
@@ -48,6 +50,11 @@ fn rounds_have_these_messages() {
     for name in ROUNDS {
         compare(&format!("{name}.txt"), &round(name));
     }
+}
+
+#[test]
+fn pushes_have_these_messages() {
+    compare("pushes.txt", &pushes::pushes());
 }
 
 #[test]
@@ -103,7 +110,11 @@ fn fill(filled: &mut String, name: &str, example: &[&str], digits: &str) {
 }
 
 fn last_column(file: &str, row: &str) -> String {
-    let text = if file == "runs" { runs() } else { round(file) };
+    let text = match file {
+        "runs" => runs(),
+        "pushes" => pushes::pushes(),
+        file => round(file),
+    };
     let found = text.lines().find(|line| line.split(' ').next() == Some(row));
     let found = found.and_then(|line| line.split(' ').next_back());
     found.unwrap_or_else(|| panic!("{file}.txt has no row {row}")).to_string()

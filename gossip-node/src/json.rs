@@ -85,6 +85,11 @@ impl Json {
         Ok(Self(canonical.text.into()))
     }
 
+    /// The value of a text that is known to be canonical.
+    pub(crate) fn from_canonical(text: String) -> Self {
+        Self(text.into())
+    }
+
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -277,7 +282,7 @@ pub(crate) fn decode_string(text: &str) -> Result<String, JsonError> {
     serde_json::from_str(text).map_err(|_| JsonError::LoneSurrogate)
 }
 
-fn encode_string(text: &str) -> String {
+pub(crate) fn encode_string(text: &str) -> String {
     serde_json::to_string(text).expect("every string is a JSON string")
 }
 

@@ -8,37 +8,58 @@
 //! | request | reply |
 //! |---|---|
 //! | `init` {node_id, node_ids} | `init_ok`; a second one is refused unless it is the first one again |
-//! | `topology` {topology} | `topology_ok`; this node has no use for it |
+//! | `topology` {topology} | `topology_ok`; of use where values are pushed along it |
 //! | `broadcast` {message: any JSON value} (workload broadcast) | `broadcast_ok`, once the value is held |
 //! | `add` {element: any JSON value} (workload g-set) | `add_ok`, once the value is held |
-//! | `read` | `read_ok` {messages}, or {value} in the workload g-set: all values, in the order of [`Json`] |
+//! | `add` {delta: an integer of 64 bits} (g-counter: none below 0; pn-counter) | `add_ok`, once the increment is held; repeated, by the same client with the same `msg_id`, it counts once, whatever the node |
+//! | `read` | `read_ok` {messages}, or {value} in the workload g-set: all values, in the order of [`Json`]; {value} of counters: the sum of the increments held |
 //! | `digest` | `digest_ok` {digest, count} |
 //! | `digest_sync` {remote_digest, remote_messages or null} | equal: `digest_sync_ok` {match: true, transferred: 0}; else, the remote messages merged, {match: false, transferred, local_messages}: the union, and how many of it were not among the remote ones |
 //! | `echo` {echo} | `echo_ok` {echo} |
 //! | `stats` | `stats_ok` {elements, state_bytes, total, peers}: the ledger |
 //!
 //! What cannot be done is answered with an `error` {code, text}: 10 for a type that the workload does not have, 11
-//! before `init`, 12 for a malformed request or a value over the limit. See [`Node`] for who is answered at all.
+//! before `init`, 12 for a malformed request or a value over the limit, 22 for an increment where another one of the same
+//! client had its `msg_id`. See [`Node`] for who is answered at all.
+//!
+//! # On disk
+//!
+//! [`Store::open`] gives a node that goes on with what a directory holds, and the store that [`serve()`] keeps it in. What
+//! comes in, from clients or from nodes, is stored and synced before anything that rests on it is written, so a crash takes
+//! nothing of what the node has told anybody. Without a store nothing is written to disk.
+//!
+//! # Counters
+//!
+//! A counter is a set too, of increments: each is an element `[client, msg_id, delta]`, so client and `msg_id` must name one
+//! request for all time. The sum is exact: of 64-bit deltas it fits 128 bits. Where a client used a `msg_id` for two deltas,
+//! at two nodes that could not know, the greater one counts, at all nodes.
 
+mod counter;
 mod envelope;
 mod json;
 mod ledger;
 mod lines;
 mod member;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod node;
 mod number;
 mod object;
 mod refusal;
 mod reply;
 mod request;
+mod rounds;
 mod serve;
 mod settings;
 mod skipped;
+mod store;
+pub mod trial;
 
 pub use json::{Json, JsonError};
 pub use lines::{Line, Lines};
 pub use node::{Node, Output};
 pub use refusal::Refusal;
-pub use serve::{Input, read_lines, serve};
-pub use settings::{MaxLine, Settings, Workload};
+pub use serve::{Input, ServeError, read_lines, serve};
+pub use settings::{MaxLine, Settings, Shape, Workload};
 pub use skipped::Skipped;
+pub use store::{Store, StoreError};

@@ -1,6 +1,6 @@
 //! Lines of bounded length.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// Reads lines of at most a given length; of a longer one it keeps nothing.
 #[derive(Debug)]
@@ -48,10 +48,15 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+impl<R: Read> Lines<BufReader<R>> {
+    /// Whether all of the next line is read, so that [`next_line`](Self::next_line) does not wait for it.
+    pub fn is_next_read(&self) -> bool {
+        self.input.buffer().contains(&b'\n')
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
-
     use super::*;
 
     fn lines(input: impl Read, max: usize, buffer: usize) -> Vec<Line> {

@@ -1,23 +1,28 @@
-//! The program `gossip-node`: options, a thread that reads lines, and the loop.
+//! The program `gossip-node`: options, a thread that reads lines, and the loop; or a simulation.
 
 mod key_file;
 mod options;
+mod simulate;
 
-use std::io::{self, BufReader};
+use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
-use gossip_node::{Input, Node, read_lines, serve};
+use gossip_node::{Input, Node, ServeError, Store, read_lines, serve};
 
-use crate::options::Options;
+use crate::options::{Command, Options};
 
-/// How many lines may wait for the loop before reading pauses.
-const WAITING_LINES: usize = 64;
+/// How many reads may wait for the loop before the next: a line each, or as many as 64 KiB hold.
+const WAITING_READS: usize = 64;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(Command::Simulate(simulate)) = &options.command {
+        return simulate.run();
+    }
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_max_level(options.log)
@@ -33,13 +38,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> io::Result<()> {
+fn run(options: &Options) -> Result<(), ServeError> {
     let settings = options.settings();
     let max_line = settings.max_line;
-    let (sender, inbox) = sync_channel(WAITING_LINES);
+    let (sender, inbox) = sync_channel(WAITING_READS);
     stop_on_sigterm(sender.clone())?;
-    thread::spawn(move || read_lines(BufReader::with_capacity(1 << 16, io::stdin()), max_line, &sender));
-    serve(Node::new(settings), &inbox, io::stdout())
+    show_ledger_on_sigusr1(sender.clone())?;
+    if let Some(every) = options.stats_every {
+        show_ledger_every(every, sender.clone());
+    }
+    thread::spawn(move || read_lines(io::stdin(), max_line, &sender));
+    let (node, store) = match &options.data_dir {
+        Some(directory) => {
+            let refused = |_: &_| tracing::error!(directory = %directory.display(), "cannot use this data directory");
+            let (node, store) = Store::open(directory, settings).inspect_err(refused)?;
+            (node, Some(store))
+        }
+        None => (Node::new(settings), None),
+    };
+    serve(node, store, &inbox, io::stdout())
 }
 
 /// Lets the loop end after the line it is at; where that takes longer than a second, as nobody reads stdout, ends
@@ -47,8 +64,6 @@ fn run(options: &Options) -> io::Result<()> {
 #[cfg(unix)]
 #[allow(clippy::disallowed_methods, reason = "a real second, for a real signal")]
 fn stop_on_sigterm(inbox: SyncSender<Input>) -> io::Result<()> {
-    use std::time::Duration;
-
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
     thread::spawn(move || {
         if signals.forever().next().is_some() {
@@ -60,7 +75,31 @@ fn stop_on_sigterm(inbox: SyncSender<Input>) -> io::Result<()> {
     Ok(())
 }
 
+#[cfg(unix)]
+fn show_ledger_on_sigusr1(inbox: SyncSender<Input>) -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR1])?;
+    thread::spawn(move || signals.forever().all(|_| inbox.send(Input::Ledger).is_ok()));
+    Ok(())
+}
+
+#[allow(clippy::disallowed_methods, reason = "real time, for a reader in real time")]
+fn show_ledger_every(interval: Duration, inbox: SyncSender<Input>) {
+    thread::spawn(move || {
+        loop {
+            thread::sleep(interval);
+            if inbox.send(Input::Ledger).is_err() {
+                return;
+            }
+        }
+    });
+}
+
 #[cfg(not(unix))]
 fn stop_on_sigterm(_: SyncSender<Input>) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn show_ledger_on_sigusr1(_: SyncSender<Input>) -> io::Result<()> {
     Ok(())
 }

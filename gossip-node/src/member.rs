@@ -3,16 +3,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use gossip_core::{AntiEntropy, Config, Event, Message, Time};
+use gossip_core::{AntiEntropy, Event, Message, Overlay, Time};
 use serde_json::value::RawValue;
 
+use crate::counter::{Increment, growth};
 use crate::json::{Json, JsonError};
 use crate::ledger::Report;
 use crate::node::Output;
 use crate::refusal::Refusal;
-use crate::reply::{Reply, gossip_line, id_len};
+use crate::reply::{Reply, gossip_line, id_len, spaced};
 use crate::request::Request;
-use crate::settings::{MAX_ID, Settings, Workload};
+use crate::rounds::Rounds;
+use crate::settings::{MAX_ID, Settings, Shape, Workload};
 use crate::skipped::Skipped;
 
 /// A node that was initialised.
@@ -25,8 +27,14 @@ pub(crate) struct Member {
     machine: AntiEntropy<Arc<str>, Json>,
     /// The machine's set in the order of replies, but for elements whose `Learned` is yet to be polled.
     values: BTreeSet<Json>,
+    workload: Workload,
+    /// That of the increments among `values`, if the workload counts.
+    sum: i128,
+    rounds: Rounds,
     /// Messages that were polled for the sake of the events behind them.
     unsent: VecDeque<(Arc<str>, Message<Json>)>,
+    /// What came in since it was last asked for, if it ever is.
+    unsaved: Option<Vec<Json>>,
 }
 
 impl Member {
@@ -35,18 +43,44 @@ impl Member {
         if node_ids.iter().chain([&id]).any(|id| id_len(id) > MAX_ID) {
             return Err(Refusal::LongId);
         }
-        let mut config = Config::default();
-        config.key = settings.key.clone();
-        config.max_element_bytes = settings.max_line.encoded_element_bytes();
-        config.max_message = settings.max_line.message_budget();
-        config.round_every = settings.round_every;
-        let mut machine = AntiEntropy::new(config, seed(settings.seed, &id));
+        let mut machine = AntiEntropy::new(settings.config(), seed(settings.seed, &id));
         let peers: BTreeSet<Arc<str>> =
             node_ids.iter().filter(|&peer| *peer != id).map(|peer| Arc::from(peer.as_str())).collect();
         for peer in &peers {
             machine.add_peer(peer.clone());
         }
-        Ok(Self { id: id.into(), node_ids, peers, machine, values: BTreeSet::new(), unsent: VecDeque::new() })
+        let id: Arc<str> = id.into();
+        if let Some(overlay) = settings.overlay.overlay(&id, peers.clone()) {
+            machine.set_overlay(overlay);
+        }
+        Ok(Self {
+            rounds: Rounds::of(&id),
+            id,
+            node_ids,
+            peers,
+            machine,
+            values: BTreeSet::new(),
+            workload: settings.workload,
+            sum: 0,
+            unsent: VecDeque::new(),
+            unsaved: None,
+        })
+    }
+
+    /// Holds what a store held, and remembers from now on what is to be stored.
+    pub(crate) fn restore(&mut self, elements: Vec<Json>) {
+        self.machine.extend(elements.iter().cloned()).expect("the store has checked their lengths");
+        elements.into_iter().for_each(|element| self.hold(element));
+        self.unsaved = Some(Vec::new());
+    }
+
+    /// What came in since the last call, learned or written here.
+    pub(crate) fn take_unsaved(&mut self, now: Time) -> Vec<Json> {
+        if self.unsaved.is_none() {
+            return Vec::new();
+        }
+        self.values(now);
+        self.unsaved.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     pub(crate) fn handle(&mut self, request: Request, settings: &Settings, now: Time) -> Result<Reply<'_>, Refusal> {
@@ -55,18 +89,29 @@ impl Member {
                 Ok(Reply::InitOk {})
             }
             Request::Init { .. } => Err(Refusal::InitAgain),
-            Request::Topology => Ok(Reply::TopologyOk {}),
+            Request::Topology { mut neighbours } => {
+                if settings.overlay == Shape::Topology {
+                    let neighbours = neighbours.remove(&*self.id).unwrap_or_default();
+                    self.machine.set_overlay(Overlay::of(neighbours.iter().filter_map(|id| self.peer(id))));
+                }
+                Ok(Reply::TopologyOk {})
+            }
             Request::Broadcast { message } => {
                 self.insert("message", message)?;
                 Ok(Reply::BroadcastOk {})
             }
             Request::Add { element } => {
+                self.check_increment(&element)?;
                 self.insert("element", element)?;
                 Ok(Reply::AddOk {})
             }
             Request::Read => Ok(match settings.workload {
                 Workload::Broadcast => Reply::ReadMessagesOk { messages: self.values(now) },
                 Workload::GSet => Reply::ReadValueOk { value: self.values(now) },
+                Workload::GCounter | Workload::PnCounter => {
+                    self.values(now);
+                    Reply::ReadSumOk { value: self.sum }
+                }
             }),
             Request::Digest => {
                 let digest = self.machine.digest();
@@ -80,23 +125,39 @@ impl Member {
 
     pub(crate) fn receive(&mut self, from: &Arc<str>, message: Option<&RawValue>) -> Result<(), Skipped> {
         let text = message.ok_or_else(|| Skipped::NotAMessage("it has no `message`, or several".into()))?.get();
-        let message = serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
+        let message: Message<Json> =
+            serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
+        let _entered = self.rounds.with(from).entered();
+        tracing::trace!(kind = message.kind().name(), bytes = message.encoded_len(), "received");
         Ok(self.machine.receive(from, message)?)
     }
 
     pub(crate) fn poll(&mut self, now: Time) -> Output {
         if let Some((to, message)) = self.unsent.pop_front() {
-            return Output::Line(gossip_line(&self.id, &to, &message));
+            return self.send(&to, &message);
         }
         loop {
             match self.machine.poll(now) {
                 gossip_core::Output::Event(event) => self.on(event),
-                gossip_core::Output::Send { to, message } => {
-                    return Output::Line(gossip_line(&self.id, &to, &message));
+                gossip_core::Output::Send { to, message } => return self.send(&to, &message),
+                gossip_core::Output::Wait(until) => {
+                    self.rounds.end_all(|peer| self.machine.peer_stats(peer).map(|stats| &stats.ledger));
+                    return Output::Wait(until);
                 }
-                gossip_core::Output::Wait(until) => return Output::Wait(until),
             }
         }
+    }
+
+    fn send(&mut self, to: &Arc<str>, message: &Message<Json>) -> Output {
+        if let Some(stats) = self.machine.peer_stats(to) {
+            self.rounds.sent(to, message.kind(), message.encoded_len(), &stats.ledger);
+        }
+        Output::Line(gossip_line(&self.id, to, message))
+    }
+
+    /// The ledger, as one JSON object.
+    pub(crate) fn ledger(&self) -> String {
+        spaced(&Report::of(&self.machine))
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -110,9 +171,24 @@ impl Member {
     fn insert(&mut self, key: &str, value: Json) -> Result<bool, Refusal> {
         let new = self.machine.insert(value.clone()).map_err(|error| too_long(key, error.limit))?;
         if new {
-            self.values.insert(value);
+            self.hold(value);
         }
         Ok(new)
+    }
+
+    /// Takes up what the machine holds.
+    fn hold(&mut self, value: Json) {
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.push(value.clone());
+        }
+        self.sum += growth(&self.values, &value, self.workload);
+        self.values.insert(value);
+    }
+
+    /// A request that is repeated is an element already; another one may not pass for it.
+    fn check_increment(&self, element: &Json) -> Result<(), Refusal> {
+        let rival = Increment::read(element, self.workload).and_then(|new| new.rival(&self.values, self.workload));
+        rival.map_or(Ok(()), |delta| Err(Refusal::MsgIdUsed(delta)))
     }
 
     /// Compares before it merges. The requester is told what it did not list, which it has to look for among all.
@@ -145,10 +221,12 @@ impl Member {
     fn on(&mut self, event: Event<Arc<str>, Json>) {
         match event {
             Event::Learned { element, from } => {
-                tracing::trace!(%element, %from, "learned");
-                self.values.insert(element);
+                self.rounds.with(&from).in_scope(|| tracing::trace!(%element, %from, "learned"));
+                self.hold(element);
             }
-            Event::InSync { peer, digest } => tracing::debug!(%peer, %digest, "in sync"),
+            Event::InSync { peer, digest } => {
+                self.rounds.with(&peer).in_scope(|| tracing::debug!(%peer, %digest, "in sync"));
+            }
             Event::Unreachable { peer } => tracing::info!(%peer, "unreachable"),
             Event::Reachable { peer } => tracing::info!(%peer, "reachable"),
             other => tracing::debug!(?other, "event"),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use gossip_core::Time;
 
 use crate::envelope::Envelope;
-use crate::json::shortened;
+use crate::json::{Json, shortened};
 use crate::member::Member;
 use crate::refusal::Refusal;
 use crate::reply::{GOSSIP, Reply};
@@ -38,7 +38,11 @@ use crate::skipped::Skipped;
 pub struct Node {
     settings: Settings,
     member: Option<Member>,
+    /// What a store held, until there is a member to hold it.
+    stored: Option<Vec<Json>>,
     replies: VecDeque<String>,
+    /// The length of the replies.
+    waiting_bytes: usize,
     next_msg_id: u64,
     now: Time,
 }
@@ -56,7 +60,36 @@ pub enum Output {
 impl Node {
     /// A node that waits for its `init`.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, member: None, replies: VecDeque::new(), next_msg_id: 0, now: Time::ZERO }
+        Self {
+            settings,
+            member: None,
+            stored: None,
+            replies: VecDeque::new(),
+            waiting_bytes: 0,
+            next_msg_id: 0,
+            now: Time::ZERO,
+        }
+    }
+
+    /// A node that waits for its `init`, then holds these elements, and remembers which others it is to store.
+    pub(crate) fn restored(settings: Settings, elements: Vec<Json>) -> Self {
+        Self { stored: Some(elements), ..Self::new(settings) }
+    }
+
+    /// The ledger, the payload of `stats_ok` as one JSON object; `None` before `init`.
+    pub fn ledger(&self) -> Option<String> {
+        self.member.as_ref().map(Member::ledger)
+    }
+
+    /// How much is to be polled in replies.
+    pub(crate) const fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// The elements that came in since the last call. What was given out until now rests on no later ones.
+    pub(crate) fn take_unsaved(&mut self) -> Vec<Json> {
+        let now = self.now;
+        self.member.as_mut().map(|member| member.take_unsaved(now)).unwrap_or_default()
     }
 
     /// Takes in one line, with or without its newline. Any number of lines may come between two polls.
@@ -86,7 +119,10 @@ impl Node {
     pub fn poll(&mut self, now: Time) -> Output {
         self.now = self.now.max(now);
         match (self.replies.pop_front(), &mut self.member) {
-            (Some(line), _) => Output::Line(line),
+            (Some(line), _) => {
+                self.waiting_bytes -= line.len();
+                Output::Line(line)
+            }
             (None, Some(member)) => member.poll(self.now),
             (None, None) => Output::Wait(None),
         }
@@ -97,8 +133,10 @@ impl Node {
         let waiting = self.member.is_none() && envelope.kind().is_some_and(|kind| kind != "init");
         let Envelope { src, dest, body, others } = envelope;
         let from_node = self.member.as_ref().is_some_and(|member| member.peer(&src).is_some());
-        let request = if waiting { Err(Refusal::BeforeInit) } else { Request::read(body, others, &self.settings) };
-        let reply = request.and_then(|request| handle(&mut self.member, &self.settings, &dest, request, self.now));
+        let request =
+            if waiting { Err(Refusal::BeforeInit) } else { Request::read(body, others, &src, msg_id, &self.settings) };
+        let reply = request
+            .and_then(|request| handle(&mut self.member, &mut self.stored, &self.settings, &dest, request, self.now));
         let reply = match (reply, msg_id) {
             (Ok(reply), Some(_)) => reply,
             (Ok(_), None) => return Ok(()),
@@ -106,7 +144,9 @@ impl Node {
             (Err(refusal), _) => return Err(refusal.into()),
         };
         if let Some(in_reply_to) = msg_id {
-            self.replies.push_back(reply.line(&dest, &src, in_reply_to, self.next_msg_id));
+            let line = reply.line(&dest, &src, in_reply_to, self.next_msg_id);
+            self.waiting_bytes += line.len();
+            self.replies.push_back(line);
             self.next_msg_id += 1;
         }
         Ok(())
@@ -115,6 +155,7 @@ impl Node {
 
 fn handle<'a>(
     member: &'a mut Option<Member>,
+    stored: &mut Option<Vec<Json>>,
     settings: &Settings,
     dest: &str,
     request: Request,
@@ -126,7 +167,10 @@ fn handle<'a>(
             if node_id != dest {
                 return Err(Refusal::ForeignInit);
             }
-            *none = Some(Member::new(node_id, node_ids, settings)?);
+            let member = none.insert(Member::new(node_id, node_ids, settings)?);
+            if let Some(elements) = stored.take() {
+                member.restore(elements);
+            }
             Ok(Reply::InitOk {})
         }
         (None, _) => Err(Refusal::BeforeInit),

@@ -1,31 +1,38 @@
 //! The command line.
 
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Key;
-use gossip_node::{MaxLine, Settings, Workload};
+use gossip_node::{MaxLine, Settings, Shape, Workload};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::key_file::read_key;
+use crate::simulate::Simulate;
 
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
 ///
 /// It reads one JSON object a line from stdin, {"src", "dest", "body"}, writes its replies and its messages to other
 /// nodes to stdout, and logs to stderr. End of input, a closed stdout and SIGTERM end it with exit code 0.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Options {
-    /// How values come in: by the request broadcast, or, for g-set, by the request add
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// What clients may ask for beside what is the same for all: to broadcast values, to add values to a set, to add to a
+    /// counter, or also to subtract from one
     #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
     workload: WorkloadName,
 
-    /// Mean time between the repair rounds this node begins: a number of ms, or one with its unit, as 250ms, 2s, 1m
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
-    round_every: Duration,
+    #[command(flatten)]
+    spreading: Spreading,
 
-    /// Seeds jitter and choice of peers, together with the node's id [default: the node's id alone]
+    /// Seeds jitter, nonces and choice of peers, together with the node's id; for tests, since a node that is started again
+    /// needs another one [default: another at every start]
     #[arg(long, value_name = "NUMBER", value_parser = seed, allow_hyphen_values = true)]
     seed: Option<u64>,
 
@@ -39,6 +46,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(read_key))]
     key_file: Option<Key>,
 
+    /// Keeps all values in this directory, each written and synced before it is acknowledged, and starts with those that
+    /// are there; every node needs its own [default: values are gone when the node ends]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Writes the ledger to stderr this often, as one line of JSON; SIGUSR1 asks for one at any time [default: never]
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(crate) stats_every: Option<Duration>,
+
     /// What to log
     #[arg(long, value_name = "LEVEL", value_parser = level_parser(), default_value = "info")]
     pub(crate) log: LevelFilter,
@@ -48,18 +64,53 @@ impl Options {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.workload = self.workload.into();
-        settings.round_every = self.round_every;
-        settings.seed = self.seed.unwrap_or_default();
+        self.spreading.apply(&mut settings);
+        settings.seed = self.seed.unwrap_or_else(random_seed);
         settings.max_line = self.max_line;
         settings.key = self.key_file.clone().unwrap_or_default();
         settings
     }
 }
 
+/// How values get from node to node.
+#[derive(Args, Debug)]
+pub(crate) struct Spreading {
+    /// Along what values are pushed as they come: star (to and from the node whose id comes first), tree:K (K nodes below
+    /// each), topology (the neighbours that the request topology names), or none (repair rounds alone); to be equal on
+    /// all nodes
+    #[arg(long, value_name = "SHAPE", value_parser = shape, default_value = "star")]
+    overlay: Shape,
+
+    /// How often what has come is pushed: longer means fewer messages, and later values; to be equal on all nodes
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "370ms", allow_hyphen_values = true)]
+    batch: Duration,
+
+    /// Mean time between the repair rounds a node begins, with an overlay only while it cannot push: a number of ms, or
+    /// one with its unit, as 250ms, 2s, 1m
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", allow_hyphen_values = true)]
+    round_every: Duration,
+}
+
+impl Spreading {
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        settings.overlay = self.overlay;
+        settings.batch_every = self.batch;
+        settings.round_every = self.round_every;
+    }
+}
+
+/// What it does instead of being a node.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Simulate(Simulate),
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum WorkloadName {
     Broadcast,
     GSet,
+    GCounter,
+    PnCounter,
 }
 
 impl From<WorkloadName> for Workload {
@@ -67,6 +118,8 @@ impl From<WorkloadName> for Workload {
         match name {
             WorkloadName::Broadcast => Self::Broadcast,
             WorkloadName::GSet => Self::GSet,
+            WorkloadName::GCounter => Self::GCounter,
+            WorkloadName::PnCounter => Self::PnCounter,
         }
     }
 }
@@ -89,8 +142,27 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn shape(text: &str) -> Result<Shape, String> {
+    match text {
+        "star" => Ok(Shape::Star),
+        "topology" => Ok(Shape::Topology),
+        "none" => Ok(Shape::None),
+        _ => text
+            .strip_prefix("tree:")
+            .and_then(|fan_out| fan_out.parse().ok())
+            .map(Shape::Tree)
+            .ok_or_else(|| "a shape is star, tree:K with K from 1, topology or none".into()),
+    }
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+/// A node that is started again must not repeat its nonces, or an answer to what it asked before would pass for one to
+/// what it asks now.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one("seed")
 }
 
 fn max_line(text: &str) -> Result<MaxLine, String> {
@@ -107,8 +179,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Options::command().debug_assert();
-        let options = Options::parse_from(["gossip-node"]);
+        let options = Options::parse_from(["gossip-node", "--seed", "0"]);
         assert_eq!(options.settings(), Settings::default());
+    }
+
+    #[test]
+    fn every_start_has_another_seed() {
+        let seed = || Options::parse_from(["gossip-node"]).settings().seed;
+        assert_ne!(seed(), seed());
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub enum Refusal {
         /// What it should be.
         expected: &'static str,
     },
+    /// An increment without a `msg_id`.
+    #[error("without a `msg_id` an increment cannot be told from another")]
+    Unidentified,
+    /// Another increment of the same client with the same `msg_id`.
+    #[error("with this `msg_id` this client added {0} before")]
+    MsgIdUsed(i64),
     /// A value cannot be read, or is longer than an element may be.
     #[error("`{key}`: {error}")]
     Value {
@@ -52,11 +58,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Maelstrom's code for it: 10 not supported, 11 temporarily unavailable, 12 malformed.
+    /// Maelstrom's code for it: 10 not supported, 11 temporarily unavailable, 12 malformed, 22 precondition failed.
     pub const fn code(&self) -> u32 {
         match self {
             Self::Unsupported { .. } => 10,
             Self::BeforeInit => 11,
+            Self::MsgIdUsed(_) => 22,
             _ => 12,
         }
     }

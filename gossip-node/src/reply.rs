@@ -21,6 +21,7 @@ pub(crate) enum Reply<'a> {
     AddOk {},
     ReadMessagesOk { messages: &'a BTreeSet<Json> },
     ReadValueOk { value: &'a BTreeSet<Json> },
+    ReadSumOk { value: i128 },
     DigestOk { digest: String, count: u64 },
     InSync { r#match: bool, transferred: usize },
     OutOfSync { r#match: bool, transferred: usize, local_messages: &'a BTreeSet<Json> },
@@ -36,7 +37,7 @@ impl Reply<'_> {
             Self::TopologyOk {} => "topology_ok",
             Self::BroadcastOk {} => "broadcast_ok",
             Self::AddOk {} => "add_ok",
-            Self::ReadMessagesOk { .. } | Self::ReadValueOk { .. } => "read_ok",
+            Self::ReadMessagesOk { .. } | Self::ReadValueOk { .. } | Self::ReadSumOk { .. } => "read_ok",
             Self::DigestOk { .. } => "digest_ok",
             Self::InSync { .. } | Self::OutOfSync { .. } => "digest_sync_ok",
             Self::EchoOk { .. } => "echo_ok",
@@ -93,7 +94,8 @@ struct GossipBody<'a> {
     message: &'a Message<Json>,
 }
 
-fn spaced(value: &impl Serialize) -> String {
+/// JSON on one line, with a space after each `,` and `:`.
+pub(crate) fn spaced(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     value
         .serialize(&mut Serializer::with_formatter(&mut bytes, Spaced))

@@ -1,7 +1,10 @@
 //! What a client may ask for.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
+use crate::counter::Increment;
 use crate::json::{self, Json, decode_string, shortened};
 use crate::object::Object;
 use crate::refusal::Refusal;
@@ -10,37 +13,61 @@ use crate::settings::{MaxLine, Settings, Workload};
 /// A request, read and valid.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Init { node_id: String, node_ids: Vec<String> },
-    Topology,
-    Broadcast { message: Json },
-    Add { element: Json },
+    Init {
+        node_id: String,
+        node_ids: Vec<String>,
+    },
+    /// Whose neighbours are who.
+    Topology {
+        neighbours: BTreeMap<String, Vec<String>>,
+    },
+    Broadcast {
+        message: Json,
+    },
+    Add {
+        element: Json,
+    },
     Read,
     Digest,
-    DigestSync { remote_digest: String, remote_messages: Vec<Json> },
-    Echo { echo: Json },
+    DigestSync {
+        remote_digest: String,
+        remote_messages: Vec<Json>,
+    },
+    Echo {
+        echo: Json,
+    },
     Stats,
 }
 
 impl Request {
-    /// Reads a body. What the request has no use for, in the body or among the `others` beside it, is ignored once it
+    /// Reads a body, sent by `client` with `msg_id`. What the request has no use for, in the body or among the `others` beside it, is ignored once it
     /// is seen to be sound.
-    pub(crate) fn read(body: Object<'_>, others: Object<'_>, settings: &Settings) -> Result<Self, Refusal> {
+    pub(crate) fn read(
+        body: Object<'_>,
+        others: Object<'_>,
+        client: &str,
+        msg_id: Option<i128>,
+        settings: &Settings,
+    ) -> Result<Self, Refusal> {
+        let workload = settings.workload;
         let body = body.sound().map_err(|error| Refusal::Value { key: "body".into(), error })?;
         let mut fields = Fields { body, max_line: settings.max_line };
         let kind = fields.string("type")?;
-        let request = match (kind.as_str(), settings.workload) {
+        let request = match (kind.as_str(), workload) {
             ("init", _) => Self::Init { node_id: fields.string("node_id")?, node_ids: fields.strings("node_ids")? },
-            ("topology", _) => {
-                fields.check_topology("topology")?;
-                Self::Topology
-            }
+            ("topology", _) => Self::Topology { neighbours: fields.topology("topology")? },
             ("broadcast", Workload::Broadcast) => Self::Broadcast { message: fields.element("message")? },
             ("add", Workload::GSet) => Self::Add { element: fields.element("element")? },
+            ("add", Workload::GCounter | Workload::PnCounter) => {
+                let delta = fields.delta("delta", workload.least_delta().unwrap_or(0))?;
+                let msg_id = msg_id.ok_or(Refusal::Unidentified)?;
+                Self::Add { element: Increment::element(client, msg_id, delta) }
+            }
             ("read", _) => Self::Read,
             ("digest", _) => Self::Digest,
             ("digest_sync", _) => Self::DigestSync {
                 remote_digest: fields.string("remote_digest")?,
-                remote_messages: fields.elements_or_null("remote_messages")?,
+                remote_messages: fields.elements_or_null("remote_messages", workload)?,
             },
             ("echo", _) => Self::Echo { echo: fields.anything("echo")? },
             ("stats", _) => Self::Stats,
@@ -78,13 +105,30 @@ impl<'a> Fields<'a> {
     }
 
     /// Values that are to be held; none for `null` or nothing.
-    fn elements_or_null(&mut self, key: &'static str) -> Result<Vec<Json>, Refusal> {
+    fn elements_or_null(&mut self, key: &'static str, workload: Workload) -> Result<Vec<Json>, Refusal> {
         let limit = self.max_line.element_bytes();
+        let element = |raw| {
+            let element = value(raw, key, limit)?;
+            if workload.least_delta().is_some() && Increment::read(&element, workload).is_none() {
+                return Err(Refusal::Wrong {
+                    key,
+                    expected: "an array of increments, [client, msg_id, delta], or null",
+                });
+            }
+            Ok(element)
+        };
         match self.body.take(key) {
             None => Ok(Vec::new()),
             Some(raw) if raw.get() == "null" => Ok(Vec::new()),
-            Some(raw) => array(raw, key, "an array or null")?.into_iter().map(|raw| value(raw, key, limit)).collect(),
+            Some(raw) => array(raw, key, "an array or null")?.into_iter().map(element).collect(),
         }
+    }
+
+    /// By how much a counter is to grow.
+    fn delta(&mut self, key: &'static str, least: i64) -> Result<i64, Refusal> {
+        let expected = if least < 0 { "an integer from -2^63 to 2^63 - 1" } else { "an integer from 0 to 2^63 - 1" };
+        let delta = value(self.take(key)?, key, self.max_line.bytes())?.as_str().parse().ok();
+        delta.filter(|delta| *delta >= least).ok_or(Refusal::Wrong { key, expected })
     }
 
     /// A value that is not held.
@@ -93,15 +137,12 @@ impl<'a> Fields<'a> {
         value(self.take(key)?, key, limit)
     }
 
-    /// An object of arrays of strings, which this node has no use for.
-    fn check_topology(&mut self, key: &'static str) -> Result<(), Refusal> {
+    /// An object of arrays of strings.
+    fn topology(&mut self, key: &'static str) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
         const EXPECTED: &str = "an object of arrays of strings";
         let object = Object::read(self.take(key)?).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
         let object = object.sound().map_err(|error| Refusal::Value { key: key.into(), error })?;
-        for (_, neighbours) in object.iter() {
-            strings(neighbours, key, EXPECTED)?;
-        }
-        Ok(())
+        object.iter().map(|(node, neighbours)| Ok((node.into(), strings(neighbours, key, EXPECTED)?))).collect()
     }
 }
 

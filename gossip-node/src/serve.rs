@@ -1,6 +1,6 @@
 //! The loop around a node: lines from a channel, lines to an output, a clock.
 
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Instant;
 
@@ -10,12 +10,15 @@ use crate::json::shortened;
 use crate::lines::{Line, Lines};
 use crate::node::{Node, Output};
 use crate::settings::MaxLine;
+use crate::store::{Store, StoreError};
 
 /// What [`serve`] is fed.
 #[derive(Debug)]
 pub enum Input {
-    /// A line, without its newline.
-    Line(Vec<u8>),
+    /// Lines, without their newlines.
+    Lines(Vec<Vec<u8>>),
+    /// Write the [ledger](Node::ledger) to stderr, as one line.
+    Ledger,
     /// The input has ended: answer what came before, then end.
     End,
     /// The input has failed: the same, and say so.
@@ -24,59 +27,104 @@ pub enum Input {
     Stop,
 }
 
-/// How many lines are taken in before outputs are asked for and written.
-const BATCH: usize = 64;
+/// Why a node ended before its input did.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The input or the output failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
-/// Feeds `inbox` with the lines of `input` until it ends or nobody takes them any more. Lines over the limit are logged
-/// and skipped.
-pub fn read_lines(input: impl BufRead, max_line: MaxLine, inbox: &SyncSender<Input>) {
-    let mut lines = Lines::new(input, max_line.bytes());
+/// How much is written at once, and how much the answers of a batch may be.
+const HELD_BYTES: usize = 1 << 16;
+
+/// How many lines are taken in before outputs are asked for and written, if so many wait; and so about how many share a
+/// sync. They take 4 ms.
+const BATCH: usize = 1_024;
+
+/// How much is read at once.
+const READ_BYTES: usize = 1 << 16;
+
+/// Feeds `inbox` with the lines of `input`, as many at a time as were read at once, until it ends or nobody takes them any
+/// more. Lines over the limit are logged and skipped.
+pub fn read_lines(input: impl Read, max_line: MaxLine, inbox: &SyncSender<Input>) {
+    let mut lines = Lines::new(BufReader::with_capacity(READ_BYTES, input), max_line.bytes());
+    let mut waiting = Vec::new();
     loop {
-        let (input, last) = match lines.next_line() {
-            Ok(Line::Whole(line)) => (Input::Line(line), false),
+        let last = match lines.next_line() {
+            Ok(Line::Whole(line)) => {
+                waiting.push(line);
+                None
+            }
             Ok(Line::TooLong { len }) => {
                 tracing::warn!(len, limit = max_line.bytes(), "skipped a line over the limit");
-                continue;
+                None
             }
-            Ok(Line::End) => (Input::End, true),
-            Err(error) => (Input::Failed(error), true),
+            Ok(Line::End) => Some(Input::End),
+            Err(error) => Some(Input::Failed(error)),
         };
-        if inbox.send(input).is_err() || last {
+        if last.is_none() && lines.is_next_read() {
+            continue;
+        }
+        let lines = (!waiting.is_empty()).then(|| Input::Lines(std::mem::take(&mut waiting)));
+        let ends = last.is_some();
+        if !lines.into_iter().chain(last).all(|input| inbox.send(input).is_ok()) || ends {
             return;
         }
     }
 }
 
-/// Runs `node` until its input ends or it is told to stop, and writes what it gives to `output`, in batches.
+/// Runs `node` until its input ends or it is told to stop, and writes what it gives to `output`, in batches. With the
+/// `store` it was opened with, what came in with a batch is stored and synced before anything that rests on it is
+/// written: replies of any kind, and messages to other nodes. So whatever the node has told anybody that it holds, it
+/// holds after a crash, and a batch takes one sync.
 ///
 /// # Errors
 ///
-/// Those of the input, once all that came before is answered, and of `output`; that nobody reads it any more is none.
-pub fn serve(mut node: Node, inbox: &Receiver<Input>, output: impl Write) -> io::Result<()> {
+/// Those of the input, once all that came before is answered; of the store, and then nothing is written that rests on
+/// what it failed to keep; and of `output`; that nobody reads it any more is none.
+pub fn serve(
+    mut node: Node,
+    store: Option<Store>,
+    inbox: &Receiver<Input>,
+    output: impl Write,
+) -> Result<(), ServeError> {
+    let output = Outputs { store, held: Vec::new(), output };
     match run(&mut node, inbox, output) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(ServeError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
 }
 
-fn run(node: &mut Node, inbox: &Receiver<Input>, output: impl Write) -> io::Result<()> {
+fn run(node: &mut Node, inbox: &Receiver<Input>, mut outputs: Outputs<impl Write>) -> Result<(), ServeError> {
     let clock = Clock::start();
-    let mut output = BufWriter::new(output);
     loop {
-        let until = write_outputs(node, &clock, &mut output)?;
+        let until = outputs.write(node, &clock)?;
         let mut next = clock.receive_until(inbox, until);
         let mut room = BATCH;
         while let Some(input) = next {
             match input {
-                Input::Line(line) => take_in(node, &line),
-                Input::End => return write_outputs(node, &clock, &mut output).map(drop),
+                Input::Lines(lines) => {
+                    room = room.saturating_sub(lines.len());
+                    for line in lines {
+                        take_in(node, &line);
+                        if node.waiting_bytes() >= HELD_BYTES {
+                            outputs.write(node, &clock)?;
+                        }
+                    }
+                }
+                Input::Ledger => write_ledger(node),
+                Input::End => return outputs.write(node, &clock).map(drop),
                 Input::Failed(error) => {
-                    write_outputs(node, &clock, &mut output)?;
-                    return Err(error);
+                    outputs.write(node, &clock)?;
+                    return Err(error.into());
                 }
                 Input::Stop => return Ok(()),
             }
-            room -= 1;
             next = if room == 0 { None } else { inbox.try_recv().ok() };
         }
     }
@@ -89,12 +137,52 @@ fn take_in(node: &mut Node, line: &[u8]) {
     }
 }
 
-fn write_outputs(node: &mut Node, clock: &Clock, output: &mut impl Write) -> io::Result<Option<Time>> {
-    loop {
-        match node.poll(clock.now()) {
-            Output::Line(line) => writeln!(output, "{line}")?,
-            Output::Wait(until) => return output.flush().map(|()| until),
+/// Not by way of the log: who asks for it gets it at any level, as JSON and nothing else.
+fn write_ledger(node: &Node) {
+    match node.ledger() {
+        Some(line) => drop(writeln!(io::stderr(), "{line}")),
+        None => tracing::info!("no ledger before `init`"),
+    }
+}
+
+/// Where lines go, through the store.
+struct Outputs<W> {
+    store: Option<Store>,
+    /// Lines that wait for the store.
+    held: Vec<u8>,
+    output: W,
+}
+
+impl<W: Write> Outputs<W> {
+    /// Writes all that `node` has to say; until when it has no more.
+    fn write(&mut self, node: &mut Node, clock: &Clock) -> Result<Option<Time>, ServeError> {
+        loop {
+            match node.poll(clock.now()) {
+                Output::Line(line) => {
+                    self.held.extend_from_slice(line.as_bytes());
+                    self.held.push(b'\n');
+                    if self.held.len() >= HELD_BYTES {
+                        self.let_out(node)?;
+                    }
+                }
+                Output::Wait(until) => {
+                    self.let_out(node)?;
+                    self.output.flush()?;
+                    return Ok(until);
+                }
+            }
         }
+    }
+
+    fn let_out(&mut self, node: &mut Node) -> Result<(), ServeError> {
+        let unsaved = node.take_unsaved();
+        if let Some(store) = self.store.as_mut().filter(|_| !unsaved.is_empty()) {
+            store.add(&unsaved)?;
+            tracing::debug!(elements = unsaved.len(), "stored");
+        }
+        self.output.write_all(&self.held)?;
+        self.held.clear();
+        Ok(())
     }
 }
 

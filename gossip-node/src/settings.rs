@@ -1,9 +1,10 @@
 //! What a node may be told.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use gossip_core::{Config, Key, MessageBudget};
+use gossip_core::{Config, Key, MessageBudget, Overlay};
 
 /// How a node behaves. All nodes of a cluster need equal settings, or at least an equal `max_line` and `key`.
 ///
@@ -19,7 +20,13 @@ use gossip_core::{Config, Key, MessageBudget};
 pub struct Settings {
     /// Which requests there are beside those that every workload has. Default: [`Workload::Broadcast`].
     pub workload: Workload,
-    /// The mean time between the repair rounds that this node begins. Default: that of [`Config`].
+    /// Along what values are pushed as they come. Default: [`Shape::Star`].
+    pub overlay: Shape,
+    /// How often they are, if they are: the longer, the fewer messages and the later values are everywhere. Default: 370
+    /// ms.
+    pub batch_every: Duration,
+    /// The mean time between the repair rounds that this node begins; with an overlay only while it cannot push.
+    /// Default: that of [`Config`].
     pub round_every: Duration,
     /// Mixed with the node's id, it seeds jitter and choice of peers, so one seed serves a whole cluster. Default: 0.
     pub seed: u64,
@@ -30,14 +37,55 @@ pub struct Settings {
     pub key: Key,
 }
 
+impl Settings {
+    /// How a node with these settings sets up its machine.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.key = self.key.clone();
+        config.max_element_bytes = self.max_line.encoded_element_bytes();
+        config.max_message = self.max_line.message_budget();
+        config.round_every = self.round_every;
+        config.batch_every = (self.overlay != Shape::None).then_some(self.batch_every);
+        config
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             workload: Workload::default(),
+            overlay: Shape::default(),
+            batch_every: Duration::from_millis(370),
             round_every: Config::default().round_every,
             seed: 0,
             max_line: MaxLine::default(),
             key: Key::default(),
+        }
+    }
+}
+
+/// Along what values are pushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing is pushed: rounds repair what differs, with one node after the other.
+    None,
+    /// To and from the node whose id comes first.
+    #[default]
+    Star,
+    /// A tree in which everybody has so many others below.
+    Tree(NonZeroUsize),
+    /// To the neighbours that the request `topology` names; nothing before it.
+    Topology,
+}
+
+impl Shape {
+    /// The place of `me` among `nodes`, as far as these alone tell it: `None` where nothing is pushed, and where it is
+    /// yet to be told its neighbours.
+    pub fn overlay<P: Clone + Ord>(self, me: &P, nodes: impl IntoIterator<Item = P>) -> Option<Overlay<P>> {
+        match self {
+            Self::Star => Some(Overlay::star(me, nodes)),
+            Self::Tree(fan_out) => Some(Overlay::tree(me, nodes, fan_out)),
+            Self::None | Self::Topology => None,
         }
     }
 }
@@ -50,6 +98,10 @@ pub enum Workload {
     Broadcast,
     /// `add`, and `read` answered with `value`.
     GSet,
+    /// `add` of a `delta` that is not negative, and `read` answered with the sum as `value`.
+    GCounter,
+    /// The same with deltas of either sign.
+    PnCounter,
 }
 
 impl fmt::Display for Workload {
@@ -57,6 +109,8 @@ impl fmt::Display for Workload {
         f.write_str(match self {
             Self::Broadcast => "broadcast",
             Self::GSet => "g-set",
+            Self::GCounter => "g-counter",
+            Self::PnCounter => "pn-counter",
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gossip_core::{Key, Time};
-use gossip_node::{MaxLine, Node, Output, Settings, Skipped};
+use gossip_node::{MaxLine, Node, Output, Settings, Shape, Skipped, Workload};
 use serde_json::{Value, json};
 
 /// Nodes `n0`… on virtual time, and what is under way between them, by arrival.
@@ -47,9 +47,11 @@ impl Cluster {
         cluster
     }
 
-    /// A client's request and its reply.
+    /// A client's request, with a `msg_id` of 1 unless it has another, and its reply.
     fn ask(&mut self, node: &str, mut body: Value) -> Value {
-        body["msg_id"] = json!(1);
+        if body["msg_id"].is_null() {
+            body["msg_id"] = json!(1);
+        }
         self.deliver(node, &json!({"src": "c0", "dest": node, "body": body}).to_string());
         self.replies.pop().expect("a request is answered at once")["body"].take()
     }
@@ -132,7 +134,9 @@ impl Cluster {
 fn nodes_converge_whatever_is_lost_doubled_or_reordered() {
     for seed in 0..8 {
         let count = 2 + usize::try_from(seed % 4).unwrap();
-        let mut cluster = Cluster::new(count, &Settings::default(), seed);
+        let mut settings = Settings::default();
+        settings.overlay = if seed < 4 { Shape::Star } else { Shape::None };
+        let mut cluster = Cluster::new(count, &settings, seed);
         cluster.loss_percent = 30;
         let mut expected = BTreeSet::new();
         for i in 0..200_u64 {
@@ -143,7 +147,7 @@ fn nodes_converge_whatever_is_lost_doubled_or_reordered() {
             cluster.run_for(Duration::from_millis(50));
         }
         cluster.run_for(Duration::from_secs(120));
-        let mut digests = BTreeSet::new();
+        let (mut digests, mut proofs) = (BTreeSet::new(), 0);
         for node in 0..count {
             let node = format!("n{node}");
             let read = cluster.ask(&node, json!({"type": "read"}));
@@ -152,8 +156,9 @@ fn nodes_converge_whatever_is_lost_doubled_or_reordered() {
             assert_eq!(messages.len(), expected.len());
             digests.insert(cluster.ask(&node, json!({"type": "digest"}))["digest"].to_string());
             let stats = cluster.ask(&node, json!({"type": "stats"}));
-            assert!(stats["total"]["proofs"].as_u64().unwrap() > 0, "{stats}");
+            proofs += stats["total"]["proofs"].as_u64().unwrap();
         }
+        assert!(proofs >= count as u64 - 1, "{proofs} among {count}");
         assert_eq!(digests.len(), 1);
         assert_eq!(cluster.skipped, [], "whatever arrives, arrives whole");
         assert!(cluster.lost > 10 && cluster.doubled > 5, "{} lost, {} doubled", cluster.lost, cluster.doubled);
@@ -255,4 +260,51 @@ fn a_read_shows_what_came_in_before_it_though_nobody_polled_between() {
         }
     }
     panic!("nothing came in");
+}
+
+/// Counts through a lossy network, with requests repeated at other nodes, before they could know.
+#[test]
+fn a_request_repeated_at_any_node_counts_once_at_all() {
+    for (workload, least) in [(Workload::GCounter, 0), (Workload::PnCounter, -50)] {
+        let mut settings = Settings::default();
+        settings.workload = workload;
+        let mut cluster = Cluster::new(4, &settings, 11);
+        cluster.loss_percent = 20;
+        let mut expected = 0;
+        for msg_id in 0..200 {
+            let delta = least + i64::try_from(cluster.random() % 100).unwrap();
+            expected += delta;
+            for _ in 0..1 + cluster.random() % 3 {
+                let node = format!("n{}", cluster.random() % 4);
+                let add = json!({"type": "add", "msg_id": msg_id, "delta": delta});
+                assert_eq!(cluster.ask(&node, add)["type"], "add_ok");
+            }
+            cluster.run_for(Duration::from_millis(20));
+        }
+        cluster.run_for(Duration::from_secs(60));
+        for node in 0..4 {
+            let node = format!("n{node}");
+            assert_eq!(cluster.ask(&node, json!({"type": "read"}))["value"], expected);
+            assert_eq!(cluster.ask(&node, json!({"type": "digest"}))["count"], 200);
+        }
+        assert_eq!(cluster.skipped, []);
+    }
+}
+
+#[test]
+fn two_deltas_with_one_msg_id_come_to_one_sum_at_all_nodes() {
+    for (first, second) in [(5, 9), (9, 5), (-5, 3), (3, -5)] {
+        let mut settings = Settings::default();
+        settings.workload = Workload::PnCounter;
+        let mut cluster = Cluster::new(2, &settings, 13);
+        let add = |delta: i64| json!({"type": "add", "msg_id": 7, "delta": delta});
+        assert_eq!(cluster.ask("n0", add(first))["type"], "add_ok");
+        assert_eq!(cluster.ask("n1", add(second))["type"], "add_ok");
+        cluster.run_for(Duration::from_secs(20));
+        for node in ["n0", "n1"] {
+            assert_eq!(cluster.ask(node, json!({"type": "read"}))["value"], first.max(second));
+            assert_eq!(cluster.ask(node, add(first))["type"], "add_ok", "a repetition, of what was acknowledged");
+            assert_eq!(cluster.ask(node, add(100))["code"], 22, "neither");
+        }
+    }
 }

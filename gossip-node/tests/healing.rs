@@ -4,11 +4,13 @@
 mod router;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use gossip_core::sim::Latency;
 use serde_json::{Value, json};
 
-use crate::router::{Reply, Router};
+use crate::router::{Links, Reply, Router, Setup, between};
 
 const NODES: usize = 5;
 const LATENCY: Duration = Duration::from_millis(100);
@@ -78,7 +80,7 @@ impl Clients {
         *shown = values;
         assert!(shown.last().is_none_or(|last| *last < self.written.len() as u64), "n{node} invented {shown:?}");
         for (element, (writer, written_in)) in (0..).zip(&self.written) {
-            if *written_in == phase && router.is_cut(*writer, node) {
+            if *written_in == phase && router.links.are_cut(*writer, node) {
                 assert!(!shown.contains(&element), "{element} went from n{writer} to n{node} over a cut");
                 self.missed += 1;
             }
@@ -88,26 +90,33 @@ impl Clients {
 
 /// Runs all phases and gives the time each node took to show everything after the last heal.
 fn heal(workload: &'static str, mut clients: Clients) -> [Duration; NODES] {
-    let mut router = Router::start(NODES, workload, LATENCY);
+    let setup = Setup {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_gossip-node")),
+        workload: workload.into(),
+        options: Vec::new(),
+        data_dir: None,
+        tells_learned: false,
+    };
+    let mut router = Router::start(setup, NODES, Links::new(Latency::Constant(LATENCY), 0, 0)).unwrap();
     let mut next = Instant::now();
     let mut count = 0;
     for (phase, (millis, groups)) in PHASES.into_iter().enumerate() {
-        router.cut(groups);
-        let (missed, lost) = (clients.missed, router.lost());
+        let partition = router.links.part(between(groups));
+        let (missed, lost) = (clients.missed, router.traffic.lost);
         let end = next + Duration::from_millis(millis.into());
         while next < end {
             let (node, body) = clients.operation(count, phase);
             router.request(node, body);
             count += 1;
             next += OP_EVERY;
-            router.run_until(next);
+            router.run_until(next).unwrap();
             clients.take_in_all(&mut router, phase);
         }
-        router.settle();
+        router.settle().unwrap();
         clients.take_in_all(&mut router, phase);
         let parted = !groups.is_empty();
-        assert_eq!((clients.missed > missed, router.lost() > lost), (parted, parted), "phase {phase}");
-        router.heal();
+        assert_eq!((clients.missed > missed, router.traffic.lost > lost), (parted, parted), "phase {phase}");
+        router.links.join(partition);
     }
     let healed = Instant::now();
     assert_eq!(clients.acknowledged.len(), clients.written.len());
@@ -119,7 +128,7 @@ fn heal(workload: &'static str, mut clients: Clients) -> [Duration; NODES] {
         for node in (0..NODES).filter(|node| took[*node].is_none()) {
             router.request(node, json!({"type": "read"}));
         }
-        router.run_until(Instant::now() + POLL_EVERY);
+        router.run_until(Instant::now() + POLL_EVERY).unwrap();
         for reply in router.replies() {
             clients.take_in(&reply, &router, PHASES.len());
             let node = reply.request.node;
@@ -128,16 +137,16 @@ fn heal(workload: &'static str, mut clients: Clients) -> [Duration; NODES] {
             }
         }
     }
-    router.settle();
+    router.settle().unwrap();
     router.replies();
     (0..NODES).for_each(|node| router.request(node, json!({"type": "digest"})));
-    router.settle();
+    router.settle().unwrap();
     let digests = router.replies();
     assert!(digests.iter().all(|reply| reply.body["digest"] == digests[0].body["digest"]));
     assert!(digests.iter().all(|reply| reply.body["count"] == clients.acknowledged.len()));
 
     let took = took.map(|time| time.expect("all have shown everything"));
-    let (elements, carried, lost) = (clients.acknowledged.len(), router.carried(), router.lost());
+    let (elements, carried, lost) = (clients.acknowledged.len(), router.traffic.carried, router.traffic.lost);
     println!("{workload}: {elements} elements, {carried} lines between nodes, {lost} lost, healed in {took:.2?}");
     took
 }

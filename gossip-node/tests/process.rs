@@ -143,7 +143,7 @@ fn a_closed_stdout_ends_it() {
 
 #[test]
 fn a_closed_stdout_ends_it_though_nobody_asks_anything() {
-    let mut process = Process::start(&["--round-every", "100ms"]);
+    let mut process = Process::start(&["--overlay", "none", "--round-every", "100ms"]);
     process.write(INIT.replace(r#"["n1"]"#, r#"["n1","n2"]"#) + "\n");
     assert_eq!(process.read_line(), INIT_OK);
     process.stdout = None;

@@ -6,22 +6,27 @@ use gossip_core::{AntiEntropy, Config, Economy};
 
 fn main() {
     let mut config = Config::default();
-    let d = match std::env::args().nth(1).as_deref() {
-        Some("insert") => 0,
-        Some("insert-without-sketches") => {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{text} is no number"));
+    let (n, d, seed) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["insert"] => (20_000, 0, 1),
+        ["insert-without-sketches"] => {
             config.economy = Economy::Pages;
-            0
+            (20_000, 0, 1)
         }
-        Some("round-100") => 100,
-        Some("round-1000") => 1_000,
-        _ => panic!("usage: fixed_round insert|insert-without-sketches|round-100|round-1000"),
+        ["round", n, d, seed] => (number(n), number(d), number(seed)),
+        _ => panic!("usage: fixed_round insert|insert-without-sketches|round N D SEED"),
     };
-    let sets = Sets::<u64>::new(20_000, d, Side::Half, 1).expect("so many can differ");
-    let [mut left, mut right] = [1, 2].map(|seed| AntiEntropy::new(config.clone(), seed));
-    insert(&mut left, sets.side(0).copied().collect());
-    if d > 0 {
-        right.extend(sets.side(1).copied()).expect("integers are small");
-        let mut pair = Pair::new([left, right]);
+    let sets = Sets::<u64>::new(n, d, Side::Half, seed as u64).expect("so many can differ");
+    if d == 0 {
+        insert(&mut AntiEntropy::new(config, 1), sets.common);
+    } else {
+        let mut pair = Pair::new([1, 2].map(|seed| AntiEntropy::new(config.clone(), seed)));
+        (0..2).for_each(|side| pair.extend(side, sets.common.iter().copied()));
+        // What many inserts leave to the next message is done, and that they have met is forgotten.
+        pair.round();
+        pair.part();
+        (0..2).for_each(|side| pair.extend(side, sets.own[side].iter().copied()));
         round(&mut pair);
         assert!(pair.machines().iter().all(|machine| machine.len() == sets.union().count()));
     }

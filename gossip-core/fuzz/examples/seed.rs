@@ -1,5 +1,5 @@
-//! Writes seeds for both targets into `corpus/`: every kind of message of every element type, and scripts that make two
-//! machines talk. `cargo run --example seed`, in the fuzz crate.
+//! Writes seeds for all targets into `corpus/`: every kind of message of every element type, scripts that make two
+//! machines talk, and schedules of a bad network. `cargo run --example seed`, in the fuzz crate.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use gossip_core::{AntiEntropy, Config, Economy, Element, MessageBudget, Output, 
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for (target, seeds) in [("decode", messages()), ("machine", scripts())] {
+    for (target, seeds) in [("converge", schedules()), ("decode", messages()), ("machine", scripts())] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
         for (i, seed) in seeds.iter().enumerate() {
@@ -16,6 +16,49 @@ fn main() -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn schedules() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for element in 0..12 {
+        for choice in 0..4 {
+            // The element and how often it is pushed, and what both configurations have in common; then each with another budget and economy.
+            let head = [
+                element,
+                choice % 2,
+                0,
+                choice,
+                choice,
+                0,
+                choice,
+                choice,
+                0,
+                choice ^ 1,
+                2,
+                choice,
+                choice ^ 2,
+                0,
+                choice,
+            ];
+            // Much in common and something on either side, which meet.
+            let sets = [4, 0, 0, 100 * (choice / 2), 2, 0, 4, 10, 3, 0, 8, 20, 0, 2, 65, 66, 1, 1, 67];
+            let calm = [10, 6, 16, 6, 20];
+            // Lost, repeated, early, late, and taken in without notice; meanwhile more is inserted.
+            let storm = [8, 2, 64, 128, 3, 131, 6, 100, 147, 10, 11, 6, 18, 3, 16, 4, 30, 6, 18, 2, 32, 4, 9, 26, 9];
+            // Strangers for a while, clocks that are set, a replica that comes back with less or nothing.
+            let faults =
+                [12, 11, 6, 12, 14, 16, 24, 6, 20, 19, 24, 11, 6, 20, 20, 1, 10, 6, 18, 21, 0, 10, 26, 3, 22, 24];
+            // One that forgets everything, more than once, and asks for it of a peer with little work to spend.
+            let thrifty = [element, 0, 0, choice, 2, 1, choice, 2, 0, choice, 2, 1, choice, 2, 0];
+            let large = [4, 0, 0, 255, 3, 0, 8, 250];
+            let again = [20, 0, 10, 26, 31, 26, 31];
+            all.push([&thrifty[..], &large, &again.repeat(8)].concat());
+            all.push([&head[..], &sets, &calm].concat());
+            all.push([&head[..], &storm, &sets, &calm].concat());
+            all.push([&head[..], &sets, &storm, &faults, &calm, &storm].concat());
+        }
+    }
+    all
 }
 
 fn messages() -> Vec<Vec<u8>> {

@@ -1,7 +1,4 @@
-//! Two machines driven by a script of bytes. What it checks is in `src/machine.rs`, which a stable test runs too.
+//! Two machines driven by a script of bytes.
 #![no_main]
 
-#[path = "../src/machine.rs"]
-mod machine;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| machine::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gossip_core_fuzz::machine::run(bytes));

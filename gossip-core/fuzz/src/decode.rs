@@ -3,7 +3,7 @@
 use gossip_core::{DecodeError, Element, Message};
 
 /// Reads `bytes` as a message of elements of several types: numbers, which travel as ids, and types that do not.
-pub(crate) fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     check::<u64>(bytes);
     check::<char>(bytes);
     check::<String>(bytes);

@@ -1,6 +1,6 @@
 //! Messages made up field by field, so that a script need not guess what only the machine under test can know.
 
-use super::Choice;
+use super::choice::Choice;
 use super::script::Script;
 use gossip_core::Digest;
 
@@ -11,6 +11,7 @@ const CELLS: u8 = 4;
 const REPAIR: u8 = 5;
 const PAGE: u8 = 6;
 const GIVE: u8 = 7;
+const PUSH: u8 = 9;
 /// A probe whose sender has no use for cells.
 const PLAIN_PROBE: u8 = 8;
 
@@ -18,17 +19,23 @@ const PLAIN_PROBE: u8 = 8;
 pub(crate) struct Overheard {
     pub(crate) tag: [u8; 4],
     pub(crate) nonce: [u8; 4],
+    /// What both call their logs.
+    pub(crate) logs: [[u8; 4]; 2],
     pub(crate) digests: [Digest; 2],
 }
 
 /// The bytes of a message that is well-formed, most of the time.
 pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -> Vec<u8> {
-    let kind = script.choose(&[GIVE, PAGE, REPAIR, PROOF, PROBE, CELLS, WANT_CELLS, PLAIN_PROBE]);
+    const KINDS: [u8; 8] = [GIVE, PAGE, REPAIR, PROOF, PROBE, CELLS, WANT_CELLS, PLAIN_PROBE];
+    let choice = script.byte() % 16;
+    let kind = if choice == 15 { PUSH } else { KINDS[usize::from(choice % 8)] };
     let mut out = vec![0x10 | kind];
     if kind != PROOF && kind != CELLS {
         out.extend(overheard.tag);
     }
-    out.extend(overheard.nonce);
+    if kind != PUSH {
+        out.extend(overheard.nonce);
+    }
     match kind {
         PROBE | PLAIN_PROBE => put_digest(&mut out, script, overheard),
         PROOF => put_state(&mut out, script, overheard),
@@ -45,6 +52,15 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
                 put_state(&mut out, script, overheard);
             }
             put_wishes(&mut out, script);
+            put_elements::<E>(&mut out, script);
+        }
+        PUSH => {
+            let [one, other] = overheard.logs;
+            (0..2).for_each(|_| out.extend(script.choose(&[one, other, [0; 4], [7; 4]])));
+            out.push(script.byte() % 16);
+            // How far either log has come, and times.
+            (0..7)
+                .for_each(|_| out.extend(script.choose(&[&[0][..], &[1], &[3], &[100], &[0xff, 0xff, 7], &MOST[..]])));
             put_elements::<E>(&mut out, script);
         }
         PAGE => {

@@ -1,58 +1,28 @@
 //! The body of the fuzz target `machine`: two machines and a network between them do what a script says, hostile bytes
 //! included; then the network heals, and both must end with the same set and a proof.
 
-#[path = "forge.rs"]
-mod forge;
-#[path = "script.rs"]
-mod script;
-#[path = "subject.rs"]
-mod subject;
-
-use std::num::NonZeroU16;
 use std::time::Duration;
 
-use gossip_core::{Config, Economy, Element, Key, MessageBudget, Time};
+use gossip_core::{Config, Key, MessageBudget, Overlay, Time};
 
-use forge::forge;
-use script::Script;
-use subject::Subject;
+use super::choice::{Choice, ECONOMIES, WINDOWS};
+use super::forge::forge;
+use super::script::Script;
+use super::subject::Subject;
 
 /// Plays the script that `bytes` are.
-pub(crate) fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) {
     let mut script = Script::new(bytes);
-    match script.byte() % 2 {
-        0 => Network::<u64>::new(&mut script).play(script),
-        _ => Network::<String>::new(&mut script).play(script),
-    }
-}
-
-/// An element that a script can choose.
-pub(crate) trait Choice: Element + Ord + std::fmt::Debug {
-    fn choose(script: &mut Script<'_>) -> Self;
-}
-
-impl Choice for u64 {
-    fn choose(script: &mut Script<'_>) -> Self {
-        let bytes = script.run();
-        bytes.iter().take(8).fold(0, |number, &byte| number << 8 | Self::from(byte))
-    }
-}
-
-impl Choice for String {
-    fn choose(script: &mut Script<'_>) -> Self {
-        Self::from_utf8_lossy(script.run()).into_owned()
+    let choice = script.byte();
+    let batch_every = if choice & 2 == 2 { Some(Duration::from_millis(100)) } else { None };
+    match choice & 1 {
+        0 => Network::<u64>::new(&mut script, batch_every).play(script),
+        _ => Network::<String>::new(&mut script, batch_every).play(script),
     }
 }
 
 /// A peer that answers only with what the script makes up.
 const GHOST: usize = 2;
-
-/// The windows a script can choose.
-const WINDOWS: [NonZeroU16; 4] =
-    [NonZeroU16::MIN, NonZeroU16::new(2).unwrap(), NonZeroU16::new(32).unwrap(), NonZeroU16::MAX];
-
-/// The economies a script can choose.
-const ECONOMIES: [Economy; 4] = [Economy::Balanced, Economy::Pages, Economy::FewestBytes, Economy::FewestRoundTrips];
 
 /// How many messages are under way at the most; older ones are lost.
 const UNDER_WAY: usize = 64;
@@ -66,7 +36,7 @@ struct Network<E> {
 }
 
 impl<E: Choice> Network<E> {
-    fn new(script: &mut Script<'_>) -> Self {
+    fn new(script: &mut Script<'_>, batch_every: Option<Duration>) -> Self {
         let key = script.choose(&[Key::open(), Key::secret(*b"a key of 16 byte")]);
         let max_element_bytes = script.choose(&[1_024, 4, 0, 100, u32::MAX]);
         let subjects = [0, 1].map(|name| {
@@ -78,11 +48,13 @@ impl<E: Choice> Network<E> {
             config.economy = script.choose(&ECONOMIES);
             config.round_every = Duration::from_millis(script.choose(&[1_000, 0, 1, u64::MAX]));
             config.answer_within = Duration::from_millis(script.choose(&[1_000, 0, 1, u64::MAX]));
-            Subject::new(name, config)
+            config.batch_every = batch_every;
+            Subject::new(name, name as u64, config)
         });
         let mut network = Self { subjects, under_way: Vec::new(), now: Time::ZERO };
         for (name, peer) in [(0, 1), (1, 0)] {
             network.subjects[name].machine.add_peer(peer);
+            network.subjects[name].machine.set_overlay(Overlay::star(&name, [0, 1]));
         }
         network
     }
@@ -101,7 +73,7 @@ impl<E: Choice> Network<E> {
         let choice = script.byte();
         let name = usize::from(choice & 1);
         match choice >> 1 & 0xf {
-            0 => self.subjects[name].insert(E::choose(script)),
+            0 => _ = self.subjects[name].insert(E::choose(script)),
             1 => self.poll(name),
             2 => self.deliver(script, name, |_, _| {}),
             3 => self.deliver(script, name, |script, bytes| {
@@ -134,11 +106,8 @@ impl<E: Choice> Network<E> {
             14 => {
                 let first = script.array::<8>();
                 let count = script.byte() % 64;
-                (0..u64::from(count)).for_each(|i| {
-                    let bytes = u64::from_le_bytes(first).wrapping_add(i).to_be_bytes();
-                    let spelt = [&[8], &bytes[..]].concat();
-                    self.subjects[name].insert(E::choose(&mut Script::new(&spelt)));
-                });
+                let numbers = (0..u64::from(count)).map(|i| u64::from_le_bytes(first).wrapping_add(i));
+                numbers.for_each(|number| _ = self.subjects[name].insert(E::numbered(number)));
             }
             _ => self.subjects[name].counts_everything_it_holds(),
         }
@@ -173,8 +142,8 @@ impl<E: Choice> Network<E> {
     /// request of this machine, and both digests.
     fn forge(&mut self, script: &mut Script<'_>, name: usize) {
         let from = script.choose(&[1 - name, GHOST, 3]);
-        let digests = self.subjects.each_ref().map(|subject| subject.machine.digest());
-        let bytes = forge::<E>(script, &self.subjects[name].overheard(digests));
+        let overheard = self.subjects[name].overheard(&self.subjects[1 - name]);
+        let bytes = forge::<E>(script, &overheard);
         self.subjects[name].receive(&from, &bytes, self.now);
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gossip_core::{AntiEntropy, Config, Digest, Event, Message, MessageBudget, MessageKind, Output, Reject, Time};
 
-use super::Choice;
+use super::choice::Choice;
 use super::forge::Overheard;
 
 /// What a message needs beside its largest element.
@@ -24,11 +24,13 @@ pub(crate) struct Subject<E> {
     now: Time,
     tag: [u8; 4],
     nonce: [u8; 4],
+    /// What it calls its log in what it pushes.
+    log: [u8; 4],
 }
 
 impl<E: Choice> Subject<E> {
-    pub(crate) fn new(name: usize, config: Config) -> Self {
-        let mut machine = AntiEntropy::new(config, name as u64);
+    pub(crate) fn new(name: usize, seed: u64, config: Config) -> Self {
+        let mut machine = AntiEntropy::new(config, seed);
         let tag = tag_of(&mut machine.clone());
         // Nothing is known of a machine that was not polled.
         assert_eq!(machine.poll(Time::ZERO), Output::Wait(None));
@@ -42,10 +44,12 @@ impl<E: Choice> Subject<E> {
             now: Time::ZERO,
             tag,
             nonce: [0; 4],
+            log: [0; 4],
         }
     }
 
-    pub(crate) fn insert(&mut self, element: E) {
+    /// Inserts an element; whether it is held now, or too large.
+    pub(crate) fn insert(&mut self, element: E) -> bool {
         let before = self.machine.digest();
         let limit = self.element_limit();
         let len = encoded_len(&element);
@@ -57,12 +61,22 @@ impl<E: Choice> Subject<E> {
                 // What it has learned but not yet told counts as told.
                 self.held.insert(element);
                 self.digests.insert(self.machine.digest());
+                true
             }
             Err(refused) => {
                 assert_eq!((refused.len, refused.limit), (len, limit));
                 assert_eq!(self.machine.digest(), before);
+                false
             }
         }
+    }
+
+    /// Takes in what a replica of the cluster sent, as it was sent. It is refused only if its sender is a stranger.
+    pub(crate) fn accept(&mut self, from: &usize, bytes: &[u8]) {
+        let known = self.machine.peers().any(|peer| peer == from);
+        let taken = self.machine.receive_bytes(from, bytes);
+        assert_eq!(taken, if known { Ok(()) } else { Err(Reject::UnknownPeer) });
+        self.digests.insert(self.machine.digest());
     }
 
     /// Takes in bytes. If they are refused the machine must go on as if they had not come.
@@ -154,7 +168,8 @@ impl<E: Choice> Subject<E> {
         assert_eq!(clone.poll(halfway), Output::Wait(Some(until)), "something was due before the deadline");
         match clone.poll(until) {
             Output::Wait(Some(later)) => assert!(later > until),
-            Output::Wait(None) => assert_eq!(until, Time::MAX),
+            // One that pushes has woken to find that there is nothing to push.
+            Output::Wait(None) => assert!(until == Time::MAX || self.machine.config().batch_every.is_some()),
             Output::Event(_) | Output::Send { .. } => {}
         }
     }
@@ -173,7 +188,7 @@ impl<E: Choice> Subject<E> {
             _ => None,
         });
         held.extend(untold);
-        let elements: BTreeSet<E> = self.machine.iter().cloned().collect();
+        let elements = self.elements();
         assert_eq!(elements, held);
         assert_eq!(elements.len(), self.machine.len());
         let mut again = AntiEntropy::<usize, E>::new(self.machine.config().clone(), 0);
@@ -182,16 +197,22 @@ impl<E: Choice> Subject<E> {
         assert!(again.iter().eq(self.machine.iter()), "the order of insertion shows");
     }
 
+    pub(crate) fn elements(&self) -> BTreeSet<E> {
+        self.machine.iter().cloned().collect()
+    }
+
     /// What a forger needs to know to have its messages taken for answers to this machine's last request.
-    pub(crate) fn overheard(&self, digests: [Digest; 2]) -> Overheard {
-        Overheard { tag: self.tag, nonce: self.nonce, digests }
+    pub(crate) fn overheard(&self, other: &Self) -> Overheard {
+        let digests = [self.machine.digest(), other.machine.digest()];
+        Overheard { tag: self.tag, nonce: self.nonce, logs: [self.log, other.log], digests }
     }
 
     fn remember_head(&mut self, kind: MessageKind, bytes: &[u8]) {
-        if matches!(kind, MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair | MessageKind::Page)
-            && let Some(nonce) = bytes.get(5..).and_then(|rest| rest.first_chunk())
-        {
-            self.nonce = *nonce;
+        let Some(name) = bytes.get(5..).and_then(|rest| rest.first_chunk()) else { return };
+        match kind {
+            MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair | MessageKind::Page => self.nonce = *name,
+            MessageKind::Push => self.log = *name,
+            _ => {}
         }
     }
 
@@ -201,6 +222,11 @@ impl<E: Choice> Subject<E> {
 
     pub(crate) fn proof(&self) -> Option<Digest> {
         self.proof
+    }
+
+    /// The latest time it was polled at.
+    pub(crate) fn polled(&self) -> Time {
+        self.now
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {

@@ -50,7 +50,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         let body = match self.peers.get_mut(name)?.owed.take() {
             Some(owed) => Some(self.answer(name, owed)),
-            None => self.request(name),
+            None => self.push(name).or_else(|| self.request(name)),
         };
         let peer = self.peers.get_mut(name)?;
         if peer.has_to_send() {

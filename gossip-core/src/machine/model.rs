@@ -60,15 +60,27 @@ struct ModelPeer {
 }
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    /// What decides how it goes on, for model checkers. O(elements).
+    /// What decides how it goes on, for model checkers, of a machine that pushes nothing. O(elements).
     pub fn model(&self) -> ModelState<P, E> {
-        // All fields are named, so that no new one is forgotten: what is left out is derived from others or decides
-        // nothing.
-        let Self { config: _, replica, peers, ready, deadlines: _, next_round, events, rng, now, stats: _, resting: _ } =
-            self;
+        // All fields are named, so that no new one is forgotten: what is left out is derived from others, decides nothing,
+        // or is of pushes.
+        let Self {
+            config: _,
+            replica,
+            peers,
+            ready,
+            deadlines: _,
+            resting: _,
+            next_round,
+            dissemination: _,
+            events,
+            rng,
+            now,
+            stats: _,
+        } = self;
         ModelState {
             elements: replica.history().cloned().collect(),
-            peers: peers.iter().map(|(name, peer)| (name.clone(), ModelPeer::new(peer.clone(), *now))).collect(),
+            peers: peers.iter().map(|(name, peer)| (name.clone(), ModelPeer::new(Peer::clone(peer), *now))).collect(),
             ready: ready.iter().cloned().collect(),
             next_round: next_round.map(|due| due.saturating_since(*now)),
             events: events.iter().cloned().collect(),
@@ -90,6 +102,7 @@ impl ModelPeer {
             resume,
             unreadable,
             put_off,
+            link: _,
             mut pacing,
             budget: _,
             rests,
@@ -97,7 +110,7 @@ impl ModelPeer {
         } = peer;
         let mut deadline = None;
         if let Some(round) = &mut round {
-            (round.cost, round.full_state) = (0, 0);
+            (round.cost, round.full_state, round.held) = (0, 0, 0);
             deadline = round.deadline.take().map(|deadline| deadline.saturating_since(now));
         }
         let past = |time: Time| Time::ZERO + now.saturating_since(time);

@@ -1,6 +1,7 @@
 //! Taking messages in.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{AntiEntropy, enqueue};
 use crate::budget::PASSED;
@@ -68,10 +69,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Body::Repair { tag, nonce, elements, .. }
             | Body::Page { tag, nonce, elements, .. }
             | Body::Give { tag, nonce, elements, .. } => (*nonce, Some(tag), elements),
+            Body::Push { tag, batch } => (0, Some(tag), &batch.elements),
         };
         if tag.is_some_and(|tag| *tag != self.replica.tag()) {
             return Err(Reject::Foreign);
         }
+        let before = self.replica.len();
         let merged = self.replica.merge(elements)?;
         self.stats.state_bytes = self.replica.state().bytes;
         let learned = merged.learned.len() as u64;
@@ -80,7 +83,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             ledger.learned += learned;
             ledger.redundant += merged.held.len() as u64 - learned;
         }
-        if let Some(round) = peer.round.as_mut().filter(|round| same_round(round.nonce, nonce)) {
+        let of_round = !matches!(message.body, Body::Push { .. });
+        if let Some(round) = peer.round.as_mut().filter(|round| of_round && same_round(round.nonce, nonce)) {
             round.cost += len as u64;
         }
         let returned = !peer.stats.reachable;
@@ -98,7 +102,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             let silent = self.peers.values_mut().filter(|peer| !peer.stats.reachable);
             silent.for_each(|peer| peer.pacing.next_round = peer.pacing.next_round.min(self.now));
         }
+        if let Some(dissemination) = &mut self.dissemination {
+            let age = if let Body::Push { batch, .. } = &message.body { batch.age } else { 0 };
+            dissemination.origins.note(before, None, Duration::ZERO);
+            dissemination.origins.note(self.replica.len(), Some(from), Duration::from_millis(age.into()));
+            self.hear_from(from);
+        }
         let Merged { learned, held, bytes } = merged;
+        let new = learned.len();
         self.events.extend(learned.into_iter().map(|element| Event::Learned { element, from: from.clone() }));
         let awaited = match message.body {
             Body::Proof { nonce, state } => self.take_proof(from, nonce, state),
@@ -110,11 +121,18 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Body::Give { nonce, from: start, to, last, state, .. } => {
                 self.take_give(from, nonce, (start, to), last, state)
             }
+            Body::Push { batch, .. } => {
+                self.take_push(from, &batch, new);
+                true
+            }
             request => {
                 self.take_request(from, request, held);
                 true
             }
         };
+        if let Some(dissemination) = &mut self.dissemination {
+            dissemination.origins.note(self.replica.len(), Some(from), Duration::ZERO);
+        }
         if !awaited {
             for ledger in self.ledgers(from) {
                 ledger.ignored += 1;
@@ -134,8 +152,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 let (window, to) = (window.min(self.config.window.get()), to.max(start));
                 self.owe(from, Owed::Page { nonce, cursor: start, to, held, window, state: asks });
             }
-            // Answers.
-            Body::Proof { .. } | Body::Cells { .. } | Body::Give { .. } => {}
+            // No requests.
+            Body::Proof { .. } | Body::Cells { .. } | Body::Give { .. } | Body::Push { .. } => {}
         }
     }
 
@@ -296,7 +314,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                     let theirs = repair.theirs();
                     self.walk(from, nonce, theirs);
                 }
-                // Something was inserted meanwhile, or lost.
+                // Something was inserted meanwhile, or lost. Pushes see to the rest.
+                Answered::Done(Some(_)) if self.dissemination.is_some() => {
+                    let (ours, theirs) = (round.held, repair.theirs().digest.count());
+                    let ours = repair.arrived_whole().then_some(ours);
+                    peer.pacing.answered(nonce);
+                    self.end_round(from, false);
+                    self.have_met(from, ours, usize::try_from(theirs).unwrap_or(0));
+                }
                 Answered::Done(_) => self.go_on(from, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
             },
             // It answers what this round asked before.
@@ -391,6 +416,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if let Some(peer) = self.peers.get_mut(name) {
             peer.stats.last_proof = Some(digest);
         }
+        let count = usize::try_from(digest.count()).unwrap_or(0);
+        self.have_met(name, Some(count), count);
         // A peer may say the same any number of times before the next poll.
         let said =
             matches!(self.events.back(), Some(Event::InSync { peer, digest: last }) if peer == name && *last == digest);

@@ -39,6 +39,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 deadline: None,
                 cost: 0,
                 full_state: state.bytes,
+                held: self.replica.len(),
             });
         }
         let round = peer.round.as_mut()?;

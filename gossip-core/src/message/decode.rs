@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 
 use super::{
-    Asks, Body, HEAD, HEAD_OF_NO_BITS, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS, PLAIN_PROBE,
-    Place, State, VERSION,
+    Asks, Batch, Body, Flags, HEAD, HEAD_OF_NO_BITS, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS,
+    PLAIN_PROBE, Place, State, VERSION,
 };
 use crate::cells::Cells;
 use crate::config::MessageBudget;
@@ -111,6 +111,7 @@ impl<E: Element> Message<E> {
                 let (last, state) = reader.state()?;
                 Body::Give { tag, nonce, from, to, last, state, elements: reader.elements::<E>()? }
             }
+            MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch::<E>()?) },
         };
         match reader.rest.len() {
             0 => Ok(Self::new(body)),
@@ -243,6 +244,31 @@ impl Reader<'_> {
             3 => Ok(Asks::Verdict(self.state_tag()?)),
             _ => Err(DecodeError::Field { field: "flags", at }),
         }
+    }
+
+    fn batch<E: Element>(&mut self) -> Result<Batch, DecodeError> {
+        let log = self.array("name of the log").map(u32::from_le_bytes)?;
+        let of = self.array("name of the log").map(u32::from_le_bytes)?;
+        let flags = self.field("flags", |rest| {
+            let (byte, after) = rest.split_first()?;
+            *rest = after;
+            Flags::of(*byte)
+        })?;
+        let acked = self.place(0)?;
+        let from = self.place(acked)?;
+        let to = self.place(from)?;
+        let ack = self.place(0)?;
+        let (held, age, lead) = (self.millis()?, self.millis()?, self.millis()?);
+        Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements::<E>()? })
+    }
+
+    /// A place in a log, as so many after another.
+    fn place(&mut self, after: usize) -> Result<usize, DecodeError> {
+        self.field("place in the log", |rest| usize::try_from(take_varint(rest)?).ok()?.checked_add(after))
+    }
+
+    fn millis(&mut self) -> Result<u32, DecodeError> {
+        self.field("time", |rest| u32::try_from(take_varint(rest)?).ok())
     }
 
     fn ids(&mut self) -> Result<Ids, DecodeError> {

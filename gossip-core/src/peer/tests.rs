@@ -18,6 +18,7 @@ fn round(nonce: u32) -> Round {
         retries: 0,
         heard: false,
         deadline: None,
+        held: 0,
         cost: 0,
         full_state: 0,
     }

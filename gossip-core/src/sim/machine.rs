@@ -91,8 +91,17 @@ pub enum Role {
     Request,
     /// It may be answered with a part of what is held, or was when an earlier answer began: it asks for more of that.
     Continuation,
+    /// It tells what its receiver may not have, unasked, and earns no answer.
+    Push,
     /// It answers a request, from what is held as it is sent. It is never answered, but its receiver may go on.
     Answer,
+}
+
+impl Role {
+    /// Whether it earns answers.
+    pub(super) const fn asks(self) -> bool {
+        matches!(self, Self::Request | Self::Continuation)
+    }
 }
 
 /// What a machine promises about its messages.
@@ -154,7 +163,9 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
 }
 
 fn role<E>(message: &Message<E>) -> Role {
-    if message.is_answer() {
+    if message.is_push() {
+        Role::Push
+    } else if message.is_answer() {
         Role::Answer
     } else if message.continues() {
         Role::Continuation

@@ -43,7 +43,8 @@ pub enum Latency {
 }
 
 impl Latency {
-    pub(super) fn draw(self, rng: &mut Rng) -> Duration {
+    /// The time that one message takes.
+    pub fn draw(self, rng: &mut Rng) -> Duration {
         match self {
             Self::Constant(latency) => latency,
             Self::Uniform(low, high) => {

@@ -80,11 +80,11 @@ pub(super) struct Credit {
 pub(super) struct Broken(pub(super) Law, pub(super) String);
 
 impl<M: Machine> Node<M> {
-    pub(super) fn new(machine: M, twin: Option<M>, ahead: u64) -> Self {
+    pub(super) fn new(machine: M, ahead: u64) -> Self {
         let digests = [machine.digest()].into();
         Self {
             machine,
-            twin,
+            twin: None,
             cluster: 0,
             condition: Condition::Up,
             life: 0,
@@ -102,8 +102,8 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    pub(super) fn drop_twin(&mut self) {
-        self.twin = None;
+    pub(super) fn pair(&mut self, twin: M) {
+        self.twin = Some(twin);
     }
 
     /// It stops being what it is; messages already in its inbox are gone.

@@ -13,6 +13,9 @@ use crate::time::micros;
 pub enum Fault {
     /// A partition: these replicas and the others cannot reach each other. Partitions may overlap.
     Cut(Vec<ReplicaId>),
+    /// A partition link by link: the first of each of these pairs cannot reach the second. So replicas may be parted that
+    /// others can both reach, and one may hear of another that does not hear of it.
+    Sever(Vec<(ReplicaId, ReplicaId)>),
     /// The replica stands still; its messages, insertions and deadlines wait for it.
     Pause(ReplicaId),
     /// The replica is gone, and comes back as a new machine with a new seed.

@@ -11,10 +11,11 @@ use core::fmt;
 use core::time::Duration;
 
 use super::census::Census;
+use super::cut::Cut;
 use super::node::{Broken, Node, Packet};
 use super::queue::Queue;
 use super::report::{Report, Trace};
-use super::{Chance, Fault, Faults, Law, Machine, Network, ReplicaId, Violation};
+use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, ReplicaId, Violation};
 use crate::Time;
 use crate::rng::Rng;
 
@@ -36,13 +37,14 @@ pub struct Simulation<M: Machine> {
     fleet: Fleet,
     queue: Queue<Happening>,
     links: BTreeMap<(ReplicaId, ReplicaId), Link>,
-    /// The partitions in force: of each replica, which side it is on.
-    cuts: Vec<(u64, Vec<bool>)>,
+    /// The partitions in force.
+    cuts: Vec<Cut>,
     /// Of things planned, how many are still to come or to end.
     unfinished: usize,
     random: Randomness,
     report: Report,
     trace: Trace,
+    history: Option<Vec<Arrival<M::Element>>>,
 }
 
 /// How closely to watch. A poll before a deadline tells a machine the time, so what happens may differ with it.
@@ -97,6 +99,11 @@ struct Randomness {
 
 #[derive(Debug)]
 enum Happening {
+    /// The first poll. Twins are made here, when it is known whether there are to be any.
+    Start {
+        replica: ReplicaId,
+        seed: u64,
+    },
     Arrive {
         to: ReplicaId,
         packet: Packet,
@@ -158,13 +165,15 @@ impl<M: Machine> Simulation<M> {
             random,
             report: Report::default(),
             trace: Trace::default(),
+            history: None,
         };
         for replica in (0..replicas).map(ReplicaId) {
-            let (machine, twin) = simulation.machines(replica);
+            let seed = simulation.random.machines.next_u64();
+            let machine = (simulation.make)(replica, seed);
             // Clocks begin anywhere within the second hour: far enough to be set back.
             let ahead = HOUR + simulation.random.machines.below(HOUR);
-            simulation.nodes.push(Node::new(machine, twin, ahead));
-            simulation.queue.push(Time::ZERO, Happening::Poll { replica, life: 0 });
+            simulation.nodes.push(Node::new(machine, ahead));
+            simulation.queue.push(Time::ZERO, Happening::Start { replica, seed });
         }
         simulation
     }
@@ -173,9 +182,6 @@ impl<M: Machine> Simulation<M> {
     #[must_use]
     pub fn with_checks(mut self, checks: Checks) -> Self {
         self.checks = checks;
-        if !checks.twins {
-            self.nodes.iter_mut().for_each(Node::drop_twin);
-        }
         self
     }
 
@@ -183,6 +189,13 @@ impl<M: Machine> Simulation<M> {
     #[must_use]
     pub fn with_trace(mut self) -> Self {
         self.trace.lines = Some(String::new());
+        self
+    }
+
+    /// Keeps the [`history`](Self::history): 16 bytes and an element for each element of each replica.
+    #[must_use]
+    pub fn with_history(mut self) -> Self {
+        self.history = Some(Vec::new());
         self
     }
 
@@ -280,6 +293,32 @@ impl<M: Machine> Simulation<M> {
     /// and the hash of a message. Equal runs have equal bytes.
     pub fn trace(&self) -> &str {
         self.trace.lines.as_deref().unwrap_or_default()
+    }
+
+    /// When each replica came to hold each element, in the order of time, if that is kept. What a replica has again
+    /// after a crash does not count anew, but for what it forgot and came to hold again. So it tells what a read of any
+    /// replica at any time would have shown.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use gossip_core::sim::{Network, ReplicaId, Simulation};
+    /// use gossip_core::{AntiEntropy, Config, Time};
+    ///
+    /// let mut simulation = Simulation::new(1, Network::default(), 2, |id, seed| {
+    ///     let mut machine = AntiEntropy::new(Config::default(), seed);
+    ///     machine.add_peer(ReplicaId(1 - id.0));
+    ///     machine
+    /// })
+    /// .with_history();
+    /// simulation.insert(Time::from_millis(500), ReplicaId(1), 7_u64);
+    /// simulation.settle(Duration::from_secs(60))?;
+    /// let [written, learned] = simulation.history() else { panic!("two replicas, one element") };
+    /// assert_eq!((written.at, written.replica, written.element), (Time::from_millis(500), ReplicaId(1), 7));
+    /// assert_eq!((learned.at > written.at, learned.replica, learned.element), (true, ReplicaId(0), 7));
+    /// # Ok::<(), gossip_core::sim::Violation>(())
+    /// ```
+    pub fn history(&self) -> &[Arrival<M::Element>] {
+        self.history.as_deref().unwrap_or_default()
     }
 
     fn is_settled(&self) -> bool {

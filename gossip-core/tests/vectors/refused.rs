@@ -30,7 +30,7 @@ fn whole_messages(text: &mut String) {
     let (proof, own) = ([&[0x12], &NONCE[..], &[0; 8]].concat(), request::<u64>(1, &DIGEST));
     let with = |at: usize, byte: u8| [&own[..at], &[byte], &own[at + 1..]].concat();
     case::<u64>(text, "version", "u64", &own, &with(0, 0x21));
-    case::<u64>(text, "kind", "u64", &with(0, 0x18), &with(0, 0x19));
+    case::<u64>(text, "kind", "u64", &with(0, 0x18), &with(0, 0x1a));
     case::<u64>(text, "cluster-tag", "u64", &own, &with(1, own[1] ^ 1));
     case::<u64>(text, "cut-short", "u64", &proof, &proof[..proof.len() - 1]);
     case::<u64>(text, "bytes-behind", "u64", &proof, &[&proof[..], &[0]].concat());
@@ -58,6 +58,14 @@ fn fields(text: &mut String) {
     case::<u64>(text, "bound-of-16-bytes", "u64", &page(&[2], &long(16)), &page(&[2], &long(18)));
     let give = |flags: u8| request::<u64>(7, &[&ALL[..], &[flags, 0]].concat());
     case::<u64>(text, "give-flags", "u64", &give(2), &give(4));
+    let push = |flags: u8, time: &[u8]| {
+        let own = request::<u64>(9, &[]);
+        [&own[..5], &[1, 0, 0, 0], &[0; 4], &[flags, 0, 0, 0, 0, 0, 0], time, &[0]].concat()
+    };
+    case::<u64>(text, "push-flags", "u64", &push(15 - 4, &[0]), &push(16, &[0]));
+    case::<u64>(text, "above-or-apart", "u64", &push(4, &[0]), &push(6, &[0]));
+    let millis = |last: u8| push(0, &[0xff, 0xff, 0xff, 0xff, last]);
+    case::<u64>(text, "milliseconds-below-2^32", "u64", &millis(0x0f), &millis(0x1f));
 }
 
 fn runs_of_ids(text: &mut String) {

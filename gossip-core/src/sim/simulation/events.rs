@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Happening, Simulation};
+use crate::sim::cut::Cut;
 use crate::sim::node::{Broken, Condition, Input, Packet, answers, messages};
 use crate::sim::{Fault, Law, Machine, Memory, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
@@ -14,6 +15,7 @@ impl<M: Machine> Simulation<M> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(()) };
         self.now = self.now.max(at);
         match happening {
+            Happening::Start { replica, seed } => self.start(replica, seed),
             Happening::Arrive { to, packet } => self.arrive(to, packet),
             Happening::Insert { replica, number } => {
                 self.finish();
@@ -32,7 +34,7 @@ impl<M: Machine> Simulation<M> {
             Happening::Heal(number) => {
                 self.finish();
                 self.trace.record(self.now, "heal", 0, 0, &[]);
-                self.cuts.retain(|&(cut, _)| cut != number);
+                self.cuts.retain(|cut| cut.number != number);
                 Ok(())
             }
             Happening::Resume { replica, life } => {
@@ -57,11 +59,19 @@ impl<M: Machine> Simulation<M> {
         node.condition == Condition::Up && node.life == life
     }
 
+    fn start(&mut self, replica: ReplicaId, seed: u64) -> Result<(), Violation> {
+        if self.checks.twins {
+            let twin = (self.make)(replica, seed);
+            self.nodes[replica.0].pair(twin);
+        }
+        self.drain(replica).map(drop)
+    }
+
     fn arrive(&mut self, to: ReplicaId, packet: Packet) -> Result<(), Violation> {
         if let Some(link) = self.links.get_mut(&(packet.from, to)) {
             self.report.reordered += u64::from(packet.number < link.newest);
             link.newest = link.newest.max(packet.number);
-            link.requests -= u64::from(packet.role != Role::Answer);
+            link.requests -= u64::from(packet.role.asks());
         }
         if self.nodes[to.0].condition == Condition::Down {
             self.report.missed += 1;
@@ -93,7 +103,7 @@ impl<M: Machine> Simulation<M> {
             self.report.refused += 1;
             return Ok(());
         }
-        let rehearse = was_drained && packet.role != Role::Answer;
+        let rehearse = was_drained && packet.role.asks();
         if rehearse && self.checks.rehearsals.strikes(&mut self.random.checks) {
             self.rehearse(to, packet).map_err(|broken| self.violation(to, broken))?;
         }
@@ -221,6 +231,7 @@ impl<M: Machine> Simulation<M> {
     fn begin(&mut self, fault: Fault, lasting: Duration) -> Result<(), Violation> {
         let (what, replica) = match &fault {
             Fault::Cut(_) => ("cut", ReplicaId(0)),
+            Fault::Sever(_) => ("sever", ReplicaId(0)),
             Fault::Pause(replica) => ("pause", *replica),
             Fault::Crash(replica, Memory::Kept) => ("crash", *replica),
             Fault::Crash(replica, Memory::Lost) => ("crash and forget", *replica),
@@ -230,12 +241,8 @@ impl<M: Machine> Simulation<M> {
         let Some(node) = self.nodes.get_mut(replica.0) else { return Ok(()) };
         self.trace.record(self.now, what, replica.0, 0, &micros(lasting).to_le_bytes());
         match fault {
-            Fault::Cut(side) => {
-                self.report.partitions += 1;
-                let sides = (0..self.nodes.len()).map(|replica| side.contains(&ReplicaId(replica))).collect();
-                self.cuts.push((self.report.partitions, sides));
-                self.plan(self.now + lasting, Happening::Heal(self.report.partitions));
-            }
+            Fault::Cut(side) => self.cut(Cut::sides(self.report.partitions + 1, side), lasting),
+            Fault::Sever(links) => self.cut(Cut::links(self.report.partitions + 1, links), lasting),
             Fault::Pause(_) if node.condition == Condition::Up => {
                 self.report.pauses += 1;
                 node.condition = Condition::Paused;
@@ -266,6 +273,12 @@ impl<M: Machine> Simulation<M> {
             }
         }
         Ok(())
+    }
+
+    fn cut(&mut self, cut: Cut, lasting: Duration) {
+        self.report.partitions += 1;
+        self.plan(self.now + lasting, Happening::Heal(cut.number));
+        self.cuts.push(cut);
     }
 
     /// A pause is over: what came meanwhile is taken in at once.

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{Happening, Simulation};
 use crate::sim::node::{Broken, MOST_OUTPUTS, Packet};
-use crate::sim::{Law, Machine, ReplicaId, Role, Step, Violation};
+use crate::sim::{Arrival, Law, Machine, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
@@ -101,9 +101,9 @@ impl<M: Machine> Simulation<M> {
         link.sent += 1;
         let number = link.sent;
         let under_way = self.links.get(&(to, from)).is_some_and(|link| link.requests > 0);
-        self.report.crossed += u64::from(role != Role::Answer && under_way);
+        self.report.crossed += u64::from(role.asks() && under_way);
         let packet = Packet { from, role, number, bytes };
-        if self.cuts.iter().any(|(_, side)| side[from.0] != side[to.0]) {
+        if self.cuts.iter().any(|cut| cut.stops(from, to)) {
             self.report.cut += 1;
             return Ok(());
         }
@@ -121,7 +121,7 @@ impl<M: Machine> Simulation<M> {
                 self.report.lost += 1;
                 continue;
             }
-            if let Some(link) = self.links.get_mut(&(packet.from, to)).filter(|_| packet.role != Role::Answer) {
+            if let Some(link) = self.links.get_mut(&(packet.from, to)).filter(|_| packet.role.asks()) {
                 link.requests += 1;
             }
             let delay = self.network.delay(random).max(Duration::from_micros(1));
@@ -214,6 +214,9 @@ impl<M: Machine> Simulation<M> {
         }
         node.ever.add(number);
         let entry = self.census.entry_mut(number);
+        if let Some(history) = &mut self.history {
+            history.push(Arrival { at: self.now, replica, element: entry.element.clone() });
+        }
         entry.holders += 1;
         if node.cluster == 0 {
             self.fleet.held += 1;

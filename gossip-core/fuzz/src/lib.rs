@@ -1,0 +1,10 @@
+//! The bodies of the fuzz targets, which stable tests run too.
+
+pub mod converge;
+pub mod decode;
+pub mod machine;
+
+mod choice;
+mod forge;
+mod script;
+mod subject;

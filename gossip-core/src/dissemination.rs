@@ -1,0 +1,189 @@
+//! When fresh elements go out, and along what.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::link::Link;
+use crate::origins::Origins;
+use crate::overlay::Overlay;
+use crate::time::{Time, micros};
+
+/// What pushing needs beside the [links](crate::link::Link).
+///
+/// Elements go up at once, or rather so that they come just before those above send theirs; and down once an interval,
+/// from the root, and from others as soon as they come from above. So an element waits an interval at the most, wherever
+/// it comes from, and every edge carries a message each way in an interval, with the other way's acknowledgement.
+#[derive(Clone, Debug)]
+pub(crate) struct Dissemination<P> {
+    pub(crate) every: Duration,
+    pub(crate) overlay: Overlay<P>,
+    /// Names our log, as long as we remember it.
+    pub(crate) log: u32,
+    pub(crate) origins: Origins<P>,
+    /// Whom we are attached to.
+    pub(crate) above: Option<P>,
+    /// When the last batch came from above that was sent in its time, and how long before the next one ours is wanted.
+    pub(crate) phase: Option<(Time, Duration)>,
+    /// Whom we pass on to what comes from elsewhere.
+    pub(crate) below: BTreeSet<P>,
+    /// Whose silence counts from the next poll on, which tells the time.
+    pub(crate) silent: Vec<P>,
+    /// Whom something came from since the last poll, which tells the time.
+    pub(crate) arrived: Vec<P>,
+    /// What waits to go up, and down.
+    pub(crate) up: Waiting,
+    pub(crate) down: Waiting,
+    /// When something went down out of turn.
+    pub(crate) early: Option<Time>,
+    /// When to look for somebody above, or for somebody better.
+    pub(crate) seek_at: Option<Time>,
+    /// When those who are asked now were asked first, and who is to be asked next.
+    pub(crate) sought: Option<Time>,
+    pub(crate) next_candidate: usize,
+    /// How long the last one above took to answer, at the longest.
+    pub(crate) patience: Option<Duration>,
+    /// How many of those who should carry do not.
+    pub(crate) lost: usize,
+    /// When something is to be done about a link.
+    pub(crate) deadlines: BTreeSet<(Time, P)>,
+}
+
+/// Elements that wait to go one way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waiting {
+    /// Since when there are any, and since when the oldest of them has been waiting anywhere.
+    pub(crate) since: Option<(Time, Time)>,
+    /// When the last went out, in their turn.
+    pub(crate) went: Option<Time>,
+}
+
+impl Waiting {
+    fn add(&mut self, now: Time, born: Time) {
+        self.since = match self.since {
+            None => Some((now, born)),
+            Some((since, oldest)) => Some((since, oldest.min(born))),
+        };
+    }
+
+    pub(crate) fn go(&mut self, now: Time) {
+        *self = Self { since: None, went: Some(now) };
+    }
+}
+
+impl<P: Clone + Ord> Dissemination<P> {
+    pub(crate) fn new(every: Duration, overlay: Overlay<P>, log: u32) -> Self {
+        Self {
+            every,
+            overlay,
+            log,
+            origins: Origins::new(),
+            above: None,
+            phase: None,
+            below: BTreeSet::new(),
+            silent: Vec::new(),
+            arrived: Vec::new(),
+            up: Waiting::default(),
+            down: Waiting::default(),
+            early: None,
+            seek_at: None,
+            sought: None,
+            next_candidate: 0,
+            patience: None,
+            lost: 0,
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    /// The log has `end` elements at `now`: those that nobody has noted were inserted here.
+    pub(crate) fn stamp(&mut self, end: usize, now: Time) {
+        self.origins.note(end, None, Duration::ZERO);
+        if self.origins.are_stamped() {
+            return;
+        }
+        for (from, born) in self.origins.stamp(now) {
+            if from.is_none() || from != self.above.as_ref() {
+                self.up.add(now, born);
+            }
+            self.down.add(now, born);
+        }
+    }
+
+    /// A peer is gone for good.
+    pub(crate) fn forget(&mut self, name: &P, link: &Link) {
+        self.lost -= usize::from(link.lost);
+        self.below.remove(name);
+        if let Some(deadline) = link.deadline {
+            self.deadlines.remove(&(deadline, name.clone()));
+        }
+        if self.above.as_ref() == Some(name) {
+            (self.above, self.phase, self.seek_at, self.sought) = (None, None, None, None);
+        }
+    }
+
+    /// Whether somebody above is wanted, and there is none.
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.above.is_none() && !self.overlay.upstream().is_empty()
+    }
+
+    /// Whether some peers are left to repair alone.
+    pub(crate) fn leaves_to_repair(&self) -> bool {
+        self.lost > 0 || self.is_orphan()
+    }
+
+    /// When the last batch came from above, unless that was too long before `since` to tell when the next will.
+    fn phase(&self, since: Time) -> Option<(Time, Duration)> {
+        self.phase.filter(|&(came, _)| since.saturating_since(came) <= 3 * self.every)
+    }
+
+    /// How long an element may wait in all before it goes out of turn: what comes just after a batch would wait for two
+    /// intervals otherwise.
+    fn limit(&self) -> Duration {
+        self.every + self.every / 8
+    }
+
+    /// How long before those above send theirs ours has to leave, where a round trip takes so long; `None` where
+    /// that is not known.
+    pub(crate) fn lead(&self, round_trip: Option<Duration>, since: Time) -> Option<Duration> {
+        let (_, lead) = self.phase(since)?;
+        Some(round_trip? + MARGIN + lead)
+    }
+
+    /// When what waits to go up goes. `round_trip` is that to whoever is above.
+    pub(crate) fn up_at(&self, round_trip: Option<Duration>) -> Option<Time> {
+        let (since, oldest) = self.up.since.filter(|_| self.above.is_some())?;
+        let turn = match (self.phase(since), self.lead(round_trip, since)) {
+            (Some((came, _)), Some(lead)) => {
+                // The first of the times came - lead + k · every that is not before `since`.
+                let [every, lead] = [self.every, lead].map(micros);
+                let past = since.as_micros().saturating_add(lead).saturating_sub(came.as_micros());
+                let wait = past.div_ceil(every).saturating_mul(every);
+                Time::from_micros(came.as_micros().saturating_add(wait).saturating_sub(lead))
+            }
+            // When is not known before the first acknowledgement, or where round trips differ too much: then they go soon.
+            _ => self.up.went.map_or(since, |went| went + self.every / 8),
+        };
+        Some(turn.min(oldest + self.limit()).max(since))
+    }
+
+    /// When what waits to go down goes, and whether that is in its turn.
+    pub(crate) fn down_at(&self) -> Option<(Time, bool)> {
+        let (since, oldest) = self.down.since.filter(|_| !self.below.is_empty())?;
+        if let Some((came, _)) = self.phase(since) {
+            // With what has come from above; if nothing comes, without.
+            let has_gone = self.down.went.is_some_and(|went| went >= came);
+            let turn = if has_gone { came + self.every + self.every / 2 } else { came };
+            return Some((turn.max(since), true));
+        }
+        let turn = self.down.went.map_or(since, |went| since.max(went + self.every));
+        // Out of turn it costs as much as in turn, and those below keep the time of the turns: so it is to be rare.
+        let early = self.early.map_or(since, |went| since.max(went + RARELY * self.every)).max(oldest + self.limit());
+        Some(if early + self.every / 8 < turn { (early, false) } else { (turn, true) })
+    }
+}
+
+/// How long before it is sent on a batch should come.
+const MARGIN: Duration = Duration::from_millis(10);
+
+/// How many intervals there are between two batches out of turn, at the least.
+const RARELY: u32 = 4;

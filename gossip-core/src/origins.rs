@@ -1,0 +1,146 @@
+//! Where the newest elements of the log came from, and when.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use crate::time::Time;
+
+/// Runs of the log's newest elements that came in together, oldest first. Of older ones nothing is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Origins<P> {
+    runs: VecDeque<Run<P>>,
+    /// How many elements of the log are in runs, or were.
+    end: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Run<P> {
+    /// Its place in the log.
+    begins: usize,
+    end: usize,
+    /// The peer that sent them; `None` where they were inserted here.
+    from: Option<P>,
+    /// How long they had waited elsewhere, at the longest.
+    age: Duration,
+    /// Since when they have been waiting, here and elsewhere; set at the next poll, which tells the time.
+    born: Option<Time>,
+}
+
+/// How many runs are kept: to forget one means that its elements may go back to where they came from.
+const MOST_RUNS: usize = 4_096;
+
+impl<P: Clone + PartialEq> Origins<P> {
+    pub(crate) const fn new() -> Self {
+        Self { runs: VecDeque::new(), end: 0 }
+    }
+
+    /// The log has `end` elements now, and those it has got since came `from` this peer.
+    pub(crate) fn note(&mut self, end: usize, from: Option<&P>, age: Duration) {
+        if end <= self.end {
+            return;
+        }
+        let begins = core::mem::replace(&mut self.end, end);
+        if let Some(last) = self.runs.back_mut().filter(|last| last.born.is_none() && last.from.as_ref() == from) {
+            (last.end, last.age) = (end, last.age.max(age));
+            return;
+        }
+        if self.runs.len() == MOST_RUNS {
+            self.runs.pop_front();
+        }
+        self.runs.push_back(Run { begins, end, from: from.cloned(), age, born: None });
+    }
+
+    /// It is `now`, for those that have come since the last time: gives where each run is from, and since when it waits.
+    pub(crate) fn stamp(&mut self, now: Time) -> impl Iterator<Item = (Option<&P>, Time)> {
+        let first = self.runs.iter().rposition(|run| run.born.is_some()).map_or(0, |last| last + 1);
+        self.runs.range_mut(first..).map(move |run| {
+            let born = Time::ZERO + now.saturating_since(Time::ZERO + run.age);
+            run.born = Some(born);
+            (run.from.as_ref(), born)
+        })
+    }
+
+    /// Whether there are any that have come since the last time.
+    pub(crate) fn are_stamped(&self) -> bool {
+        self.runs.back().is_none_or(|run| run.born.is_some())
+    }
+
+    /// The peer that the element at this place of the log came from.
+    pub(crate) fn of(&self, place: usize) -> Option<&P> {
+        let run = self.from(place).next().filter(|run| run.begins <= place)?;
+        run.from.as_ref()
+    }
+
+    /// How many elements of the log, from this place on, came from a peer.
+    pub(crate) fn count(&self, place: usize, peer: &P) -> usize {
+        let runs = self.from(place).filter(|run| run.from.as_ref() == Some(peer));
+        runs.map(|run| run.end - run.begins.max(place)).sum()
+    }
+
+    /// Since when the oldest of the elements from this place of the log on has been waiting, of those that did not come
+    /// from this peer.
+    pub(crate) fn oldest(&self, place: usize, peer: &P) -> Option<Time> {
+        let runs = self.from(place).filter(|run| run.from.as_ref() != Some(peer));
+        runs.filter_map(|run| run.born).min()
+    }
+
+    fn from(&self, place: usize) -> impl Iterator<Item = &Run<P>> {
+        self.runs.range(self.runs.partition_point(|run| run.end <= place)..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// As told by a list of where each element is from, and since when it waits.
+        #[test]
+        fn runs_tell_of_every_element_what_a_list_would(
+            steps in prop::collection::vec((0..4_usize, 0..3_u8, 0..50_u64, any::<bool>()), 1..60),
+        ) {
+            let (mut origins, mut list, mut now) = (Origins::new(), Vec::new(), 100);
+            for (more, from, age, polled) in steps {
+                let from = (from > 0).then_some(from);
+                list.resize(list.len() + more, (from, age, None));
+                origins.note(list.len(), from.as_ref(), Duration::from_millis(age));
+                if polled {
+                    now += 10;
+                    let time = Time::from_millis(now);
+                    let stamped: Vec<_> = origins.stamp(time).map(|(from, born)| (from.copied(), born)).collect();
+                    let fresh = list.iter_mut().filter(|(_, _, born)| born.is_none());
+                    for (from, age, born) in fresh {
+                        *born = Some(Time::from_millis(now - *age));
+                        prop_assert!(stamped.iter().any(|run| run.0 == *from && Some(run.1) <= *born));
+                    }
+                    prop_assert!(origins.are_stamped());
+                }
+            }
+            for place in 0..=list.len() {
+                prop_assert_eq!(origins.of(place), list.get(place).and_then(|(from, ..)| from.as_ref()));
+                for peer in 1..3 {
+                    let came = list[place..].iter().filter(|(from, ..)| *from == Some(peer)).count();
+                    prop_assert_eq!(origins.count(place, &peer), came);
+                    // Runs that came between two polls wait as long as their oldest.
+                    let others = list[place..].iter().filter(|(from, ..)| *from != Some(peer));
+                    prop_assert!(origins.oldest(place, &peer) <= others.filter_map(|(.., born)| *born).min()
+                        || list[place..].iter().all(|(from, ..)| *from == Some(peer)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_came_from_nobody() {
+        let mut origins = Origins::new();
+        for end in 1..=MOST_RUNS + 2 {
+            origins.note(end, Some(&(end % 2)), Duration::ZERO);
+        }
+        assert_eq!((origins.of(0), origins.of(1), origins.of(2)), (None, None, Some(&1)));
+        assert_eq!(origins.count(0, &1), MOST_RUNS / 2);
+    }
+}

@@ -1,0 +1,42 @@
+//! A partition in force.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::ReplicaId;
+use super::census::Bits;
+
+#[derive(Debug)]
+pub(super) struct Cut {
+    /// Which of all partitions it is.
+    pub(super) number: u64,
+    stops: Stops,
+}
+
+#[derive(Debug)]
+enum Stops {
+    /// Messages from one side to the other.
+    Sides(Bits),
+    /// Those from the first to the second.
+    Links(BTreeSet<(ReplicaId, ReplicaId)>),
+}
+
+impl Cut {
+    /// These replicas and the others apart.
+    pub(super) fn sides(number: u64, side: Vec<ReplicaId>) -> Self {
+        let mut bits = Bits::default();
+        side.into_iter().for_each(|replica| _ = bits.add(replica.0));
+        Self { number, stops: Stops::Sides(bits) }
+    }
+
+    pub(super) fn links(number: u64, links: Vec<(ReplicaId, ReplicaId)>) -> Self {
+        Self { number, stops: Stops::Links(links.into_iter().collect()) }
+    }
+
+    pub(super) fn stops(&self, from: ReplicaId, to: ReplicaId) -> bool {
+        match &self.stops {
+            Stops::Sides(side) => side.has(from.0) != side.has(to.0),
+            Stops::Links(links) => links.contains(&(from, to)),
+        }
+    }
+}

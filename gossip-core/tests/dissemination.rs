@@ -1,0 +1,350 @@
+//! Pushing keeps the laws, delivers by itself where nothing is lost, and leaves the rest to repair.
+
+use core::num::{NonZeroU16, NonZeroUsize};
+use core::time::Duration;
+
+use gossip_core::sim::{
+    Chance, Checks, Fault, Faults, Latency, Limits, Machine, Network, ReplicaId, Simulation, Step, Violation,
+};
+use gossip_core::{
+    AntiEntropy, Config, Digest, Economy, Key, MessageBudget, MessageKind, Output, Overlay, Stats, Time,
+};
+use proptest::prelude::*;
+
+/// A machine some of whose messages never leave it.
+#[derive(Clone)]
+struct Censored {
+    machine: AntiEntropy<ReplicaId, u64>,
+    leaves: fn(&'static str) -> bool,
+}
+
+impl Machine for Censored {
+    type Element = u64;
+    type Digest = Digest;
+
+    fn insert(&mut self, element: u64) -> bool {
+        Machine::insert(&mut self.machine, element)
+    }
+
+    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+        Machine::receive(&mut self.machine, from, message)
+    }
+
+    fn poll(&mut self, now: Time) -> Step<u64, Digest> {
+        match Machine::poll(&mut self.machine, now) {
+            Step::Send { kind, .. } if !(self.leaves)(kind) => Step::Note("censored"),
+            step => step,
+        }
+    }
+
+    fn contains(&self, element: &u64) -> bool {
+        self.machine.contains(element)
+    }
+
+    fn count(&self) -> usize {
+        self.machine.len()
+    }
+
+    fn digest(&self) -> Digest {
+        self.machine.digest()
+    }
+
+    fn limits(&self) -> Limits {
+        self.machine.limits()
+    }
+}
+
+/// Along what elements travel.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Star,
+    Tree(usize),
+    /// A ring with a chord across.
+    Graph,
+}
+
+impl Shape {
+    fn overlay(self, me: ReplicaId, count: usize) -> Overlay<ReplicaId> {
+        let all = || (0..count).map(ReplicaId);
+        match self {
+            Self::Star => Overlay::star(&me, all()),
+            Self::Tree(fan_out) => Overlay::tree(&me, all(), NonZeroUsize::new(fan_out).expect("from 1")),
+            Self::Graph => {
+                let neighbours = [me.0 + 1, me.0 + count - 1, me.0 + count / 2, me.0 + count - count / 2];
+                Overlay::of(neighbours.map(|other| ReplicaId(other % count)).into_iter().filter(|&other| other != me))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Plan {
+    seed: u64,
+    count: usize,
+    shape: Shape,
+    batch: u64,
+    budget: usize,
+    economy: Economy,
+    secret: bool,
+    network: Network,
+    faults: Faults,
+    /// How many elements all replicas begin with.
+    common: u64,
+    /// Milliseconds, replica, element.
+    insertions: Vec<(u64, usize, u64)>,
+}
+
+impl Plan {
+    fn simulation(&self, leaves: fn(&'static str) -> bool) -> Simulation<Censored> {
+        let plan = self.clone();
+        let make = move |id: ReplicaId, seed| {
+            let mut config = Config::default();
+            config.max_message = MessageBudget::new(plan.budget);
+            config.batch_every = Some(Duration::from_millis(plan.batch));
+            config.economy = plan.economy;
+            config.max_element_bytes = 64;
+            if plan.secret {
+                config.key = Key::secret([7; 16]);
+            }
+            let mut machine = AntiEntropy::new(config, seed);
+            for peer in (0..plan.count).map(ReplicaId).filter(|&peer| peer != id) {
+                machine.add_peer(peer);
+            }
+            machine.set_overlay(plan.shape.overlay(id, plan.count));
+            Censored { machine, leaves }
+        };
+        let mut simulation = Simulation::new(self.seed, self.network, self.count, make);
+        simulation.faults(&self.faults);
+        for (replica, value) in (0..self.count).flat_map(|replica| (0..self.common).map(move |value| (replica, value)))
+        {
+            simulation.insert(Time::ZERO, ReplicaId(replica), value);
+        }
+        for &(at, replica, value) in &self.insertions {
+            simulation.insert(Time::from_millis(at), ReplicaId(replica % self.count), value);
+        }
+        simulation
+    }
+}
+
+/// All that is planned ends before this.
+const PLANNED: u64 = 20;
+
+/// Runs until all that was planned has happened and all replicas hold the same; how long that took beyond it.
+fn converge(simulation: &mut Simulation<Censored>, within: u64) -> Result<u64, Violation> {
+    simulation.run_until(Time::from_millis(1_000 * PLANNED))?;
+    let mut seconds = 0;
+    while !simulation.is_uniform() {
+        assert!(seconds < within, "sets differ {within} s after all is well: {simulation:?}");
+        seconds += 1;
+        simulation.run_until(Time::from_millis(1_000 * (PLANNED + seconds)))?;
+    }
+    Ok(seconds)
+}
+
+fn latencies() -> impl Strategy<Value = Latency> {
+    let millis = Duration::from_millis;
+    prop_oneof![
+        (0..200_u64).prop_map(move |ms| Latency::Constant(millis(ms))),
+        (0..50_u64, 0..500_u64).prop_map(move |(low, span)| Latency::Uniform(millis(low), millis(low + span))),
+        (1..200_u64).prop_map(move |ms| Latency::Exponential(millis(ms))),
+    ]
+}
+
+fn networks() -> impl Strategy<Value = Network> {
+    (latencies(), 0..30_u32, 0..30_u32, 0..30_u32, 0..3_u32).prop_map(|(latency, loss, twice, late, short)| Network {
+        latency,
+        loss: Chance::percent(loss),
+        duplication: Chance::percent(twice),
+        reordering: Chance::percent(late),
+        truncation: Chance::percent(short),
+    })
+}
+
+fn faults() -> impl Strategy<Value = Faults> {
+    (0..3_u32, 0..3_u32, 0..3_u32, 0..2_u32, 0..3_u32, 0..30_u32).prop_map(
+        |(cuts, pauses, crashes, amnesias, jumps, dawdling)| Faults {
+            cuts,
+            pauses,
+            crashes,
+            amnesias,
+            jumps,
+            dawdling: Chance::percent(dawdling),
+            ..Faults::default()
+        },
+    )
+}
+
+fn plans(
+    faults: impl Strategy<Value = Faults>,
+    networks: impl Strategy<Value = Network>,
+) -> impl Strategy<Value = Plan> {
+    let shape = prop_oneof![Just(Shape::Star), (1..4_usize).prop_map(Shape::Tree), Just(Shape::Graph)];
+    let economy = prop_oneof![Just(Economy::Balanced), Just(Economy::Pages)];
+    let common = prop_oneof![Just(0), 0..600_u64];
+    let budget = prop_oneof![Just(256), 256..2_000_usize, Just(65_536)];
+    let insertions = prop::collection::vec((0..12_000_u64, 0..12_usize, any::<u64>()), 1..200);
+    let head = (any::<u64>(), 2..12_usize, shape, 20..1_500_u64, budget, economy, any::<bool>());
+    (head, networks, faults, common, insertions).prop_map(
+        |((seed, count, shape, batch, budget, economy, secret), network, faults, common, insertions)| Plan {
+            seed,
+            count,
+            shape,
+            batch,
+            budget,
+            economy,
+            secret,
+            network,
+            faults,
+            common,
+            insertions,
+        },
+    )
+}
+
+fn cases(default: u32) -> ProptestConfig {
+    let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(128))]
+
+    /// The simulator checks the laws as it goes; that all is well in the end is checked here.
+    #[test]
+    fn pushing_keeps_every_law(plan in plans(faults(), networks())) {
+        converge(&mut plan.simulation(|_| true), 300)?;
+    }
+
+    #[test]
+    fn with_all_pushes_lost_repair_converges(plan in plans(faults(), networks())) {
+        let mut simulation = plan.simulation(|kind| kind != "push");
+        converge(&mut simulation, 300)?;
+        prop_assert_eq!(pushes(&simulation), 0);
+    }
+
+    /// Messages may come twice, and in any order.
+    #[test]
+    fn without_repair_pushes_deliver_everything_that_is_not_lost(
+        plan in plans(Just(Faults::default()), networks().prop_map(|network| Network {
+            loss: Chance::NEVER,
+            truncation: Chance::NEVER,
+            ..network
+        })),
+    ) {
+        // What takes more than a few messages to send again goes by a round, and what comes in disorder is sent again.
+        let plan = Plan { common: 0, budget: plan.budget.max(2_000), ..plan };
+        let mut simulation = plan.simulation(|kind| kind == "push");
+        converge(&mut simulation, 60)?;
+    }
+}
+
+fn pushes(simulation: &Simulation<Censored>) -> u64 {
+    simulation.report().kinds.get("push").map_or(0, |&(messages, _)| messages)
+}
+
+/// 25 replicas, 100 ms apart, 50 elements a second for 20 s, then 10 s of quiet.
+fn broadcast(faults: impl FnOnce(&mut Simulation<Censored>), network: Network) -> Simulation<Censored> {
+    let insertions = (0..1_000).map(|number| (20 * number, (7 * number as usize) % 25, number)).collect();
+    let plan = Plan {
+        seed: 1,
+        count: 25,
+        shape: Shape::Star,
+        batch: 370,
+        budget: 65_536,
+        economy: Economy::Balanced,
+        secret: false,
+        network,
+        faults: Faults::default(),
+        common: 0,
+        insertions,
+    };
+    let mut simulation = plan.simulation(|_| true).with_checks(Checks {
+        early_polls: Chance::NEVER,
+        rehearsals: Chance::NEVER,
+        twins: false,
+    });
+    faults(&mut simulation);
+    simulation
+}
+
+fn constant() -> Network {
+    Network { latency: Latency::Constant(Duration::from_millis(100)), ..Network::default() }
+}
+
+fn total(simulation: &Simulation<Censored>, of: impl Fn(&Stats) -> u64) -> u64 {
+    (0..25).map(|replica| of(simulation.machine(ReplicaId(replica)).expect("25 of them").machine.stats())).sum()
+}
+
+#[test]
+fn in_a_steady_state_every_message_has_elements_and_nobody_asks() -> Result<(), Violation> {
+    let mut simulation = broadcast(|_| {}, constant());
+    simulation.run_until(Time::from_millis(3_000))?;
+    let bare = total(&simulation, |stats| stats.total.bare_pushes);
+    let before = simulation.report();
+    simulation.run_until(Time::from_millis(20_000))?;
+    assert_eq!(total(&simulation, |stats| stats.total.bare_pushes), bare);
+    let report = simulation.report();
+    let asked = |report: &gossip_core::sim::Report| report.sent - report.kinds["push"].0;
+    assert_eq!(asked(&report), asked(&before));
+    // One to each of 24 in each of 46 intervals, and as many back but for those who have nothing to say.
+    let sent = report.sent - before.sent;
+    assert!((1_800..=2 * 24 * 46).contains(&sent), "{sent}");
+    Ok(())
+}
+
+#[test]
+fn a_dead_hub_is_routed_around_and_comes_back() -> Result<(), Violation> {
+    let hub = |simulation: &mut Simulation<Censored>| {
+        simulation.fault(Time::from_millis(5_000), Fault::Cut(vec![ReplicaId(0)]), Duration::from_secs(10));
+    };
+    let mut simulation = broadcast(hub, constant());
+    // What the others have had for 5 s, all of them have.
+    for second in 5..20 {
+        simulation.run_until(Time::from_millis(1_000 * second))?;
+        let old = (0..1_000).filter(|number| 20 * number + 5_000 <= 1_000 * second && (7 * number) % 25 != 0);
+        for number in old {
+            for replica in 1..25 {
+                let machine = simulation.machine(ReplicaId(replica)).expect("25 of them");
+                assert!(machine.contains(&number), "r{replica} lacks {number} after {second} s");
+            }
+        }
+    }
+    simulation.run_until(Time::from_millis(30_000))?;
+    // All are below the hub again: in a steady state nothing else is sent to others.
+    assert!(simulation.is_uniform());
+    let links = |simulation: &Simulation<Censored>| {
+        let spoke = simulation.machine(ReplicaId(7)).expect("25 of them");
+        let sent =
+            |peer| spoke.machine.peer_stats(&ReplicaId(peer)).expect("a peer").ledger.sent[MessageKind::Push].messages;
+        (sent(0), (1..25).filter(|&peer| peer != 7).map(sent).sum::<u64>())
+    };
+    let (to_hub, to_others) = links(&simulation);
+    simulation.insert(Time::from_millis(30_000), ReplicaId(7), 5_000);
+    simulation.run_until(Time::from_millis(31_000))?;
+    assert_eq!(links(&simulation), (to_hub + 1, to_others));
+    assert!(simulation.is_uniform());
+    Ok(())
+}
+
+#[test]
+fn a_dead_neighbour_takes_no_more_than_two_tries() {
+    let mut config = Config::default();
+    config.batch_every = Some(Duration::from_millis(100));
+    config.window = NonZeroU16::new(4).expect("from 1");
+    let mut machine = AntiEntropy::<u32, u64>::new(config, 1);
+    machine.add_peer(1);
+    machine.set_overlay(Overlay::star(&0, [0, 1]));
+    let mut pushes = 0;
+    for step in 0..10_000_u64 {
+        machine.insert(step).expect("it is small");
+        loop {
+            match machine.poll(Time::from_millis(100 * step)) {
+                Output::Send { message, .. } => pushes += u64::from(message.kind() == MessageKind::Push),
+                Output::Event(_) => {}
+                Output::Wait(_) => break,
+            }
+        }
+    }
+    // A window of them, and when no acknowledgement comes that again.
+    assert_eq!(pushes, 2 * 4);
+}

@@ -1,0 +1,91 @@
+//! A machine's ledger as metrics, for whatever recorder the service has installed (feature `metrics`).
+//!
+//! Call [`describe`] once, and [`publish`] as often as is scraped, or every few seconds. Counters are set to what the
+//! ledger says, so nothing is counted twice or lost between two calls. With `metrics-exporter-prometheus`, the example
+//! `metrics` shows it as far as a scrape.
+//!
+//! Every metric has the label `replica`; those that begin with `gossip_peer_` have `peer` too. Messages and bytes have
+//! `direction`, `sent` or `received`, and `kind`, the name of a [`MessageKind`](gossip_core::MessageKind); bytes are
+//! encoded bytes, without what a transport adds.
+
+use std::fmt::Display;
+
+use ::metrics::{Label, counter, describe_counter, describe_gauge, gauge};
+use gossip_core::{AntiEntropy, ByKind, Element, Ledger};
+
+/// What messages and bytes are called, of all peers and of one.
+const TRAFFIC: [[&str; 2]; 2] =
+    [["gossip_messages_total", "gossip_bytes_total"], ["gossip_peer_messages_total", "gossip_peer_bytes_total"]];
+
+/// Tells the recorder what the metrics are.
+pub fn describe() {
+    describe_gauge!("gossip_elements", "Elements held.");
+    describe_gauge!("gossip_state_bytes", "Encoded bytes of all elements held.");
+    describe_counter!("gossip_from_strangers_total", "Messages refused because their sender is not a peer.");
+    describe_gauge!("gossip_peer_reachable", "Whether the peer answers.");
+    describe_gauge!("gossip_peer_round_trip_seconds", "The smoothed round-trip time.");
+    for ([messages, bytes], prefix) in TRAFFIC.into_iter().zip(["gossip", "gossip_peer"]) {
+        describe_counter!(messages, "Messages.");
+        describe_counter!(bytes, "Encoded bytes of messages.");
+        for (name, what, _) in counters(&Ledger::default()) {
+            describe_counter!(format!("{prefix}_{name}"), what);
+        }
+    }
+}
+
+/// Sets all metrics of `machine`, under the label `replica`. O(peers).
+pub fn publish<P: Clone + Ord + Display, E: Element>(machine: &AntiEntropy<P, E>, replica: &str) {
+    let labels = vec![Label::new("replica", replica.to_owned())];
+    let stats = machine.stats();
+    gauge!("gossip_elements", labels.clone()).set(machine.len() as f64);
+    gauge!("gossip_state_bytes", labels.clone()).set(stats.state_bytes as f64);
+    counter!("gossip_from_strangers_total", labels.clone()).absolute(stats.from_strangers);
+    publish_ledger("gossip", TRAFFIC[0], &labels, &stats.total);
+    for peer in machine.peers() {
+        let Some(stats) = machine.peer_stats(peer) else { continue };
+        let labels = with(&labels, [("peer", peer.to_string())]);
+        gauge!("gossip_peer_reachable", labels.clone()).set(f64::from(u8::from(stats.reachable)));
+        if let Some(round_trip) = stats.round_trip {
+            gauge!("gossip_peer_round_trip_seconds", labels.clone()).set(round_trip.as_secs_f64());
+        }
+        publish_ledger("gossip_peer", TRAFFIC[1], &labels, &stats.ledger);
+    }
+}
+
+fn publish_ledger(prefix: &str, [messages, bytes]: [&'static str; 2], labels: &[Label], ledger: &Ledger) {
+    for (name, _, value) in counters(ledger) {
+        counter!(format!("{prefix}_{name}"), labels.to_vec()).absolute(value);
+    }
+    let directions: [(&str, &ByKind); 2] = [("sent", &ledger.sent), ("received", &ledger.received)];
+    for (direction, traffic) in directions {
+        for (kind, traffic) in traffic.iter() {
+            let labels = with(labels, [("direction", direction.to_owned()), ("kind", kind.name().to_owned())]);
+            counter!(messages, labels.clone()).absolute(traffic.messages);
+            counter!(bytes, labels).absolute(traffic.bytes);
+        }
+    }
+}
+
+/// Each counter of a ledger: its name, what it is, and where it stands.
+const fn counters(ledger: &Ledger) -> [(&'static str, &'static str, u64); 14] {
+    [
+        ("learned_total", "Elements received that were not held before.", ledger.learned),
+        ("redundant_total", "Elements received that were held already.", ledger.redundant),
+        ("rounds_total", "Rounds of our own that ended.", ledger.rounds),
+        ("proofs_total", "Rounds of our own that ended in a proof of equality.", ledger.proofs),
+        ("sketches_total", "Sketches of our own rounds that were read.", ledger.sketches),
+        ("top_ups_total", "Requests for more cells of a sketch.", ledger.top_ups),
+        ("walks_total", "Rounds of our own that paged the sets.", ledger.walks),
+        ("resent_total", "Messages sent again for want of an answer.", ledger.resent),
+        ("rejected_total", "Messages refused.", ledger.rejected),
+        ("ignored_total", "Answers that nobody awaited.", ledger.ignored),
+        ("deferred_total", "Times a peer had to wait, its budget overdrawn.", ledger.deferred),
+        ("work_total", "Work done for peers, in the unit of work_per_second.", ledger.work),
+        ("round_bytes_total", "Bytes of our own rounds that ended.", ledger.round_bytes),
+        ("full_state_bytes_total", "What proven rounds would have cost with full states.", ledger.full_state_bytes),
+    ]
+}
+
+fn with<const N: usize>(labels: &[Label], more: [(&'static str, String); N]) -> Vec<Label> {
+    labels.iter().cloned().chain(more.into_iter().map(|(key, value)| Label::new(key, value))).collect()
+}

@@ -1,0 +1,78 @@
+//! Rounds and peers in the log, as spans.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gossip_core::{Ledger, MessageKind};
+use tracing::{Level, Span};
+
+/// A node's span, and those of its rounds that are under way: `node{id}:peer{id}:round{number}`. What a level below DEBUG
+/// asks for costs nothing but a look at the level.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    node: Span,
+    under_way: BTreeMap<Arc<str>, Round>,
+}
+
+#[derive(Debug)]
+struct Round {
+    span: Span,
+    before: Ledger,
+}
+
+impl Rounds {
+    pub(crate) fn of(node: &str) -> Self {
+        Self { node: tracing::debug_span!("node", id = node), under_way: BTreeMap::new() }
+    }
+
+    /// What is done with `peer` belongs in here.
+    pub(crate) fn with(&self, peer: &str) -> Span {
+        match self.under_way.get(peer) {
+            Some(round) => round.span.clone(),
+            None => tracing::debug_span!(parent: &self.node, "peer", id = peer),
+        }
+    }
+
+    /// Takes note of a message to `peer`; a probe begins a round, or is sent again in one.
+    pub(crate) fn sent(&mut self, peer: &Arc<str>, kind: MessageKind, bytes: usize, ledger: &Ledger) {
+        if !tracing::enabled!(Level::DEBUG) {
+            return;
+        }
+        self.end(peer, ledger);
+        if kind == MessageKind::Probe && !self.under_way.contains_key(peer) {
+            let within = self.with(peer);
+            let span = tracing::debug_span!(parent: &within, "round", number = ledger.rounds + 1);
+            self.under_way.insert(peer.clone(), Round { span, before: *ledger });
+        }
+        self.with(peer).in_scope(|| tracing::trace!(kind = kind.name(), bytes, "sent"));
+    }
+
+    /// Ends the rounds that are over.
+    pub(crate) fn end_all<'a>(&mut self, ledger: impl Fn(&str) -> Option<&'a Ledger>) {
+        let peers: Vec<_> = self.under_way.keys().cloned().collect();
+        for peer in peers {
+            if let Some(ledger) = ledger(&peer) {
+                self.end(&peer, ledger);
+            }
+        }
+    }
+
+    fn end(&mut self, peer: &Arc<str>, now: &Ledger) {
+        let Some(Round { before, .. }) = self.under_way.get(peer) else { return };
+        if now.rounds == before.rounds {
+            return;
+        }
+        let Some(Round { span, before }) = self.under_way.remove(peer) else { return };
+        span.in_scope(|| {
+            tracing::debug!(
+                proof = now.proofs > before.proofs,
+                bytes = now.round_bytes - before.round_bytes,
+                learned = now.learned - before.learned,
+                sketches = now.sketches - before.sketches,
+                walks = now.walks - before.walks,
+                resent = now.resent - before.resent,
+                "round over"
+            );
+        });
+    }
+}

@@ -1,0 +1,184 @@
+//! The subcommand `simulate`: a cluster on virtual time, in this process.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use gossip_core::sim::{Chance, Checks, ReplicaId, Simulation, Violation};
+use gossip_core::{AntiEntropy, Overlay, Time};
+use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report, neighbours};
+use gossip_node::{Json, MaxLine, Settings, Shape};
+
+use crate::options::Spreading;
+
+/// Simulates a cluster under load and tells what it cost: on virtual time, in this process
+///
+/// Each node holds numbers. Clients ask for operations at a constant rate, of n0, n1 and so on in turn; after a time of
+/// quiet, every node is read finally. Nothing but a message between nodes takes time. The laws that nodes keep are
+/// checked all the while: where one is broken, the run ends with its name and exit code 2. What a partition stops is lost as
+/// it is sent. Equal options give equal results.
+///
+/// What is told, of all that happens from the start to the final reads:
+///
+///   ops              operations, reads included, but for the final reads
+///   server_messages  messages that nodes sent to nodes, lost ones included
+///   msgs_per_op      the second by the first
+///   latency_ms       from the acknowledgement of an element to the last later read that misses it,
+///                    0 if none does: of the elements that are not lost, the median, 95 %, 99 %
+///                    and the greatest
+///   true_latency_ms  from when the first node holds an element to when the last one does, of the
+///                    acknowledged elements that all hold in the end
+///   lost             acknowledged elements that some final read misses: exit code 1 if there are any
+///   stale            acknowledged elements that some later read misses, be it a final one
+///   never_read       acknowledged elements that no final read shows
+///
+/// A later read of an element is one asked for after its acknowledgement. The JSON line has just these. The text also
+/// tells how long after a heal all nodes held everything there was at it, what the others took among themselves while a
+/// node was isolated, the messages by kind, and the ledger: what rounds cost and what full states would have.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Simulate {
+    #[command(flatten)]
+    plan: Plan,
+
+    #[command(flatten)]
+    spreading: Spreading,
+
+    /// How many runs to tell the mean of, each with the next seed
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    seeds: u32,
+
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Simulate {
+    pub(crate) fn run(&self) -> ExitCode {
+        if let Err(error) = self.plan.check() {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+        let mut runs = Vec::new();
+        for seed in (self.plan.seed..).take(self.seeds as usize) {
+            match self.run_seed(seed) {
+                Ok(run) => runs.push(run),
+                Err(violation) => {
+                    eprintln!("error: with the seed {seed}, a law is broken: {violation}");
+                    return ExitCode::from(2);
+                }
+            }
+        }
+        let report = Report::mean(&runs).expect("there is at least one run");
+        if self.json {
+            println!("{}", report.figures.json());
+        } else {
+            println!("{report}");
+        }
+        ExitCode::from(u8::from(report.figures.lost > Decimal::whole(0)))
+    }
+
+    fn run_seed(&self, seed: u64) -> Result<Report, Violation> {
+        let mut plan = self.plan.clone();
+        plan.seed = seed;
+        let mut simulation = self.simulation(&plan);
+        let mut progress = Progress::start(&plan);
+        while simulation.now() < plan.ends() {
+            simulation.run_until((simulation.now() + STEP).min(plan.ends()))?;
+            progress.tell(&simulation);
+        }
+        let mut account = Account::default();
+        for machine in (0..plan.nodes.into()).filter_map(|node| simulation.machine(ReplicaId(node))) {
+            account.add(&Account::of(&machine.stats().total));
+        }
+        Ok(Report::of(&plan, &history(&plan, &simulation), simulation.report().sent, account))
+    }
+
+    fn simulation(&self, plan: &Plan) -> Simulation<Machine> {
+        let nodes = plan.nodes.into();
+        let mut settings = Settings::default();
+        self.spreading.apply(&mut settings);
+        let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
+        let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
+            let mut machine = AntiEntropy::new(settings.config(), seed);
+            let others = || (0..nodes).map(ReplicaId).filter(|&peer| peer != id);
+            for peer in others() {
+                machine.add_peer(peer);
+            }
+            if let Some(overlay) = settings.overlay.overlay(&id, others()) {
+                machine.set_overlay(overlay);
+            }
+            if settings.overlay == Shape::Topology {
+                machine.set_overlay(Overlay::of(neighbours(nodes, id.0).map(ReplicaId)));
+            }
+            machine
+        })
+        .with_checks(checks)
+        .with_history();
+        for operation in plan.operations() {
+            if let Some(element) = operation.write {
+                simulation.insert(operation.at, ReplicaId(operation.node), json(element));
+            }
+        }
+        for (at, fault, until) in plan.faults() {
+            simulation.fault(at, fault, until.saturating_since(at));
+        }
+        simulation
+    }
+}
+
+/// As nodes have it. Numbers as such would do with fewer messages: a sketch tells them without asking for them.
+type Machine = AntiEntropy<ReplicaId, Json>;
+
+fn json(element: usize) -> Json {
+    Json::parse(&element.to_string(), MaxLine::default().element_bytes()).expect("a number is JSON")
+}
+
+/// How far a simulation goes between two looks at the clock on the wall, in virtual time.
+const STEP: Duration = Duration::from_millis(100);
+
+/// What reads showed follows from who held what when.
+fn history(plan: &Plan, simulation: &Simulation<Machine>) -> History {
+    let mut history = History::new(plan.nodes.into());
+    for arrival in simulation.history() {
+        let element = arrival.element.as_str().parse().expect("elements number writes");
+        history.hold(element, arrival.replica.0, arrival.at);
+    }
+    let mut reads = vec![Vec::new(); plan.nodes.into()];
+    for Operation { at, node, write } in plan.operations() {
+        match write {
+            Some(element) => history.acknowledge(element, at),
+            None => reads[node].push(at),
+        }
+    }
+    for (node, asked) in reads.iter().enumerate() {
+        history.read_instantly(node, asked);
+    }
+    history.read_all_finally(plan.ends());
+    history
+}
+
+/// Tells once a second, on the clock on the wall, how far a run is.
+struct Progress {
+    seed: u64,
+    ends: Time,
+    told: Instant,
+}
+
+#[allow(clippy::disallowed_methods, reason = "who waits wants to see something now and then; no result depends on it")]
+impl Progress {
+    fn start(plan: &Plan) -> Self {
+        Self { seed: plan.seed, ends: plan.ends(), told: Instant::now() }
+    }
+
+    fn tell(&mut self, simulation: &Simulation<Machine>) {
+        if self.told.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        self.told = Instant::now();
+        let (now, ends, report) =
+            (simulation.now().as_millis() / 1_000, self.ends.as_millis() / 1_000, simulation.report());
+        let (seed, sent, inserted, learned) = (self.seed, report.sent, report.inserted, report.learned);
+        eprintln!("seed {seed}: {now} of {ends} s, {inserted} elements written, {learned} learned, {sent} messages");
+    }
+}

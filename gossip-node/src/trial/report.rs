@@ -1,0 +1,144 @@
+//! What is printed of a run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use gossip_core::Ledger;
+
+use super::{Decimal, Figures, History, Plan, Took};
+
+/// All that is told of a run, or of several: means, but for what took how long at the most. Its `Display` is lines of text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many runs these are.
+    pub runs: usize,
+    /// The figures.
+    pub figures: Figures,
+    /// How long after a heal, or the end of a crash, all nodes held everything there was at it, at the most; `None` if
+    /// there was none.
+    pub healed: Option<Took>,
+    /// How long elements took among the others while one node was isolated, at the most; `None` if none was.
+    pub others_took: Option<Took>,
+    /// The ledgers of all nodes.
+    pub account: Account,
+}
+
+/// What the ledgers of several nodes add up to, of a run or in the mean of several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Messages sent and their bytes, by kind.
+    pub sent: BTreeMap<String, [Decimal; 2]>,
+    /// Rounds that ended.
+    pub rounds: Decimal,
+    /// Their bytes, both ways.
+    pub round_bytes: Decimal,
+    /// What full states would have cost, both ways, in place of those that ended in a proof.
+    pub full_state_bytes: Decimal,
+}
+
+impl Report {
+    /// What there is to tell of one run.
+    pub fn of(plan: &Plan, history: &History, server_messages: u64, account: Account) -> Self {
+        let heals = plan.faults().into_iter().map(|(_, _, until)| until).filter(|&until| until < plan.ends());
+        let isolation = plan.isolation();
+        Self {
+            runs: 1,
+            figures: history.figures(plan.operations().count() as u64, server_messages),
+            healed: heals.map(|heal| history.healed(heal)).max(),
+            others_took: isolation.map(|(node, from, until)| history.others_took(node, from, until)),
+            account,
+        }
+    }
+
+    /// What there is to tell of several runs; `None` of none.
+    pub fn mean(runs: &[Self]) -> Option<Self> {
+        let figures: Vec<_> = runs.iter().map(|run| run.figures.clone()).collect();
+        let accounts: Vec<_> = runs.iter().map(|run| &run.account).collect();
+        Some(Self {
+            runs: runs.iter().map(|run| run.runs).sum(),
+            figures: Figures::mean(&figures)?,
+            healed: runs.iter().filter_map(|run| run.healed).max(),
+            others_took: runs.iter().filter_map(|run| run.others_took).max(),
+            account: Account::mean(&accounts)?,
+        })
+    }
+}
+
+impl Account {
+    /// The ledger of one node.
+    pub fn of(ledger: &Ledger) -> Self {
+        let kinds = ledger.sent.iter().filter(|(_, traffic)| traffic.messages > 0);
+        let sent = kinds.map(|(kind, traffic)| (kind.name().into(), [traffic.messages, traffic.bytes]));
+        Self {
+            sent: sent.map(|(kind, sums): (_, [u64; 2])| (kind, sums.map(Decimal::whole))).collect(),
+            rounds: Decimal::whole(ledger.rounds),
+            round_bytes: Decimal::whole(ledger.round_bytes),
+            full_state_bytes: Decimal::whole(ledger.full_state_bytes),
+        }
+    }
+
+    /// Takes in the ledger of another node.
+    pub fn add(&mut self, other: &Self) {
+        for (kind, sums) in &other.sent {
+            let sent = self.sent.entry(kind.clone()).or_default();
+            *sent = [sent[0].plus(sums[0]), sent[1].plus(sums[1])];
+        }
+        self.rounds = self.rounds.plus(other.rounds);
+        self.round_bytes = self.round_bytes.plus(other.round_bytes);
+        self.full_state_bytes = self.full_state_bytes.plus(other.full_state_bytes);
+    }
+
+    fn mean(runs: &[&Self]) -> Option<Self> {
+        let mean = |number: &dyn Fn(&Self) -> Decimal| Decimal::mean(runs.iter().map(|run| number(run)));
+        let mut sent = BTreeMap::new();
+        for kind in runs.iter().flat_map(|run| run.sent.keys()) {
+            let of = |place: usize| mean(&|run| run.sent.get(kind).map_or_else(Decimal::default, |sums| sums[place]));
+            sent.insert(kind.clone(), [of(0)?, of(1)?]);
+        }
+        Some(Self {
+            sent,
+            rounds: mean(&|run| run.rounds)?,
+            round_bytes: mean(&|run| run.round_bytes)?,
+            full_state_bytes: mean(&|run| run.full_state_bytes)?,
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Figures { ops, server_messages, msgs_per_op, latency_ms, true_latency_ms, lost, stale, never_read } =
+            &self.figures;
+        if self.runs > 1 {
+            writeln!(f, "mean of {} runs", self.runs)?;
+        }
+        writeln!(f, "operations           {ops}")?;
+        writeln!(f, "messages of servers  {server_messages}, {msgs_per_op} an operation")?;
+        writeln!(f, "latency, as read     {latency_ms}")?;
+        writeln!(f, "latency, true        {true_latency_ms}")?;
+        writeln!(f, "elements             {lost} lost, {stale} stale, {never_read} never read")?;
+        if let Some(healed) = self.healed {
+            writeln!(f, "whole after a heal   {healed} at the most")?;
+        }
+        if let Some(others_took) = self.others_took {
+            writeln!(f, "while one was cut    {others_took} at the most among the others")?;
+        }
+        self.account.fmt(f)
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, rounds, round_bytes, full_state_bytes } = self;
+        for (kind, [messages, bytes]) in sent {
+            writeln!(f, "  {kind:<18} {messages} messages, {bytes} bytes")?;
+        }
+        write!(f, "ledger               {rounds} rounds in {round_bytes} bytes")?;
+        let (saved, verb) = if round_bytes <= full_state_bytes {
+            (full_state_bytes.less(*round_bytes), "saved")
+        } else {
+            (round_bytes.less(*full_state_bytes), "wasted")
+        };
+        write!(f, "; full states would have taken {full_state_bytes}: {saved} {verb}")
+    }
+}

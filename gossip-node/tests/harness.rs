@@ -1,0 +1,151 @@
+//! The harness of real processes: what it tells of a short run, and what it does not let pass.
+
+mod router;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use gossip_node::trial::{Decimal, Plan};
+use serde_json::{Value, json};
+
+use crate::router::trial::{Outcome, carry_out};
+use crate::router::{Line, Setup};
+
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(flatten)]
+    plan: Plan,
+}
+
+fn run(workload: &str, options: &str) -> Outcome {
+    let plan = Options::parse_from(std::iter::once("harness").chain(options.split_whitespace())).plan;
+    let setup = Setup {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_gossip-node")),
+        workload: workload.into(),
+        options: ["--batch", "50ms", "--round-every", "100ms"].map(String::from).into(),
+        data_dir: None,
+        tells_learned: true,
+    };
+    let outcome = carry_out(&plan, setup, |_| {}).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{workload}, {options}: {:?}\n{}", outcome.late, outcome.report);
+    outcome
+}
+
+#[test]
+fn a_short_run_loses_nothing_and_is_told_in_full() {
+    let Outcome { report, .. } = run("broadcast", "--nodes 4 --rate 40 --seconds 2 --quiet 2 --latency 20");
+    let figures = &report.figures;
+    assert_eq!([figures.ops, figures.lost, figures.never_read], [80, 0, 0].map(Decimal::whole));
+    let messages: Value = serde_json::from_str(&figures.json()).unwrap();
+    assert!(messages["server_messages"].as_u64().unwrap() > 80, "{report}");
+    // No line takes less than 20 ms, and no round spreads an element in less than one of them.
+    assert!(messages["true_latency_ms"]["0.5"].as_f64().unwrap() > 19.0, "{report}");
+    assert!(report.account.sent.contains_key("push") && report.account.rounds > Decimal::whole(0), "{report}");
+    assert_eq!((report.healed, report.others_took), (None, None));
+}
+
+#[test]
+fn nodes_are_killed_and_come_back_and_partitions_heal() {
+    let options = "--nodes 4 --rate 40 --seconds 3 --quiet 2 --latency 20 --latency-dist exponential --loss 2 \
+                   --partition majorities --partition-every 1 --crash n3 --from 2 --for 1 --seed 15";
+    let Outcome { report, .. } = run("g-set", options);
+    // The node is not asked for its ten operations while it is down, and it wrote nothing in the half second before, so
+    // that what it forgets is elsewhere.
+    assert_eq!([report.figures.ops, report.figures.never_read], [110, 0].map(Decimal::whole));
+    assert!(report.healed.is_some());
+}
+
+/// What ends the run of one node that is this shell script, of which each line read is `$line`.
+#[cfg(unix)]
+fn wrong(name: &str, script: &str) -> String {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let plan = Options::parse_from("harness --nodes 1 --rate 1 --seconds 1 --quiet 10".split(' ')).plan;
+    let setup = Setup { program, workload: "broadcast".into(), options: vec![], data_dir: None, tells_learned: true };
+    carry_out(&plan, setup, |_| {}).expect_err("it is wrong").to_string()
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_is_wrong_ends_the_run_and_is_told() {
+    let reply = |id: u32, dest: &str, kind: &str| {
+        let body = format!(r#"{{"type": "{kind}", "in_reply_to": {id}, "msg_id": {id}}}"#);
+        format!(r#"echo '{{"src": "n0", "dest": "{dest}", "body": {body}}}'"#)
+    };
+    let init_ok = reply(0, "c0", "init_ok");
+    let init = format!("read line; {init_ok}; ");
+    let both = format!("{init} read line; {}; ", reply(1, "c0", "topology_ok"));
+    for (name, script, expected) in [
+        ("destination", format!("read line; {}; cat", reply(0, "c1", "init_ok")), "n0: there is no such destination: "),
+        ("outstanding", format!("{init} {}; cat", reply(0, "c0", "init_ok")), "n0: it answers nothing outstanding: "),
+        ("type", format!("{init} {}; cat", reply(1, "c0", "error")), "n0: its type is \"error\", not topology_ok: "),
+        ("source", format!("read line; {}; cat", init_ok.replace("n0", "n1")), "n0: its `src` is another: "),
+        ("words", "echo nonsense; cat".into(), "n0: expected"),
+        ("log", format!("{init} echo 'a warning' >&2; cat"), "n0 has something to log: a warning"),
+        ("end", both.clone(), "n0 ended"),
+        ("silence", format!("{both} cat > /dev/null"), "n0 leaves this unanswered: {\"type\":\"read\"}"),
+    ] {
+        let wrong = wrong(name, &script);
+        assert!(wrong.starts_with(expected), "{name}: {wrong}");
+    }
+}
+
+/// What is wrong with a reply to a read of the workload broadcast.
+fn check(line: &str) -> Result<(), String> {
+    Line::read(line)?.check_reply("broadcast", &json!({"type": "read"}), 3)
+}
+
+#[test]
+fn one_spelling_of_a_reply_passes_and_no_other() {
+    let line = |body: &str| format!(r#"{{"src": "n1", "dest": "c1", "body": {body}}}"#);
+    let good = r#"{"type": "read_ok", "in_reply_to": 7, "messages": [1, 2], "msg_id": 3}"#;
+    assert_eq!(check(&line(good)), Ok(()));
+    for (from, to) in [
+        (r#""msg_id": 3"#, r#""msg_id": 4"#),
+        (r#""msg_id": 3"#, r#""msg_id": "3""#),
+        (r#", "msg_id": 3"#, ""),
+        (r#""msg_id": 3"#, r#""msg_id": 3, "extra": null"#),
+        (r#""msg_id": 3"#, r#""msg_id": 3, "msg_id": 3"#),
+        (r#""messages""#, r#""value""#),
+        ("[1, 2]", "[1,2]"),
+        ("[1, 2]", "null"),
+        ("[1, 2]", "{}"),
+        ("7", "7.5"),
+        ("7", "-7"),
+        (r#": 7"#, r#":7"#),
+        (r#""in_reply_to": 7, "messages": [1, 2]"#, r#""messages": [1, 2], "in_reply_to": 7"#),
+        ("read_ok", "broadcast_ok"),
+        ("read_ok", "error"),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert_ne!(bad, good);
+        assert!(check(&line(&bad)).is_err(), "{bad}");
+    }
+    for line in [
+        line(good) + " ",
+        line(good).replacen(": ", ":", 1),
+        line(good).replacen('{', r#"{"id": 1, "#, 1),
+        line(good).replacen(r#""src""#, r#""dest": "c1", "src""#, 1),
+        line("[]"),
+    ] {
+        assert!(check(&line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn nodes_send_each_other_one_kind_of_line() {
+    let gossip = |body: &str| Line::read(&format!(r#"{{"src": "n1", "dest": "n2", "body": {body}}}"#))?.check_gossip();
+    assert_eq!(gossip(r#"{"type": "gossip", "message": "AQ=="}"#), Ok(()));
+    for body in [
+        r#"{"type": "gossip", "message": 1}"#,
+        r#"{"type": "gossip"}"#,
+        r#"{"type": "read_ok", "message": "AQ=="}"#,
+        r#"{"type": "gossip", "message": "AQ==", "msg_id": 1}"#,
+    ] {
+        assert!(gossip(body).is_err(), "{body}");
+    }
+}
