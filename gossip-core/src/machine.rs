@@ -9,6 +9,8 @@ mod receive;
 mod request;
 mod sketch;
 mod spread;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
