@@ -52,8 +52,9 @@ pub(crate) struct Link {
     /// Whether to ask for what is missing, or for a sign of life; and when that was last asked.
     pub(crate) asks: bool,
     pub(crate) asked_at: Option<Time>,
-    /// Since when elements of the peer's are not acknowledged.
+    /// Since when elements of the peer's are not acknowledged, and how many messages brought them.
     pub(crate) owes: Option<Time>,
+    pub(crate) unanswered: u32,
     /// What came since the last poll, which tells the time.
     pub(crate) arrived: Option<Arrival>,
     pub(crate) heard: Option<Time>,
@@ -102,6 +103,7 @@ impl Link {
             asks: false,
             asked_at: None,
             owes: None,
+            unanswered: 0,
             arrived: None,
             heard: None,
             came: None,
@@ -208,6 +210,9 @@ impl Link {
 
 /// How long an acknowledgement waits for a message that would go anyway.
 pub(crate) const ACK_WITHIN: Duration = Duration::from_secs(2);
+
+/// How many messages it waits for at the most: so that short intervals do not fill the sender's window.
+pub(crate) const ACK_AFTER: u32 = 8;
 
 /// How long a silence makes a round with the peer worth while, at first: four times as long as the one before it, which
 /// is as long as four intervals at the least; then eight times as long as that; and never longer than the second. A peer

@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{AntiEntropy, enqueue};
 use crate::element::Element;
 use crate::elements::Elements;
-use crate::link::{Arrival, Link, Standing};
+use crate::link::{ACK_AFTER, Arrival, Link, Standing};
 use crate::message::{Batch, Body, Flags};
 use crate::time::micros;
 
@@ -76,6 +76,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         // It has them from us already: our acknowledgement was lost. Or it is the first: to be answered at once tells it how
         // long a round trip takes.
         let is_first = link.heard.is_none() && link.arrived.is_none_or(|arrival| !arrival.pushed);
+        link.unanswered += u32::from(has_elements);
+        link.due |= link.unanswered >= ACK_AFTER;
         link.due |= has_elements && ((is_late && new == 0) || (is_first && link.standing == Standing::Below));
         link.own = dissemination.origins.count(link.sent, from);
         link.behind |= !link.carries() && link.sent < len;
@@ -158,7 +160,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             apart: link.standing == Standing::Apart,
             timed: mem::take(&mut link.timed),
         };
-        link.owes = None;
+        (link.owes, link.unanswered) = (None, 0);
         let held = link.came.map_or(Duration::ZERO, |since| now.saturating_since(since));
         let above = dissemination.above.as_ref().and_then(|above| self.peers.get(above));
         let round_trip = above.and_then(|above| above.link.as_ref()?.round_trip(dissemination.every));

@@ -147,6 +147,9 @@ impl<M: Machine> Simulation<M> {
             return broken("nobody has inserted an element");
         };
         if node.held.numbers.has(number) {
+            if node.is_hostile {
+                return Ok(());
+            }
             // It may have been inserted here after it came and before it was told.
             let Some(place) = node.untold.iter().position(|&untold| untold == number) else {
                 return broken("it held an element already");
