@@ -240,17 +240,13 @@ fn run_with_one(does: Sabotage, seed: u64, is_known: bool) -> Result<Report, Vio
 #[test]
 fn a_hostile_replica_may_lie_and_the_others_converge() {
     for does in [S::Invents, S::Drops, S::ProvesWhatItHolds, S::NeverProves, S::StaysSilent] {
-        // What one of several does need not show; and a proof of another digest is ignored.
-        let shows = does != S::ProvesWhatItHolds;
-        assert!(
-            !shows || (0..4).any(|seed| run_with_one(does, seed, false).is_err()),
-            "{does:?}: it went unnoticed each time"
-        );
         for seed in 0..4 {
             let report = run_with_one(does, seed, true).unwrap_or_else(|violation| panic!("{does:?}: {violation}"));
             assert!(report.learned > 0 && report.proofs > 0, "{report:#?}");
         }
     }
+    // One that is not known to lie is held to the laws too.
+    assert!((0..4).all(|seed| run_with_one(S::Invents, seed, false).is_err()));
 }
 
 #[test]
