@@ -1,8 +1,8 @@
-//! The figures of the record: which rows of the table are drawn, and how.
+//! The figures of rounds: which rows of the table are drawn, and how.
 #![expect(clippy::float_arithmetic, reason = "figures")]
 
 use crate::plot::{Axis, Line, Plot};
-use crate::table::Row;
+use crate::table::{Record, Row};
 
 /// What is drawn of a system: its name in the table, its label, its class in the style.
 const DRAWN: [(&str, &str, &str); 9] = [
@@ -96,7 +96,7 @@ fn differences() -> Axis {
     powers("differences, half on either side", 0..6, count)
 }
 
-fn powers(name: &str, powers: core::ops::Range<i32>, text: impl Fn(f64) -> String) -> Axis {
+pub(crate) fn powers(name: &str, powers: core::ops::Range<i32>, text: impl Fn(f64) -> String) -> Axis {
     let ticks = powers.map(|power| 10_f64.powi(power)).map(|value| (value, text(value))).collect();
     Axis { name: name.into(), ticks, logarithmic: true }
 }
@@ -106,7 +106,7 @@ fn trips_axis() -> Axis {
     Axis { name: String::new(), ticks, logarithmic: false }
 }
 
-fn count(value: f64) -> String {
+pub(crate) fn count(value: f64) -> String {
     let digits = (value as u64).to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -1,6 +1,7 @@
 //! What rounds cost: two sets that differ, systems that reconcile them, the driver that counts and checks, and the table and
-//! figures of what came of it.
+//! figures of what came of it. And what it costs to keep a cluster in step under load.
 
+mod broadcast;
 mod bytes;
 mod decodes;
 mod figures;
@@ -15,6 +16,7 @@ mod sets;
 mod system;
 mod table;
 
+pub use broadcast::{Broadcast, Cluster, broadcast_figures, overlays};
 pub use bytes::Bytes;
 pub use decodes::{Decoder, Decodes, log_uniform};
 pub use figures::figures;
@@ -25,4 +27,4 @@ pub use pair::{Cost, Counts, Pair};
 pub use plot::{Axis, Line, Plot};
 pub use sets::{Sample, Sets, Side, SplitMix, spread};
 pub use system::{Prepared, System, measure};
-pub use table::{Key, Row, Sum, Table};
+pub use table::{Key, Record, Row, Sum, Table};

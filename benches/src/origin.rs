@@ -8,8 +8,8 @@ use std::thread;
 /// The packages that are measured, with their versions, are found here.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-/// What is measured, and what peers are written with.
-const PACKAGES: [&str; 7] =
+/// What rounds are measured of, and what peers are written with.
+const ROUNDS: [&str; 7] =
     ["gossip-core", "bincode", "merkle-search-tree", "minisketch-rs", "negentropy", "rbsr", "rsos"];
 
 /// Where a record comes from.
@@ -18,11 +18,21 @@ pub struct Origin {
     processor: String,
     cores: usize,
     compiler: String,
+    packages: &'static [&'static str],
 }
 
 impl Origin {
-    /// This machine and its compiler; what can't be told is "unknown".
-    pub fn here() -> Self {
+    /// That of rounds: this machine and its compiler. What can't be told is "unknown".
+    pub fn of_rounds() -> Self {
+        Self::here(&ROUNDS)
+    }
+
+    /// That of clusters under load.
+    pub fn of_clusters() -> Self {
+        Self::here(&["gossip-core", "gossip-node"])
+    }
+
+    fn here(packages: &'static [&'static str]) -> Self {
         let unknown = || "unknown".to_string();
         let about = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = about.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -32,16 +42,17 @@ impl Origin {
             processor: model.map_or_else(unknown, |(_, name)| name.trim().into()),
             cores: thread::available_parallelism().map_or(1, Into::into),
             compiler: version.map_or_else(unknown, |version| version.trim().into()),
+            packages,
         }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { processor, cores, compiler } = self;
+        let Self { processor, cores, compiler, packages } = self;
         writeln!(f, "machine: {processor}, {cores} cores, {} {}", std::env::consts::ARCH, std::env::consts::OS)?;
         writeln!(f, "compiler: {compiler}")?;
-        PACKAGES.iter().try_for_each(|&package| match version(package) {
+        packages.iter().try_for_each(|&package| match version(package) {
             Some(version) => writeln!(f, "{package}: {version}"),
             None => Ok(()),
         })
@@ -62,7 +73,7 @@ mod tests {
     fn versions_are_those_of_the_lock_file() {
         assert_eq!(version("gossip-core"), Some(env!("CARGO_PKG_VERSION")));
         assert_eq!(version("gossip"), None);
-        let text = Origin::here().to_string();
+        let text = Origin::of_clusters().to_string();
         assert!(text.starts_with("machine: ") && text.contains("\ncompiler: "), "{text}");
     }
 }

@@ -30,9 +30,9 @@ pub struct Axis {
 /// A line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Its label.
+    /// Its label; none if that is empty.
     pub name: String,
-    /// Its class in the style: a colour and a dash.
+    /// Its class in the style: a colour and a dash. One that is `thin` too, or the `bound`, has no dots.
     pub class: &'static str,
     /// Where it goes, from left to right; at least one point.
     pub points: Vec<(f64, f64)>,
@@ -60,12 +60,12 @@ svg{--text:#1f2328;--grid:#d5dae0;--c:#1f2328}
 .line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.line.gossip,.line.again{stroke-width:3.5}
 .dot{fill:var(--c)}.label{fill:var(--c)}.label.gossip,.label.again{font-weight:700}
 .leader{stroke:var(--c);stroke-width:1;opacity:.5}
-.gossip,.again{--c:#c44f00}.negentropy{--c:#0072b2}.rbsr{--c:#00805d}.merkle{--c:#a94a83}.riblt,.ideal{--c:#8a6a00}
+.gossip,.again,.orange{--c:#c44f00}.negentropy,.blue{--c:#0072b2}.rbsr,.green{--c:#00805d}.merkle,.purple{--c:#a94a83}.riblt,.ideal{--c:#8a6a00}
 .minisketch{--c:#555b61}.full{--c:#7b828a}.bound{--c:#1f2328}
 .line.ideal,.line.again{stroke-dasharray:7 4}.line.minisketch{stroke-dasharray:2 4}.line.full{stroke-dasharray:10 4 2 4}
-.line.bound{stroke-dasharray:4 4;stroke-width:1.3}
+.line.bound{stroke-dasharray:4 4;stroke-width:1.3}.line.thin{stroke-dasharray:5 3;stroke-width:1.2}
 @media(prefers-color-scheme:dark){svg{--text:#e6edf3;--grid:#30363d;--c:#e6edf3}
-.gossip,.again{--c:#ff8c42}.negentropy{--c:#56b4e9}.rbsr{--c:#2cc99c}.merkle{--c:#e08fc0}.riblt,.ideal{--c:#e3bc2d}
+.gossip,.again,.orange{--c:#ff8c42}.negentropy,.blue{--c:#56b4e9}.rbsr,.green{--c:#2cc99c}.merkle,.purple{--c:#e08fc0}.riblt,.ideal{--c:#e3bc2d}
 .minisketch{--c:#c0c7ce}.full{--c:#98a1aa}.bound{--c:#e6edf3}}";
 
 impl Axis {
@@ -86,10 +86,10 @@ impl Plot {
         BOTTOM - self.y.share(value) * (BOTTOM - TOP)
     }
 
-    /// The heights of the labels: those where the lines end, moved apart.
+    /// The heights of the labels: those where the lines end, moved apart where there is a label.
     fn heights(&self) -> Vec<f64> {
         let wanted: Vec<f64> = self.lines.iter().map(|line| self.y(line.end().1)).collect();
-        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        let mut order: Vec<usize> = (0..wanted.len()).filter(|&index| !self.lines[index].name.is_empty()).collect();
         order.sort_by(|&a, &b| wanted[a].total_cmp(&wanted[b]));
         let mut heights = wanted.clone();
         // Downwards from the top, then upwards from the bottom, where that went too far.
@@ -136,10 +136,13 @@ impl fmt::Display for Plot {
             let at = |&(x, y): &(f64, f64)| (self.x(x), self.y(y));
             let path: Vec<String> = points.iter().map(at).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
             writeln!(f, r#"<path class="line {class}" d="M{}"/>"#, path.join("L"))?;
-            if *class != "bound" {
+            if *class != "bound" && !class.ends_with("thin") {
                 for (x, y) in points.iter().map(at) {
                     writeln!(f, r#"<circle class="dot {class}" cx="{x:.1}" cy="{y:.1}" r="3"/>"#)?;
                 }
+            }
+            if name.is_empty() {
+                continue;
             }
             let (x, y) = at(&line.end());
             let label = RIGHT + 14.0;

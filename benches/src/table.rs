@@ -1,4 +1,4 @@
-//! The report's table: a CSV file that grows, one row a key.
+//! A report's table: a CSV file that grows, one row a key; and the rows that tell of rounds.
 #![expect(clippy::float_arithmetic, reason = "means of a report")]
 
 use core::fmt;
@@ -10,7 +10,20 @@ use std::path::{Path, PathBuf};
 use crate::pair::Cost;
 use crate::sets::Side;
 
-const HEADER: &str = "system,element,n,d,side,seeds,bytes,round_trips,messages,cpu_us,note";
+/// A row of a table. As text, it is a line of the file.
+pub trait Record: fmt::Display + FromStr {
+    /// The first line of the file.
+    const HEADER: &'static str;
+
+    /// What a row is about.
+    type Key: PartialEq;
+
+    /// What this one is about.
+    fn key(&self) -> &Self::Key;
+
+    /// How many seeds it is the mean of.
+    fn seeds(&self) -> usize;
+}
 
 /// What a row is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +101,24 @@ impl Row {
         Self { key, seeds, means: NO_MEANS.into(), note: note.into() }
     }
 
-    /// What it is about.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
     /// Bytes, round trips, messages and microseconds; `None` where the system can't do it.
     pub fn means(&self) -> Option<[f64; 4]> {
         let means: Vec<f64> = self.means.split(',').map_while(|mean| mean.parse().ok()).collect();
         means.try_into().ok()
+    }
+}
+
+impl Record for Row {
+    const HEADER: &'static str = "system,element,n,d,side,seeds,bytes,round_trips,messages,cpu_us,note";
+
+    type Key = Key;
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn seeds(&self) -> usize {
+        self.seeds
     }
 }
 
@@ -127,14 +149,14 @@ impl FromStr for Row {
 
 /// The rows so far, on stdout or in a file.
 #[derive(Debug)]
-pub struct Table {
+pub struct Table<R> {
     path: Option<PathBuf>,
-    rows: Vec<Row>,
+    rows: Vec<R>,
     /// Whether all of it is written, header included, so that a row can be appended.
     written: bool,
 }
 
-impl Table {
+impl<R: Record> Table<R> {
     /// A table on stdout.
     pub fn on_stdout() -> Self {
         Self { path: None, rows: vec![], written: false }
@@ -155,12 +177,11 @@ impl Table {
             text => text.map_err(|error| format!("{name}: {error}"))?,
         };
         let mut lines = text.lines().enumerate();
-        if lines.next().is_some_and(|(_, header)| header != HEADER) {
-            return Err(format!("{name}: its first line is not {HEADER}"));
+        if lines.next().is_some_and(|(_, header)| header != R::HEADER) {
+            return Err(format!("{name}: its first line is not {}", R::HEADER));
         }
-        let row = |(index, line): (usize, &str)| {
-            line.parse().map_err(|()| format!("{name}:{}: not a row: {line}", index + 1))
-        };
+        let row =
+            |(index, line): (usize, &str)| line.parse().map_err(|_| format!("{name}:{}: not a row: {line}", index + 1));
         let rows = lines.map(row).collect::<Result<_, String>>()?;
         let mut table = Self { path: Some(path.into()), rows, written: false };
         table.written = table.to_string() == text;
@@ -172,19 +193,20 @@ impl Table {
     /// # Errors
     ///
     /// If it can't be written.
-    pub fn add(&mut self, row: Row) -> io::Result<()> {
+    pub fn add(&mut self, row: R) -> Result<(), String> {
         let before = self.rows.len();
-        self.rows.retain(|other| other.key != row.key);
+        self.rows.retain(|other| other.key() != row.key());
         let superseded = self.rows.len() < before;
         let line = format!("{row}\n");
         self.rows.push(row);
-        match &self.path {
+        let written = match &self.path {
             Some(path) if self.written && !superseded => {
-                OpenOptions::new().append(true).open(path)?.write_all(line.as_bytes())
+                OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(line.as_bytes()))
             }
             None if self.written => io::stdout().write_all(line.as_bytes()),
             _ => self.rewrite(),
-        }
+        };
+        written.map_err(|error| format!("a row can't be written: {error}"))
     }
 
     fn rewrite(&mut self) -> io::Result<()> {
@@ -198,19 +220,19 @@ impl Table {
     }
 
     /// Its rows.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[R] {
         &self.rows
     }
 
     /// How many seeds the row of this key has; 0 if there is none.
-    pub fn seeds(&self, key: &Key) -> usize {
-        self.rows.iter().filter(|row| row.key == *key).map(|row| row.seeds).max().unwrap_or(0)
+    pub fn seeds(&self, key: &R::Key) -> usize {
+        self.rows.iter().filter(|row| row.key() == key).map(R::seeds).max().unwrap_or(0)
     }
 }
 
-impl fmt::Display for Table {
+impl<R: Record> fmt::Display for Table<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEADER}")?;
+        writeln!(f, "{}", R::HEADER)?;
         self.rows.iter().try_for_each(|row| writeln!(f, "{row}"))
     }
 }
@@ -221,6 +243,8 @@ mod tests {
 
     use super::*;
     use crate::pair::Counts;
+
+    const HEADER: &str = Row::HEADER;
 
     fn key(d: usize) -> Key {
         Key::new("gossip", "u64", 1_000, d, Side::Half)
@@ -270,14 +294,12 @@ mod tests {
         assert_eq!(read(), format!("{HEADER}\n{}\n{}\n{}\n", row(2, 3), row(3, 1), row(1, 5)));
 
         fs::write(&path, format!("{HEADER}\n{}", row(1, 3))).expect("it can be written");
-        Table::open(&path)
-            .and_then(|mut table| table.add(row(2, 3)).map_err(|e| e.to_string()))
-            .expect("it is a table");
+        Table::open(&path).and_then(|mut table| table.add(row(2, 3))).expect("it is a table");
         assert_eq!(read(), format!("{HEADER}\n{}\n{}\n", row(1, 3), row(2, 3)));
 
         for text in ["system\n", &format!("{HEADER}\nshort,row\n"), &format!("{HEADER}\n{},1\n", row(1, 3))] {
             fs::write(&path, text).expect("it can be written");
-            assert!(Table::open(&path).is_err(), "{text}");
+            assert!(Table::<Row>::open(&path).is_err(), "{text}");
             assert_eq!(read(), text);
         }
         fs::remove_file(&path).expect("it was written");

@@ -128,7 +128,7 @@
 //!    strategy: from the first cells to more of them, and to pages. A sketch that cannot be read is a cost, never a stall and
 //!    never a wrong element.
 //! 7. **`Wait` is truthful.** `Wait(Some(t))` has `t > now`; polling at `t` yields something else than `Wait`, or a later
-//!    deadline once. Nothing queued is ever later than it. A clock that runs backwards counts as standing still; one that
+//!    deadline or none once. Nothing queued is ever later than it. A clock that runs backwards counts as standing still; one that
 //!    jumps forward costs at most one round.
 //! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to
 //!    1 MiB, so unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's

@@ -9,6 +9,8 @@ mod receive;
 mod request;
 mod sketch;
 mod spread;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -305,6 +307,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if peer.wanted {
             enqueue(&mut self.ready, name, peer);
         }
+        self.listen_again(name);
         self.reschedule(name);
     }
 

@@ -350,3 +350,6 @@ const MOST_DOUBLINGS: u32 = 13;
 
 /// The longest wait before the first retry.
 const LONGEST: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

@@ -136,7 +136,8 @@ pub(crate) fn pages_are_cheaper(
         IdWidth::Bits48 => {
             let sketch = sketch.saturating_add(their_own.saturating_mul(id_bits(their_own).saturating_sub(16)));
             let common = we - our_own;
-            let bits = u128::from(ours.bytes) * 8 * u128::from(common) / u128::from(we.max(1));
+            // A peer may claim any count.
+            let bits = (u128::from(ours.bytes) * 8).saturating_mul(common.into()) / u128::from(we.max(1));
             u128::from(sketch) >= bits
         }
     }
@@ -209,5 +210,56 @@ mod tests {
         assert!(cheaper(10_000, 17_000, IdWidth::Bits48, 32));
         assert!(cheaper(0, 0, IdWidth::Bits64, 8));
         assert!(cheaper(u64::MAX, u64::MAX, IdWidth::Bits64, 0));
+        assert!(!cheaper(u64::MAX, 1, IdWidth::Bits48, 1));
+    }
+
+    #[test]
+    fn known_differences_get_cells_to_spare_and_estimated_ones_a_share() {
+        let cells = [&FEWEST_BYTES, &BALANCED, &FEWEST_ROUND_TRIPS].map(|policy| policy.cells_for(10));
+        assert_eq!(cells, [15 + 3, 15 + 2 * 3, 15 + 4 * 3]);
+        assert_eq!((BALANCED.cells_for(0), BALANCED.cells_for(u64::MAX)), (0, usize::MAX));
+        assert_eq!([0, 31, 32, 767, 768, 1_000_000].map(|count| BALANCED.head(count)), [8, 8, 9, 31, 32, 32]);
+        let (known, estimated) = (Estimate { differences: 100, sigma: 0 }, Estimate { differences: 100, sigma: 20 });
+        assert_eq!([32, 140].map(|have| BALANCED.first_request(known, have)), [124 + 2 * 10, 140 + 8]);
+        assert_eq!([32, 110].map(|have| BALANCED.first_request(estimated, have)), [need(90), 110 + 8]);
+        assert_eq!(BALANCED.top_up(0, estimated, 32), Some(need(130)));
+        let least = [0, 1, 2, 3, 4].map(|top_ups| BALANCED.top_up(top_ups, estimated, 1_000));
+        assert_eq!(
+            least,
+            [Some(1_000 + 30 + 16), Some(1_000 + 100 + 48), Some(1_000 + 200 + 96), Some(1_000 + 400 + 192), None]
+        );
+    }
+
+    #[test]
+    fn pages_are_weighed_to_the_bit() {
+        // From how many differences on pages are cheaper, for sets of so many elements.
+        for (width, each, [we, they], from) in [
+            (IdWidth::Bits64, 8, [1_000, 1_000], 718),
+            (IdWidth::Bits64, 8, [1_000, 1_600], 1_164),
+            (IdWidth::Bits64, 8, [1_600, 1_000], 719),
+            (IdWidth::Bits48, 32, [1_000, 1_000], 1_241),
+            (IdWidth::Bits48, 32, [1_000, 1_600], 1_560),
+            (IdWidth::Bits48, 32, [1_600, 1_000], 1_674),
+        ] {
+            let cheaper = |d| pages_are_cheaper(state(we, each), state(they, each), width, d, need(d), 0);
+            assert!(!cheaper(from - 1) && cheaper(from), "{we} and {they}");
+        }
+        // And from how many bytes that are sent in any case.
+        for (width, each, least) in [(IdWidth::Bits64, 8, 6_969), (IdWidth::Bits48, 32, 30_119)] {
+            let cheaper = |least| pages_are_cheaper(state(1_000, each), state(1_000, each), width, 100, 1, least);
+            assert!(!cheaper(least - 1) && cheaper(least), "{width:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_lost_is_what_pages_would_save() {
+        assert_eq!(page_bytes(state(1_000, 8), IdWidth::Bits64), 1_000 * (66 - 9) / 8);
+        assert_eq!(page_bytes(state(2, 8), IdWidth::Bits64), 2 * 64 / 8);
+        assert_eq!(page_bytes(state(1_000, 32), IdWidth::Bits48), 32_000);
+        let bits64 = |d| affordable(state(1_000, 8), state(1_000, 8), IdWidth::Bits64, d);
+        let cells = |bytes| IdWidth::Bits64.cells_within(bytes);
+        assert_eq!([0, 400, 2_000].map(bits64), [cells(7_125 + 320), cells(5_700 + 320), cells(320)]);
+        let bits48 = affordable(state(1_000, 8), state(1_000, 8), IdWidth::Bits48, 400);
+        assert_eq!(bits48, IdWidth::Bits48.cells_within(6_400 + 320));
     }
 }

@@ -173,3 +173,120 @@ impl Repair {
         if left && progress { Answered::Burst } else { Answered::Done(self.told) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::fingerprint::Fingerprinter;
+
+    /// A replica of so many numbers, and their ids, ascending.
+    fn replica(count: u64) -> (Replica<u64>, Vec<u64>) {
+        let config = Config::default();
+        let (mut replica, fingerprinter) = (Replica::new(&config), Fingerprinter::new(&config.key));
+        (0..count).for_each(|number| assert_eq!(replica.insert(number), Ok(true)));
+        let mut ids: Vec<u64> = (0..count).map(|number| fingerprinter.fingerprint(&number, &[]).id).collect();
+        ids.sort_unstable();
+        (replica, ids)
+    }
+
+    /// Of a peer that holds ten elements of 8 bytes.
+    fn repair(ours: Vec<u64>, wanted: Vec<u64>) -> Repair {
+        let theirs = State { digest: Digest::from_parts(10, 1), bytes: 80 };
+        Repair::new(Claim { ours, wanted, ..Claim::default() }, theirs)
+    }
+
+    /// What an answer has from the first of these wishes to the last.
+    fn cover(repair: &mut Repair, first: u64, end: u64, last: bool) -> Answered {
+        repair.cover(Bound::of_name(first, WISH), Bound::after_name(end, WISH), last, None)
+    }
+
+    #[test]
+    fn what_the_peer_lacks_goes_out_in_bursts_of_a_window() {
+        let (replica, ids) = replica(500);
+        let mut repair = repair(ids, Vec::new());
+        let (mut given, mut asked) = (0, Vec::new());
+        loop {
+            let first = repair.begins_burst();
+            let (asks, wanted, elements) = repair.next(&replica, 1_000, 2, 40);
+            assert!(wanted.count() == 0 && elements.encoded_len() <= 1_000);
+            given += elements.count();
+            asked.push((first, asks));
+            match asks {
+                Asks::Nothing => continue,
+                Asks::End => {}
+                _ => break,
+            }
+            assert_eq!(repair.cover(Bound::START, Bound::START, true, None), Answered::Burst);
+        }
+        let verdict = Asks::Verdict(replica.digest().tag());
+        assert_eq!(asked, [(true, Asks::Nothing), (false, Asks::End), (true, Asks::Nothing), (false, verdict)]);
+        assert_eq!((given, repair.digest()), (500, Some(replica.digest())));
+    }
+
+    #[test]
+    fn what_went_out_in_one_message_goes_out_again() {
+        let (replica, ids) = replica(500);
+        let mut few = repair(ids[..3].to_vec(), Vec::new());
+        for _ in 0..2 {
+            assert_eq!(few.next(&replica, 1_000, 2, 40).2.count(), 3);
+            few.again();
+        }
+        let mut many = repair(ids, Vec::new());
+        let sent = many.next(&replica, 1_000, 2, 40).2.count() + many.next(&replica, 1_000, 2, 40).2.count();
+        many.again();
+        let (mut rest, mut messages) = (0, 0);
+        while many.digest().is_none() {
+            rest += many.next(&replica, 1_000, 2, 40).2.count();
+            messages += 1;
+        }
+        assert_eq!((sent + rest, messages), (500, 2), "of several messages most have come");
+    }
+
+    #[test]
+    fn wishes_go_out_as_an_answer_can_hold_what_they_stand_for() {
+        let (replica, _) = replica(3);
+        let mut repair = repair(Vec::new(), (1..=12).collect());
+        let next = |repair: &mut Repair| {
+            let (asks, wanted, _) = repair.next(&replica, 1_000, 2, 40);
+            (asks, wanted.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(next(&mut repair), (Asks::End, (1..=5).collect()));
+        assert_eq!(cover(&mut repair, 1, 5, true), Answered::Burst);
+        assert_eq!(next(&mut repair), (Asks::End, (6..=10).collect()));
+        // The end of the first answer once more, and the second in two parts, the last of which comes first.
+        assert_eq!(cover(&mut repair, 1, 5, true), Answered::Nothing);
+        assert_eq!(cover(&mut repair, 9, 10, true), Answered::InPart);
+        assert_eq!(cover(&mut repair, 9, 10, false), Answered::Nothing);
+        assert_eq!(cover(&mut repair, 6, 8, false), Answered::Burst);
+        assert_eq!(next(&mut repair), (Asks::State, (11..=12).collect()));
+        let state = State { digest: Digest::from_parts(12, 2), bytes: 96 };
+        let (from, to) = (Bound::of_name(11, WISH), Bound::after_name(12, WISH));
+        assert_eq!(repair.cover(from, to, true, Some(state)), Answered::Done(Some(state.digest)));
+    }
+
+    #[test]
+    fn elements_go_before_wishes_and_both_share_the_room() {
+        let (replica, ids) = replica(100);
+        let mut repair = repair(ids, (1..=1_000).collect());
+        let (asks, wanted, elements) = repair.next(&replica, 1_000, 3, u64::MAX);
+        assert_eq!(asks, Asks::Nothing);
+        assert!(elements.count() == 100 && (1..1_000).contains(&wanted.count()), "{}", wanted.count());
+        assert!((990..=1_000).contains(&(elements.encoded_len() + wanted.encoded_len())));
+        // The next message of the burst goes on from there.
+        let first = wanted.count() as u64 + 1;
+        let (_, wanted, elements) = repair.next(&replica, 1_000, 3, u64::MAX);
+        assert_eq!((elements.count(), wanted.iter().next()), (0, Some(first)));
+    }
+
+    #[test]
+    fn it_was_in_vain_if_both_digests_are_as_they_were() {
+        let (one, other) = (Digest::from_parts(1, 1), Digest::from_parts(2, 2));
+        let claim = Claim { unconfirmed: Some([one, other]), ..Claim::default() };
+        let repair = Repair::new(claim, State { digest: other, bytes: 8 });
+        let seen = [(one, other), (one, one), (other, other)].map(|(ours, theirs)| repair.was_in_vain(ours, theirs));
+        assert_eq!(seen, [true, false, false]);
+    }
+}

@@ -348,3 +348,30 @@ fn a_dead_neighbour_takes_no_more_than_two_tries() {
     // A window of them, and when no acknowledgement comes that again.
     assert_eq!(pushes, 2 * 4);
 }
+
+/// The simulation `--chaos` found it, in a star with the seed 1083: a peer that is silent for as long as an answer may take
+/// woke us every 10 s.
+#[test]
+fn a_silence_while_a_round_is_under_way_wakes_nobody_in_vain() {
+    let mut config = Config::default();
+    config.batch_every = Some(Duration::from_millis(100));
+    config.answer_within = Duration::from_secs(60);
+    let mut machine = AntiEntropy::<u32, u64>::new(config, 1);
+    machine.add_peer(0);
+    machine.set_overlay(Overlay::star(&1, [0, 1]));
+    let (mut now, mut in_vain, mut probes) = (Time::ZERO, 0, 0);
+    while now < Time::from_millis(600_000) {
+        let mut outputs = 0;
+        now = loop {
+            match machine.poll(now) {
+                Output::Wait(until) => break until.expect("silence is noticed"),
+                Output::Send { message, .. } => probes += u32::from(message.kind() == MessageKind::Probe),
+                Output::Event(_) => {}
+            }
+            outputs += 1;
+        };
+        in_vain = if outputs == 0 { in_vain + 1 } else { 0 };
+        assert!(in_vain <= 1, "woken for nothing at {} deadlines in a row, before {now:?}", in_vain);
+    }
+    assert!(probes >= 3, "it went on asking: {probes}");
+}

@@ -57,6 +57,23 @@ fn a_peer_may_claim_any_number_of_bytes() {
     assert_eq!(machine.stats().total.proofs, 2);
 }
 
+/// It once overflowed: what so many elements take was reckoned in bits. The simulation `--chaos` found it, with the seed 3.
+#[test]
+fn a_peer_may_claim_any_number_of_elements() {
+    let mut machine = AntiEntropy::<u8, String>::new(Config::default(), 1);
+    machine.extend((0..200).map(|number| format!("element {number}"))).unwrap();
+    machine.add_peer(1);
+    machine.sync_now(&1);
+    let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a probe is due") };
+    let mut probe = message.encode();
+    probe.truncate(9);
+    probe.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
+    probe.extend([7; 16]);
+    machine.receive_bytes(&1, &probe).unwrap();
+    assert!(matches!(next(&mut machine, Time::ZERO), Output::Send { to: 1, .. }));
+    assert_eq!(machine.len(), 200);
+}
+
 /// The state a peer shows that holds the same.
 fn state(machine: &AntiEntropy<u8, u64>) -> Vec<u8> {
     let sum = u128::from_str_radix(&machine.digest().to_string()[16..], 16).unwrap();

@@ -95,6 +95,52 @@ fn a_clock_that_jumps_forward_spoils_no_later_round() {
     assert!(patience(&net) < Duration::from_millis(100));
 }
 
+/// When a machine that is not answered sends.
+fn unanswered(until: Time) -> Vec<Time> {
+    let mut net = pair(&Config::default());
+    let mut probes = vec![];
+    while net.now < until {
+        let deadline = net.drain(0).unwrap();
+        probes.extend(net.wire.drain(..).map(|_| net.now));
+        net.now = deadline;
+    }
+    probes
+}
+
+/// The milliseconds from each time to the next.
+fn gaps(times: &[Time]) -> impl Iterator<Item = u64> {
+    times.windows(2).map(|pair| (pair[1].as_micros() - pair[0].as_micros()) / 1_000)
+}
+
+/// The least and the greatest.
+fn range(numbers: impl Iterator<Item = u64>) -> (u64, u64) {
+    numbers.fold((u64::MAX, 0), |(least, most), number| (least.min(number), most.max(number)))
+}
+
+#[test]
+fn rounds_are_spread_by_a_quarter_to_either_side() {
+    let silent = {
+        let mut config = Config::default();
+        config.round_every = Duration::MAX;
+        config
+    };
+    let mut net = Network::<u64>::new([Config::default(), silent], 1);
+    let mut began = vec![];
+    while began.len() < 500 {
+        net.now = net.drain_all().unwrap();
+        net.drain(0);
+        began.extend(net.wire.iter().map(|_| net.now));
+        net.settle();
+    }
+    let (least, most) = range(gaps(&began));
+    assert!((750..760).contains(&least) && (1_240..1_250).contains(&most), "{least} to {most} ms");
+
+    // Three tries of 1, 2 and 4 s, then as many intervals of quiet; the first two rounds are followed by fewer.
+    let probes = unanswered(Time::from_millis(4_000_000));
+    let (least, most) = range(gaps(&probes).filter(|&gap| gap > 4_000).skip(3));
+    assert!((10_000..10_100).contains(&least) && (13_900..14_000).contains(&most), "{least} to {most} ms");
+}
+
 #[test]
 fn answers_that_come_again_slow_nothing_and_earn_nothing() {
     for sets in [[0..2_000, 1_000..3_000], [0..2_000, 0..1]] {

@@ -189,12 +189,16 @@ fn events_tell_of_silence_and_return_once() {
     let mut other = AntiEntropy::<u8, u64>::new(Config::default(), 2);
     machine.add_peer(2);
     other.add_peer(1);
-    let (mut now, mut events) = (Time::ZERO, vec![]);
+    let (mut now, mut events, mut sent) = (Time::ZERO, vec![], 0);
     let mut run = |machine: &mut AntiEntropy<u8, u64>, events: &mut Vec<_>, until: Time| {
         loop {
             match machine.poll(now) {
-                Output::Event(event) => events.push(event),
-                Output::Send { .. } => {}
+                Output::Event(event) => {
+                    let after_tries = matches!(event, Event::Unreachable { .. }).then_some(sent);
+                    assert!(after_tries.is_none_or(|tries| tries == 2 * 3), "after two rounds of three tries");
+                    events.push(event);
+                }
+                Output::Send { .. } => sent += 1,
                 Output::Wait(next) if next.unwrap() > until => return,
                 Output::Wait(next) => now = next.unwrap(),
             }

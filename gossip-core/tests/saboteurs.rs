@@ -188,19 +188,26 @@ impl Machine for Saboteur {
 }
 
 fn run(does: Sabotage, seed: u64) -> Result<Report, Violation> {
+    simulation(seed, move |id, seed| Saboteur::new(does, id, seed)).settle(Duration::from_secs(120))
+}
+
+fn simulation(seed: u64, make: impl FnMut(ReplicaId, u64) -> Saboteur + 'static) -> Simulation<Saboteur> {
     let network = Network {
         latency: Latency::Uniform(Duration::from_millis(5), Duration::from_millis(50)),
         loss: Chance::percent(5),
         truncation: Chance::percent(2),
         ..Network::default()
     };
-    let mut simulation = Simulation::new(seed, network, REPLICAS, move |id, seed| Saboteur::new(does, id, seed))
-        .with_checks(Checks { rehearsals: Chance::ALWAYS, early_polls: Chance::ALWAYS, ..Checks::default() });
+    let mut simulation = Simulation::new(seed, network, REPLICAS, make).with_checks(Checks {
+        rehearsals: Chance::ALWAYS,
+        early_polls: Chance::ALWAYS,
+        ..Checks::default()
+    });
     for i in 0..200 {
         simulation.insert(Time::from_millis(i * 50), ReplicaId(i as usize % REPLICAS), i.wrapping_mul(0x9e37_79b9));
     }
     simulation.faults(&Faults { crashes: 5, ..Faults::default() });
-    simulation.settle(Duration::from_secs(120))
+    simulation
 }
 
 /// Every seed must show the sabotage, under this law's name.
@@ -218,6 +225,26 @@ fn an_honest_machine_breaks_no_law() {
     for seed in 0..8 {
         let report = run(S::Nothing, seed).unwrap_or_else(|violation| panic!("{violation}"));
         assert!(report.crashes > 0 && report.rehearsals > 0 && report.refused > 0, "{report:#?}");
+    }
+}
+
+/// One of them lies; the others are to converge all the same, and are held to the laws as ever.
+fn run_with_one(does: Sabotage, seed: u64, is_known: bool) -> Result<Report, Violation> {
+    let liar = ReplicaId(2);
+    let make = move |id, seed| Saboteur::new(if id == liar { does } else { S::Nothing }, id, seed);
+    let simulation = simulation(seed, make);
+    let mut simulation = if is_known { simulation.with_hostile(liar) } else { simulation };
+    simulation.settle(Duration::from_secs(120))
+}
+
+#[test]
+fn a_hostile_replica_may_lie_and_the_others_converge() {
+    for does in [S::Invents, S::Drops, S::ProvesWhatItHolds, S::NeverProves, S::StaysSilent] {
+        for seed in 0..4 {
+            let report = run_with_one(does, seed, true).unwrap_or_else(|violation| panic!("{does:?}: {violation}"));
+            assert!(report.learned > 0 && report.proofs > 0, "{report:#?}");
+            assert!(run_with_one(does, seed, false).is_err(), "{does:?}, seed {seed}: the lie went unnoticed");
+        }
     }
 }
 

@@ -34,6 +34,7 @@
 //! request for all time. The sum is exact: of 64-bit deltas it fits 128 bits. Where a client used a `msg_id` for two deltas,
 //! at two nodes that could not know, the greater one counts, at all nodes.
 
+pub mod chaos;
 mod counter;
 mod envelope;
 mod json;

@@ -3,6 +3,7 @@
 mod key_file;
 mod options;
 mod simulate;
+mod soak;
 
 use std::io;
 use std::process::ExitCode;

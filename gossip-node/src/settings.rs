@@ -90,6 +90,18 @@ impl Shape {
     }
 }
 
+/// As on a command line.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Star => f.write_str("star"),
+            Self::Tree(fan_out) => write!(f, "tree:{fan_out}"),
+            Self::Topology => f.write_str("topology"),
+        }
+    }
+}
+
 /// A family of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workload {

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use gossip_core::sim::{Chance, Checks, ReplicaId, Simulation, Violation};
-use gossip_core::{AntiEntropy, Overlay, Time};
-use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report, neighbours};
-use gossip_node::{Json, MaxLine, Settings, Shape};
+use gossip_core::Time;
+use gossip_core::sim::{self, Violation};
+use gossip_node::Settings;
+use gossip_node::trial::{self, Decimal, Plan, Report};
 
 use crate::options::Spreading;
+use crate::soak::Soak;
 
 /// Simulates a cluster under load and tells what it cost: on virtual time, in this process
 ///
@@ -51,10 +52,16 @@ pub(crate) struct Simulate {
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    soak: Soak,
 }
 
 impl Simulate {
     pub(crate) fn run(&self) -> ExitCode {
+        if self.soak.is_wanted() {
+            return self.soak.run(self.plan.seed);
+        }
         if let Err(error) = self.plan.check() {
             eprintln!("error: {error}");
             return ExitCode::from(2);
@@ -73,7 +80,7 @@ impl Simulate {
         if self.json {
             println!("{}", report.figures.json());
         } else {
-            println!("{report}");
+            println!("{}\n{report}", self.plan);
         }
         ExitCode::from(u8::from(report.figures.lost > Decimal::whole(0)))
     }
@@ -81,81 +88,11 @@ impl Simulate {
     fn run_seed(&self, seed: u64) -> Result<Report, Violation> {
         let mut plan = self.plan.clone();
         plan.seed = seed;
-        let mut simulation = self.simulation(&plan);
-        let mut progress = Progress::start(&plan);
-        while simulation.now() < plan.ends() {
-            simulation.run_until((simulation.now() + STEP).min(plan.ends()))?;
-            progress.tell(&simulation);
-        }
-        let mut account = Account::default();
-        for machine in (0..plan.nodes.into()).filter_map(|node| simulation.machine(ReplicaId(node))) {
-            account.add(&Account::of(&machine.stats().total));
-        }
-        Ok(Report::of(&plan, &history(&plan, &simulation), simulation.report().sent, account))
-    }
-
-    fn simulation(&self, plan: &Plan) -> Simulation<Machine> {
-        let nodes = plan.nodes.into();
         let mut settings = Settings::default();
         self.spreading.apply(&mut settings);
-        let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
-        let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
-            let mut machine = AntiEntropy::new(settings.config(), seed);
-            let others = || (0..nodes).map(ReplicaId).filter(|&peer| peer != id);
-            for peer in others() {
-                machine.add_peer(peer);
-            }
-            if let Some(overlay) = settings.overlay.overlay(&id, others()) {
-                machine.set_overlay(overlay);
-            }
-            if settings.overlay == Shape::Topology {
-                machine.set_overlay(Overlay::of(neighbours(nodes, id.0).map(ReplicaId)));
-            }
-            machine
-        })
-        .with_checks(checks)
-        .with_history();
-        for operation in plan.operations() {
-            if let Some(element) = operation.write {
-                simulation.insert(operation.at, ReplicaId(operation.node), json(element));
-            }
-        }
-        for (at, fault, until) in plan.faults() {
-            simulation.fault(at, fault, until.saturating_since(at));
-        }
-        simulation
+        let mut progress = Progress::start(&plan);
+        trial::simulate(&plan, &settings, |now, sums| progress.tell(now, sums))
     }
-}
-
-/// As nodes have it. Numbers as such would do with fewer messages: a sketch tells them without asking for them.
-type Machine = AntiEntropy<ReplicaId, Json>;
-
-fn json(element: usize) -> Json {
-    Json::parse(&element.to_string(), MaxLine::default().element_bytes()).expect("a number is JSON")
-}
-
-/// How far a simulation goes between two looks at the clock on the wall, in virtual time.
-const STEP: Duration = Duration::from_millis(100);
-
-/// What reads showed follows from who held what when.
-fn history(plan: &Plan, simulation: &Simulation<Machine>) -> History {
-    let mut history = History::new(plan.nodes.into());
-    for arrival in simulation.history() {
-        let element = arrival.element.as_str().parse().expect("elements number writes");
-        history.hold(element, arrival.replica.0, arrival.at);
-    }
-    let mut reads = vec![Vec::new(); plan.nodes.into()];
-    for Operation { at, node, write } in plan.operations() {
-        match write {
-            Some(element) => history.acknowledge(element, at),
-            None => reads[node].push(at),
-        }
-    }
-    for (node, asked) in reads.iter().enumerate() {
-        history.read_instantly(node, asked);
-    }
-    history.read_all_finally(plan.ends());
-    history
 }
 
 /// Tells once a second, on the clock on the wall, how far a run is.
@@ -171,14 +108,13 @@ impl Progress {
         Self { seed: plan.seed, ends: plan.ends(), told: Instant::now() }
     }
 
-    fn tell(&mut self, simulation: &Simulation<Machine>) {
+    fn tell(&mut self, now: Time, sums: &sim::Report) {
         if self.told.elapsed() < Duration::from_secs(1) {
             return;
         }
         self.told = Instant::now();
-        let (now, ends, report) =
-            (simulation.now().as_millis() / 1_000, self.ends.as_millis() / 1_000, simulation.report());
-        let (seed, sent, inserted, learned) = (self.seed, report.sent, report.inserted, report.learned);
+        let [now, ends] = [now, self.ends].map(|time| time.as_millis() / 1_000);
+        let (seed, sent, inserted, learned) = (self.seed, sums.sent, sums.inserted, sums.learned);
         eprintln!("seed {seed}: {now} of {ends} s, {inserted} elements written, {learned} learned, {sent} messages");
     }
 }

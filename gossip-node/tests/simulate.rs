@@ -43,16 +43,19 @@ fn faults_show_in_the_report() {
             .collect::<Vec<_>>()
     };
     let always = ["operations", "messages of servers", "latency, as read", "latency, true", "elements"];
-    let with = |more: &[&'static str]| [&always, more, &["ledger"]].concat();
-    assert_eq!(heading("--loss 10 --latency-dist exponential"), with(&[]));
-    assert_eq!(heading("--partition majorities --partition-every 2"), with(&["whole after a heal"]));
-    let isolated = with(&["whole after a heal", "while one was cut"]);
-    assert_eq!(heading("--isolate n0 --from 1 --for 3"), isolated);
-    assert_eq!(heading("--overlay tree:2 --batch 100ms"), with(&[]));
-    assert_eq!(heading("--overlay topology"), with(&[]));
-    assert_eq!(heading("--overlay none"), with(&[]));
-    assert_eq!(heading("--crash n4 --from 2 --for 1"), with(&["whole after a heal"]));
-    assert_eq!(heading("--isolate n0 --from 1 --for 3 --seeds 2"), [vec!["mean of 2 runs"], isolated].concat());
+    let with = |plan: &[&'static str], more: &[&'static str]| {
+        [&["cluster", "load"], plan, &always, more, &["ledger"]].concat()
+    };
+    assert_eq!(heading("--loss 10 --latency-dist exponential"), with(&[], &[]));
+    let healed = ["whole after a heal", "while one was cut"];
+    assert_eq!(heading("--partition majorities --partition-every 2"), with(&["partitions"], &healed[..1]));
+    assert_eq!(heading("--isolate n0 --from 1 --for 3"), with(&["isolation"], &healed));
+    assert_eq!(heading("--overlay tree:2 --batch 100ms"), with(&[], &[]));
+    assert_eq!(heading("--overlay topology"), with(&[], &[]));
+    assert_eq!(heading("--overlay none"), with(&[], &[]));
+    assert_eq!(heading("--crash n4 --from 2 --for 1"), with(&["crash"], &healed[..1]));
+    let several = ["isolation", "mean of 2 runs"];
+    assert_eq!(heading("--isolate n0 --from 1 --for 3 --seeds 2"), with(&several, &healed));
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! The program `report`: whole rounds between two machines, as a table.
+//! The program `report`: whole rounds between two machines, and clusters under load, as tables.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use benches::{
-    Decoder, Decodes, Key, Origin, Row, Sample, Sets, Side, SplitMix, Sum, Table, figures, log_uniform, measure, number,
+    Broadcast, Cluster, Decoder, Decodes, Key, Origin, Record, Row, Sample, Sets, Side, SplitMix, Sum, Table,
+    broadcast_figures, figures, log_uniform, measure, number, overlays,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Config;
@@ -109,20 +110,46 @@ one of the same system, element, n, d and side.";
 
 #[derive(Debug, Subcommand)]
 enum Other {
+    Broadcast(BroadcastOptions),
     Decodes(DecodesOptions),
     Inserts(InsertsOptions),
     Plot(PlotOptions),
 }
 
-/// Draws a report: SVG files of bytes, time and round trips.
+/// Draws a report: SVG files of bytes, time and round trips, or of messages and latency if `report broadcast` wrote it.
 ///
-/// They show integers, half of the difference on either side, and sets of 10^6 unless sizes are compared. The lower bound
-/// is what either side must at least be told: of 2^64 - n integers which d / 2 it lacks, 2 log2 C(2^64 - n, d / 2) bits
-/// together.
+/// Rounds are of integers, half of the difference on either side, and sets of 10^6 unless sizes are compared. The lower
+/// bound is what either side must at least be told: of 2^64 - n integers which d / 2 it lacks, 2 log2 C(2^64 - n, d / 2)
+/// bits together.
 #[derive(Debug, Args)]
 struct PlotOptions {
     /// The report, as --out wrote it; the figures go into the same folder
     table: PathBuf,
+}
+
+/// What it takes to keep a cluster in step under load: writes a CSV with one row an overlay, size and batch interval.
+///
+/// Clusters are simulated as `gossip-node simulate` does without other options: 100 operations a second for 20 s, half of
+/// them writes, and 10 s of quiet; each message takes 100 ms. Columns, each a mean over the seeds 0, 1 and so on:
+/// msgs_per_op, messages between nodes by operations; true_median_ms and true_max_ms, from when the first node holds an
+/// element to when the last one does; lost, acknowledged elements that a node lacks at the end.
+#[derive(Debug, Args)]
+struct BroadcastOptions {
+    /// The file to write, and where it comes from beside it, as of rounds [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Sizes of the cluster
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=1_000), default_value = "25,100,300,1000")]
+    nodes: Vec<u16>,
+
+    /// Batch intervals in ms
+    #[arg(long, value_name = "MS", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..), default_value = "100,160,250,370,600,1000,1500,3000")]
+    batch: Vec<u64>,
+
+    /// How many seeds to average over
+    #[arg(long, value_name = "COUNT", value_parser = at_least_one, default_value = "3")]
+    seeds: usize,
 }
 
 /// What an insert takes: writes a CSV with one row a system and element, in nanoseconds.
@@ -181,6 +208,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done = match &options.other {
         None => report(&options),
+        Some(Other::Broadcast(options)) => broadcast(options),
         Some(Other::Decodes(options)) => decodes(options),
         Some(Other::Inserts(options)) => inserts(options),
         Some(Other::Plot(options)) => plot(options),
@@ -195,18 +223,33 @@ fn main() -> ExitCode {
 }
 
 fn report(options: &Options) -> Result<(), String> {
-    let mut table = match &options.out {
-        Some(path) => {
-            let origin = path.with_extension("origin");
-            fs::write(&origin, Origin::here().to_string()).map_err(|error| format!("{}: {error}", origin.display()))?;
-            Table::open(path)?
-        }
-        None => Table::on_stdout(),
-    };
+    let mut table = table(options.out.as_deref(), &Origin::of_rounds())?;
     options.element.iter().try_for_each(|element| match element {
         ElementType::U64 => grid::<u64>(options, &mut table),
         ElementType::Bytes32 => grid::<[u8; 32]>(options, &mut table),
     })
+}
+
+/// The table to write to; where it comes from goes beside it.
+fn table<R: Record>(out: Option<&Path>, origin: &Origin) -> Result<Table<R>, String> {
+    let Some(path) = out else { return Ok(Table::on_stdout()) };
+    let beside = path.with_extension("origin");
+    fs::write(&beside, origin.to_string()).map_err(|error| format!("{}: {error}", beside.display()))?;
+    Table::open(path)
+}
+
+fn broadcast(options: &BroadcastOptions) -> Result<(), String> {
+    let mut table = table(options.out.as_deref(), &Origin::of_clusters())?;
+    for &nodes in &options.nodes {
+        for overlay in overlays(nodes) {
+            for &batch_ms in &options.batch {
+                if table.seeds(&Cluster::new(overlay, nodes, batch_ms)) < options.seeds {
+                    table.add(Broadcast::measure(overlay, nodes, batch_ms, options.seeds)?)?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The most that differ, where that is random.
@@ -234,7 +277,7 @@ fn decodes(options: &DecodesOptions) -> Result<(), String> {
     if sum.wrong == 0 { Ok(()) } else { Err("a side holds what nobody inserted".into()) }
 }
 
-fn grid<E: Sample>(options: &Options, table: &mut Table) -> Result<(), String> {
+fn grid<E: Sample>(options: &Options, table: &mut Table<Row>) -> Result<(), String> {
     for &n in &options.n {
         for &side in &options.side {
             for &d in &options.d {
@@ -250,7 +293,7 @@ fn grid<E: Sample>(options: &Options, table: &mut Table) -> Result<(), String> {
 }
 
 /// One row for each system.
-fn cell<E: Sample>(options: &Options, table: &mut Table, n: usize, d: usize, side: Side) -> Result<(), String> {
+fn cell<E: Sample>(options: &Options, table: &mut Table<Row>, n: usize, d: usize, side: Side) -> Result<(), String> {
     let mut sums = vec![];
     for system in E::systems() {
         let key = Key::new(system.name(), E::NAME, n, d, side);
@@ -282,15 +325,20 @@ fn cell<E: Sample>(options: &Options, table: &mut Table, n: usize, d: usize, sid
             Some(note) => Row::refused(key, options.seeds, note),
             None => Row::new(key, &sum),
         };
-        table.add(row).map_err(|error| format!("a row can't be written: {error}"))?;
+        table.add(row)?;
     }
     Ok(())
 }
 
 fn plot(options: &PlotOptions) -> Result<(), String> {
-    let table = Table::open(&options.table)?;
-    for (name, plot) in figures(table.rows()) {
-        let path = options.table.with_file_name(name).with_extension("svg");
+    let table = &options.table;
+    let figures = if fs::read_to_string(table).is_ok_and(|text| text.starts_with(Broadcast::HEADER)) {
+        broadcast_figures(Table::open(table)?.rows())
+    } else {
+        figures(Table::open(table)?.rows())
+    };
+    for (name, plot) in figures {
+        let path = table.with_file_name(name).with_extension("svg");
         fs::write(&path, plot.to_string()).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())

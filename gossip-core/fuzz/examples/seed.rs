@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use gossip_core::{AntiEntropy, Config, Economy, Element, MessageBudget, Output, Time};
+use gossip_core::{AntiEntropy, Config, Economy, Element, MessageBudget, Output, Overlay, Time};
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -68,7 +69,38 @@ fn messages() -> Vec<Vec<u8>> {
     all.extend(exchange(word));
     all.extend(exchange(|i| [i as u8; 32]));
     all.extend(exchange(|i| (i as u8, word(i))));
+    all.extend(pushes(|i| i));
+    all.extend(pushes(word));
     all
+}
+
+/// What two replicas push to each other as elements come, one message of which is lost.
+fn pushes<E: Element>(element: impl Fn(u64) -> E) -> Vec<Vec<u8>> {
+    let mut sent = Vec::new();
+    let mut machines = [0, 1].map(|name| {
+        let mut config = Config::default();
+        config.batch_every = Some(Duration::from_millis(100));
+        let mut machine = AntiEntropy::<usize, E>::new(config, name as u64);
+        machine.add_peer(1 - name);
+        machine.set_overlay(Overlay::star(&name, [0, 1]));
+        machine
+    });
+    for step in 0..40 {
+        for name in [0, 1] {
+            if step % 4 == 0 {
+                machines[name].insert(element(step + 100 * name as u64)).expect("seeds are small");
+            }
+            while let Output::Send { to, message } = next(&mut machines[name], Time::from_millis(50 * step)) {
+                sent.push(message.encode());
+                if step != 9 {
+                    machines[to].receive(&name, message).expect("it is a peer's");
+                }
+            }
+        }
+    }
+    sent.sort();
+    sent.dedup();
+    sent
 }
 
 /// What two replicas send each other, for sets that are equal, tiny, or too large for one message.
@@ -88,7 +120,7 @@ fn exchange<E: Element>(element: impl Fn(u64) -> E) -> Vec<Vec<u8>> {
         machines[1].add_peer(0);
         machines[0].sync_now(&1);
         for turn in 0..20 {
-            while let (from, Output::Send { to, message }) = (turn % 2, next(&mut machines[turn % 2])) {
+            while let (from, Output::Send { to, message }) = (turn % 2, next(&mut machines[turn % 2], Time::ZERO)) {
                 sent.push(message.encode());
                 machines[to].receive(&from, message).expect("it is a peer's");
             }
@@ -101,9 +133,9 @@ fn exchange<E: Element>(element: impl Fn(u64) -> E) -> Vec<Vec<u8>> {
 }
 
 /// The next output that is no event.
-fn next<E: Element>(machine: &mut AntiEntropy<usize, E>) -> Output<usize, E> {
+fn next<E: Element>(machine: &mut AntiEntropy<usize, E>, now: Time) -> Output<usize, E> {
     loop {
-        match machine.poll(Time::ZERO) {
+        match machine.poll(now) {
             Output::Event(_) => {}
             other => return other,
         }
@@ -112,7 +144,8 @@ fn next<E: Element>(machine: &mut AntiEntropy<usize, E>) -> Output<usize, E> {
 
 fn scripts() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    for element in [0, 1] {
+    // Elements of two types, pushed or not.
+    for element in 0..4 {
         for budget in [0, 1, 2, 3] {
             let head = [element, budget % 2, 0, budget, budget, budget, 0, 0, 0, 2, 0, 0, 0];
             // So much in common that a sketch is worth it.

@@ -436,13 +436,13 @@ const TURN: u64 = 64;
 /// Of two sides that differ, whether the one with this digest does better to ask than to answer. Numbers travel in a
 /// sketch, so who lacks more reads it; what has to be asked for by id, who holds more need not ask for. Where one holds
 /// many times as much it comes to pages, and who holds less lists less in them. An empty set has nothing to send.
-fn leads(width: Option<IdWidth>, one: Digest, other: Digest) -> bool {
+pub(super) fn leads(width: Option<IdWidth>, one: Digest, other: Digest) -> bool {
     let wished_for = width == Some(IdWidth::Bits48) && !is_multiple(one, other);
     if wished_for { one > other } else { one < other }
 }
 
 /// Whether one set is at least four times as large as the other.
-fn is_multiple(one: Digest, other: Digest) -> bool {
+pub(super) fn is_multiple(one: Digest, other: Digest) -> bool {
     one.count().max(other.count()) / 4 >= one.count().min(other.count())
 }
 

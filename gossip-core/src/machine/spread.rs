@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::overlay::{REJOIN, SOON};
 use super::{AntiEntropy, enqueue};
 use crate::element::Element;
-use crate::link::{LONGEST_QUIET, QUIET, Standing, TRIES};
+use crate::link::{LONGEST_QUIET, Link, QUIET, Standing, TRIES};
 use crate::time::Time;
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
@@ -118,9 +118,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             if link.lost {
                 (link.asks, link.due, link.idle_at) = (true, true, Some(now + REJOIN));
             } else {
+                // While a round is under way a silence is no news: it counts again from the round's end on.
+                wanted = peer.round.is_none();
                 link.quiet = (8 * link.quiet).min(LONGEST_QUIET);
-                link.idle_at = Some(now + link.quiet);
-                wanted = true;
+                link.idle_at = wanted.then(|| now + link.quiet);
             }
         }
         if link.due {
@@ -147,6 +148,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 dissemination.deadlines.insert((deadline, name.clone()));
             }
             link.deadline = deadline;
+        }
+    }
+
+    /// A round with a peer is over: a silence is news again.
+    pub(super) fn listen_again(&mut self, name: &P) {
+        let (Some(dissemination), Some(peer)) = (&mut self.dissemination, self.peers.get(name)) else { return };
+        let listens = |link: &Link| matches!(link.standing, Standing::Above | Standing::Beside);
+        if peer.link.as_ref().is_some_and(|link| listens(link) && link.idle_at.is_none()) {
+            dissemination.silent.push(name.clone());
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Node<M: Machine> {
     twin: Option<M>,
     /// Replicas of other clusters than the first are each their own.
     pub(super) cluster: usize,
+    /// Whether it may lie.
+    pub(super) is_hostile: bool,
     pub(super) condition: Condition,
     /// How many machines it has been, so that what was meant for an earlier one can be told.
     pub(super) life: u64,
@@ -86,6 +88,7 @@ impl<M: Machine> Node<M> {
             machine,
             twin: None,
             cluster: 0,
+            is_hostile: false,
             condition: Condition::Up,
             life: 0,
             ahead,
@@ -100,6 +103,11 @@ impl<M: Machine> Node<M> {
             digests,
             credits: Vec::new(),
         }
+    }
+
+    /// Whether it counts in what all are to hold.
+    pub(super) const fn is_of_fleet(&self) -> bool {
+        self.cluster == 0 && !self.is_hostile
     }
 
     pub(super) fn pair(&mut self, twin: M) {

@@ -210,6 +210,18 @@ impl<M: Machine> Simulation<M> {
         self
     }
 
+    /// Makes this replica one that means harm: what it holds, and says that it holds, is not judged. What others learn from
+    /// it counts as inserted, and what they take for proofs about it may be false. They are to converge in spite of it.
+    /// Nothing happens if there is no such replica.
+    #[must_use]
+    pub fn with_hostile(mut self, replica: ReplicaId) -> Self {
+        if let Some(node) = self.nodes.get_mut(replica.0).filter(|node| node.is_of_fleet()) {
+            node.is_hostile = true;
+            self.fleet.members -= 1;
+        }
+        self
+    }
+
     /// Plans an insertion. Nothing happens if there is no such replica; it is skipped if the replica is down by then.
     pub fn insert(&mut self, at: Time, replica: ReplicaId, element: M::Element) {
         let Some(node) = self.nodes.get(replica.0) else { return };
@@ -279,7 +291,8 @@ impl<M: Machine> Simulation<M> {
         self.nodes.get(replica.0).map(|node| &node.machine)
     }
 
-    /// Whether all replicas hold the same: what any of them holds. Outsiders aside. O(1).
+    /// Whether all replicas hold the same: what any of them holds. Outsiders and hostile
+    /// ones aside. O(1).
     pub fn is_uniform(&self) -> bool {
         self.fleet.held == self.fleet.members * self.fleet.union
     }
@@ -327,7 +340,7 @@ impl<M: Machine> Simulation<M> {
 
     fn unsettled(&self, within: Duration) -> Violation {
         let union = self.fleet.union;
-        let lacking = self.nodes.iter().position(|node| node.cluster == 0 && node.held.count < union);
+        let lacking = self.nodes.iter().position(|node| node.is_of_fleet() && node.held.count < union);
         let unproven = self.fleet.talked.difference(&self.fleet.proven).next();
         let (replica, what) = match (lacking, unproven) {
             (Some(replica), _) => {
@@ -347,6 +360,9 @@ impl<M: Machine> Simulation<M> {
                 self.drain(replica)?;
             }
             let node = &self.nodes[replica.0];
+            if node.is_hostile {
+                continue;
+            }
             if self.has_lost(replica) || node.machine.count() != node.held.count {
                 let what = "it holds other elements than it was given and told of".into();
                 return Err(self.violation(replica, Broken(Law::NothingLostNothingInvented, what)));

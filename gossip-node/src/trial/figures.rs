@@ -75,6 +75,11 @@ impl Quantiles {
         Self(Some([50, 95, 99, 100].map(|percent| Decimal::millis(times[place(percent)]))))
     }
 
+    /// These four, in this order.
+    pub const fn values(self) -> Option<[Decimal; 4]> {
+        self.0
+    }
+
     /// The mean of each of them, over those that have any.
     fn mean(runs: impl Iterator<Item = Self>) -> Self {
         let runs: Vec<_> = runs.filter_map(|Self(values)| values).collect();

@@ -1,9 +1,10 @@
 //! What a cluster is put through.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, FromArgMatches, ValueEnum};
 use gossip_core::Time;
 use gossip_core::sim::{Chance, Fault, Latency, Memory, Network, ReplicaId, Rng};
 
@@ -68,6 +69,40 @@ pub struct Plan {
     /// What all that chance decides is drawn from
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// What it puts a cluster through, in lines of text.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nodes, rate, seconds, quiet, latency, loss, partition_every, .. } = self;
+        let mean = if self.latency_dist == Distribution::Constant { "" } else { " in the mean" };
+        writeln!(
+            f,
+            "cluster              {nodes} nodes, {latency} ms{mean} from one to another, {loss} % of messages lost"
+        )?;
+        write!(
+            f,
+            "load                 {rate} operations a second for {seconds} s, half of them writes; {quiet} s of quiet"
+        )?;
+        if self.partition.is_some() {
+            write!(f, "\npartitions           every other {partition_every} s")?;
+        }
+        let [from, until] = <[Time; 2]>::from(self.befallen()).map(|time| time.as_millis() / 1_000);
+        for (name, node) in [("isolation", self.isolate), ("crash", self.crash)] {
+            if let Some(node) = node {
+                write!(f, "\n{name:<20} of n{node}, from second {from} to {until}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// That of a command line without options.
+impl Default for Plan {
+    fn default() -> Self {
+        let matches = Self::augment_args(Command::new("plan")).get_matches_from(["plan"]);
+        Self::from_arg_matches(&matches).expect("every option has a default or may be left out")
+    }
 }
 
 /// A plan that makes no sense.

@@ -90,11 +90,12 @@ impl<M: Machine> Simulation<M> {
         self.report.largest = self.report.largest.max(bytes.len());
         let (messages, sum) = self.report.kinds.entry(kind).or_default();
         (*messages, *sum) = (*messages + 1, *sum + bytes.len() as u64);
-        let Some(clusters) = self.nodes.get(to.0).map(|peer| (self.nodes[from.0].cluster, peer.cluster)) else {
+        let of_fleet = |node: &super::Node<M>| node.is_of_fleet();
+        let Some(both) = self.nodes.get(to.0).map(|peer| of_fleet(peer) && of_fleet(&self.nodes[from.0])) else {
             self.report.missed += 1;
             return Ok(());
         };
-        if clusters == (0, 0) && from != to {
+        if both && from != to {
             self.fleet.talked.insert((from.min(to).0, from.max(to).0));
         }
         let link = self.links.entry((from, to)).or_default();
@@ -137,6 +138,9 @@ impl<M: Machine> Simulation<M> {
 
     fn learn(&mut self, replica: ReplicaId, element: &M::Element, from: ReplicaId) -> Result<(), Broken> {
         let broken = |what| Err(Broken(Law::NothingLostNothingInvented, alloc::format!("{what} of {from}")));
+        if self.nodes.get(from.0).is_some_and(|from| from.is_hostile) {
+            self.invent(from, element);
+        }
         let node = &mut self.nodes[replica.0];
         let number = self.census.find(node.cluster, element);
         let Some(number) = number.filter(|&number| self.census.entry(number).inserted) else {
@@ -158,6 +162,14 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
+    /// What a hostile replica sends it has inserted.
+    fn invent(&mut self, replica: ReplicaId, element: &M::Element) {
+        let node = &mut self.nodes[replica.0];
+        let number = self.census.enter(node.cluster, element.clone());
+        self.census.entry_mut(number).inserted = true;
+        node.ever.add(number);
+    }
+
     fn prove(&mut self, replica: ReplicaId, peer: ReplicaId, digest: &M::Digest) -> Result<(), Broken> {
         let node = &mut self.nodes[replica.0];
         node.spend_proof(peer)?;
@@ -169,12 +181,13 @@ impl<M: Machine> Simulation<M> {
             let law = if invented { Law::NothingLostNothingInvented } else { Law::Convergence };
             return Err(Broken(law, alloc::format!("a proof about {peer} is of what it never held")));
         }
-        if !self.nodes.get(peer.0).is_some_and(had) {
+        if !self.nodes.get(peer.0).is_some_and(|peer| peer.is_hostile || had(peer)) {
             return Err(Broken(Law::Convergence, alloc::format!("a proof is of what {peer} never held")));
         }
         self.report.proofs += 1;
         let node = &self.nodes[replica.0];
-        if cluster == 0 && node.held.count == self.fleet.union && node.machine.digest() == *digest {
+        let with_fleet = node.is_of_fleet() && self.nodes[peer.0].is_of_fleet();
+        if with_fleet && node.held.count == self.fleet.union && node.machine.digest() == *digest {
             self.fleet.proven.insert((replica.min(peer).0, replica.max(peer).0));
         }
         Ok(())
@@ -183,6 +196,9 @@ impl<M: Machine> Simulation<M> {
     /// Compares what a replica holds with the books, in O(log) of what happened.
     fn audit(&mut self, replica: ReplicaId) -> Result<(), Broken> {
         let node = &self.nodes[replica.0];
+        if node.is_hostile {
+            return Ok(());
+        }
         let (count, booked) = (node.machine.count(), node.held.count);
         if count != booked {
             let what = alloc::format!("it holds {count} elements, and was given and told of {booked}");
@@ -217,6 +233,9 @@ impl<M: Machine> Simulation<M> {
         if let Some(history) = &mut self.history {
             history.push(Arrival { at: self.now, replica, element: entry.element.clone() });
         }
+        if node.is_hostile {
+            return;
+        }
         entry.holders += 1;
         if node.cluster == 0 {
             self.fleet.held += 1;
@@ -231,6 +250,9 @@ impl<M: Machine> Simulation<M> {
     pub(super) fn forget(&mut self, replica: ReplicaId) {
         let node = &mut self.nodes[replica.0];
         let held = core::mem::take(&mut node.held);
+        if node.is_hostile {
+            return;
+        }
         let of_fleet = node.cluster == 0;
         for number in held.numbers.iter() {
             let entry = self.census.entry_mut(number);

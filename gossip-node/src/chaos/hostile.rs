@@ -1,0 +1,320 @@
+//! A replica, or one that means harm: it lies, asks without end, repeats what it heard, and talks nonsense.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use gossip_core::sim::{Limits, Machine, ReplicaId, Rng, Role, Step};
+use gossip_core::{AntiEntropy, Digest, Element, Time};
+
+/// What a hostile replica does, and how often.
+#[derive(Clone, Debug)]
+pub(super) struct Malice {
+    tricks: Vec<Trick>,
+    /// The mean time between two bursts of messages, in microseconds.
+    apart: u64,
+    /// How many messages a burst has at the most.
+    burst: u64,
+    /// Of a hundred messages that an honest replica would send, how many it does not.
+    silence: u64,
+    /// Whether it may change elements, so that others learn what nobody has inserted.
+    pub(super) invents: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trick {
+    /// A push with places, log names and times of its own choice.
+    Push,
+    /// A probe of a digest that nobody has.
+    Digest,
+    /// A request for all there is: pages, cells, elements.
+    Request,
+    /// To say that digests are equal.
+    Prove,
+    /// What it heard before, from anybody to anybody.
+    Replay,
+    /// What it heard before, or would say, with a byte changed.
+    Tamper,
+    /// Bytes.
+    Garbage,
+}
+
+impl Trick {
+    const ALL: [Self; 7] =
+        [Self::Push, Self::Digest, Self::Request, Self::Prove, Self::Replay, Self::Tamper, Self::Garbage];
+}
+
+impl Malice {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        let mut tricks: Vec<_> = Trick::ALL.into_iter().filter(|_| rng.below(2) == 0).collect();
+        if tricks.is_empty() {
+            tricks.extend(Trick::ALL);
+        }
+        let (apart, burst) = [(200_000, 1), (2_000_000, 4), (20_000_000, 50)][below(rng, 3)];
+        Self { tricks, apart, burst, silence: [0, 0, 30, 100][below(rng, 4)], invents: rng.below(3) == 0 }
+    }
+}
+
+/// A replica, with what it does beside if it is hostile.
+#[derive(Clone, Debug)]
+pub(super) struct Member<E> {
+    pub(super) machine: AntiEntropy<ReplicaId, E>,
+    hostility: Option<Hostility>,
+}
+
+#[derive(Clone, Debug)]
+struct Hostility {
+    malice: Malice,
+    rng: Rng,
+    peers: Vec<ReplicaId>,
+    /// The latest that came, and that it would have sent.
+    heard: VecDeque<Vec<u8>>,
+    /// What others name their logs.
+    logs: BTreeMap<ReplicaId, [u8; 4]>,
+    /// The last probe of each that may be answered.
+    probes: BTreeMap<ReplicaId, Vec<u8>>,
+    outbox: VecDeque<(ReplicaId, Vec<u8>)>,
+    now: Time,
+    /// When the next burst is due.
+    next: Option<Time>,
+}
+
+impl<E> Member<E> {
+    pub(super) fn new(
+        machine: AntiEntropy<ReplicaId, E>,
+        malice: Option<Malice>,
+        peers: Vec<ReplicaId>,
+        seed: u64,
+    ) -> Self {
+        let hostility = malice.map(|malice| Hostility {
+            malice,
+            rng: Rng::new(!seed),
+            peers,
+            heard: VecDeque::new(),
+            logs: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            outbox: VecDeque::new(),
+            now: Time::ZERO,
+            next: None,
+        });
+        Self { machine, hostility }
+    }
+}
+
+impl<E: Element> Machine for Member<E> {
+    type Element = E;
+    type Digest = Digest;
+
+    fn insert(&mut self, element: E) -> bool {
+        Machine::insert(&mut self.machine, element)
+    }
+
+    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+        if let Some(hostility) = &mut self.hostility {
+            hostility.overhear(from, message);
+        }
+        Machine::receive(&mut self.machine, from, message)
+    }
+
+    fn poll(&mut self, now: Time) -> Step<E, Digest> {
+        let Some(hostility) = &mut self.hostility else { return Machine::poll(&mut self.machine, now) };
+        if let Some(step) = hostility.attack(now, &self.machine) {
+            return step;
+        }
+        match Machine::poll(&mut self.machine, now) {
+            Step::Send { to, kind, message, .. } => hostility.send(to, kind, message),
+            Step::Learned { .. } | Step::InSync { .. } | Step::Note(_) => Step::Note("hostile event"),
+            Step::Wait(until) => Step::Wait(until.into_iter().chain(hostility.next).min()),
+        }
+    }
+
+    fn contains(&self, element: &E) -> bool {
+        self.machine.contains(element)
+    }
+
+    fn count(&self) -> usize {
+        self.machine.len()
+    }
+
+    fn digest(&self) -> Digest {
+        self.machine.digest()
+    }
+
+    fn limits(&self) -> Limits {
+        if self.hostility.is_some() { Limits::default() } else { self.machine.limits() }
+    }
+}
+
+impl Hostility {
+    fn overhear(&mut self, from: ReplicaId, message: &[u8]) {
+        match (kind_of(message), message.get(5..9)) {
+            (PUSH, Some(log)) => drop(self.logs.insert(from, log.try_into().expect("four bytes"))),
+            (PROBE, Some(_)) => drop(self.probes.insert(from, message.to_vec())),
+            _ => {}
+        }
+        self.remember(message.to_vec());
+    }
+
+    fn remember(&mut self, message: Vec<u8>) {
+        if self.heard.len() == MOST_HEARD {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(message);
+    }
+
+    /// What an honest replica would send.
+    fn send<E>(&mut self, to: ReplicaId, kind: &'static str, message: Vec<u8>) -> Step<E, Digest> {
+        self.remember(message.clone());
+        if self.rng.below(100) < self.malice.silence {
+            return Step::Note("hostile silence");
+        }
+        Step::Send { to, kind, role: Role::Push, message }
+    }
+
+    fn attack<E: Element>(&mut self, now: Time, machine: &AntiEntropy<ReplicaId, E>) -> Option<Step<E, Digest>> {
+        self.now = self.now.max(now);
+        let due = *self.next.get_or_insert(self.now);
+        if due <= self.now {
+            self.next = Some(self.now + Duration::from_micros(1 + self.rng.below(2 * self.malice.apart)));
+            for _ in 0..=self.rng.below(self.malice.burst) {
+                let to = self.peers[below(&mut self.rng, self.peers.len())];
+                let trick = self.malice.tricks[below(&mut self.rng, self.malice.tricks.len())];
+                if let Some(message) = self.message(trick, to, machine) {
+                    self.outbox.push_back((to, message));
+                }
+            }
+        }
+        match self.outbox.pop_front() {
+            Some((to, message)) => Some(Step::Send { to, kind: "hostile", role: Role::Push, message }),
+            // It has heard too little yet.
+            None if due <= self.now => Some(Step::Note("hostile silence")),
+            None => None,
+        }
+    }
+
+    fn message<E: Element>(
+        &mut self,
+        trick: Trick,
+        to: ReplicaId,
+        machine: &AntiEntropy<ReplicaId, E>,
+    ) -> Option<Vec<u8>> {
+        let tag = self.tag()?;
+        match trick {
+            Trick::Push => Some(self.push(tag, to, machine)),
+            Trick::Digest => {
+                let count = self.number(machine.len());
+                Some([self.request(PROBE, tag), varint(count), self.bytes(16)].concat())
+            }
+            Trick::Request => {
+                let (kind, fields) = match self.rng.below(3) {
+                    // Everything, though nothing is listed.
+                    0 => (PAGE, [varint(2 * 65_535 + 1), vec![0, 17, 0]].concat()),
+                    // Cells of a state that is forgotten, or was never there.
+                    1 => (WANT_CELLS, [self.bytes(8), vec![0], varint(1 << 17)].concat()),
+                    // Eight elements whose ids begin next to each other, and the state.
+                    _ => (REPAIR, [vec![2, 8, 0x87], self.bytes(4), vec![0; 7], vec![0]].concat()),
+                };
+                Some([self.request(kind, tag), fields].concat())
+            }
+            Trick::Prove => {
+                let probe = self.probes.get(&to)?;
+                Some([&[VERSION | PROOF], probe.get(5..9)?, &probe.last_chunk::<8>()?[..]].concat())
+            }
+            Trick::Replay => self.heard.get(below(&mut self.rng, self.heard.len())).cloned(),
+            Trick::Tamper => {
+                let mut message = self.heard.get(below(&mut self.rng, self.heard.len())).cloned()?;
+                let has_elements = matches!(kind_of(&message), REPAIR | PAGE | GIVE | PUSH);
+                let place = below(&mut self.rng, message.len());
+                *message.get_mut(place)? ^= 1 << self.rng.below(8);
+                let may = !has_elements || (self.malice.invents && self.rng.below(8) == 0);
+                may.then_some(message)
+            }
+            Trick::Garbage => {
+                let len = below(&mut self.rng, 64);
+                Some(self.bytes(len))
+            }
+        }
+    }
+
+    fn push<E: Element>(&mut self, tag: [u8; 4], to: ReplicaId, machine: &AntiEntropy<ReplicaId, E>) -> Vec<u8> {
+        let any = self.rng.next_u64().to_le_bytes();
+        let names = self.logs.values().copied().chain([[any[0], any[1], any[2], any[3]], [1; 4]]).collect::<Vec<_>>();
+        let log = names[below(&mut self.rng, names.len())];
+        let of = match self.logs.get(&to) {
+            Some(&of) if self.rng.below(4) > 0 => of,
+            _ => names[below(&mut self.rng, names.len())],
+        };
+        let flags = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13][below(&mut self.rng, 12)];
+        let mut out = [&[VERSION | PUSH], &tag[..], &log, &of, &[flags]].concat();
+        for _ in 0..4 {
+            out.extend(varint(self.number(machine.len())));
+        }
+        for _ in 0..3 {
+            out.extend(varint(self.number(machine.len()) & u64::from(u32::MAX)));
+        }
+        match machine.iter().nth(below(&mut self.rng, 1 + machine.len())) {
+            Some(element) => {
+                out.extend([1, 64]);
+                element.encode(&mut out);
+            }
+            None => out.push(0),
+        }
+        out
+    }
+
+    fn request(&mut self, kind: u8, tag: [u8; 4]) -> Vec<u8> {
+        [&[VERSION | kind], &tag[..], &self.bytes(4)].concat()
+    }
+
+    /// The cluster's, which requests begin with.
+    fn tag(&self) -> Option<[u8; 4]> {
+        let requests = self.heard.iter().filter(|message| !matches!(kind_of(message), PROOF | CELLS));
+        requests.filter_map(|message| message.get(1..5)).next()?.try_into().ok()
+    }
+
+    /// Small, about as many as there are, or beyond all bounds.
+    fn number(&mut self, about: usize) -> u64 {
+        let about = about as u64;
+        match self.rng.below(6) {
+            0 => 0,
+            1 => self.rng.below(4),
+            2 => about,
+            3 => about.saturating_sub(self.rng.below(20)),
+            4 => about + self.rng.below(20),
+            _ => [1 << 20, 1 << 32, 1 << 62, u64::MAX][below(&mut self.rng, 4)],
+        }
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.rng.next_u64().to_le_bytes()[0]).collect()
+    }
+}
+
+const VERSION: u8 = 0x10;
+const PROBE: u8 = 1;
+const PROOF: u8 = 2;
+const WANT_CELLS: u8 = 3;
+const CELLS: u8 = 4;
+const REPAIR: u8 = 5;
+const PAGE: u8 = 6;
+const GIVE: u8 = 7;
+const PUSH: u8 = 9;
+
+const MOST_HEARD: usize = 64;
+
+fn kind_of(message: &[u8]) -> u8 {
+    message.first().map_or(0, |first| first & 0xf)
+}
+
+fn below(rng: &mut Rng, bound: usize) -> usize {
+    rng.below(bound as u64) as usize
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut out = vec![];
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+    out
+}

@@ -1,0 +1,138 @@
+//! What became of a run.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use gossip_core::sim::{Faults, ReplicaId, Report, Simulation};
+use gossip_core::{AntiEntropy, Element, Time};
+
+use super::hostile::Member;
+use super::plan::{Plan, place};
+use crate::Shape;
+
+/// How long after the last fault and the last insertion all honest replicas hold all that any of them held then, at the
+/// latest, on a network that goes on losing three messages of ten: a walk through 3 000 elements in messages of 256 bytes,
+/// one at a time, takes half as long.
+const WITHIN: Duration = Duration::from_secs(900);
+
+/// What happened in a run, and the law that was broken if one was.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How much virtual time has passed.
+    pub lasted: Duration,
+    /// How long it took all honest replicas, once all was well, to hold what any of them held then.
+    pub healed: Duration,
+    /// What happened.
+    pub report: Report,
+    /// The law that was broken, by whom, when and how; or how the program failed.
+    pub broken: Option<String>,
+}
+
+impl Outcome {
+    /// Carries a plan out.
+    pub fn of(plan: &Plan) -> Self {
+        let run = || {
+            if plan.texts {
+                carry_out(plan, |number| format!("{number:x}").repeat(1 + number as usize % 9))
+            } else {
+                carry_out(plan, |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            }
+        };
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+            let what = panic.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+            let broken = Some(format!("the program panicked: {what}"));
+            Self { lasted: Duration::ZERO, healed: Duration::ZERO, report: Report::default(), broken }
+        })
+    }
+}
+
+fn carry_out<E: Element + Ord + 'static>(plan: &Plan, element: impl Fn(u64) -> E) -> Outcome {
+    let mut simulation = simulation(plan, element);
+    let healed = heal(plan, &mut simulation);
+    let lasted = simulation.now().saturating_since(Time::ZERO);
+    let (healed, broken) = match healed {
+        Ok(healed) => (healed, None),
+        Err(broken) => (Duration::ZERO, Some(broken)),
+    };
+    Outcome { lasted, healed, report: simulation.report(), broken }
+}
+
+/// Runs until all is well again.
+fn heal<E: Element + Ord>(plan: &Plan, simulation: &mut Simulation<Member<E>>) -> Result<Duration, String> {
+    simulation.run_until(plan.ends).map_err(|violation| violation.to_string())?;
+    let machine = |simulation: &Simulation<Member<E>>, replica| {
+        simulation.machine(replica).expect("there is such a replica").machine.clone()
+    };
+    let mut union: Vec<E> =
+        plan.honest().flat_map(|one| machine(simulation, one).iter().cloned().collect::<Vec<_>>()).collect();
+    union.sort_unstable();
+    union.dedup();
+    let mut missing: Vec<(ReplicaId, &E)> =
+        plan.honest().flat_map(|one| union.iter().map(move |element| (one, element))).collect();
+    loop {
+        missing
+            .retain(|&(one, element)| !simulation.machine(one).is_some_and(|member| member.machine.contains(element)));
+        let Some((one, _)) = missing.first() else { break };
+        let passed = simulation.now().saturating_since(plan.ends);
+        if passed >= WITHIN {
+            let (lacks, of) = (missing.iter().filter(|(other, _)| other == one).count(), union.len());
+            return Err(format!(
+                "convergence: {one} lacks {lacks} of {of} elements {} s after all was well",
+                WITHIN.as_secs()
+            ));
+        }
+        simulation.run_until(simulation.now() + Duration::from_secs(1)).map_err(|violation| violation.to_string())?;
+    }
+    let healed = simulation.now().saturating_since(plan.ends);
+    // Where rounds do it all each pair that talks ends with a proof, unless one goes on inventing.
+    if plan.shape == Shape::None && !plan.hostile.iter().any(|(_, malice)| malice.invents) {
+        let since = simulation.now().saturating_since(simulation.report().planned_until);
+        simulation.settle(since + WITHIN).map_err(|violation| violation.to_string())?;
+    }
+    Ok(healed)
+}
+
+fn simulation<E: Element + 'static>(plan: &Plan, element: impl Fn(u64) -> E) -> Simulation<Member<E>> {
+    let made = plan.clone();
+    let make = move |id: ReplicaId, seed| {
+        let replicas = made.replicas();
+        let mut machine = AntiEntropy::new(made.configs[id.0].clone(), seed);
+        let peers: Vec<_> = (0..replicas).map(ReplicaId).filter(|&peer| peer != id).collect();
+        peers.iter().for_each(|&peer| assert!(machine.add_peer(peer), "each has a name of its own"));
+        if let Some(overlay) = place(made.shape, id, replicas) {
+            machine.set_overlay(overlay);
+        }
+        Member::new(machine, made.malice(id).cloned(), peers, seed)
+    };
+    let mut simulation = Simulation::new(plan.seed, plan.network, plan.replicas(), make).with_checks(plan.checks);
+    for hostile in plan.hostile() {
+        simulation = simulation.with_hostile(hostile);
+    }
+    simulation.faults(&Faults { dawdling: plan.dawdling, ..Faults::default() });
+    for (at, fault, lasting) in plan.faults.iter().cloned() {
+        simulation.fault(at, fault, lasting);
+    }
+    for &(at, replica, number) in &plan.insertions {
+        simulation.insert(at, replica, element(number));
+    }
+    simulation
+}
+
+#[cfg(test)]
+mod tests {
+    use gossip_core::sim::Fault;
+
+    use super::*;
+
+    #[test]
+    fn replicas_that_stay_apart_are_noticed() {
+        let mut plan = (0..).map(Plan::draw).find(|plan| plan.hostile.is_empty()).expect("many have none");
+        plan.faults.push((plan.ends, Fault::Cut(vec![ReplicaId(0)]), 2 * WITHIN));
+        plan.insertions.extend([0, 1].map(|replica| (plan.ends, ReplicaId(replica), 1 << 20 | replica as u64)));
+        let broken = Outcome::of(&plan).broken.expect("a law is broken");
+        let (head, tail) =
+            (broken.starts_with("convergence: r0 lacks 1 of "), broken.ends_with(" 900 s after all was well"));
+        assert!(head && tail, "{broken}");
+    }
+}

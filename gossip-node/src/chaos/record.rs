@@ -1,0 +1,155 @@
+//! A file with a line of each run, so that a later one goes on after the last.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, Plan};
+
+/// A run, as one line of JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its seed.
+    pub seed: u64,
+    /// How much virtual time it took, in milliseconds.
+    pub virtual_ms: u64,
+    /// How much it and all before it took.
+    pub total_ms: u64,
+    /// How many replicas there were.
+    pub replicas: usize,
+    /// Which of them meant harm.
+    pub hostile: Vec<usize>,
+    /// Along what elements were pushed.
+    pub overlay: String,
+    /// How long, once all was well, all took to hold the same, in milliseconds.
+    pub healed_ms: u64,
+    /// What happened, and how often.
+    pub events: BTreeMap<String, u64>,
+    /// The law that was broken, if one was.
+    pub broken: Option<String>,
+}
+
+impl Entry {
+    /// What became of a plan, after runs of `before` milliseconds in all.
+    pub fn of(seed: u64, plan: &Plan, outcome: &Outcome, before: u64) -> Self {
+        let virtual_ms = millis(outcome.lasted);
+        let report = &outcome.report;
+        let mut events: BTreeMap<String, u64> = [
+            ("sent", report.sent),
+            ("lost", report.lost),
+            ("cut", report.cut),
+            ("missed", report.missed),
+            ("duplicated", report.duplicated),
+            ("reordered", report.reordered),
+            ("truncated", report.truncated),
+            ("refused", report.refused),
+            ("inserted", report.inserted),
+            ("learned", report.learned),
+            ("proofs", report.proofs),
+            ("partitions", report.partitions),
+            ("pauses", report.pauses),
+            ("crashes", report.crashes),
+            ("amnesias", report.amnesias),
+            ("clock_jumps", report.jumps),
+            ("dawdled", report.dawdled),
+            ("early_polls", report.early_polls),
+            ("rehearsals", report.rehearsals),
+        ]
+        .map(|(name, count)| (name.into(), count))
+        .into();
+        events.extend(report.kinds.iter().map(|(&kind, &(messages, _))| (kind.into(), messages)));
+        Self {
+            seed,
+            virtual_ms,
+            total_ms: before + virtual_ms,
+            replicas: plan.replicas(),
+            hostile: plan.hostile().map(|replica| replica.0).collect(),
+            overlay: plan.overlay(),
+            healed_ms: millis(outcome.healed),
+            events,
+            broken: outcome.broken.clone(),
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The file, open at its end.
+#[derive(Debug)]
+pub struct Record {
+    path: PathBuf,
+    file: File,
+    last: Option<Entry>,
+}
+
+/// A record that cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A line is none of a record, which is left as it is.
+    #[error("{}, line {line}: not a run: {error}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: usize,
+        /// Why.
+        error: serde_json::Error,
+    },
+}
+
+impl Record {
+    /// Opens a record, which is made if it is not there. A last line without its end, of a run that was stopped while it
+    /// was written, is cut off.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or written, or is no record: it is left as it is.
+    pub fn open(path: &Path) -> Result<Self, RecordError> {
+        let failed = |error| RecordError::Io { path: path.into(), error };
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let mut last = None;
+        for (index, line) in text[..whole].lines().enumerate() {
+            let malformed = |error| RecordError::Malformed { path: path.into(), line: index + 1, error };
+            last = Some(serde_json::from_str(line).map_err(malformed)?);
+        }
+        file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;
+        Ok(Self { path: path.into(), file, last })
+    }
+
+    /// The last run, if there is one.
+    pub fn last(&self) -> Option<&Entry> {
+        self.last.as_ref()
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn add(&mut self, entry: Entry) -> Result<(), RecordError> {
+        let mut line = serde_json::to_string(&entry).expect("its keys are strings");
+        line.push('\n');
+        let written = self.file.write_all(line.as_bytes());
+        written.map_err(|error| RecordError::Io { path: self.path.clone(), error })?;
+        self.last = Some(entry);
+        Ok(())
+    }
+}
