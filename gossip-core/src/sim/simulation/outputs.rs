@@ -142,14 +142,14 @@ impl<M: Machine> Simulation<M> {
             self.invent(from, element);
         }
         let node = &mut self.nodes[replica.0];
+        if node.is_hostile {
+            return Ok(());
+        }
         let number = self.census.find(node.cluster, element);
         let Some(number) = number.filter(|&number| self.census.entry(number).inserted) else {
             return broken("nobody has inserted an element");
         };
         if node.held.numbers.has(number) {
-            if node.is_hostile {
-                return Ok(());
-            }
             // It may have been inserted here after it came and before it was told.
             let Some(place) = node.untold.iter().position(|&untold| untold == number) else {
                 return broken("it held an element already");
@@ -175,6 +175,9 @@ impl<M: Machine> Simulation<M> {
 
     fn prove(&mut self, replica: ReplicaId, peer: ReplicaId, digest: &M::Digest) -> Result<(), Broken> {
         let node = &mut self.nodes[replica.0];
+        if node.is_hostile {
+            return Ok(());
+        }
         node.spend_proof(peer)?;
         let cluster = node.cluster;
         let had = |node: &super::Node<M>| node.cluster == cluster && node.digests.contains(digest);
