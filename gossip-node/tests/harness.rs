@@ -82,12 +82,28 @@ fn whatever_is_wrong_ends_the_run_and_is_told() {
     let init_ok = reply(0, "c0", "init_ok");
     let init = format!("read line; {init_ok}; ");
     for (name, script, expected) in [
-        ("destination", format!("read line; {}; cat", reply(0, "c1", "init_ok")), "n0: there is no such destination: "),
-        ("outstanding", format!("{init} {}; cat", reply(0, "c0", "init_ok")), "n0: it answers nothing outstanding: "),
-        ("type", format!("{init} {}; cat", reply(1, "c0", "error")), "n0: its type is \"error\", not topology_ok: "),
-        ("source", format!("read line; {}; cat", init_ok.replace("n0", "n1")), "n0: its `src` is another: "),
-        ("words", "echo nonsense; cat".into(), "n0: expected"),
-        ("log", format!("{init} echo 'a warning' >&2; cat"), "n0 has something to log: a warning"),
+        (
+            "destination",
+            format!("read line; {}; cat > /dev/null", reply(0, "c1", "init_ok")),
+            "n0: there is no such destination: ",
+        ),
+        (
+            "outstanding",
+            format!("{init} {}; cat > /dev/null", reply(0, "c0", "init_ok")),
+            "n0: it answers nothing outstanding: ",
+        ),
+        (
+            "type",
+            format!("{init} {}; cat > /dev/null", reply(1, "c0", "error")),
+            "n0: its type is \"error\", not topology_ok: ",
+        ),
+        (
+            "source",
+            format!("read line; {}; cat > /dev/null", init_ok.replace("n0", "n1")),
+            "n0: its `src` is another: ",
+        ),
+        ("words", "echo nonsense; cat > /dev/null".into(), "n0: expected"),
+        ("log", format!("{init} echo 'a warning' >&2; cat > /dev/null"), "n0 has something to log: a warning"),
         ("end", init, "n0 ended"),
     ] {
         let wrong = wrong(name, &script);
