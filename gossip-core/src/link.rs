@@ -136,6 +136,7 @@ impl Link {
         }
         (self.acked, self.in_vain) = (place, 0);
         if self.acked >= self.sent {
+            self.sent = self.acked;
             (self.unacked, self.mark, self.in_flight) = (0, None, None);
         } else {
             self.in_flight = self.in_flight.map(|_| now);

@@ -1,5 +1,8 @@
 //! Pushing keeps the laws, delivers by itself where nothing is lost, and leaves the rest to repair.
 
+#[path = "common/fleets.rs"]
+mod fleets;
+
 use core::num::{NonZeroU16, NonZeroUsize};
 use core::time::Duration;
 
@@ -141,39 +144,6 @@ fn converge(simulation: &mut Simulation<Censored>, within: u64) -> Result<u64, V
     Ok(seconds)
 }
 
-fn latencies() -> impl Strategy<Value = Latency> {
-    let millis = Duration::from_millis;
-    prop_oneof![
-        (0..200_u64).prop_map(move |ms| Latency::Constant(millis(ms))),
-        (0..50_u64, 0..500_u64).prop_map(move |(low, span)| Latency::Uniform(millis(low), millis(low + span))),
-        (1..200_u64).prop_map(move |ms| Latency::Exponential(millis(ms))),
-    ]
-}
-
-fn networks() -> impl Strategy<Value = Network> {
-    (latencies(), 0..30_u32, 0..30_u32, 0..30_u32, 0..3_u32).prop_map(|(latency, loss, twice, late, short)| Network {
-        latency,
-        loss: Chance::percent(loss),
-        duplication: Chance::percent(twice),
-        reordering: Chance::percent(late),
-        truncation: Chance::percent(short),
-    })
-}
-
-fn faults() -> impl Strategy<Value = Faults> {
-    (0..3_u32, 0..3_u32, 0..3_u32, 0..2_u32, 0..3_u32, 0..30_u32).prop_map(
-        |(cuts, pauses, crashes, amnesias, jumps, dawdling)| Faults {
-            cuts,
-            pauses,
-            crashes,
-            amnesias,
-            jumps,
-            dawdling: Chance::percent(dawdling),
-            ..Faults::default()
-        },
-    )
-}
-
 fn plans(
     faults: impl Strategy<Value = Faults>,
     networks: impl Strategy<Value = Network>,
@@ -211,12 +181,12 @@ proptest! {
 
     /// The simulator checks the laws as it goes; that all is well in the end is checked here.
     #[test]
-    fn pushing_keeps_every_law(plan in plans(faults(), networks())) {
+    fn pushing_keeps_every_law(plan in plans(fleets::faults(), fleets::networks(30, 3))) {
         converge(&mut plan.simulation(|_| true), 300)?;
     }
 
     #[test]
-    fn with_all_pushes_lost_repair_converges(plan in plans(faults(), networks())) {
+    fn with_all_pushes_lost_repair_converges(plan in plans(fleets::faults(), fleets::networks(30, 3))) {
         let mut simulation = plan.simulation(|kind| kind != "push");
         converge(&mut simulation, 300)?;
         prop_assert_eq!(pushes(&simulation), 0);
@@ -225,7 +195,7 @@ proptest! {
     /// Messages may come twice, and in any order.
     #[test]
     fn without_repair_pushes_deliver_everything_that_is_not_lost(
-        plan in plans(Just(Faults::default()), networks().prop_map(|network| Network {
+        plan in plans(Just(Faults::default()), fleets::networks(30, 3).prop_map(|network| Network {
             loss: Chance::NEVER,
             truncation: Chance::NEVER,
             ..network

@@ -1,5 +1,8 @@
 //! The laws, on random fleets with random schedules and faults.
 
+#[path = "common/fleets.rs"]
+mod fleets;
+
 use core::num::NonZeroU16;
 use core::time::Duration;
 use std::cell::RefCell;
@@ -106,39 +109,6 @@ struct Plan {
     in_step: bool,
 }
 
-fn latencies() -> impl Strategy<Value = Latency> {
-    let millis = Duration::from_millis;
-    prop_oneof![
-        (0..200_u64).prop_map(move |ms| Latency::Constant(millis(ms))),
-        (0..50_u64, 0..500_u64).prop_map(move |(low, span)| Latency::Uniform(millis(low), millis(low + span))),
-        (1..200_u64).prop_map(move |ms| Latency::Exponential(millis(ms))),
-    ]
-}
-
-fn networks() -> impl Strategy<Value = Network> {
-    (latencies(), 0..40_u32, 0..40_u32, 0..40_u32, 0..5_u32).prop_map(|(latency, loss, twice, late, short)| Network {
-        latency,
-        loss: Chance::percent(loss),
-        duplication: Chance::percent(twice),
-        reordering: Chance::percent(late),
-        truncation: Chance::percent(short),
-    })
-}
-
-fn faults() -> impl Strategy<Value = Faults> {
-    (0..3_u32, 0..3_u32, 0..3_u32, 0..2_u32, 0..3_u32, 0..30_u32).prop_map(
-        |(cuts, pauses, crashes, amnesias, jumps, dawdling)| Faults {
-            cuts,
-            pauses,
-            crashes,
-            amnesias,
-            jumps,
-            dawdling: Chance::percent(dawdling),
-            ..Faults::default()
-        },
-    )
-}
-
 fn plans() -> impl Strategy<Value = Plan> {
     let economy = prop_oneof![
         2 => Just(Economy::Balanced),
@@ -156,7 +126,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         1 => Just(Outsider::Version)
     ];
     let insertions = prop::collection::vec((0..12_000_u64, 0..8_usize, prop_oneof![0..40_u64, any::<u64>()]), 1..200);
-    let head = (any::<u64>(), networks(), faults(), common);
+    let head = (any::<u64>(), fleets::networks(40, 5), fleets::faults(), common);
     (head, prop::collection::vec(replica, 2..=8), any::<bool>(), outsider, insertions, any::<bool>()).prop_map(
         |((seed, network, faults, common), replicas, secret, outsider, insertions, in_step)| {
             // One replica has nobody to converge with.

@@ -160,7 +160,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     fn attach(&mut self, name: &P) {
         self.stand(name, Standing::Above);
-        let len = self.replica.len();
         let Some(dissemination) = &mut self.dissemination else { return };
         let best = dissemination.overlay.upstream().first() == Some(name);
         dissemination.seek_at = (!best).then(|| self.now + REJOIN);
@@ -168,7 +167,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(peer) = self.peers.get_mut(name) else { return };
         if let Some(link) = &mut peer.link {
             link.own = dissemination.origins.count(link.sent, name);
-            link.behind |= link.sent < len;
             (link.asks, link.due) = (true, true);
         }
         enqueue(&mut self.ready, name, peer);

@@ -53,9 +53,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             let was_full = link.unacked >= window;
             link.acknowledge(batch.ack, self.now);
             link.due |= was_full && link.unacked < window;
-            if link.sent < link.acked {
-                link.sent = link.acked;
-            }
         }
         match link.standing {
             Standing::Apart if batch.flags.up => {
@@ -121,7 +118,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         link.idle_at = link.idle_at.map(|_| self.now + link.quiet);
         if let Some(ours) = ours.filter(|&ours| ours <= len) {
             link.acknowledge(ours, self.now);
-            link.sent = link.sent.max(link.acked);
             link.own = dissemination.origins.count(link.sent, name);
             link.behind = false;
         }
@@ -137,6 +133,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let (len, now) = (self.replica.len(), self.now);
         let (tag, room) = (self.replica.tag(), self.config.message_limit() - PUSH_HEAD);
         let window = u32::from(self.config.window.get());
+        let round_trip = self.round_trip_above();
         let dissemination = self.dissemination.as_mut()?;
         let peer = self.peers.get_mut(name)?;
         let link = peer.link.as_mut().filter(|link| link.due)?;
@@ -162,10 +159,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         };
         (link.owes, link.unanswered) = (None, 0);
         let held = link.came.map_or(Duration::ZERO, |since| now.saturating_since(since));
-        let above = dissemination.above.as_ref().and_then(|above| self.peers.get(above));
-        let round_trip = above.and_then(|above| above.link.as_ref()?.round_trip(dissemination.every));
-        let peer = self.peers.get_mut(name)?;
-        let link = peer.link.as_mut()?;
         let lead = dissemination.lead(round_trip, now).unwrap_or_default();
         let born = dissemination.origins.oldest(link.sent, name).filter(|_| has_elements);
         let batch = Batch {

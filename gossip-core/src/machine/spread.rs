@@ -48,7 +48,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         link.into_iter().chain(up).chain(down).chain(dissemination.seek_at).min()
     }
 
-    fn round_trip_above(&self) -> Option<Duration> {
+    pub(super) fn round_trip_above(&self) -> Option<Duration> {
         let dissemination = self.dissemination.as_ref()?;
         let above = self.peers.get(dissemination.above.as_ref()?)?;
         above.link.as_ref()?.round_trip(dissemination.every)
