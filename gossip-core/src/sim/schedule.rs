@@ -11,7 +11,8 @@ use crate::time::micros;
 /// Something that befalls replicas at a time of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A partition: these replicas and the others cannot reach each other. Partitions may overlap.
+    /// A partition: these replicas and the others cannot reach each other. It stops what would arrive while it lasts, as
+    /// Maelstrom's do: what is under way when it begins, and not what still is when it ends. Partitions may overlap.
     Cut(Vec<ReplicaId>),
     /// A partition link by link: the first of each of these pairs cannot reach the second. So replicas may be parted that
     /// others can both reach, and one may hear of another that does not hear of it.

@@ -73,6 +73,11 @@ impl<M: Machine> Simulation<M> {
             link.newest = link.newest.max(packet.number);
             link.requests -= u64::from(packet.role.asks());
         }
+        if self.cuts.iter().any(|cut| cut.stops(packet.from, to)) {
+            self.report.cut += 1;
+            self.trace.record(self.now, "is cut off from", to.0, packet.from.0, &packet.bytes);
+            return Ok(());
+        }
         if self.nodes[to.0].condition == Condition::Down {
             self.report.missed += 1;
             self.trace.record(self.now, "misses", to.0, packet.from.0, &packet.bytes);

@@ -103,12 +103,7 @@ impl<M: Machine> Simulation<M> {
         let number = link.sent;
         let under_way = self.links.get(&(to, from)).is_some_and(|link| link.requests > 0);
         self.report.crossed += u64::from(role.asks() && under_way);
-        let packet = Packet { from, role, number, bytes };
-        if self.cuts.iter().any(|cut| cut.stops(from, to)) {
-            self.report.cut += 1;
-            return Ok(());
-        }
-        self.carry(to, packet);
+        self.carry(to, Packet { from, role, number, bytes });
         Ok(())
     }
 
