@@ -17,8 +17,8 @@ use crate::soak::Soak;
 ///
 /// Each node holds numbers. Clients ask for operations at a constant rate, of n0, n1 and so on in turn; after a time of
 /// quiet, every node is read finally. Nothing but a message between nodes takes time. The laws that nodes keep are
-/// checked all the while: where one is broken, the run ends with its name and exit code 2. What a partition stops is lost as
-/// it is sent. Equal options give equal results.
+/// checked all the while: where one is broken, the run ends with its name and exit code 2. A partition stops what would
+/// arrive while it lasts. Equal options give equal results.
 ///
 /// What is told, of all that happens from the start to the final reads:
 ///

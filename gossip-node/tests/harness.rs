@@ -3,6 +3,7 @@
 mod router;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Parser;
 use gossip_node::trial::{Decimal, Plan};
@@ -17,7 +18,7 @@ struct Options {
     plan: Plan,
 }
 
-fn run(workload: &str, options: &str, data_dir: Option<&Path>) -> Outcome {
+fn run(workload: &str, options: &str, repeats: u8, data_dir: Option<&Path>) -> Outcome {
     let plan = Options::parse_from(std::iter::once("harness").chain(options.split_whitespace())).plan;
     let setup = Setup {
         program: PathBuf::from(env!("CARGO_BIN_EXE_gossip-node")),
@@ -26,14 +27,14 @@ fn run(workload: &str, options: &str, data_dir: Option<&Path>) -> Outcome {
         data_dir: data_dir.map(Path::to_owned),
         tells_learned: true,
     };
-    let outcome = carry_out(&plan, setup, |_| {}).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let outcome = carry_out(&plan, repeats, setup, |_| {}).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{workload}, {options}: {:?}\n{}", outcome.late, outcome.report);
     outcome
 }
 
 #[test]
 fn a_short_run_loses_nothing_and_is_told_in_full() {
-    let Outcome { report, .. } = run("broadcast", "--nodes 4 --rate 80 --seconds 1 --quiet 1 --latency 20", None);
+    let Outcome { report, .. } = run("broadcast", "--nodes 4 --rate 80 --seconds 1 --quiet 1 --latency 20", 0, None);
     let figures = &report.figures;
     assert_eq!([figures.ops, figures.lost, figures.never_read], [80, 0, 0].map(Decimal::whole));
     let messages: Value = serde_json::from_str(&figures.json()).unwrap();
@@ -45,34 +46,42 @@ fn a_short_run_loses_nothing_and_is_told_in_full() {
 }
 
 #[test]
-fn nodes_are_killed_and_come_back_and_partitions_heal() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = "--nodes 4 --rate 40 --seconds 2 --quiet 1 --latency 20 --latency-dist exponential --loss 2 \
+fn nodes_are_killed_and_come_back_partitions_heal_and_requests_are_repeated() {
+    let options = "--nodes 4 --rate 40 --seconds 2 --quiet 2 --latency 20 --latency-dist exponential --loss 2 \
                    --partition majorities --partition-every 1 --crash n3 --from 1 --for 1";
-    let Outcome { report, .. } = run("g-set", options, Some(directory.path()));
-    // The node is not asked for its ten operations while it is down; what it had acknowledged it has again.
-    assert_eq!([report.figures.ops, report.figures.never_read], [70, 0].map(Decimal::whole));
-    assert!(report.healed.is_some());
+    for workload in ["g-set", "g-counter", "pn-counter"] {
+        let directory = tempfile::tempdir().unwrap();
+        let Outcome { report, repeated, .. } = run(workload, options, 50, Some(directory.path()));
+        let figures = &report.figures;
+        // The node is not asked for its ten operations while it is down; what it had acknowledged it has again.
+        assert_eq!([figures.ops, figures.lost, figures.never_read], [70, 0, 0].map(Decimal::whole));
+        assert!(report.healed.is_some() && (5..35).contains(&repeated), "{repeated} repeated");
+    }
 }
 
-/// What ends the run of one node that is this shell script, of which each line read is `$line`.
+/// What ends the run of one node that is this shell script, of which each line read is `$line`, and of one operation.
 #[cfg(unix)]
-fn wrong(name: &str, script: &str) -> String {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
+fn wrong(name: &str, workload: &str, options: &str, script: &str) -> String {
     let program = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let plan = Options::parse_from("harness --nodes 1 --rate 1 --seconds 1 --quiet 10".split(' ')).plan;
-    let setup = Setup { program, workload: "broadcast".into(), options: vec![], data_dir: None, tells_learned: true };
-    carry_out(&plan, setup, |_| {}).expect_err("it is wrong").to_string()
+    // Not written by this process: while a thread of it starts another one, that would hold it open, and it could not run.
+    let write = r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod +x "$0""#;
+    let written = Command::new("sh").arg("-c").arg(write).arg(&program).arg(script).status();
+    assert!(written.unwrap().success());
+    let options = format!("harness --nodes 1 --rate 1 --seconds 1 {options}");
+    let plan = Options::parse_from(options.split_whitespace()).plan;
+    let setup = Setup { program, workload: workload.into(), options: vec![], data_dir: None, tells_learned: true };
+    carry_out(&plan, 0, setup, |_| {}).expect_err("it is wrong").to_string()
 }
 
 /// The command of such a script that writes a reply of n0.
 #[cfg(unix)]
 fn reply(id: u32, dest: &str, kind: &str) -> String {
-    let body = format!(r#"{{"type": "{kind}", "in_reply_to": {id}, "msg_id": {id}}}"#);
+    reply_with(id, dest, kind, "")
+}
+
+#[cfg(unix)]
+fn reply_with(id: u32, dest: &str, kind: &str, payload: &str) -> String {
+    let body = format!(r#"{{"type": "{kind}", "in_reply_to": {id}, {payload}"msg_id": {id}}}"#);
     format!(r#"echo '{{"src": "n0", "dest": "{dest}", "body": {body}}}'"#)
 }
 
@@ -106,7 +115,7 @@ fn whatever_is_wrong_ends_the_run_and_is_told() {
         ("log", format!("{init} echo 'a warning' >&2; cat > /dev/null"), "n0 has something to log: a warning"),
         ("end", init, "n0 ended"),
     ] {
-        let wrong = wrong(name, &script);
+        let wrong = wrong(name, "broadcast", "", &script);
         assert!(wrong.starts_with(expected), "{name}: {wrong}");
     }
 }
@@ -119,7 +128,24 @@ fn a_node_that_leaves_a_request_unanswered_ends_the_run() {
         reply(0, "c0", "init_ok"),
         reply(1, "c0", "topology_ok")
     );
-    assert_eq!(wrong("silence", &script), r#"n0 leaves this unanswered: {"type":"read"}"#);
+    assert_eq!(wrong("silence", "broadcast", "", &script), r#"n0 leaves this unanswered: {"type":"read"}"#);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_counter_that_shows_a_sum_that_cannot_be_ends_the_run() {
+    let told = |id, kind, payload| format!("read line; {}; ", reply_with(id, "c0", kind, payload));
+    let begin = told(0, "init_ok", "") + &told(1, "topology_ok", "");
+    let read = told(2, "read_ok", r#""value": 1, "#);
+    let written_and_read = told(2, "add_ok", "") + &told(3, "read_ok", r#""value": 2, "#);
+    // The operation of the first seed is a read, that of the second a write, by 1.
+    for (seed, script, expected) in
+        [(0, read, "n0 reads 1, not one from 0 to 0"), (1, written_and_read, "n0 reads 2, not one from 1 to 1")]
+    {
+        let script = format!("{begin}{script}cat > /dev/null");
+        let options = format!("--quiet 0 --seed {seed}");
+        assert_eq!(wrong(&format!("sum-{seed}"), "pn-counter", &options, &script), expected);
+    }
 }
 
 /// What is wrong with a reply to a read of the workload broadcast.

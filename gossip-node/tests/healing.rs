@@ -63,10 +63,10 @@ impl Clients {
     /// A node shows at least what it showed and what it acknowledged before, and nothing that nobody wrote or that was
     /// written beyond a cut.
     fn take_in(&mut self, reply: &Reply, router: &Router, phase: usize) {
-        let node = reply.request.node;
+        let node = reply.to.node;
         let shown = self.shown.entry(node).or_default();
-        if reply.request.body["type"] == self.write {
-            let element = reply.request.body[self.element].as_u64().unwrap();
+        if reply.to.request.body["type"] == self.write {
+            let element = reply.to.request.body[self.element].as_u64().unwrap();
             self.acknowledged.insert(element);
             shown.insert(element);
             return;
@@ -131,7 +131,7 @@ fn heal(workload: &'static str, mut clients: Clients) -> [Duration; NODES] {
         router.run_until(Instant::now() + POLL_EVERY).unwrap();
         for reply in router.replies() {
             clients.take_in(&reply, &router, PHASES.len());
-            let node = reply.request.node;
+            let node = reply.to.node;
             if clients.shown[&node] == clients.acknowledged {
                 took[node].get_or_insert(reply.at - healed);
             }
@@ -139,7 +139,7 @@ fn heal(workload: &'static str, mut clients: Clients) -> [Duration; NODES] {
     }
     router.settle().unwrap();
     router.replies();
-    (0..NODES).for_each(|node| router.request(node, json!({"type": "digest"})));
+    (0..NODES).for_each(|node| _ = router.request(node, json!({"type": "digest"})));
     router.settle().unwrap();
     let digests = router.replies();
     assert!(digests.iter().all(|reply| reply.body["digest"] == digests[0].body["digest"]));

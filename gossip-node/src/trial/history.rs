@@ -53,9 +53,10 @@ impl History {
         Self { nodes, elements: Vec::new(), final_reads: 0 }
     }
 
-    /// The writer of an element was told that it is held.
+    /// The writer of an element was told that it is held. If it is told more than once, the first time counts.
     pub fn acknowledge(&mut self, element: usize, at: Time) {
-        self.element(element).acknowledged = Some(at);
+        let acknowledged = &mut self.element(element).acknowledged;
+        *acknowledged = Some(acknowledged.map_or(at, |before| before.min(at)));
     }
 
     /// A node came to hold an element. What it held already it has held since then.

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 #![allow(dead_code, reason = "each user needs part of it")]
 
+mod clients;
 mod links;
 mod process;
 mod protocol;
@@ -33,7 +34,8 @@ pub(crate) struct Router {
     pub(crate) links: Links,
     /// By when it is due, then by when it was said.
     under_way: BTreeMap<(Instant, u64), Carried>,
-    outstanding: BTreeMap<u64, Request>,
+    /// By node and `msg_id`.
+    outstanding: BTreeMap<(usize, u64), Asked>,
     next_msg_id: u64,
     replies: Vec<Reply>,
     learned: Vec<Learned>,
@@ -46,18 +48,28 @@ pub(crate) struct Router {
 #[error("{0}")]
 pub(crate) struct Wrong(String);
 
-/// What a client asked.
-#[derive(Debug)]
+/// What a client asks for, of one node or, again, of another.
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) node: usize,
+    client: usize,
+    msg_id: u64,
     pub(crate) body: Value,
-    pub(crate) sent: Instant,
 }
 
-/// What it was answered, and when.
+/// What a node was asked, and when.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) node: usize,
+    /// Which of the processes of this node, from 0.
+    pub(crate) life: u64,
+    pub(crate) at: Instant,
+}
+
+/// What it answered, and when.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) request: Request,
+    pub(crate) to: Asked,
     pub(crate) body: Value,
     pub(crate) at: Instant,
 }
@@ -120,16 +132,28 @@ impl Router {
     }
 
     /// A request of this node's client, which reaches it at once, whatever is cut. Its reply is one of
-    /// [`replies`](Self::replies) later, unless the node is killed first.
-    pub(crate) fn request(&mut self, node: usize, body: Value) {
-        let Some(process) = &self.nodes[node].process else { return };
-        let msg_id = self.next_msg_id;
+    /// [`replies`](Self::replies) later, unless the node is down, or killed first.
+    pub(crate) fn request(&mut self, node: usize, body: Value) -> Request {
+        let request = Request { client: node, msg_id: self.next_msg_id, body };
         self.next_msg_id += 1;
-        let mut asked = body.clone();
-        asked["msg_id"] = json!(msg_id);
-        let line = json!({"src": client_id(node), "dest": node_id(node), "body": asked});
+        self.repeat(node, &request);
+        request
+    }
+
+    /// The same client's request again, of whatever node; whether it is up and has not still to answer it.
+    pub(crate) fn repeat(&mut self, node: usize, request: &Request) -> bool {
+        let Node { process: Some(process), life, .. } = &self.nodes[node] else { return false };
+        let key = (node, request.msg_id);
+        if self.outstanding.contains_key(&key) {
+            return false;
+        }
+        let mut body = request.body.clone();
+        body["msg_id"] = json!(request.msg_id);
+        let line = json!({"src": client_id(request.client), "dest": node_id(node), "body": body});
         process.write(&line.to_string(), None);
-        self.outstanding.insert(msg_id, Request { node, body, sent: Instant::now() });
+        let asked = Asked { request: request.clone(), node, life: *life, at: Instant::now() };
+        self.outstanding.insert(key, asked);
+        true
     }
 
     /// Carries lines until `end`.
@@ -146,10 +170,18 @@ impl Router {
         Ok(())
     }
 
-    /// Ends a node at once, as SIGKILL does. What it was asked stays unanswered, and what is under way to it is lost.
-    pub(crate) fn kill(&mut self, node: usize) {
+    /// Ends a node at once, as SIGKILL does. What is under way to it is lost; what it was asked it leaves unanswered, and
+    /// that is given.
+    pub(crate) fn kill(&mut self, node: usize) -> Vec<Request> {
         self.nodes[node].process = None;
-        self.outstanding.retain(|_, request| request.node != node);
+        let mut unanswered = Vec::new();
+        self.outstanding.retain(|_, asked| {
+            if asked.node == node {
+                unanswered.push(asked.request.clone());
+            }
+            asked.node != node
+        });
+        unanswered
     }
 
     /// Starts a node that was killed, and initialises it again.
@@ -203,14 +235,16 @@ impl Router {
                 _ => self.traffic.lost += 1,
             }
         }
-        let limits = self.outstanding.values().map(|request| request.sent + limit(&request.body));
+        let limits = self.outstanding.values().map(|asked| asked.at + limit(&asked.request));
         let until = self.under_way.keys().map(|(at, _)| *at).take(1).chain(limits).min().map_or(end, |at| at.min(end));
         match self.inbox.recv_timeout(until.saturating_duration_since(now)) {
             Ok(heard) => self.hear(heard).map(|()| true),
             Err(RecvTimeoutError::Timeout) => {
-                let late = self.outstanding.values().find(|request| request.sent.elapsed() > limit(&request.body));
+                let late = self.outstanding.values().find(|asked| asked.at.elapsed() > limit(&asked.request));
                 match late {
-                    Some(Request { node, body, .. }) => Err(Wrong(format!("n{node} leaves this unanswered: {body}"))),
+                    Some(Asked { node, request, .. }) => {
+                        Err(Wrong(format!("n{node} leaves this unanswered: {}", request.body)))
+                    }
                     None => Ok(Instant::now() < end),
                 }
             }
@@ -258,18 +292,18 @@ impl Router {
         if !(0..self.nodes.len()).any(|node| line.dest == client_id(node)) {
             return Err("there is no such destination".into());
         }
-        let request = line.body["in_reply_to"].as_u64().and_then(|msg_id| self.outstanding.remove(&msg_id));
-        let request = request.ok_or("it answers nothing outstanding")?;
+        let asked = line.body["in_reply_to"].as_u64().and_then(|msg_id| self.outstanding.remove(&(from, msg_id)));
+        let asked = asked.ok_or("it answers nothing outstanding")?;
         let node = &mut self.nodes[from];
-        line.check_reply(&self.setup.workload, &request.body, node.replies)?;
-        if (request.node, line.dest.as_str()) != (from, &client_id(from)) {
-            return Err("it answers what another was asked".into());
+        line.check_reply(&self.setup.workload, &asked.request.body, node.replies)?;
+        if line.dest != client_id(asked.request.client) {
+            return Err("it answers another client".into());
         }
-        if at - request.sent > limit(&request.body) {
+        if at - asked.at > limit(&asked.request) {
             return Err("it is late".into());
         }
         node.replies += 1;
-        self.replies.push(Reply { request, body: line.body.clone(), at });
+        self.replies.push(Reply { to: asked, body: line.body.clone(), at });
         Ok(())
     }
 }
@@ -283,6 +317,6 @@ fn client_id(node: usize) -> String {
 }
 
 /// How long a client waits.
-fn limit(request: &Value) -> Duration {
-    Duration::from_secs(if request["type"] == "init" { 10 } else { 5 })
+fn limit(request: &Request) -> Duration {
+    Duration::from_secs(if request.body["type"] == "init" { 10 } else { 5 })
 }

@@ -21,11 +21,13 @@ enum Shape {
     Text,
     /// From 0 on.
     Count,
+    /// Of either sign.
+    Whole,
     List,
     Object,
 }
 
-const SETS: &[&str] = &["broadcast", "g-set"];
+const COUNTERS: &[&str] = &["g-counter", "pn-counter"];
 
 const TABLE: &[Row] = &[
     Row { workloads: &[], request: "init", reply: "init_ok", payload: &[] },
@@ -34,8 +36,10 @@ const TABLE: &[Row] = &[
     Row { workloads: &["broadcast"], request: "read", reply: "read_ok", payload: &[("messages", Shape::List)] },
     Row { workloads: &["g-set"], request: "add", reply: "add_ok", payload: &[] },
     Row { workloads: &["g-set"], request: "read", reply: "read_ok", payload: &[("value", Shape::List)] },
+    Row { workloads: COUNTERS, request: "add", reply: "add_ok", payload: &[] },
+    Row { workloads: COUNTERS, request: "read", reply: "read_ok", payload: &[("value", Shape::Whole)] },
     Row {
-        workloads: SETS,
+        workloads: &[],
         request: "digest",
         reply: "digest_ok",
         payload: &[("digest", Shape::Text), ("count", Shape::Count)],
@@ -123,7 +127,8 @@ impl Shape {
         let text = raw.get();
         match self {
             Self::Text => text.starts_with('"'),
-            Self::Count => text.parse::<u64>().is_ok(),
+            Self::Count => text.parse::<u64>().is_ok_and(|number| number.to_string() == text),
+            Self::Whole => text.parse::<i128>().is_ok_and(|number| number.to_string() == text),
             Self::List => serde_json::from_str::<Vec<&RawValue>>(text).is_ok_and(|values| {
                 let values: Vec<_> = values.iter().map(|value| value.get()).collect();
                 text == format!("[{}]", values.join(", "))

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use gossip_core::Time;
-use gossip_core::sim::{Fault, ReplicaId};
+use gossip_core::sim::{Fault, ReplicaId, Rng};
 use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report};
 use serde_json::{Value, json};
 
+use super::clients::{Clients, Shown};
 use super::{Links, Reply, Router, Setup, Wrong, between};
 
 /// What came of it.
@@ -16,6 +17,8 @@ pub(crate) struct Outcome {
     pub(crate) report: Report,
     /// By how much lines between nodes came later than they should have: how exact the run is.
     pub(crate) late: Late,
+    /// How often clients asked again.
+    pub(crate) repeated: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,44 +28,47 @@ pub(crate) struct Late {
     pub(crate) most: Duration,
 }
 
-/// What a workload calls things.
-#[derive(Clone, Copy, Debug)]
-struct Words {
-    write: &'static str,
-    element: &'static str,
-    elements: &'static str,
-}
-
 enum Event {
     Operation(Operation),
+    /// The request to write this again, of another node.
+    Repeat(usize, usize),
     Begin(usize, Fault),
     End(usize, Fault),
     Second(u64),
 }
 
-/// Carries out a plan; `tell` is given the time, in seconds, once a second.
-pub(crate) fn carry_out(plan: &Plan, setup: Setup, mut tell: impl FnMut(u64)) -> Result<Outcome, Wrong> {
-    let words = Words::of(&setup.workload)?;
+/// Carries out a plan, and repeats so many of a hundred writes; `tell` is given the time, in seconds, once a second.
+pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl FnMut(u64)) -> Result<Outcome, Wrong> {
+    let clients = Clients::of(&setup.workload)?;
+    let on_disk = setup.data_dir.is_some();
     let links = Links::new(plan.network().latency, plan.loss, plan.seed);
-    let mut router = Router::start(setup, plan.nodes.into(), links)?;
+    let nodes = usize::from(plan.nodes);
+    let mut router = Router::start(setup, nodes, links)?;
     let sent_before = router.traffic.sent;
     let start = Instant::now();
     let real = |at: Time| start + at.saturating_since(Time::ZERO);
 
     let mut partitions = BTreeMap::new();
-    for (at, event) in events(plan) {
+    let mut writes = Vec::new();
+    let mut repeated = 0;
+    for (at, event) in events(plan, repeats) {
         router.run_until(real(at))?;
         match event {
-            Event::Operation(Operation { node, write: None, .. }) => router.request(node, json!({"type": "read"})),
-            Event::Operation(Operation { node, write: Some(element), .. }) => {
-                router.request(node, json!({"type": words.write, words.element: element}));
+            Event::Operation(Operation { node, write: None, .. }) => _ = router.request(node, json!({"type": "read"})),
+            Event::Operation(Operation { node, write: Some(number), .. }) => {
+                writes.push(router.request(node, clients.write(number)));
             }
-            Event::Begin(_, Fault::Crash(node, _)) => router.kill(node.0),
+            Event::Repeat(number, node) => {
+                repeated += usize::from(router.repeat(node, &writes[number]));
+            }
+            Event::Begin(_, Fault::Crash(node, _)) => {
+                // Whoever gets no answer asks the next node.
+                for request in router.kill(node.0).iter().filter(|request| clients.written(&request.body).is_some()) {
+                    repeated += usize::from(router.repeat((node.0 + 1) % nodes, request));
+                }
+            }
             Event::End(_, Fault::Crash(node, _)) => router.restart(node.0)?,
-            Event::Begin(number, fault) => {
-                let links = severed(&fault, plan.nodes.into());
-                partitions.insert(number, router.links.part(links));
-            }
+            Event::Begin(number, fault) => _ = partitions.insert(number, router.links.part(severed(&fault, nodes))),
             Event::End(number, _) => router.links.join(partitions[&number]),
             Event::Second(second) => tell(second),
         }
@@ -70,39 +76,109 @@ pub(crate) fn carry_out(plan: &Plan, setup: Setup, mut tell: impl FnMut(u64)) ->
     router.run_until(real(plan.ends()))?;
     let sent = router.traffic.sent - sent_before;
     router.settle()?;
-    let mut history = history(plan, words, &mut router, start)?;
-    for reply in ask_all(&mut router, plan.nodes.into(), "read")? {
-        let shown = words.shown(plan, &reply.body)?;
-        history.read_finally(|element| shown.contains(&element));
+    let replies = router.replies();
+    let mut history = history(plan, clients, &replies, &mut router, start)?;
+    let sums = Sums { clients, on_disk, replies: &replies, writes: writes.len() };
+    for reply in &replies {
+        sums.check(plan, reply)?;
+    }
+    for reply in ask_all(&mut router, nodes, "read")? {
+        match clients.shown(plan, &reply.body)? {
+            Shown::Writes(shown) => history.read_finally(|number| shown.contains(&number)),
+            Shown::Sum(sum) => {
+                sums.check_final(reply.to.node, sum)?;
+                history.read_finally(|_| true);
+            }
+        }
     }
     let late = Late::of(&router.lateness().sorted());
     let mut account = Account::default();
-    for reply in ask_all(&mut router, plan.nodes.into(), "stats")? {
+    for reply in ask_all(&mut router, nodes, "stats")? {
         account.add(&ledger(&reply.body["total"])?);
     }
-    Ok(Outcome { report: Report::of(plan, &history, sent, account), late })
+    Ok(Outcome { report: Report::of(plan, &history, sent, account), late, repeated })
 }
 
 /// What happened before the final reads. Where an element is written it is held from its acknowledgement on; elsewhere
-/// from when the node says that it learned it.
-fn history(plan: &Plan, words: Words, router: &mut Router, start: Instant) -> Result<History, Wrong> {
+/// from when the node says that it learned it. A sum shows what is held.
+fn history(
+    plan: &Plan,
+    clients: Clients,
+    replies: &[Reply],
+    router: &mut Router,
+    start: Instant,
+) -> Result<History, Wrong> {
     let virtually = |at: Instant| Time::ZERO + at.saturating_duration_since(start);
     let mut history = History::new(plan.nodes.into());
     for learned in router.learned() {
-        let element = learned.element.parse().map_err(|_| Wrong(format!("nobody wrote {}", learned.element)))?;
-        history.hold(element, learned.node, virtually(learned.at));
+        history.hold(clients.learned(&learned.element)?, learned.node, virtually(learned.at));
     }
-    let replies = router.replies();
-    for Reply { request, at, .. } in replies.iter().filter(|reply| reply.request.body["type"] == words.write) {
-        let element = number(&request.body[words.element])?;
-        history.acknowledge(element, virtually(*at));
-        history.hold(element, request.node, virtually(*at));
+    for Reply { to, at, .. } in replies {
+        if let Some(number) = clients.written(&to.request.body) {
+            history.acknowledge(number, virtually(*at));
+            history.hold(number, to.node, virtually(*at));
+        }
     }
-    for Reply { request, body, .. } in replies.iter().filter(|reply| reply.request.body["type"] == "read") {
-        let shown = words.shown(plan, body)?;
-        history.read(virtually(request.sent), |element| shown.contains(&element));
+    let mut of_sums = BTreeMap::new();
+    for Reply { to, body, .. } in replies.iter().filter(|reply| reply.to.request.body["type"] == "read") {
+        match clients.shown(plan, body)? {
+            Shown::Writes(shown) => history.read(virtually(to.at), |number| shown.contains(&number)),
+            Shown::Sum(_) => of_sums.entry(to.node).or_insert_with(Vec::new).push(virtually(to.at)),
+        }
+    }
+    for (node, asked) in &of_sums {
+        history.read_instantly(*node, asked);
     }
     Ok(history)
+}
+
+/// The judge of what counters show.
+struct Sums<'a> {
+    clients: Clients,
+    /// Whether nodes still hold after a crash what they acknowledged.
+    on_disk: bool,
+    replies: &'a [Reply],
+    /// How many writes were asked for.
+    writes: usize,
+}
+
+impl Sums<'_> {
+    /// What the node acknowledged before counts in a sum, and nothing that was asked for later.
+    fn check(&self, plan: &Plan, read: &Reply) -> Result<(), Wrong> {
+        if read.to.request.body["type"] != "read" {
+            return Ok(());
+        }
+        let Shown::Sum(sum) = self.clients.shown(plan, &read.body)? else { return Ok(()) };
+        let of_node = |reply: &&Reply| {
+            reply.to.node == read.to.node && (self.on_disk || reply.to.life == read.to.life) && reply.at <= read.to.at
+        };
+        let certain = self.written(self.replies.iter().filter(of_node));
+        let possible = self.written(self.replies.iter().filter(|reply| reply.to.at <= read.at));
+        self.compare(read.to.node, sum, &certain, &possible)
+    }
+
+    /// All that was acknowledged counts, and nothing else may but what nobody acknowledged.
+    fn check_final(&self, node: usize, sum: i128) -> Result<(), Wrong> {
+        self.compare(node, sum, &self.written(self.replies.iter()), &(0..self.writes).collect())
+    }
+
+    fn compare(
+        &self,
+        node: usize,
+        sum: i128,
+        certain: &BTreeSet<usize>,
+        possible: &BTreeSet<usize>,
+    ) -> Result<(), Wrong> {
+        let sums = self.clients.sums(certain, possible);
+        if sums.contains(&sum) {
+            return Ok(());
+        }
+        Err(Wrong(format!("n{node} reads {sum}, not one from {} to {}", sums.start(), sums.end())))
+    }
+
+    fn written<'a>(&self, replies: impl Iterator<Item = &'a Reply>) -> BTreeSet<usize> {
+        replies.filter_map(|reply| self.clients.written(&reply.to.request.body)).collect()
+    }
 }
 
 impl Late {
@@ -113,39 +189,26 @@ impl Late {
     }
 }
 
-impl Words {
-    fn of(workload: &str) -> Result<Self, Wrong> {
-        match workload {
-            "broadcast" => Ok(Self { write: "broadcast", element: "message", elements: "messages" }),
-            "g-set" => Ok(Self { write: "add", element: "element", elements: "value" }),
-            _ => Err(Wrong(format!("the workload {workload} is not one of sets of elements"))),
-        }
-    }
-
-    /// What a read shows: elements that were written, in ascending order, each once.
-    fn shown(self, plan: &Plan, body: &Value) -> Result<BTreeSet<usize>, Wrong> {
-        let shown = body[self.elements].as_array().into_iter().flatten().map(number).collect::<Result<Vec<_>, _>>()?;
-        if !shown.is_sorted_by(|one, next| one < next) {
-            return Err(Wrong(format!("a read is not in order: {body}")));
-        }
-        let written = plan.operations().filter_map(|operation| operation.write).count();
-        match shown.last() {
-            Some(last) if *last >= written => Err(Wrong(format!("a read shows {last}, which nobody wrote"))),
-            _ => Ok(shown.into_iter().collect()),
-        }
-    }
-}
-
-/// All of a plan in the order of time; at one time, what ends comes first, then what begins.
-fn events(plan: &Plan) -> Vec<(Time, Event)> {
+/// All of a plan in the order of time; at one time, what ends comes first, then what begins. What is repeated is so within
+/// a second.
+fn events(plan: &Plan, repeats: u8) -> Vec<(Time, Event)> {
+    let mut rng = Rng::new(plan.seed ^ u64::from_le_bytes(*b"repeats "));
+    let others = u64::from(plan.nodes) - 1;
     let mut events = Vec::new();
+    for Operation { at, node, write } in plan.operations() {
+        let (repeated, after, step) = (rng.below(100) < repeats.into(), rng.below(1_000_000), rng.below(others.max(1)));
+        if let Some(number) = write.filter(|_| repeated && others > 0) {
+            let other = (node as u64 + 1 + step) % (others + 1);
+            events.push((at + Duration::from_micros(after), 3, Event::Repeat(number, other as usize)));
+        }
+    }
     for (number, (from, fault, until)) in plan.faults().into_iter().enumerate() {
         events.push((from, 1, Event::Begin(number, fault.clone())));
         events.push((until, 0, Event::End(number, fault)));
     }
     events.extend(plan.operations().map(|operation| (operation.at, 2, Event::Operation(operation))));
     let seconds = 1..plan.ends().as_millis() / 1_000;
-    events.extend(seconds.map(|second| (Time::from_millis(1_000 * second), 3, Event::Second(second))));
+    events.extend(seconds.map(|second| (Time::from_millis(1_000 * second), 4, Event::Second(second))));
     events.retain(|(at, ..)| *at < plan.ends());
     events.sort_by_key(|(at, order, _)| (*at, *order));
     events.into_iter().map(|(at, _, event)| (at, event)).collect()
@@ -165,7 +228,7 @@ fn severed(fault: &Fault, nodes: usize) -> BTreeSet<(usize, usize)> {
 
 /// The replies of all nodes to one request.
 fn ask_all(router: &mut Router, nodes: usize, request: &str) -> Result<Vec<Reply>, Wrong> {
-    (0..nodes).for_each(|node| router.request(node, json!({"type": request})));
+    (0..nodes).for_each(|node| _ = router.request(node, json!({"type": request})));
     router.settle()?;
     let replies = router.replies();
     if replies.len() == nodes { Ok(replies) } else { Err(Wrong(format!("not all nodes answer {request}"))) }
