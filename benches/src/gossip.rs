@@ -1,5 +1,6 @@
 //! The machine of `gossip-core`, under one configuration.
 
+use std::hint::black_box;
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -15,17 +16,23 @@ pub struct Gossip {
     name: &'static str,
     config: Config,
     again: bool,
+    cold: bool,
 }
 
 impl Gossip {
     /// Machines of this configuration, under a name, that have never met.
     pub fn new(name: &'static str, config: Config) -> Self {
-        Self { name, config, again: false }
+        Self { name, config, again: false, cold: false }
     }
 
     /// The same, but what both hold they have proven to each other.
     pub fn again(name: &'static str, config: Config) -> Self {
-        Self { name, config, again: true }
+        Self { again: true, ..Self::new(name, config) }
+    }
+
+    /// Those that have never met, but as the round begins nothing of them is in a cache, nor of their code.
+    pub fn cold(name: &'static str, config: Config) -> Self {
+        Self { cold: true, ..Self::new(name, config) }
     }
 }
 
@@ -39,7 +46,8 @@ impl<E: Sample> System<E> for Gossip {
         let machines = [0, 1].map(|side| AntiEntropy::new(self.config.clone(), 2 * seed + side as u64));
         let mut pair = Pair::new(machines);
         (0..2).for_each(|side| pair.extend(side, first.iter().cloned()));
-        Box::new(Both { pair, last: last.to_vec(), own: sets.own.clone(), again: self.again })
+        let (last, own) = (last.to_vec(), sets.own.clone());
+        Box::new(Both { pair, last, own, again: self.again, cold: self.cold })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
@@ -61,13 +69,25 @@ const SMALL: &str = "samples are within the limit";
 const LAST: usize = 1_024;
 
 /// Two machines that are at work when the round begins: they insert what they are yet to have in common, and are in
-/// sync; then each inserts its own. Unless they meet `again`, they forget each other before that.
+/// sync; then each inserts its own. Unless they meet `again`, they forget each other before that. If they are `cold`, other
+/// work then comes between.
 #[derive(Clone)]
 struct Both<E> {
     pair: Pair<E>,
     last: Vec<E>,
     own: [Vec<E>; 2],
     again: bool,
+    cold: bool,
+}
+
+/// Twice what the largest caches hold.
+const OTHER_WORK: usize = 128 << 20;
+
+/// Leaves nothing in the caches of what was there.
+fn work_on_other_things() {
+    let mut other = vec![1_u8; OTHER_WORK];
+    other.iter_mut().step_by(64).for_each(|byte| *byte = byte.wrapping_add(1));
+    black_box(&other);
 }
 
 impl<E: Sample> Prepared<E> for Both<E> {
@@ -83,6 +103,9 @@ impl<E: Sample> Prepared<E> for Both<E> {
             self.pair.part();
         }
         (0..2).zip(own).for_each(|(side, own)| self.pair.extend(side, own));
+        if self.cold {
+            work_on_other_things();
+        }
         self.pair.round()
     }
 

@@ -26,8 +26,8 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What reconciles: gossip by default, at a first meeting or again, with the fewest bytes, with the fewest round
-    /// trips, or by pages alone; and what else there is, where the feature `peers` is on
+    /// What reconciles: gossip by default, at a first meeting, again, or with cold caches; with the fewest bytes, with the
+    /// fewest round trips, or by pages alone; and what else there is, where the feature `peers` is on
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names(), default_value = "gossip")]
     systems: Vec<String>,
 
@@ -83,7 +83,8 @@ read it takes 20 ns each time, which are counted.
 
 The machines of gossip, -bytes, -trips and -pages have then forgotten each other: what they exchange is all they know, as
 with the peers. Those of gossip-again have a proof of what both hold, and know how much either has got since: so it is
-whenever two replicas meet again.
+whenever two replicas meet again. Those of gossip-cold have not met either, and before the clock starts other work has
+emptied the caches of sets, sketches and code, which in small sets are all there otherwise.
 
 Where d is odd, half and recent give the odd one to the responder. The elements of half, left and right are uniformly
 random; those of recent begin with a time, and the d latest are those that differ. At most 2n can differ in half and
