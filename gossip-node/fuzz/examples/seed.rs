@@ -4,21 +4,26 @@
 use std::fs;
 use std::path::Path;
 
+/// As the target numbers them in the first and the last bit of the settings.
+const WORKLOADS: [(&str, u8); 4] = [("broadcast", 0), ("g-set", 1), ("g-counter", 0x80), ("pn-counter", 0x81)];
+
 fn main() -> std::io::Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut seeds = vec![fs::read_to_string(here.join("../examples/sample-session.jsonl"))?];
+    let mut seeds = vec![("broadcast", fs::read_to_string(here.join("../examples/sample-session.jsonl"))?)];
     let mut transcripts: Vec<_> = fs::read_dir(here.join("../tests/transcripts"))?.collect::<Result<_, _>>()?;
     transcripts.sort_by_key(|entry| entry.path());
     for transcript in transcripts {
-        seeds.push(inputs(&fs::read_to_string(transcript.path())?));
+        let transcript = fs::read_to_string(transcript.path())?;
+        let workload = WORKLOADS.iter().find(|(name, _)| transcript.contains(&format!("@ workload {name}\n")));
+        seeds.push((workload.map_or("broadcast", |(name, _)| name), inputs(&transcript)));
     }
     seeds.extend(pairs());
     let folder = here.join("corpus/lines");
     fs::create_dir_all(&folder)?;
-    for (i, seed) in seeds.iter().enumerate() {
-        // `add` is for the workload g-set; and each seed is polled another way.
-        let workload = u8::from(seed.contains(r#""add""#));
+    for (i, (workload, seed)) in seeds.iter().enumerate() {
+        let (_, workload) = WORKLOADS.iter().find(|(name, _)| name == workload).expect("it is one of these");
         let limit = 2 * u8::from(seed.contains("1e2700"));
+        // Each seed is polled another way.
         let choice = b'@' | workload | limit | 8 * u8::from(i % 2 == 1);
         fs::write(folder.join(format!("seed-{i:03}")), [&[choice], seed.as_bytes()].concat())?;
     }
@@ -35,18 +40,27 @@ fn inputs(transcript: &str) -> String {
     transcript.lines().filter_map(line).collect()
 }
 
-fn pairs() -> Vec<String> {
+fn pairs() -> Vec<(&'static str, String)> {
     let init = r#"{"src":"c","dest":"a","body":{"type":"init","msg_id":1,"node_id":"a","node_ids":["a","b"]}}"#;
     let talk = "@J\n#1\n@K\n#\"two\"\n~\u{1}x\n@K\n#[3]\n~Pabcdef\n@K\n#{}\n";
     let many: String = (0..40).map(|i| format!("#{i}\n")).collect();
-    ["broadcast\",\"message", "add\",\"element"]
-        .into_iter()
-        .map(|request| {
-            let write = |i: u32| format!(r#"{{"src":"c","dest":"a","body":{{"type":"{request}":{i}}}}}"#) + "\n";
-            let writes: String = (20..80).map(write).collect();
-            let ask = |kind: &str| format!(r#"{{"src":"c","dest":"a","body":{{"type":"{kind}","msg_id":2}}}}"#) + "\n";
-            let names = ask(&"é".repeat(70)) + &ask(&"ab\\u20ac\\ud83d\\ude00".repeat(20));
-            format!("{init}\n{writes}{many}{talk}{names}{}{}{}", ask("read"), ask("stats"), ask("digest"))
-        })
-        .collect()
+    [
+        ("broadcast", r#"broadcast","message"#),
+        ("g-set", r#"add","element"#),
+        ("g-counter", r#"add","msg_id":%,"delta"#),
+        ("pn-counter", r#"add","msg_id":-%,"delta"#),
+    ]
+    .into_iter()
+    .map(|(workload, request)| {
+        let write = |i: u32| {
+            let request = request.replace('%', &i.to_string());
+            format!(r#"{{"src":"c","dest":"a","body":{{"type":"{request}":{i}}}}}"#) + "\n"
+        };
+        let writes: String = (20..80).map(write).collect();
+        let ask = |kind: &str| format!(r#"{{"src":"c","dest":"a","body":{{"type":"{kind}","msg_id":2}}}}"#) + "\n";
+        let names = ask(&"é".repeat(70)) + &ask(&"ab\\u20ac\\ud83d\\ude00".repeat(20));
+        let session = format!("{init}\n{writes}{many}{talk}{names}{}{}{}", ask("read"), ask("stats"), ask("digest"));
+        (workload, session)
+    })
+    .collect()
 }

@@ -5,7 +5,7 @@
 //! a node that is one of the peers and carries what the two have to say, one with `~` repeats what the other said last,
 //! with the rest of the line in its middle.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::BufReader;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -20,7 +20,8 @@ use super::said::Said;
 pub fn run(bytes: &[u8]) {
     let (&choice, bytes) = bytes.split_first().unwrap_or((&0, &[]));
     let mut settings = Settings::default();
-    settings.workload = [Workload::Broadcast, Workload::GSet][usize::from(choice & 1)];
+    settings.workload = [Workload::Broadcast, Workload::GSet, Workload::GCounter, Workload::PnCounter]
+        [usize::from(choice & 1 | choice >> 6 & 2)];
     settings.max_line = [MaxLine::default(), MaxLine::MIN][usize::from(choice >> 1 & 1)];
     settings.key = [Key::open(), Key::secret(*b"a key of 16 byte")][usize::from(choice >> 2 & 1)].clone();
     let binary = Shape::Tree(NonZeroUsize::new(2).expect("it is two"));
@@ -74,6 +75,8 @@ struct Session {
     /// Whether the set may have changed since that digest.
     touched: bool,
     other: Option<Node>,
+    /// How many values that one was given.
+    given: u32,
     /// Lines to other nodes, the oldest first.
     sent: VecDeque<String>,
     /// What the other node said last.
@@ -104,6 +107,7 @@ impl Session {
             digest: "0".repeat(48),
             touched: false,
             other: None,
+            given: 0,
             sent: VecDeque::new(),
             heard: Vec::new(),
         }
@@ -253,7 +257,8 @@ impl Session {
             "error" => {
                 let code: u32 = said.body.get("code").expect("a number");
                 let text: String = said.body.get("text").expect("a text");
-                assert!(matches!(code, 10..=12) && !text.is_empty());
+                let rival = code == 22 && kind == "add" && self.counts_increments();
+                assert!((matches!(code, 10..=12) || rival) && !text.is_empty());
                 let waits = self.names.is_none() && heard.kind.as_deref().is_some_and(|kind| kind != "init");
                 assert_eq!(code == 11, waits);
             }
@@ -267,6 +272,10 @@ impl Session {
                 self.touched |= matches!(kind, "broadcast" | "add") || said.body.raw("match") == Some("false");
                 match kind {
                     "echo" => assert_eq!(said.body.raw("echo"), heard.echo.as_deref()),
+                    "read" if self.counts_increments() => {
+                        let sum: i128 = said.body.get("value").expect("a whole number");
+                        assert!(sum >= 0 || self.settings.workload == Workload::PnCounter);
+                    }
                     "read" => _ = said.values(self.list()),
                     "digest_sync" if self.touched => {
                         let transferred: usize = said.body.get("transferred").expect("a number");
@@ -298,9 +307,11 @@ impl Session {
         let Some((id, peers)) = &self.names else { return };
         let (id, Some(peer)) = (id.clone(), peers.first().cloned()) else { return };
         let ids: Vec<_> = std::iter::once(&id).chain(peers).collect();
-        let (head, tail) = match self.settings.workload {
-            Workload::Broadcast => (r#""type":"broadcast","message":"#, "}}"),
-            _ => (r#""type":"add","element":"#, "}}"),
+        self.given += 1;
+        let head = match self.settings.workload {
+            Workload::Broadcast => r#""type":"broadcast","message":"#.into(),
+            Workload::GSet => r#""type":"add","element":"#.into(),
+            _ => format!(r#""type":"add","msg_id":{},"delta":"#, self.given),
         };
         let mut other = self.other.take().unwrap_or_else(|| {
             let mut node = Node::new(self.settings.clone());
@@ -311,7 +322,7 @@ impl Session {
         });
         let front = format!(r#"{{"src":"auditor","dest":{},"body":{{{head}"#, json(&peer));
         // Whatever it is, it is skipped at worst.
-        let _ = other.receive_line(&[front.as_bytes(), value, tail.as_bytes()].concat());
+        let _ = other.receive_line(&[front.as_bytes(), value, b"}}"].concat());
         for _ in 0..MOST_EXCHANGES {
             self.poll();
             let (to_other, to_others): (Vec<_>, Vec<_>) =
@@ -348,16 +359,31 @@ impl Session {
     fn end(mut self) {
         self.poll();
         let Some((id, _)) = self.names.clone() else { return };
-        let values = ask(&mut self.node, &id, r#""type":"read""#);
-        let said = Said::read(&values);
-        let values = said.body.raw(self.list()).expect("the values");
+        let sync = |values: &str| format!(r#""type":"digest_sync","remote_digest":"","remote_messages":{values}"#);
+        let values = ask(&mut self.node, &id, &sync("[]"));
+        let values = Said::read(&values);
+        let held = values.values("local_messages");
+        let read = ask(&mut self.node, &id, r#""type":"read""#);
+        let read = Said::read(&read);
+        if self.counts_increments() {
+            assert_eq!(read.body.get("value"), Some(sum(&held)));
+        } else {
+            assert_eq!(read.values(self.list()), held);
+        }
         let digest = Said::read(&ask(&mut self.node, &id, r#""type":"digest""#)).body.get::<String>("digest");
         let mut again = Node::new(self.settings.clone());
         ask(&mut again, &id, &format!(r#""type":"init","node_id":{0},"node_ids":[{0}]"#, json(&id)));
-        let sync = format!(r#""type":"digest_sync","remote_digest":"","remote_messages":{values}"#);
-        let merged = ask(&mut again, &id, &sync);
-        assert_eq!(Said::read(&merged).values("local_messages"), said.values(self.list()));
+        let merged = ask(&mut again, &id, &sync(values.body.raw("local_messages").expect("the values")));
+        assert_eq!(Said::read(&merged).values("local_messages"), held);
         assert_eq!(Said::read(&ask(&mut again, &id, r#""type":"digest""#)).body.get("digest"), digest);
+        assert_eq!(
+            Said::read(&ask(&mut again, &id, r#""type":"read""#)).body.raw(self.list()),
+            read.body.raw(self.list())
+        );
+    }
+
+    fn counts_increments(&self) -> bool {
+        matches!(self.settings.workload, Workload::GCounter | Workload::PnCounter)
     }
 
     /// Under which key the values are read.
@@ -367,6 +393,18 @@ impl Session {
             _ => "value",
         }
     }
+}
+
+/// What increments come to: of those of one client and `msg_id`, the greatest counts.
+fn sum(increments: &[Json]) -> i128 {
+    let mut greatest = BTreeMap::new();
+    for increment in increments {
+        let (client, msg_id, delta): (String, i128, i64) =
+            serde_json::from_str(increment.as_str()).expect("nothing else is held");
+        let of_id = greatest.entry((client, msg_id)).or_insert(delta);
+        *of_id = delta.max(*of_id);
+    }
+    greatest.into_values().map(i128::from).sum()
 }
 
 fn counts(output: &Output) -> bool {
