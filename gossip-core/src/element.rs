@@ -78,26 +78,12 @@ pub struct TypeTag(u64);
 impl TypeTag {
     /// The tag of a name of your choice, unique in your cluster: say, `"shop.price.1"`.
     pub const fn new(name: &str) -> Self {
-        let bytes = name.as_bytes();
-        let mut hash = 0xcbf2_9ce4_8422_2325;
-        let mut i = 0;
-        while i < bytes.len() {
-            hash = fnv(hash, bytes[i]);
-            i += 1;
-        }
-        Self(hash)
+        Self(0xcbf2_9ce4_8422_2325).fold(name.as_bytes())
     }
 
     /// The tag of this type with a number, for types with a parameter.
     pub const fn with(self, number: u64) -> Self {
-        let bytes = number.to_le_bytes();
-        let mut hash = self.0;
-        let mut i = 0;
-        while i < bytes.len() {
-            hash = fnv(hash, bytes[i]);
-            i += 1;
-        }
-        Self(hash)
+        self.fold(&number.to_le_bytes())
     }
 
     /// The tag of this type followed by another, for types made of others.
@@ -108,10 +94,16 @@ impl TypeTag {
     pub(crate) const fn value(self) -> u64 {
         self.0
     }
-}
 
-const fn fnv(hash: u64, byte: u8) -> u64 {
-    (hash ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3)
+    const fn fold(self, bytes: &[u8]) -> Self {
+        let mut hash = self.0;
+        let mut i = 0;
+        while i < bytes.len() {
+            hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            i += 1;
+        }
+        Self(hash)
+    }
 }
 
 fn take<'a>(input: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
@@ -295,3 +287,37 @@ tuple!(A.0, B.1, C.2);
 tuple!(A.0, B.1, C.2, D.3);
 tuple!(A.0, B.1, C.2, D.3, F.4);
 tuple!(A.0, B.1, C.2, D.3, F.4, G.5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_fnv_1a() {
+        let tags = ["", "a", "foobar"].map(|name| TypeTag::new(name).value());
+        assert_eq!(tags, [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x8594_4171_f739_67e8]);
+        let number = u64::from_le_bytes(*b"numbered");
+        assert_eq!(TypeTag::new("").with(number), TypeTag::new("numbered"));
+        assert_ne!(u8::TYPE, i8::TYPE);
+        assert_eq!(<(u8, bool)>::TYPE, TypeTag::new("tuple").then(u8::TYPE).then(bool::TYPE));
+    }
+
+    #[test]
+    fn what_fits_eight_bytes_is_a_number() {
+        assert_eq!([false, true].map(|value| value.to_id()), [Some(0), Some(1)]);
+        assert_eq!(['a', '\u{10ffff}'].map(|value| value.to_id()), [Some(0x61), Some(0x10_ffff)]);
+        assert_eq!([[1_u8, 2, 3].to_id(), [0_u8; 0].to_id()], [Some(0x03_0201), Some(0)]);
+        assert_eq!([(-1_i8).to_id(), i64::MIN.to_id()], [Some(0xff), Some(1 << 63)]);
+        assert_eq!(([0_u8; 9].to_id(), 1_u128.to_id(), String::new().to_id()), (None, None, None));
+    }
+
+    #[test]
+    fn ids_of_no_element_are_refused() {
+        assert_eq!([0, 1, 2].map(bool::from_id), [Some(false), Some(true), None]);
+        assert_eq!([0x61, 0xd800, 0x11_0000, 1 << 32 | 0x61].map(char::from_id), [Some('a'), None, None, None]);
+        assert_eq!([0x0201, 1 << 16].map(<[u8; 2]>::from_id), [Some([1, 2]), None]);
+        assert_eq!([0xff, 0x100].map(u8::from_id), [Some(255), None]);
+        assert_eq!([0xff, 0x100].map(i8::from_id), [Some(-1), None]);
+        assert_eq!(String::from_id(0), None);
+    }
+}

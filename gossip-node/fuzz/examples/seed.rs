@@ -24,7 +24,8 @@ fn main() -> std::io::Result<()> {
         let (_, workload) = WORKLOADS.iter().find(|(name, _)| name == workload).expect("it is one of these");
         let limit = 2 * u8::from(seed.contains("1e2700"));
         // Each seed is polled another way.
-        let choice = b'@' | workload | limit | 8 * u8::from(i % 2 == 1);
+        let polling = 8 * u8::from(i % 2 == 1);
+        let choice = b'@' | workload | limit | polling;
         fs::write(folder.join(format!("seed-{i:03}")), [&[choice], seed.as_bytes()].concat())?;
     }
     Ok(())
