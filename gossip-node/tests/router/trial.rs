@@ -31,7 +31,10 @@ pub(crate) struct Late {
 enum Event {
     Operation(Operation),
     /// The request to write this again, of another node.
-    Repeat(usize, usize),
+    Repeat {
+        write: usize,
+        node: usize,
+    },
     Begin(usize, Fault),
     End(usize, Fault),
     Second(u64),
@@ -58,9 +61,7 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
             Event::Operation(Operation { node, write: Some(number), .. }) => {
                 writes.push(router.request(node, clients.write(number)));
             }
-            Event::Repeat(number, node) => {
-                repeated += usize::from(router.repeat(node, &writes[number]));
-            }
+            Event::Repeat { write, node } => repeated += usize::from(router.repeat(node, &writes[write])),
             Event::Begin(_, Fault::Crash(node, _)) => {
                 // Whoever gets no answer asks the next node.
                 for request in router.kill(node.0).iter().filter(|request| clients.written(&request.body).is_some()) {
@@ -197,9 +198,9 @@ fn events(plan: &Plan, repeats: u8) -> Vec<(Time, Event)> {
     let mut events = Vec::new();
     for Operation { at, node, write } in plan.operations() {
         let (repeated, after, step) = (rng.below(100) < repeats.into(), rng.below(1_000_000), rng.below(others.max(1)));
-        if let Some(number) = write.filter(|_| repeated && others > 0) {
-            let other = (node as u64 + 1 + step) % (others + 1);
-            events.push((at + Duration::from_micros(after), 3, Event::Repeat(number, other as usize)));
+        if let Some(write) = write.filter(|_| repeated && others > 0) {
+            let node = (node as u64 + 1 + step) % (others + 1);
+            events.push((at + Duration::from_micros(after), 3, Event::Repeat { write, node: node as usize }));
         }
     }
     for (number, (from, fault, until)) in plan.faults().into_iter().enumerate() {
