@@ -93,6 +93,18 @@ mod tests {
     }
 
     #[test]
+    fn no_budget_holds_one_more_or_is_exceeded() {
+        for width in [IdWidth::Bits48, IdWidth::Bits64] {
+            let encoded_len = |count: usize| varint_len(count as u64) + width.cells_encoded_len(count);
+            let edges = [encoded_len(127), encoded_len(128), encoded_len(16_383), encoded_len(16_384)];
+            for budget in edges.into_iter().flat_map(|edge| edge - 20..edge + 20) {
+                let most = Cells::within(width, budget);
+                assert!(encoded_len(most) <= budget && encoded_len(most + 1) > budget, "{most} in {budget}");
+            }
+        }
+    }
+
+    #[test]
     fn no_claim_overflows() {
         let mut claim = vec![];
         put_varint(&mut claim, u64::MAX);

@@ -232,6 +232,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_little_or_too_much_is_the_least_or_the_most() {
+        let config = |every: Duration| Config {
+            max_element_bytes: u32::MAX,
+            work_per_second: 1,
+            round_every: every,
+            batch_every: Some(every),
+            ..Config::default()
+        };
+        let [least, most] = [config(Duration::ZERO), config(Duration::MAX)];
+        assert_eq!(least.element_limit(), MessageBudget::MAX.bytes() - MessageBudget::OVERHEAD);
+        assert_eq!(least.work_rate(), 65_536);
+        assert_eq!([least.round_interval(), most.round_interval()], [Duration::from_millis(1), Duration::MAX]);
+        let batches = [least, most, Config::default()].map(|config| config.batch_interval());
+        assert_eq!(batches, [Some(Duration::from_millis(1)), Some(Duration::from_secs(3_600)), None]);
+    }
+
+    #[test]
     fn a_key_prints_nothing_of_itself() {
         assert_eq!(format!("{:?}", Key::secret(*b"sixteen bytes ok")), "Key(secret)");
     }

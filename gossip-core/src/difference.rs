@@ -193,7 +193,8 @@ mod tests {
         difference.aim(20);
         assert_eq!(difference.ask(), (4, 16));
         assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
-        assert_eq!(difference.take(15, &run(15..20), true, 8), Reception::None);
+        assert_eq!(difference.take(17, &run(17..20), true, 8), Reception::None);
+        assert_eq!(difference.take(15, &run(15..17), false, 8), Reception::None);
         assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
         // What is lost is asked for, and no more.
         assert_eq!(difference.ask(), (4, 6));
