@@ -187,3 +187,134 @@ const MARGIN: Duration = Duration::from_millis(10);
 
 /// How many intervals there are between two batches out of turn, at the least.
 const RARELY: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Standing;
+
+    const EVERY: Duration = Duration::from_millis(400);
+
+    fn ms(millis: u64) -> Time {
+        Time::from_millis(millis)
+    }
+
+    /// Of replica 1 in a star around 0; a limit is 450 ms.
+    fn of_a_spoke() -> Dissemination<u8> {
+        let mut spoke = Dissemination::new(EVERY, Overlay::star(&1, 0..4), 7);
+        spoke.above = Some(0);
+        spoke
+    }
+
+    #[test]
+    fn what_goes_up_leaves_a_round_trip_before_those_above_send() {
+        let mut spoke = of_a_spoke();
+        assert_eq!(spoke.up_at(None), None, "nothing waits");
+        spoke.phase = Some((ms(1_000), Duration::from_millis(20)));
+        let mut up_at = |since, oldest| {
+            spoke.up.since = Some((ms(since), ms(oldest)));
+            spoke.up_at(Some(Duration::from_millis(200))).expect("it waits")
+        };
+        // 230 ms before 1 400, 1 800 and so on, unless that would be too late.
+        assert_eq!([1_100, 1_170, 1_171].map(|since| up_at(since, since)), [ms(1_170), ms(1_170), ms(1_570)]);
+        assert_eq!([up_at(1_171, 900), up_at(1_500, 900)], [ms(1_350), ms(1_500)]);
+        assert_eq!(up_at(2_200, 2_200), ms(2_370));
+        assert_eq!(up_at(2_201, 2_201), ms(2_201), "what came last is too long ago");
+        spoke.above = None;
+        assert_eq!(spoke.up_at(None), None, "there is nobody above");
+    }
+
+    #[test]
+    fn what_goes_up_goes_soon_where_the_turn_is_not_known() {
+        let mut spoke = of_a_spoke();
+        spoke.phase = Some((ms(1_000), Duration::from_millis(20)));
+        spoke.up.since = Some((ms(1_100), ms(1_100)));
+        assert_eq!(spoke.lead(None, ms(1_100)), None);
+        assert_eq!(spoke.lead(Some(Duration::from_millis(200)), ms(1_100)), Some(Duration::from_millis(230)));
+        assert_eq!(spoke.up_at(None), Some(ms(1_100)));
+        spoke.up.went = Some(ms(1_090));
+        assert_eq!(spoke.up_at(None), Some(ms(1_140)), "an eighth of an interval apart");
+    }
+
+    #[test]
+    fn what_goes_down_goes_with_what_comes_from_above() {
+        let mut spoke = of_a_spoke();
+        spoke.phase = Some((ms(1_000), Duration::ZERO));
+        spoke.down.since = Some((ms(900), ms(900)));
+        assert_eq!(spoke.down_at(), None, "there is nobody below");
+        spoke.below.insert(2);
+        assert_eq!(spoke.down_at(), Some((ms(1_000), true)));
+        spoke.down.since = Some((ms(1_100), ms(1_100)));
+        assert_eq!(spoke.down_at(), Some((ms(1_100), true)));
+        spoke.down.went = Some(ms(999));
+        assert_eq!(spoke.down_at(), Some((ms(1_100), true)));
+        // The next comes at 1 400; after half an interval more it goes without.
+        spoke.down.went = Some(ms(1_000));
+        assert_eq!(spoke.down_at(), Some((ms(1_600), true)));
+        spoke.down.since = None;
+        assert_eq!(spoke.down_at(), None, "nothing waits");
+    }
+
+    #[test]
+    fn who_has_nobody_above_goes_down_once_an_interval_and_seldom_out_of_turn() {
+        let mut hub = Dissemination::new(EVERY, Overlay::star(&0, 0..4), 7);
+        hub.below.insert(2);
+        let mut down_at = |since, oldest, went: Option<u64>, early: Option<u64>| {
+            hub.down = Waiting { since: Some((ms(since), ms(oldest))), went: went.map(ms) };
+            hub.early = early.map(ms);
+            hub.down_at().expect("it waits")
+        };
+        assert_eq!(down_at(1_100, 1_100, None, None), (ms(1_100), true));
+        assert_eq!(down_at(1_500, 1_500, Some(1_000), None), (ms(1_500), true));
+        assert_eq!(down_at(1_100, 1_000, Some(1_000), None), (ms(1_400), true));
+        // It has waited elsewhere: longer than an interval and an eighth in all, if it waited for the turn.
+        assert_eq!(down_at(1_100, 600, Some(1_000), None), (ms(1_100), false));
+        assert_eq!(down_at(1_100, 800, Some(1_000), None), (ms(1_250), false));
+        assert_eq!(down_at(1_100, 900, Some(1_000), None), (ms(1_400), true), "a moment before the turn is no use");
+        assert_eq!(down_at(1_100, 899, Some(1_000), None), (ms(1_349), false));
+        assert_eq!(down_at(1_100, 600, Some(1_000), Some(500)), (ms(1_400), true), "not that soon again");
+    }
+
+    #[test]
+    fn elements_go_everywhere_but_where_they_came_from() {
+        let mut spoke = of_a_spoke();
+        spoke.origins.note(2, Some(&0), Duration::from_millis(30));
+        spoke.stamp(2, ms(100));
+        assert_eq!([spoke.up.since, spoke.down.since], [None, Some((ms(100), ms(70)))]);
+        spoke.origins.note(3, Some(&2), Duration::from_millis(90));
+        spoke.stamp(3, ms(110));
+        assert_eq!([spoke.up.since, spoke.down.since], [Some((ms(110), ms(20))), Some((ms(100), ms(20)))]);
+        // One that was inserted here; and there is nothing new the next time.
+        spoke.stamp(4, ms(120));
+        assert_eq!([spoke.up.since, spoke.down.since], [Some((ms(110), ms(20))), Some((ms(100), ms(20)))]);
+        spoke.up.go(ms(130));
+        spoke.stamp(4, ms(140));
+        assert_eq!((spoke.up.since, spoke.up.went), (None, Some(ms(130))));
+        spoke.above = None;
+        spoke.stamp(5, ms(150));
+        assert_eq!(spoke.up.since, Some((ms(150), ms(150))));
+    }
+
+    #[test]
+    fn who_is_gone_leaves_nothing_behind() {
+        let mut spoke = of_a_spoke();
+        assert!(!spoke.is_orphan() && !spoke.leaves_to_repair());
+        let mut links = [Standing::Above, Standing::Below].map(Link::new);
+        (links[1].lost, links[1].deadline) = (true, Some(ms(5)));
+        spoke.deadlines = [(ms(5), 2), (ms(5), 3)].into();
+        (spoke.lost, spoke.below) = (1, [2, 3].into());
+        spoke.seek_at = Some(ms(9));
+        assert!(spoke.leaves_to_repair());
+        spoke.forget(&2, &links[1]);
+        assert_eq!((spoke.lost, spoke.above, spoke.seek_at), (0, Some(0), Some(ms(9))));
+        assert_eq!((&spoke.below, &spoke.deadlines), (&[3].into(), &[(ms(5), 3)].into()));
+        assert!(!spoke.leaves_to_repair());
+        spoke.forget(&0, &links[0]);
+        assert_eq!((spoke.above, spoke.seek_at), (None, None));
+        assert!(spoke.is_orphan() && spoke.leaves_to_repair());
+        let mut hub = Dissemination::<u8>::new(EVERY, Overlay::star(&0, 0..4), 7);
+        assert!(!hub.is_orphan() && !hub.leaves_to_repair(), "it wants nobody above");
+        hub.lost = 1;
+        assert!(hub.leaves_to_repair());
+    }
+}

@@ -271,4 +271,72 @@ mod tests {
         (0..8).for_each(|_| link.measure(Duration::from_millis(200)));
         assert!(link.round_trip(every).is_some(), "all that is long ago");
     }
+
+    #[test]
+    fn round_trips_are_forgotten_by_eighths() {
+        let mut link = Link::new(Standing::Above);
+        let mut measure = |millis| {
+            link.measure(Duration::from_millis(millis));
+            link.round_trips.map(|(shortest, longest)| (shortest.as_millis(), longest.as_millis()))
+        };
+        assert_eq!(measure(200), Some((200, 200)));
+        assert_eq!(measure(280), Some((210, 280)));
+        assert_eq!(measure(120), Some((120, 260)));
+        assert_eq!(measure(260), Some((137, 260)));
+    }
+
+    #[test]
+    fn what_is_lost_or_stands_apart_carries_nothing() {
+        for (standing, lost, carries) in [
+            (Standing::Above, false, true),
+            (Standing::Below, false, true),
+            (Standing::Beside, false, true),
+            (Standing::Apart, false, false),
+            (Standing::Below, true, false),
+        ] {
+            let mut link = Link::new(standing);
+            link.lost = lost;
+            assert_eq!([link.carries(), link.has_room(1)], [carries; 2], "{standing:?}, lost: {lost}");
+            (link.unacked, link.behind) = (1, true);
+            assert_eq!(link.has_room(1), carries, "what is behind goes in a few messages, whatever is under way");
+        }
+    }
+
+    #[test]
+    fn a_turn_is_for_what_is_pending_and_going_down_for_acknowledgements() {
+        let turn = |sent, own, unacked, owes, down| {
+            let mut link = Link::new(Standing::Below);
+            (link.sent, link.own, link.unacked, link.owes) = (sent, own, unacked, owes);
+            (link.take_turn(20, 2, down), link.timed)
+        };
+        let owes = Some(Time::ZERO);
+        assert_eq!([turn(19, 0, 0, None, true), turn(19, 0, 0, None, false)], [(true, true), (true, false)]);
+        assert_eq!(turn(15, 4, 0, None, true), (true, true));
+        assert_eq!(turn(15, 5, 0, None, true), (false, false), "all of it came from the peer");
+        assert_eq!([turn(20, 0, 0, owes, true), turn(20, 0, 0, owes, false)], [(true, true), (false, false)]);
+        assert_eq!([turn(15, 0, 1, owes, true), turn(15, 0, 2, owes, true)], [(true, true), (false, false)]);
+    }
+
+    #[test]
+    fn the_next_deadline_is_the_first_thing_to_do() {
+        let [patience, every] = [300, 400].map(Duration::from_millis);
+        let mut link = Link::new(Standing::Below);
+        assert_eq!(link.next_deadline(patience, every), None);
+        link.idle_at = Some(Time::from_millis(9_000));
+        assert_eq!(link.next_deadline(patience, every), link.idle_at);
+        link.owes = Some(Time::from_millis(5_000));
+        assert_eq!(link.ack_at(), Some(Time::from_millis(7_000)));
+        assert_eq!(link.next_deadline(patience, every), link.ack_at());
+        link.in_flight = Some(Time::from_millis(1_000));
+        assert_eq!(link.next_deadline(patience, every), Some(Time::from_millis(3_300)));
+        let mut overdue = |standing, in_vain| {
+            (link.standing, link.in_vain) = (standing, in_vain);
+            link.overdue_at(patience, every).expect("something is under way").as_millis() - 1_000
+        };
+        assert_eq!(
+            [0, 2, 3, 6, 99].map(|in_vain| overdue(Standing::Below, in_vain)),
+            [2_300, 2_300, 4_600, 36_800, 36_800]
+        );
+        assert_eq!([0, 3].map(|in_vain| overdue(Standing::Above, in_vain)), [1_100, 2_200]);
+    }
 }
