@@ -2,6 +2,8 @@
 
 mod batch;
 mod decode;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -1,0 +1,187 @@
+//! Every form of message, read back; and bytes that are none.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Asks, Batch, Body, DecodeError, Flags, Head, Message, MessageKind, Place, State};
+use crate::cells::Cells;
+use crate::digest::Digest;
+use crate::elements::Elements;
+use crate::fingerprint::Fingerprint;
+use crate::ids::Ids;
+use crate::sketch::{Cell, DeepBits, DeepWidth, IdWidth, MAX_CELLS};
+use crate::store::Entry;
+use crate::wire::{Bound, put_varint};
+
+const TAG: [u8; 4] = *b"tag!";
+const NONCE: u32 = 0x0403_0201;
+
+const PROBE: Body = Body::Probe { tag: TAG, nonce: NONCE, digest: Digest::from_parts(300, 7 << 100), sketch: true };
+
+fn state(bytes: u64) -> State {
+    State { digest: Digest::from_parts(bytes / 8, 5 << 90), bytes }
+}
+
+fn cells(width: IdWidth, count: u64) -> Cells {
+    Cells::new(width, &(0..count).map(|id| Cell::new(id * 77, 1)).collect::<Vec<_>>())
+}
+
+fn elements(ids: &[u64]) -> Elements {
+    Elements::fill(ids.iter().map(|id| Entry { id: *id, element: id }), usize::MAX).elements
+}
+
+fn deep(width: DeepWidth) -> DeepBits {
+    DeepBits::decode(width, &vec![0x5a; width.encoded_len()]).expect("any bits are deep bits")
+}
+
+/// Messages in all their forms: whether each is an answer, or goes on with what was asked before.
+fn all() -> Vec<(Body, bool, bool)> {
+    let (from, to) = (Bound::At(Fingerprint { id: 3 << 40, rest: 9 }), Bound::End);
+    let tag = TAG;
+    let nonce = NONCE;
+    let mut all = vec![
+        (PROBE, false, false),
+        (Body::Probe { tag, nonce, digest: Digest::EMPTY, sketch: false }, false, false),
+        (Body::Proof { nonce, state: 0x1234_5678_9abc }, true, false),
+        (Body::WantCells { tag, nonce, state: 77, from: 127, count: 128 }, false, true),
+        (Body::WantCells { tag, nonce, state: 77, from: 20_000, count: 1 }, false, true),
+    ];
+    for (width, last) in [(IdWidth::Bits48, false), (IdWidth::Bits64, true)] {
+        for deep in [None, Some(deep(DeepWidth::Narrow)), Some(deep(DeepWidth::Wide))] {
+            let place = Place::Head(Box::new(Head { state: state(4_000), deep }));
+            all.push((Body::Cells { nonce, place, cells: cells(width, 5) }, true, false));
+        }
+        for from in [16, 300] {
+            let place = Place::After { from, last };
+            all.push((Body::Cells { nonce, place, cells: cells(width, 130) }, true, false));
+        }
+    }
+    for (asks, goes_on) in
+        [(Asks::Nothing, true), (Asks::End, true), (Asks::State, false), (Asks::Verdict(1 << 60), false)]
+    {
+        let wanted = Ids::fill(&[5, 80, 4_000_000], usize::MAX);
+        all.push((Body::Repair { tag, nonce, asks, wanted, elements: elements(&[1, 2, 300]) }, false, goes_on));
+    }
+    for (window, asks) in [(0, false), (0, true), (1, false), (63, true), (64, false), (u16::MAX, true)] {
+        let elements = elements(&[8, 1 << 63]);
+        all.push((Body::Page { tag, nonce, window, asks, from, to, elements }, window == 0, !asks));
+    }
+    for (last, state) in [(false, None), (true, None), (false, Some(state(7))), (true, Some(state(1 << 40)))] {
+        all.push((Body::Give { tag, nonce, from, to, last, state, elements: elements(&[0]) }, true, false));
+    }
+    for flags in (0..16).filter_map(Flags::of) {
+        let batch = Batch {
+            log: 1,
+            of: 2,
+            acked: 3,
+            from: 200,
+            to: 40_000,
+            ack: 5,
+            held: 600,
+            age: 0,
+            lead: u32::MAX,
+            flags,
+            elements: elements(&[4, 5]),
+        };
+        all.push((Body::Push { tag, batch: Box::new(batch) }, false, false));
+    }
+    all
+}
+
+#[test]
+fn every_message_is_read_back_and_as_long_as_it_says() {
+    let mut kinds = Vec::new();
+    for (body, answers, goes_on) in all() {
+        let message = Message::<u64>::new(body);
+        let bytes = message.encode();
+        assert_eq!(Message::decode(&bytes), Ok(message.clone()), "{:?}", message.body);
+        assert_eq!(message.encoded_len(), bytes.len(), "{:?}", message.body);
+        assert_eq!(message.is_answer(), answers, "{:?}", message.body);
+        #[cfg(feature = "sim")]
+        assert_eq!((message.continues(), message.is_push()), (goes_on, message.kind() == MessageKind::Push));
+        let _ = goes_on;
+        kinds.push((message.kind().name(), bytes[0]));
+        for len in 0..bytes.len() {
+            assert!(Message::<u64>::decode(&bytes[..len]).is_err(), "{len} bytes of {:?}", message.body);
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        let trailing = DecodeError::Trailing { at: bytes.len(), extra: 1 };
+        assert_eq!(Message::<u64>::decode(&longer), Err(trailing), "{:?}", message.body);
+    }
+    kinds.dedup();
+    let expected = [
+        ("probe", 0x11),
+        ("probe", 0x18),
+        ("proof", 0x12),
+        ("want-cells", 0x13),
+        ("cells", 0x14),
+        ("repair", 0x15),
+        ("page", 0x16),
+        ("give", 0x17),
+        ("push", 0x19),
+    ];
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn different_messages_differ() {
+    let messages: Vec<Message<u64>> = all().into_iter().map(|(body, ..)| Message::new(body)).collect();
+    for (i, one) in messages.iter().enumerate() {
+        assert!(messages.iter().enumerate().all(|(j, other)| (one == other) == (i == j)));
+    }
+}
+
+/// What is wrong with a message of this kind, after its tag and nonce.
+fn flaw(code: u8, rest: &[u8]) -> Option<DecodeError> {
+    let head = if code == 4 { vec![] } else { TAG.to_vec() };
+    let bytes = [&[0x10 | code][..], &head, &NONCE.to_le_bytes(), rest].concat();
+    Message::<u64>::decode(&bytes).err()
+}
+
+fn varints(numbers: &[u64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    numbers.iter().for_each(|&number| put_varint(&mut out, number));
+    out
+}
+
+#[test]
+fn no_message_asks_for_cells_that_no_sketch_has() {
+    let most = MAX_CELLS as u64;
+    let want = |from, count| flaw(3, &[&[0; 8][..], &varints(&[from, count])].concat());
+    assert_eq!([want(0, most), want(most - 1, 1), want(most, 0)], [None; 3]);
+    let at = 17 + varints(&[most]).len();
+    assert_eq!(want(most, 1), Some(DecodeError::Field { field: "number of cells", at }));
+    assert_eq!(want(most + 1, 0), Some(DecodeError::Field { field: "first cell", at: 17 }));
+    let cells = |from, count: u64| {
+        let mut run = Vec::new();
+        cells(IdWidth::Bits64, count).put(&mut run);
+        flaw(4, &[&[0][..], &varints(&[from]), &run].concat())
+    };
+    assert_eq!(cells(most - 2, 2), None);
+    let at = 6 + varints(&[most]).len();
+    assert_eq!(cells(most - 1, 2), Some(DecodeError::Field { field: "cells", at }));
+}
+
+#[test]
+fn flags_that_there_are_not_are_refused() {
+    let flags = |at| Some(DecodeError::Field { field: "flags", at });
+    for byte in 0..=255 {
+        let known = [1, 3, 17, 0, 8].contains(&(byte & !4));
+        assert_eq!(flaw(4, &[byte]) == flags(5), !known, "cells: {byte}");
+        assert_eq!(flaw(5, &[byte]) == flags(9), byte > 3, "a repair: {byte}");
+        let push = [&[0x19][..], &TAG, &[0; 8], &[byte]].concat();
+        let refused = Message::<u64>::decode(&push).err() == flags(13);
+        assert_eq!(refused, byte > 15 || byte & 6 == 6, "a push: {byte}");
+    }
+    let mut interval = Vec::new();
+    Bound::START.put(&mut interval);
+    Bound::End.put(&mut interval);
+    for byte in 0..=255 {
+        let give = flaw(7, &[&interval[..], &[byte]].concat());
+        assert_eq!(give == flags(9 + interval.len()), byte > 3, "what is given: {byte}");
+    }
+    let window = Some(DecodeError::Field { field: "window", at: 9 });
+    assert_ne!(flaw(6, &varints(&[2 * 65_535 + 1])), window);
+    assert_eq!(flaw(6, &varints(&[2 * 65_536])), window);
+}
