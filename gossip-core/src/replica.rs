@@ -1,5 +1,8 @@
 //! The set with all that is derived from it.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -285,8 +288,9 @@ impl<E: Element> Replica<E> {
         if covered < reach || covered >= end {
             return (elements, covered);
         }
-        let next = self.between(covered, end).next();
-        (elements, next.map_or(end, |next| Bound::between(reached, self.fingerprint(next))))
+        let next = self.between(covered, end).next().map(|next| self.fingerprint(next));
+        // It may be just there.
+        (elements, next.map_or(end, |next| Bound::between(reached, next).min(Bound::At(next))))
     }
 
     /// As many of the elements of these names, that have `width` bits less than ids, as fit `budget` bytes, and of how

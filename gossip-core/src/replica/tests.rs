@@ -1,0 +1,219 @@
+//! What is read out of a replica, beside a plain list of what went in.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+
+use super::{Merged, Replica};
+use crate::config::Config;
+use crate::element::Element;
+use crate::elements::Elements;
+use crate::fingerprint::Fingerprint;
+use crate::store::Entry;
+use crate::wire::Bound;
+
+fn config() -> Config {
+    Config { max_element_bytes: 64, ..Config::default() }
+}
+
+fn replica<E: Element>(elements: &[E]) -> Replica<E> {
+    let mut replica = Replica::new(&config());
+    for element in elements {
+        replica.insert(element.clone()).expect("it is small");
+    }
+    replica.settle();
+    replica
+}
+
+/// The elements of a message.
+fn merged<E: Element>(elements: &Elements) -> Merged<E> {
+    Replica::new(&config()).merge(elements).expect("they are of this type")
+}
+
+/// In the order of fingerprints, without repetition.
+fn sorted<E: Element + Ord>(elements: &[E], fingerprint: impl Fn(&E) -> Fingerprint) -> Vec<E> {
+    let mut sorted: Vec<E> = elements.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    sorted.sort_by_key(fingerprint);
+    sorted
+}
+
+/// A place among elements in this order, or between two of them.
+fn bound<E>(sorted: &[E], fingerprint: impl Fn(&E) -> Fingerprint, (at, shift): (usize, u8)) -> Bound {
+    let Some(element) = sorted.get(at % (sorted.len() + 1)) else { return Bound::End };
+    let Fingerprint { id, rest } = fingerprint(element);
+    Bound::At(match shift {
+        0 => Fingerprint { id, rest },
+        1 => Fingerprint { id, rest: 0 },
+        2 => Fingerprint { id, rest: rest.saturating_add(1) },
+        _ => Fingerprint { id: id.saturating_add(1), rest: 0 },
+    })
+}
+
+/// Whether all of these fit one message.
+fn fits<E: Element>(replica: &Replica<E>, elements: &[E], budget: usize) -> bool {
+    let entry = |element| Entry { id: replica.fingerprinter.encode(element).0.id, element };
+    let mut entries: Vec<Entry<'_, E>> = elements.iter().map(entry).collect();
+    entries.sort_by_key(|entry| entry.id);
+    Elements::fill(entries.iter().copied(), budget).left_out.is_none()
+}
+
+type Place = (usize, u8);
+
+fn pages_are_all_there_is<E: Element + Ord + Debug>(
+    elements: &[E],
+    [from, reach, to]: [Place; 3],
+    spared: &[bool],
+    budget: usize,
+) -> TestCaseResult {
+    let replica = replica(elements);
+    let fingerprint = |element: &E| replica.fingerprinter.encode(element).0;
+    let sorted = sorted(elements, fingerprint);
+    let [from, reach, to] = {
+        let mut bounds = [from, reach, to].map(|place| bound(&sorted, fingerprint, place));
+        bounds.sort_unstable();
+        bounds
+    };
+    let held: Vec<Fingerprint> =
+        sorted.iter().zip(spared).filter(|(_, spared)| **spared).map(|(element, _)| fingerprint(element)).collect();
+    let within = |from: Bound, to: Bound, held: &[Fingerprint]| -> Vec<E> {
+        let inside = |at: Fingerprint| from <= Bound::At(at) && Bound::At(at) < to && !held.contains(&at);
+        sorted.iter().filter(|element| inside(fingerprint(element))).cloned().collect()
+    };
+
+    let (page, covered) = replica.page(from, to, &held, budget);
+    prop_assert!(from <= covered && covered <= to);
+    prop_assert!(page.count() == 0 || page.encoded_len() <= budget);
+    prop_assert_eq!(merged::<E>(&page).learned, within(from, covered, &held));
+    if covered < to {
+        prop_assert!(!within(covered, to, &held).is_empty(), "it could have covered all");
+        prop_assert!(!fits(&replica, &within(from, to, &held), budget), "all would have fitted");
+    }
+
+    // Where all as far as `reach` is listed, what is covered goes on, by a short bound, to what comes next.
+    let (page, covered) = replica.page_to(from, reach, to, budget);
+    prop_assert_eq!(merged::<E>(&page).learned, within(from, covered, &[]));
+    if page.count() == within(from, reach, &[]).len() {
+        let next = within(reach, to, &[]).first().map(fingerprint);
+        prop_assert_eq!(
+            covered,
+            match (reach, next) {
+                (_, None) => to,
+                (Bound::At(last), Some(next)) if last < next => Bound::between(last, next),
+                _ => reach,
+            }
+        );
+    }
+    Ok(())
+}
+
+fn batches_are_runs_of_the_log<E: Element + Ord + Debug>(
+    elements: &[E],
+    from: usize,
+    skipped: &[bool],
+    budget: usize,
+) -> TestCaseResult {
+    let replica = replica(elements);
+    let log: Vec<E> = replica.store.log().from(0).cloned().collect();
+    prop_assert_eq!(log.len(), elements.iter().collect::<BTreeSet<_>>().len());
+    let from = from % (log.len() + 1);
+    let skip = |place: usize| skipped.get(place).copied().unwrap_or(false);
+    let run = |to: usize| -> BTreeSet<E> {
+        (from..to).filter(|place| !skip(*place)).map(|place| log[place].clone()).collect()
+    };
+    let (to, batch) = replica.batch(from, budget, skip);
+    prop_assert!((from..=log.len()).contains(&to) && (to > from || from == log.len()));
+    prop_assert_eq!(merged::<E>(&batch).learned.into_iter().collect::<BTreeSet<_>>(), run(to));
+    prop_assert!(batch.count() <= 1 || batch.encoded_len() <= budget, "{} in {budget}", batch.encoded_len());
+    if budget > 20_000 {
+        prop_assert_eq!(to, log.len());
+    } else if to < log.len() {
+        prop_assert!(!skip(to), "it could have covered more");
+        let rest: Vec<E> = run(log.len()).into_iter().collect();
+        let bytes: usize = rest.iter().map(|element| replica.fingerprinter.encode(element).1.len()).sum();
+        prop_assert!(bytes > budget || !fits(&replica, &rest, budget), "all would have fitted");
+    }
+    Ok(())
+}
+
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec("[a-z]{0,30}", 0..60)
+}
+
+fn numbers() -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(prop_oneof![0_u64..200, any::<u64>()], 0..60)
+}
+
+fn budget() -> impl Strategy<Value = usize> {
+    prop_oneof![0_usize..40, 0_usize..600, Just(1 << 20)]
+}
+
+proptest! {
+    #[test]
+    fn a_page_has_all_of_its_interval_and_fits(
+        (texts, numbers) in (texts(), numbers()),
+        places in any::<[(u8, u8); 3]>(),
+        spared in prop::collection::vec(any::<bool>(), 60),
+        budget in budget(),
+    ) {
+        let places = places.map(|(at, shift)| (usize::from(at), shift % 4));
+        pages_are_all_there_is(&texts, places, &spared, budget)?;
+        pages_are_all_there_is(&numbers, places, &spared, budget)?;
+    }
+
+    #[test]
+    fn a_batch_is_a_run_of_the_log_and_fits(
+        (texts, numbers) in (texts(), numbers()),
+        from in 0_usize..60,
+        skipped in prop::collection::vec(any::<bool>(), 0..60),
+        // Any budget holds one largest element.
+        budget in prop_oneof![80_usize..600, Just(1 << 20)],
+    ) {
+        batches_are_runs_of_the_log(&texts, from, &skipped, budget)?;
+        batches_are_runs_of_the_log(&numbers, from, &skipped, budget)?;
+    }
+
+    #[test]
+    fn what_is_held_is_what_was_inserted(texts in texts(), others in texts()) {
+        let replica = replica(&texts);
+        let held: BTreeSet<&String> = texts.iter().collect();
+        prop_assert!(texts.iter().chain(&others).all(|text| replica.contains(text) == held.contains(text)));
+        prop_assert_eq!(replica.iter().collect::<BTreeSet<_>>(), held.clone());
+        prop_assert_eq!((replica.len(), replica.state().digest.count()), (held.len(), held.len() as u64));
+        let bytes: usize = held.iter().map(|text| text.len() + 1).sum();
+        prop_assert_eq!(replica.state().bytes, bytes as u64);
+    }
+}
+
+#[test]
+fn what_is_merged_is_told_once_and_counted_whole() {
+    let theirs = replica::<u64>(&[1, 2, 3, 4]);
+    let (all, _) = theirs.page(Bound::START, Bound::End, &[], usize::MAX);
+    let mut ours = replica::<u64>(&[2, 4, 5]);
+    let Merged { mut learned, held, bytes } = ours.merge(&all).expect("they are numbers");
+    learned.sort_unstable();
+    assert_eq!((learned, held.len(), bytes), (alloc::vec![1, 3], 4, 4 * 8));
+    assert!(held.is_sorted());
+    assert_eq!(ours.len(), 5);
+}
+
+#[test]
+fn an_element_over_the_limit_is_refused_wherever_it_comes_from() {
+    let long = "x".repeat(64);
+    let mut wide = Replica::new(&Config { max_element_bytes: 100, ..config() });
+    let mut narrow = replica(&[String::from("short")]);
+    let before = narrow.digest();
+    let refused = narrow.insert(long.clone()).expect_err("it has 65 bytes");
+    assert_eq!((refused.len, refused.limit), (65, 64));
+    narrow.insert("x".repeat(63)).expect("it has 64 bytes");
+    assert_eq!((narrow.len(), narrow.digest() == before), (2, false));
+    wide.insert(long).expect("it has 65 bytes");
+    wide.insert(String::from("other")).expect("it is short");
+    let (all, _) = wide.page(Bound::START, Bound::End, &[], usize::MAX);
+    let before = narrow.digest();
+    assert!(narrow.merge(&all).is_err());
+    assert_eq!(narrow.digest(), before, "nothing of it is merged");
+}
