@@ -106,6 +106,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_added_and_removed_leaves_nothing() {
+        let [one, other] = [(7, u64::MAX), (u64::MAX, u64::MAX)].map(|(id, rest)| Fingerprint { id, rest });
+        let mut digest = Digest::EMPTY;
+        digest.add(one);
+        assert_eq!((digest.count(), digest.sum()), (1, u128::MAX << 64 | 7));
+        digest.add(other);
+        assert_eq!((digest.count(), digest.sum()), (2, u128::MAX << 64 | 6));
+        digest.remove(one);
+        assert_eq!((digest.count(), digest.sum()), (1, u128::MAX));
+        digest.remove(other);
+        assert_eq!(digest, Digest::EMPTY);
+    }
+
+    #[test]
     fn text_goes_both_ways_and_anything_else_is_refused() {
         let digest = Digest::from_parts(10, 0xabc);
         let text = "000000000000000a00000000000000000000000000000abc";

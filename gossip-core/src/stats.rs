@@ -143,3 +143,30 @@ impl Default for PeerStats {
         Self { ledger: Ledger::default(), reachable: true, round_trip: None, last_proof: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn traffic_is_counted_by_kind_and_added_up() {
+        let mut sent = ByKind::default();
+        [5, 7].into_iter().for_each(|bytes| sent.count(MessageKind::Probe, bytes));
+        sent.count(MessageKind::Push, 100);
+        assert_eq!(sent[MessageKind::Probe], Traffic { messages: 2, bytes: 12 });
+        assert_eq!(sent[MessageKind::Proof], Traffic::default());
+        assert_eq!(sent.total(), Traffic { messages: 3, bytes: 112 });
+        let kinds = sent.iter().filter(|(_, traffic)| traffic.messages > 0).map(|(kind, _)| kind.name());
+        assert!(kinds.eq(["probe", "push"]));
+        assert_eq!(format!("{sent:?}").matches("Traffic").count(), 2);
+    }
+
+    #[test]
+    fn what_was_saved_may_be_less_than_nothing() {
+        let ledger = Ledger { full_state_bytes: 1_000, round_bytes: 41, ..Ledger::default() };
+        assert_eq!(ledger.saved(), 959);
+        assert_eq!(Ledger { round_bytes: u64::MAX, ..Ledger::default() }.saved(), -i128::from(u64::MAX));
+    }
+}

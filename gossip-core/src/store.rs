@@ -403,8 +403,20 @@ mod tests {
                 let mut named: Vec<_> = store.named(probe >> width, width).map(pair).collect();
                 named.sort_unstable();
                 let (first, last) = (probe >> width << width, probe | ((1 << width) - 1));
+                prop_assert!(width == 32 || store.may_name(probe >> width, width) || named.is_empty());
                 prop_assert!(named.into_iter().eq(model.range((first, 0)..=(last, u64::MAX)).copied()));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_seldom_suspected() {
+        let mut rng = crate::rng::Rng::new(1);
+        let mut store = Store::new();
+        (0..1_000).for_each(|i| _ = insert(&mut store, rng.next_u64(), i));
+        for width in [0, 16] {
+            let suspected = (0..1_000).filter(|_| store.may_name(rng.next_u64() >> width, width)).count();
+            assert_eq!(suspected, 0, "{width}");
         }
     }
 
