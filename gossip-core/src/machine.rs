@@ -229,10 +229,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             peer.resume = walk.cursor();
         }
         peer.pacing.failures = peer.pacing.failures.saturating_add(1);
-        // Jittered by a quarter, or both sides of a cut would leave each other alone in step.
+        // Not exactly so long, or both sides of a cut would leave each other alone in step.
         let backoff = micros(peer.pacing.backoff(self.config.round_interval()));
-        let backoff = (backoff - backoff / 4).saturating_add(self.rng.below(backoff / 2));
-        peer.pacing.next_round = self.now + Duration::from_micros(backoff);
+        peer.pacing.next_round = self.now + self.rng.about(backoff);
         if peer.pacing.failures == FAILURES && peer.stats.reachable {
             peer.stats.reachable = false;
             self.events.push_back(Event::Unreachable { peer: name.clone() });
@@ -338,8 +337,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             // It stays due: whoever is idle first has the round.
             return;
         }
-        let wait = (interval - interval / 4).saturating_add(self.rng.below(interval / 2));
-        self.next_round = Some(self.now + Duration::from_micros(wait));
+        self.next_round = Some(self.now + self.rng.about(interval));
         let chosen = usize::try_from(self.rng.below(count as u64)).unwrap_or(0);
         let Some(name) = self.peers.iter().filter(|(_, peer)| idle(peer)).map(|(name, _)| name).nth(chosen) else {
             return;

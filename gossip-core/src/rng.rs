@@ -1,5 +1,7 @@
 //! The machine's only source of randomness: a seeded generator.
 
+use core::time::Duration;
+
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): jitter, choice of
 /// peers and nonces need spread, not secrecy. Equal seeds give equal numbers, on every platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +28,11 @@ impl Rng {
         (self.next_u64() >> 32) as u32
     }
 
+    /// A time of so many microseconds, give or take a quarter.
+    pub(crate) fn about(&mut self, micros: u64) -> Duration {
+        Duration::from_micros((micros - micros / 4).saturating_add(self.below(micros / 2)))
+    }
+
     /// A number below `bound`; 0 if `bound` is 0. Its bias is at most `bound` / 2^64.
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
@@ -34,6 +41,8 @@ impl Rng {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -44,6 +53,15 @@ mod tests {
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
         assert_eq!(Rng::new(1_234_567).next_u32(), 1_503_580_183);
+    }
+
+    #[test]
+    fn about_is_a_quarter_more_or_less() {
+        let mut rng = Rng::new(1);
+        let times: Vec<u128> = (0..1_000).map(|_| rng.about(1_000_000).as_millis()).collect();
+        assert_eq!((times.iter().min(), times.iter().max()), (Some(&750), Some(&1_248)));
+        assert_eq!([rng.about(0), rng.about(1)], [0, 1].map(Duration::from_micros));
+        assert!(rng.about(u64::MAX) >= Duration::from_micros(u64::MAX / 4 * 3));
     }
 
     #[test]

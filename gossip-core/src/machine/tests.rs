@@ -355,3 +355,74 @@ fn who_asks_is_who_lacks_more_numbers_or_holds_more_of_what_is_wished_for() {
     assert_eq!(leads(Some(IdWidth::Bits48)), [true, false, false, false, true]);
     assert_eq!(leads(None), [false, true, false, false, true]);
 }
+
+#[test]
+fn a_machine_tells_what_it_holds_and_whom_it_knows() {
+    let mut machine = replica(0, 3);
+    assert!(machine.is_empty() && !machine.contains(&2));
+    assert_eq!(machine.extend([2, 3, 2]), Ok(2));
+    assert!(!machine.is_empty() && machine.contains(&2) && !machine.contains(&4));
+    assert_eq!((machine.len(), machine.stats().state_bytes, machine.config().window.get()), (2, 16, 3));
+    let mut held: Vec<u64> = machine.iter().copied().collect();
+    held.sort_unstable();
+    assert_eq!(held, [2, 3]);
+
+    assert_eq!([machine.add_peer(PEER), machine.add_peer(9)], [false, true]);
+    assert!(machine.peers().eq([&PEER, &9]));
+    assert!(machine.peer_stats(&9).is_some_and(|stats| stats.reachable) && machine.peer_stats(&8).is_none());
+    machine.sync_now(&9);
+    machine.sync_now(&PEER);
+    assert_eq!([machine.remove_peer(&8), machine.remove_peer(&9), machine.remove_peer(&9)], [false, true, false]);
+    assert!(machine.peers().eq([&PEER]));
+    let Output::Send { to, .. } = machine.poll(Time::ZERO) else { panic!("a round with the other was wanted") };
+    assert_eq!(to, PEER);
+    let Output::Wait(Some(_)) = machine.poll(Time::ZERO) else { panic!("one message begins it") };
+}
+
+#[test]
+fn rounds_begin_about_an_interval_apart_with_whoever_is_idle() {
+    let mut machine = replica(0, 1);
+    (2..9).for_each(|peer| assert!(machine.add_peer(peer)));
+    let (mut now, mut begun, mut asked) = (Time::ZERO, Vec::new(), Vec::new());
+    while begun.len() < 60 {
+        match machine.poll(now) {
+            Output::Send { to, message } => {
+                let Body::Probe { nonce, digest, .. } = message.body else { panic!("{message:?}") };
+                begun.push(now);
+                asked.push(to);
+                let proof = Body::Proof { nonce, state: digest.tag() };
+                machine.receive(&to, Message::new(proof)).expect("it answers");
+            }
+            Output::Event(_) => {}
+            Output::Wait(until) => now = until.expect("there are peers"),
+        }
+    }
+    assert!(begun[0] > Time::ZERO && begun[0] <= Time::from_millis(1_000), "the first within an interval");
+    let apart: Vec<_> = begun.windows(2).map(|pair| pair[1].saturating_since(pair[0]).as_millis()).collect();
+    assert!(apart.iter().all(|apart| (750..=1_250).contains(apart)), "{apart:?}");
+    assert!(apart.iter().any(|&apart| apart < 800) && apart.iter().any(|&apart| apart > 1_200), "{apart:?}");
+    assert!((1..9).all(|peer| asked.contains(&peer)), "by chance with each: {asked:?}");
+    assert_eq!((machine.stats().total.rounds, machine.stats().total.proofs), (60, 60));
+}
+
+#[test]
+fn who_does_not_answer_is_asked_again_and_then_less_often() {
+    let mut machine = replica(0, 1);
+    let (mut now, mut sent, mut unreachable) = (Time::ZERO, Vec::new(), None);
+    while sent.len() < 24 {
+        match machine.poll(now) {
+            Output::Send { .. } => sent.push(now),
+            Output::Event(Event::Unreachable { peer: PEER }) => unreachable = unreachable.or(Some(sent.len())),
+            Output::Event(_) => panic!("nobody says anything"),
+            Output::Wait(until) => now = until.expect("there is a peer"),
+        }
+    }
+    assert_eq!(unreachable, Some(6), "after two rounds, each begun three times");
+    assert!(!machine.peer_stats(&PEER).expect("it is known").reachable);
+    let total = &machine.stats().total;
+    assert_eq!((total.proofs, total.resent), (0, 16));
+    let rounds: Vec<Time> = sent.chunks(3).map(|round| round[0]).collect();
+    let apart: Vec<_> = rounds.windows(2).map(|pair| pair[1].saturating_since(pair[0])).collect();
+    // Eight intervals, give or take a quarter, after what one waits for three answers.
+    assert!(apart.iter().all(|apart| (6..=17).contains(&apart.as_secs())), "{apart:?}");
+}
