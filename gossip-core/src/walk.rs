@@ -173,6 +173,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_covered_makes_room_for_more() {
+        let mut walk = Walk::new(Bound::START, (0, 0));
+        assert_eq!(walk.cover(at(40), at(50), false, 2), Progress::None);
+        assert_eq!(walk.cover(at(20), at(30), false, 2), Progress::None);
+        assert_eq!(walk.cover(Bound::START, at(20), false, 2), Progress::Some);
+        assert_eq!(walk.cursor(), at(30));
+        assert_eq!(walk.cover(at(60), at(70), false, 2), Progress::None);
+        assert_eq!(walk.cover(at(30), at(40), false, 2), Progress::Some);
+        assert_eq!(walk.cursor(), at(50));
+        assert_eq!(walk.cover(at(50), at(60), false, 2), Progress::Some);
+        assert_eq!(walk.cursor(), at(70));
+    }
+
+    #[test]
+    fn who_is_through_sooner_than_expected_asks_once_more() {
+        let mut walk = Walk::new(Bound::START, (0, 0));
+        assert!(!walk.ask(at(50)));
+        assert_eq!(walk.cover(Bound::START, Bound::End, true, 8), Progress::Page);
+        assert!(walk.ask(Bound::End));
+        assert_eq!(walk.cover(Bound::End, Bound::End, true, 8), Progress::Done);
+    }
+
+    #[test]
     fn ends_when_the_end_of_the_answer_has_come() {
         let mut walk = Walk::new(Bound::START, (0, 0));
         walk.ask(Bound::End);

@@ -290,6 +290,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_bound_between_is_as_short_as_can_be() {
+        let between =
+            |low: u128, high: u128| match Bound::between(Fingerprint::from_place(low), Fingerprint::from_place(high)) {
+                Bound::At(fingerprint) => Some(fingerprint.place()),
+                Bound::End => None,
+            };
+        let [low, high] = [0x1122_3344 << 96, 0x1122_5566 << 96];
+        assert_eq!(between(low, high), Some(0x0011_2255 << 104));
+        assert_eq!(between(low, 0x2000_0001 << 96), Some(0x20 << 120));
+        assert_eq!(between(6, 7), Some(7));
+        assert_eq!([between(7, 7), between(8, 7)], [Some(8), Some(9)]);
+        assert_eq!(between(u128::MAX, u128::MAX), None);
+    }
+
     use proptest::collection::vec;
 
     #[test]
@@ -299,6 +314,8 @@ mod tests {
         let mut largest = vec![0xff; 9];
         largest.push(1);
         assert_eq!(take_varint(&mut &largest[..]), Some(u64::MAX));
+        largest[9] = 2;
+        assert_eq!(take_varint(&mut &largest[..]), None);
         assert_eq!(Bound::take(&mut &[1, 0][..]), None);
         assert_eq!(Bound::take(&mut &[18; 30][..]), None);
         assert_eq!(BitReader::new(&[0xff; 8]).rice(0), None);
