@@ -273,4 +273,58 @@ mod tests {
         assert!(second.differences.abs_diff(1_000) <= 3 * second.sigma);
         assert!(bits.subtract(&bits.clone()) && bits.as_bytes().iter().all(|&byte| byte == 0));
     }
+
+    /// What is estimated of so many differences, by deep bits of this width and so many cells.
+    fn estimated(count: u64, width: Option<DeepWidth>, cells: usize) -> [u64; 2] {
+        let key = SketchKey::new(5, 11);
+        let table = Table::rebuild(key, 13, (0..count).map(id));
+        let mut evidence = Evidence::at_least(0);
+        if let Some(width) = width {
+            evidence.deep_bits(&table.deep_bits(width), cells);
+        }
+        evidence.prefix(&table.prefix(cells).expect("the table is longer"), &key);
+        let Estimate { differences, sigma } = evidence.estimate();
+        [differences, sigma]
+    }
+
+    /// Integers alone: whoever follows the protocol elsewhere may follow these too.
+    #[test]
+    fn estimates_are_these_everywhere() {
+        let counts = [0, 1, 2, 5, 20, 100, 700, 3_000, 20_000];
+        let estimates = |width, cells| counts.map(|count| estimated(count, width, cells));
+        assert_eq!(
+            estimates(Some(DeepWidth::Narrow), 16),
+            [[0, 1], [0, 1], [0, 1], [3, 2], [15, 4], [107, 27], [752, 176], [2934, 674], [20286, 4825]]
+        );
+        assert_eq!(
+            estimates(Some(DeepWidth::Wide), 32),
+            [[0, 1], [0, 1], [1, 1], [3, 2], [16, 4], [118, 21], [705, 116], [2221, 357], [18622, 3078]]
+        );
+        // Cells that are all full tell that there are many, and not how many.
+        assert_eq!(
+            estimates(None, 100),
+            [[0, 1], [0, 1], [0, 1], [3, 2], [17, 5], [91, 13], [1734, 7713], [1734, 7713], [1734, 7713]]
+        );
+        assert_eq!(
+            estimates(Some(DeepWidth::Narrow), 2_900),
+            [[0, 1], [0, 1], [1, 1], [3, 2], [16, 4], [97, 11], [703, 30], [2864, 80], [20333, 4865]]
+        );
+        assert_eq!([0, 1, 5].map(|least| Evidence::at_least(least).estimate().differences), [0, 1, 5]);
+    }
+
+    #[test]
+    fn the_telling_level_has_a_cell_for_each_difference() {
+        let level = |differences| Estimate { differences, sigma: 1 }.telling_level();
+        assert_eq!([0, 1, 12, 15, 16, 31, 32, 1_000, u64::MAX].map(level), [6, 6, 6, 6, 6, 6, 7, 11, 20]);
+    }
+
+    #[test]
+    fn bounds_are_so_many_standard_errors_away() {
+        let estimate = Estimate { differences: 100, sigma: 30 };
+        assert_eq!(
+            [0, 1_000, 1_500, -1_000, -4_000].map(|permille| estimate.shifted(permille)),
+            [100, 130, 145, 70, 0]
+        );
+        assert_eq!(Estimate { differences: u64::MAX, sigma: 1 }.shifted(1_000), u64::MAX);
+    }
 }

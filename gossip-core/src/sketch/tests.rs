@@ -386,3 +386,46 @@ proptest! {
         prop_assert_eq!(Some(left), both);
     }
 }
+
+/// Of 400 sketches of `count` elements in so many cells, how many are read right at once, how many in a later order, and
+/// how many are not.
+fn read(count: u64, cells: usize) -> [usize; 3] {
+    let mut read = [0; 3];
+    for trial in 0..400 {
+        let key = SketchKey::new(trial, 3);
+        let mut ids: Vec<u64> = (0..count).map(|index| id(trial << 32 | index)).collect();
+        let prefix = Table::rebuild(key, 11, ids.iter().copied()).prefix(cells).expect("the table is longer");
+        ids.sort_unstable();
+        let order = prefix.decodings(&key).position(|claim| claim == ids);
+        read[order.map_or(2, |order| order.min(1))] += 1;
+    }
+    read
+}
+
+/// What is peeled first decides next to nothing.
+#[test]
+fn so_many_sketches_are_read() {
+    let read = [(5, 11), (20, 30), (100, 125), (440, 513), (500, 580), (1_000, 1_150)]
+        .map(|(count, cells)| read(count, cells));
+    assert_eq!(read, [[347, 0, 53], [288, 0, 112], [257, 0, 143], [221, 0, 179], [155, 0, 245], [238, 0, 162]]);
+}
+
+/// All claims of sketches that are none, folded to one number.
+#[test]
+fn what_is_no_sketch_is_read_the_same_everywhere() {
+    let mut folded = (0_u64, 0_usize);
+    for trial in 0..3_000_u64 {
+        // Cells that share few ids, so that wrong ones are taken out and go back.
+        let cells: Vec<Cell> = (0..3 + trial % 9)
+            .map(|slot| match id(trial << 8 | slot) % 4 {
+                0 => Cell::EMPTY,
+                kind => (1..=kind).fold(Cell::EMPTY, |cell, part| cell ^ element(id(trial << 8 | part))),
+            })
+            .collect();
+        for claim in Prefix::from_table(cells).decodings(&KEY) {
+            let sum = claim.iter().fold(claim.len() as u64, |sum, id| sum.rotate_left(7) ^ id);
+            folded = (folded.0.rotate_left(9) ^ sum, folded.1 + 1);
+        }
+    }
+    assert_eq!(folded, (6_397_218_979_608_090_606, 23));
+}
