@@ -205,6 +205,25 @@ mod tests {
     }
 
     #[test]
+    fn targets_are_counted_from_the_second_on() {
+        let tables = Tables::build(SketchKey::new(1, 2), 0, []);
+        let state = State { digest: Digest::from_parts(9, 1), bytes: 72 };
+        let mut difference = Difference::new(&Head { state, deep: None }, &run(0..4), Some(&tables), 7);
+        assert_eq!((difference.held(), difference.target(), difference.top_ups()), (7, 4, None));
+        let unknown = |difference: &Difference, differences| difference.is_unknown(Estimate { differences, sigma: 1 });
+        assert_eq!([15, 16, 17].map(|differences| unknown(&difference, differences)), [false, true, true]);
+        difference.aim(20);
+        assert_eq!((difference.target(), difference.top_ups()), (20, Some(0)));
+        difference.aim(2);
+        assert_eq!((difference.target(), difference.top_ups()), (4, Some(1)), "those that there are stay");
+        difference.aim(30);
+        assert_eq!((difference.target(), difference.top_ups()), (30, Some(2)));
+        let deep = Some(tables.covering(0).deep_bits(DeepWidth::Narrow));
+        let difference = Difference::new(&Head { state, deep }, &run(0..4), Some(&tables), 7);
+        assert!(!unknown(&difference, 1_000), "deep bits tell");
+    }
+
+    #[test]
     fn an_answer_that_ends_early_is_short() {
         let mut difference = difference();
         difference.aim(20);
