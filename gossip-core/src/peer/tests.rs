@@ -1,6 +1,10 @@
 //! What a peer's nonces and waits come to, to the microsecond.
 
 use super::*;
+use crate::cells::Cells;
+use crate::link::Standing;
+use crate::message::{Head, State};
+use crate::sketch::{Cell, IdWidth};
 
 const FIRST: Duration = Duration::from_millis(100);
 
@@ -79,6 +83,47 @@ fn what_is_to_be_sent_is_an_answer_a_pending_message_or_a_round_that_is_wanted()
     peer.owed = None;
     peer.round = Some(Round { pending: true, ..round(0x500) });
     assert!(peer.has_to_send());
+}
+
+#[test]
+fn cells_are_under_way_while_a_sketch_is_read() {
+    let mut peer = Peer::new();
+    assert_eq!(peer.cells_under_way(), 0);
+    peer.round = Some(round(0x500));
+    assert_eq!(peer.cells_under_way(), 0);
+    let cells = Cells::new(IdWidth::Bits64, &[Cell::new(7, 1); 4]);
+    let head = Head { state: State { digest: Digest::EMPTY, bytes: 0 }, deep: None };
+    let mut difference = Difference::new(&head, &cells, None, 0);
+    difference.aim(500);
+    peer.round = Some(Round { step: Step::Sketch(difference.into()), ..round(0x500) });
+    assert_eq!(peer.cells_under_way(), 500);
+}
+
+#[test]
+fn a_walk_that_is_through_leaves_nothing_behind() {
+    let mut peer = Peer::new();
+    (peer.resume, peer.unreadable, peer.put_off) = (Bound::End, true, true);
+    peer.walked();
+    assert_eq!((peer.resume, peer.unreadable, peer.put_off), (Bound::START, false, false));
+}
+
+#[test]
+fn who_should_be_pushed_to_and_does_not_answer_is_lost() {
+    let mut peer = Peer::new();
+    assert!(!peer.is_lost());
+    let link = peer.link.insert(Link::new(Standing::Below).into());
+    assert!(!link.lost);
+    link.lost = true;
+    assert!(peer.is_lost());
+    peer.link = Some(Link::new(Standing::Below).into());
+    assert!(!peer.is_lost());
+}
+
+#[test]
+fn what_was_not_answered_is_to_go_out_again() {
+    let mut round = round(0x500);
+    round.again();
+    assert!(round.pending);
 }
 
 #[test]
