@@ -236,6 +236,9 @@ mod tests {
         assert_eq!(difference.take(8, &run(8..12), true, 8), Reception::None);
         assert_eq!(difference.take(12, &run(0..0), true, 8), Reception::Short);
         assert!(!difference.has_grown());
+        // The end first.
+        assert_eq!(difference.take(16, &run(16..18), true, 8), Reception::None);
+        assert_eq!(difference.take(12, &run(12..16), false, 8), Reception::Short);
     }
 
     #[test]

@@ -234,6 +234,7 @@ mod tests {
             prop_assert_eq!(&collect::<String>(&elements).1[..], &texts[..elements.count()]);
             let mut bytes = vec![];
             elements.put(&mut bytes);
+            prop_assert_eq!(bytes.len(), elements.encoded_len());
             prop_assert_eq!(Elements::take::<String>(&mut &bytes[..]), Ok(elements));
             prop_assert!((0..bytes.len()).all(|len| Elements::take::<String>(&mut &bytes[..len]).is_err()));
         }
@@ -248,6 +249,19 @@ mod tests {
                 elements.put(&mut again);
                 prop_assert_eq!(&again[..], &bytes[..bytes.len() - rest.len()]);
             }
+        }
+    }
+
+    #[test]
+    fn what_fits_to_the_byte_is_taken() {
+        let texts = vec![String::from("x"); 200];
+        let entries = texts.iter().map(|element| Entry { id: 9, element });
+        // The count takes a byte up to 127 and then two, the form another, each text two.
+        for (budget, count) in
+            [(0, 0), (3, 0), (4, 1), (5, 1), (256, 127), (258, 127), (259, 128), (260, 128), (403, 200)]
+        {
+            let Filled { elements, .. } = Elements::fill(entries.clone(), budget);
+            assert_eq!(elements.count(), count, "in {budget}");
         }
     }
 
