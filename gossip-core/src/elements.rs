@@ -253,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_flaw_is_told_where_it_begins() {
+        let flaw = |bytes: &[u8]| Elements::take::<String>(&mut &bytes[..]).err().map(|Flaw { index, at }| (index, at));
+        assert_eq!(flaw(&[]), Some((0, 0)));
+        assert_eq!(flaw(&[2, ENCODED, 2, b'a', b'b', 1, 0xff]), Some((1, 5)));
+        assert_eq!(flaw(&[2, ENCODED, 2, b'a', b'b', 9, b'c']), Some((1, 5)));
+        assert_eq!(flaw(&[4, ENCODED, 0, 0]), Some((0, 1)), "more than there are bytes");
+        assert_eq!(flaw(&[3, ENCODED, 0, 0]), Some((2, 4)), "one may be empty, but no text is");
+        assert_eq!(flaw(&[1, 3, 0, 0]), Some((0, 1)), "no form of ids");
+        let mut rest = &[1, ENCODED, 1, b'a', 7][..];
+        assert_eq!(Elements::take::<String>(&mut rest), Ok(Elements::Encoded(1, vec![1, b'a'])));
+        assert_eq!(rest, [7]);
+        assert_eq!((Elements::NONE.encoded_len(), Elements::NONE.count()), (1, 0));
+    }
+
+    #[test]
     fn what_fits_to_the_byte_is_taken() {
         let texts = vec![String::from("x"); 200];
         let entries = texts.iter().map(|element| Entry { id: 9, element });

@@ -212,6 +212,32 @@ mod tests {
         assert_eq!(speck.encrypt(0x3b72_6574_7475_432d), 0x8c6f_a548_454e_028b);
     }
 
+    /// `vectors_sip128` of the reference implementation, for no byte and for one.
+    #[test]
+    fn siphash_gives_the_published_vectors() {
+        let key = core::array::from_fn(|i| i as u8);
+        assert_eq!(
+            sip128(&key, &[]),
+            u128::from_be_bytes(0xa381_7f04_ba25_a8e6_6df6_7214_c755_0293_u128.to_le_bytes())
+        );
+        assert_eq!(
+            sip128(&key, &[0]),
+            u128::from_be_bytes(0xda87_c1d8_6b99_af44_3476_5911_9b22_fc45_u128.to_le_bytes())
+        );
+    }
+
+    #[test]
+    fn secrets_for_other_uses_are_none_of_an_element() {
+        assert_eq!([derived(&[0; 16]), derived(&[0xff; 16])], [[0x36; 16], [0xc9; 16]]);
+        let key = [7; 16];
+        let secret = sip128(&[0x31; 16], b"gossip sketch");
+        let keyed = Fingerprinter::new(&Key::secret(key));
+        assert_eq!(keyed.sketch_key(), SketchKey::new(secret as u64, (secret >> 64) as u64));
+        let secret = xxh3_128(b"gossip sketch");
+        let open = Fingerprinter::new(&Key::open());
+        assert_eq!(open.sketch_key(), SketchKey::new(secret as u64, (secret >> 64) as u64));
+    }
+
     #[test]
     fn mixes_are_undone() {
         for fingerprinter in [Fingerprinter::new(&Key::open()), Fingerprinter::new(&Key::secret([7; 16]))] {

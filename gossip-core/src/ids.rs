@@ -242,4 +242,39 @@ mod tests {
         // 64 - log2(1 000) + 1.5 = 55.5 bits each, and a header.
         assert_eq!(Ids::fill(&ids, usize::MAX).encoded_len(), 6_953);
     }
+
+    #[test]
+    fn runs_have_these_bytes() {
+        let bytes = |ids: &[u64]| {
+            let run = Ids::fill(ids, 1_000);
+            let mut bytes = vec![];
+            run.put(&mut bytes);
+            assert_eq!((run.encoded_len(), run.count()), (bytes.len(), ids.len()));
+            bytes
+        };
+        assert_eq!(Ids::fill(&[], 1_000), Ids::NONE);
+        assert_eq!(bytes(&[]), [0]);
+        // 32 bits of the first; of the next, a unary part of 0 and 7 bits.
+        assert_eq!(bytes(&[0x0403_0201, 0x0403_0204]), [2, SHORT | 7, 1, 2, 3, 4, 2 << 1]);
+        assert_eq!(bytes(&[1 << 32]), [1, 7, 0, 0, 0, 0, 1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn only_what_ascends_goes_in() {
+        let mut writer = IdWriter::new([5, 6].into_iter(), 1_000);
+        assert_eq!(
+            [5, 5, 4, 6].map(|id| writer.push(id)),
+            [Pushed::In, Pushed::OutOfOrder, Pushed::OutOfOrder, Pushed::In]
+        );
+        assert_eq!(writer.finish().iter().collect::<Vec<_>>(), [5, 6]);
+    }
+
+    #[test]
+    fn what_fits_to_the_byte_goes_in() {
+        let ids: Vec<u64> = (0..200).collect();
+        // 4 bytes of the first and one of each other, after one of the form and one or two of the count.
+        for (budget, count) in [(5, 0), (6, 1), (7, 2), (132, 127), (133, 127), (134, 128), (206, 200)] {
+            assert_eq!(Ids::fill(&ids, budget).count(), count, "in {budget}");
+        }
+    }
 }
