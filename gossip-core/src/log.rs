@@ -54,6 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_small_list_takes_little_and_a_large_one_moves_nothing() {
+        let mut log = Log::new();
+        log.push(0);
+        assert!(log.chunks[0].capacity() < 16);
+        (1..=CHUNK).for_each(|item| log.push(item));
+        assert_eq!((log.chunks.len(), log.chunks[1].capacity()), (2, CHUNK));
+    }
+
+    #[test]
     fn it_reads_like_a_list() {
         let mut log = Log::new();
         for item in 0..3 * CHUNK + 5 {
