@@ -5,6 +5,8 @@ mod answer;
 mod model;
 mod overlay;
 mod push;
+#[cfg(test)]
+mod pushes;
 mod receive;
 mod request;
 mod sketch;

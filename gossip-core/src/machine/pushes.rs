@@ -1,0 +1,221 @@
+//! What a replica pushes, field by field, and what it makes of what is pushed to it.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::num::NonZeroU16;
+
+use super::*;
+use crate::elements::Elements;
+use crate::fingerprint::Fingerprinter;
+use crate::message::{Batch, Body, Flags, Message};
+use crate::overlay::Overlay;
+use crate::store::Entry;
+
+const HUB: u8 = 0;
+
+/// The hub's name for its log.
+const LOG: u32 = 77;
+
+/// Replica 1 or the hub, in a star of four, with batches 400 ms apart.
+fn replica(me: u8, window: u16) -> AntiEntropy<u8, u64> {
+    let mut config = Config { batch_every: Some(Duration::from_millis(400)), ..Config::default() };
+    config.window = NonZeroU16::new(window).expect("some messages");
+    let mut machine = AntiEntropy::new(config, 1);
+    (0..4).filter(|peer| *peer != me).for_each(|peer| _ = machine.add_peer(peer));
+    machine.set_overlay(Overlay::star(&me, 0..4));
+    assert_eq!(pushed(&mut machine, 0), []);
+    machine
+}
+
+/// What is pushed up to this time, in ms; other messages are lost.
+fn pushed(machine: &mut AntiEntropy<u8, u64>, until: u64) -> Vec<(u8, Batch)> {
+    let (mut pushed, mut now) = (vec![], machine.now);
+    loop {
+        match machine.poll(now) {
+            Output::Send { to, message } => {
+                if let Body::Push { batch, .. } = message.body {
+                    pushed.push((to, *batch));
+                }
+            }
+            Output::Event(_) => {}
+            Output::Wait(next) => match next.filter(|next| *next <= Time::from_millis(until)) {
+                Some(next) => now = next,
+                None if now < Time::from_millis(until) => now = Time::from_millis(until),
+                None => return pushed,
+            },
+        }
+    }
+}
+
+/// Of pushes: to whom, from where to where of the log and how many elements that is, up to where the other's is had, and
+/// the flags.
+fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'static str)> {
+    let flags = |flags: Flags| match (flags.asks, flags.up, flags.apart, flags.timed) {
+        (false, false, false, false) => "",
+        (true, false, false, false) => "asks",
+        (false, true, false, false) => "up",
+        (true, true, false, false) => "asks, up",
+        (true, false, true, false) => "asks, apart",
+        (false, false, false, true) => "timed",
+        others => panic!("{others:?}"),
+    };
+    let tell = |(to, batch): &(u8, Batch)| {
+        let elements = batch.elements.count();
+        (*to, [batch.from, batch.to, elements], batch.ack, flags(batch.flags))
+    };
+    pushed.iter().map(tell).collect()
+}
+
+fn elements(numbers: &[u64]) -> Elements {
+    let fingerprinter = Fingerprinter::new(&crate::Key::open());
+    let mut entries: Vec<Entry<'_, u64>> =
+        numbers.iter().map(|number| Entry { id: fingerprinter.encode(number).0.id, element: number }).collect();
+    entries.sort_by_key(|entry| entry.id);
+    Elements::fill(entries.iter().copied(), usize::MAX).elements
+}
+
+/// A push of the hub's, with so many elements of its log from a place on, that acknowledges ours up to `ack`.
+fn batch(machine: &AntiEntropy<u8, u64>, from: usize, numbers: &[u64], ack: usize) -> Batch {
+    let of = machine.dissemination.as_ref().expect("it pushes").log;
+    let to = from + numbers.len();
+    let (held, age, lead) = (0, 0, 20);
+    Batch {
+        log: LOG,
+        of,
+        acked: 0,
+        from,
+        to,
+        ack,
+        held,
+        age,
+        lead,
+        flags: Flags::default(),
+        elements: elements(numbers),
+    }
+}
+
+fn receive(machine: &mut AntiEntropy<u8, u64>, from: u8, batch: Batch) {
+    let tag = machine.replica.tag();
+    machine.receive(&from, Message::new(Body::Push { tag, batch: batch.into() })).expect("it is of the cluster");
+}
+
+#[test]
+fn what_comes_is_acknowledged_and_what_is_missing_asked_for() {
+    let mut spoke = replica(1, 4);
+    spoke.insert(1_000).expect("it is small");
+    assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
+    let first = batch(&spoke, 0, &[1, 2, 3], 0);
+    receive(&mut spoke, HUB, first);
+    assert_eq!((told(&pushed(&mut spoke, 200)), spoke.len()), (vec![], 4), "it can wait for something to go with");
+    // What came from the hub does not go back there.
+    let after_a_gap = batch(&spoke, 5, &[6], 0);
+    receive(&mut spoke, HUB, after_a_gap);
+    assert_eq!(told(&pushed(&mut spoke, 300)), [(HUB, [1, 5, 0], 3, "asks, up")]);
+    let after_that = batch(&spoke, 6, &[7], 0);
+    receive(&mut spoke, HUB, after_that);
+    assert_eq!((told(&pushed(&mut spoke, 350)), spoke.len()), (vec![], 6), "it is asked for already");
+    let all = batch(&spoke, 3, &[4, 5, 6, 7], 1);
+    receive(&mut spoke, HUB, all.clone());
+    assert_eq!((told(&pushed(&mut spoke, 2_199)), spoke.len()), (vec![], 8));
+    let alone = pushed(&mut spoke, 4_000);
+    assert_eq!(told(&alone), [(HUB, [1, 8, 0], 7, "up")]);
+    let Batch { log, of, acked, held, age, .. } = &alone[0].1;
+    assert_eq!((*log, *of, *acked), (spoke.dissemination.as_ref().expect("it pushes").log, LOG, 1));
+    assert_eq!((*held, *age), (1_850, 0), "two seconds since the first");
+    // All of it is known: that was lost, or it would not have come.
+    receive(&mut spoke, HUB, all);
+    assert_eq!(told(&pushed(&mut spoke, 4_000)), [(HUB, [8, 8, 0], 7, "up")]);
+    assert_eq!(spoke.stats.total.bare_pushes, 3);
+}
+
+#[test]
+fn eight_messages_are_acknowledged_at_once() {
+    let mut spoke = replica(1, 4);
+    for place in 0..7 {
+        let one = batch(&spoke, place, &[place as u64], 0);
+        receive(&mut spoke, HUB, one);
+        assert_eq!(told(&pushed(&mut spoke, 10 + place as u64)), []);
+    }
+    let eighth = batch(&spoke, 7, &[7], 0);
+    receive(&mut spoke, HUB, eighth);
+    assert_eq!(told(&pushed(&mut spoke, 20)), [(HUB, [0, 8, 0], 8, "up")]);
+}
+
+#[test]
+fn no_more_is_under_way_than_a_window() {
+    let mut spoke = replica(1, 2);
+    for (number, until, expected) in [
+        (1_000, 400, vec![(HUB, [0, 1, 1], 0, "up")]),
+        (1_001, 900, vec![(HUB, [1, 2, 1], 0, "up")]),
+        (1_002, 1_400, vec![]),
+    ] {
+        spoke.insert(number).expect("it is small");
+        assert_eq!(told(&pushed(&mut spoke, until)), expected);
+    }
+    let ack = batch(&spoke, 0, &[], 1);
+    receive(&mut spoke, HUB, ack);
+    assert_eq!(told(&pushed(&mut spoke, 1_500)), [(HUB, [2, 3, 1], 0, "up")]);
+}
+
+#[test]
+fn what_is_not_acknowledged_goes_again_and_then_somebody_else_is_looked_for() {
+    let mut spoke = replica(1, 4);
+    spoke.insert(1_000).expect("it is small");
+    let mut sent = vec![];
+    for until in (100..5_000).step_by(100) {
+        sent.extend(told(&pushed(&mut spoke, until)).into_iter().map(|push| (until, push)));
+    }
+    let (again, asks) = ((HUB, [0, 1, 1], 0, "up"), (HUB, [0, 0, 0], 0, "asks, apart"));
+    assert_eq!(sent, [(100, again), (1_800, again), (3_600, asks), (4_600, asks)]);
+    assert!(spoke.dissemination.as_ref().is_some_and(|it| it.leaves_to_repair()));
+    // A sign of life, and all is as it was.
+    let sign = batch(&spoke, 0, &[], 0);
+    receive(&mut spoke, HUB, sign);
+    assert_eq!(told(&pushed(&mut spoke, 5_100)), [(HUB, [0, 1, 1], 0, "asks, up")]);
+    assert!(spoke.dissemination.as_ref().is_some_and(|it| !it.leaves_to_repair()));
+}
+
+#[test]
+fn who_asks_gets_again_what_it_has_not_acknowledged() {
+    let mut spoke = replica(1, 4);
+    spoke.extend([1_000, 1_001]).expect("they are small");
+    assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 2, 2], 0, "up")]);
+    let mut asks = batch(&spoke, 0, &[], 0);
+    asks.flags.asks = true;
+    receive(&mut spoke, HUB, asks.clone());
+    assert_eq!(told(&pushed(&mut spoke, 200)), [(HUB, [0, 2, 2], 0, "up")]);
+    asks.ack = 2;
+    receive(&mut spoke, HUB, asks);
+    assert_eq!(told(&pushed(&mut spoke, 300)), [(HUB, [2, 2, 0], 0, "up")]);
+    // It begins another log, and has ours no more; but what it says it has of it, it has.
+    let mut renamed = batch(&spoke, 0, &[5], 1);
+    renamed.log = LOG + 1;
+    receive(&mut spoke, HUB, renamed);
+    assert_eq!(told(&pushed(&mut spoke, 400)), [(HUB, [1, 3, 1], 1, "up")]);
+}
+
+#[test]
+fn a_hub_pushes_to_all_once_an_interval_and_not_to_who_leaves() {
+    let mut hub = replica(HUB, 4);
+    hub.extend([1, 2]).expect("they are small");
+    let all = |places, ack, flags| [1, 2, 3].map(|peer| (peer, places, ack, flags));
+    assert_eq!(told(&pushed(&mut hub, 300)), all([0, 2, 2], 0, "timed"));
+    let mut up = batch(&hub, 0, &[3], 2);
+    up.flags.up = true;
+    for peer in [1, 2, 3] {
+        receive(&mut hub, peer, Batch { elements: elements(&[10 + u64::from(peer)]), ..up.clone() });
+    }
+    // Each gets what came from the two others; and, the first time, at once, so that it knows how long a round trip takes.
+    let mut turn = told(&pushed(&mut hub, 900));
+    turn.sort_unstable();
+    assert_eq!(turn, all([2, 5, 2], 1, ""));
+    let mut apart = batch(&hub, 1, &[], 5);
+    receive(&mut hub, 1, apart.clone());
+    receive(&mut hub, 3, apart.clone());
+    apart.flags.apart = true;
+    receive(&mut hub, 2, apart);
+    hub.insert(9).expect("it is small");
+    let mut turn = told(&pushed(&mut hub, 1_400));
+    turn.sort_unstable();
+    assert_eq!(turn, [(1, [5, 6, 1], 1, "timed"), (3, [5, 6, 1], 1, "timed")]);
+}
