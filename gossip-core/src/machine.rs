@@ -9,6 +9,8 @@ mod push;
 mod pushes;
 mod receive;
 mod request;
+#[cfg(test)]
+mod rounds;
 mod sketch;
 mod spread;
 #[cfg(test)]
