@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use gossip_node::trial::Plan;
 use serde_json::{Value, json};
 
 use super::Wrong;
@@ -68,8 +67,8 @@ impl Clients {
         number.ok_or_else(|| Wrong(format!("nobody wrote {element}")))
     }
 
-    /// What a reply to a read shows: of elements, some that were written, in ascending order and each once.
-    pub(crate) fn shown(self, plan: &Plan, reply: &Value) -> Result<Shown, Wrong> {
+    /// What a reply to a read shows: of elements, some of those written, `writes` in all, in ascending order and each once.
+    pub(crate) fn shown(self, reply: &Value, writes: usize) -> Result<Shown, Wrong> {
         let value = &reply[self.shown];
         if let Elements::Increments { .. } = self.elements {
             let sum = value.as_number().and_then(|sum| sum.as_i128());
@@ -78,7 +77,6 @@ impl Clients {
         let shown: Option<Vec<_>> = value.as_array().into_iter().flatten().map(|value| self.number(value)).collect();
         let shown = shown.filter(|shown| shown.is_sorted_by(|one, next| one < next));
         let shown = shown.ok_or_else(|| Wrong(format!("these are not numbers in order: {value}")))?;
-        let writes = plan.operations().filter_map(|operation| operation.write).count();
         match shown.last() {
             Some(last) if *last >= writes => Err(Wrong(format!("a read shows {last}, which nobody wrote"))),
             _ => Ok(Shown::Writes(shown.into_iter().collect())),

@@ -78,13 +78,10 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
     let sent = router.traffic.sent - sent_before;
     router.settle()?;
     let replies = router.replies();
-    let mut history = history(plan, clients, &replies, &mut router, start)?;
     let sums = Sums { clients, on_disk, replies: &replies, writes: writes.len() };
-    for reply in &replies {
-        sums.check(plan, reply)?;
-    }
+    let mut history = history(nodes, &sums, &mut router, start)?;
     for reply in ask_all(&mut router, nodes, "read")? {
-        match clients.shown(plan, &reply.body)? {
+        match clients.shown(&reply.body, writes.len())? {
             Shown::Writes(shown) => history.read_finally(|number| shown.contains(&number)),
             Shown::Sum(sum) => {
                 sums.check_final(reply.to.node, sum)?;
@@ -101,16 +98,11 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
 }
 
 /// What happened before the final reads. Where an element is written it is held from its acknowledgement on; elsewhere
-/// from when the node says that it learned it. A sum shows what is held.
-fn history(
-    plan: &Plan,
-    clients: Clients,
-    replies: &[Reply],
-    router: &mut Router,
-    start: Instant,
-) -> Result<History, Wrong> {
+/// from when the node says that it learned it. A sum is judged, and shows what is held.
+fn history(nodes: usize, sums: &Sums<'_>, router: &mut Router, start: Instant) -> Result<History, Wrong> {
+    let Sums { clients, replies, writes, .. } = *sums;
     let virtually = |at: Instant| Time::ZERO + at.saturating_duration_since(start);
-    let mut history = History::new(plan.nodes.into());
+    let mut history = History::new(nodes);
     for learned in router.learned() {
         history.hold(clients.learned(&learned.element)?, learned.node, virtually(learned.at));
     }
@@ -121,10 +113,14 @@ fn history(
         }
     }
     let mut of_sums = BTreeMap::new();
-    for Reply { to, body, .. } in replies.iter().filter(|reply| reply.to.request.body["type"] == "read") {
-        match clients.shown(plan, body)? {
-            Shown::Writes(shown) => history.read(virtually(to.at), |number| shown.contains(&number)),
-            Shown::Sum(_) => of_sums.entry(to.node).or_insert_with(Vec::new).push(virtually(to.at)),
+    for reply in replies.iter().filter(|reply| reply.to.request.body["type"] == "read") {
+        let (node, asked) = (reply.to.node, virtually(reply.to.at));
+        match clients.shown(&reply.body, writes)? {
+            Shown::Writes(shown) => history.read(asked, |number| shown.contains(&number)),
+            Shown::Sum(sum) => {
+                sums.check(reply, sum)?;
+                of_sums.entry(node).or_insert_with(Vec::new).push(asked);
+            }
         }
     }
     for (node, asked) in &of_sums {
@@ -145,11 +141,7 @@ struct Sums<'a> {
 
 impl Sums<'_> {
     /// What the node acknowledged before counts in a sum, and nothing that was asked for later.
-    fn check(&self, plan: &Plan, read: &Reply) -> Result<(), Wrong> {
-        if read.to.request.body["type"] != "read" {
-            return Ok(());
-        }
-        let Shown::Sum(sum) = self.clients.shown(plan, &read.body)? else { return Ok(()) };
+    fn check(&self, read: &Reply, sum: i128) -> Result<(), Wrong> {
         let of_node = |reply: &&Reply| {
             reply.to.node == read.to.node && (self.on_disk || reply.to.life == read.to.life) && reply.at <= read.to.at
         };
