@@ -189,6 +189,16 @@ proptest! {
 }
 
 #[test]
+fn a_page_that_reaches_just_to_an_element_does_not_cover_it() {
+    let replica = replica::<u64>(&[1, 2, 3]);
+    for (listed, entry) in replica.entries(0).enumerate() {
+        let reach = Bound::At(replica.fingerprint(entry));
+        let (page, covered) = replica.page_to(Bound::START, reach, Bound::End, usize::MAX);
+        assert_eq!((page.count(), covered), (listed, reach));
+    }
+}
+
+#[test]
 fn what_is_merged_is_told_once_and_counted_whole() {
     let theirs = replica::<u64>(&[1, 2, 3, 4]);
     let (all, _) = theirs.page(Bound::START, Bound::End, &[], usize::MAX);
