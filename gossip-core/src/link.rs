@@ -170,8 +170,8 @@ impl Link {
     /// A round trip took so long.
     pub(crate) fn measure(&mut self, sample: Duration) {
         let (shortest, longest) = self.round_trips.unwrap_or((sample, sample));
-        let shortest = if sample > shortest { shortest + (sample - shortest) / 8 } else { sample };
-        let longest = if sample < longest { longest - (longest - sample) / 8 } else { sample };
+        let shortest = sample.min(shortest + sample.saturating_sub(shortest) / 8);
+        let longest = sample.max(longest - longest.saturating_sub(sample) / 8);
         self.round_trips = Some((shortest, longest));
     }
 

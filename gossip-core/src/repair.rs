@@ -282,6 +282,50 @@ mod tests {
     }
 
     #[test]
+    fn of_bursts_of_several_messages_part_may_be_lost_unnoticed() {
+        let (replica, ids) = replica(500);
+        let mut repair = repair(ids, Vec::new());
+        let mut whole = Vec::new();
+        for window in [1, 2, 2, 1] {
+            assert!(repair.next(&replica, 800, window, 40).2.count() > 0);
+            whole.push(repair.arrived_whole());
+            if repair.begins_burst() {
+                repair.cover(Bound::START, Bound::START, true, None);
+            }
+        }
+        assert_eq!(whole, [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_burst_of_elements_alone_is_answered_at_the_very_beginning() {
+        let (replica, ids) = replica(100);
+        let mut repair = repair(ids, (1..=5).collect());
+        let all = repair.next(&replica, 10_000, 1, u64::MAX);
+        assert_eq!((all.0, all.1.count(), all.2.count()), (Asks::State, 5, 100));
+        let room = all.2.encoded_len();
+        repair.again();
+        let (asks, wanted, elements) = repair.next(&replica, room, 1, u64::MAX);
+        assert_eq!((asks, wanted.count(), elements.count()), (Asks::End, 0, 100));
+        assert_eq!(repair.cover(Bound::START, Bound::START, true, None), Answered::Burst);
+    }
+
+    #[test]
+    fn wishes_that_are_answered_early_are_not_asked_for_again() {
+        let (replica, _) = replica(3);
+        let mut repair = repair(Vec::new(), (1..=12).map(|wish| wish << 20).collect());
+        let room = Ids::fill(&[1 << 20, 2 << 20, 3 << 20, 4 << 20], usize::MAX).encoded_len() + 1;
+        let next = |repair: &mut Repair| {
+            let (_, wanted, _) = repair.next(&replica, room, 3, u64::MAX);
+            wanted.iter().map(|wish| wish >> 20).collect::<Vec<_>>()
+        };
+        assert_eq!(next(&mut repair), [1, 2, 3, 4]);
+        assert_eq!(cover(&mut repair, 2 << 20, 3 << 20, false), Answered::InPart);
+        assert_eq!(next(&mut repair), [5, 6, 7, 8]);
+        assert_eq!(cover(&mut repair, 1 << 20, 8 << 20, false), Answered::InPart);
+        assert_eq!(next(&mut repair), [9, 10, 11, 12]);
+    }
+
+    #[test]
     fn it_was_in_vain_if_both_digests_are_as_they_were() {
         let (one, other) = (Digest::from_parts(1, 1), Digest::from_parts(2, 2));
         let claim = Claim { unconfirmed: Some([one, other]), ..Claim::default() };

@@ -276,7 +276,7 @@ impl<E: Element> Replica<E> {
             if filled.left_out.is_none() {
                 return (to, filled.elements);
             }
-            most = filled.elements.count().min(entries.len() - 1).max(1);
+            most = filled.elements.count().max(1);
         }
     }
 
@@ -424,8 +424,7 @@ impl<E: Element> Replica<E> {
         // Only an entry that shares its id with a bound needs more than its id to be told inside from outside.
         let before = move |entry: Entry<'_, E>, bound: Bound| match bound {
             Bound::End => true,
-            Bound::At(at) if entry.id == at.id && at.rest > 0 => self.fingerprint(entry) < at,
-            Bound::At(at) => entry.id < at.id,
+            Bound::At(at) => entry.id < at.id || (entry.id == at.id && self.fingerprint(entry) < at),
         };
         let entries = match from {
             Bound::At(at) => Some(self.entries(at.id)),

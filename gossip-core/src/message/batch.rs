@@ -44,15 +44,13 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    const ALL: u8 = 15;
-
     const fn byte(self) -> u8 {
         self.asks as u8 | (self.up as u8) << 1 | (self.apart as u8) << 2 | (self.timed as u8) << 3
     }
 
     /// `None` if this byte is none of theirs.
     pub(crate) const fn of(byte: u8) -> Option<Self> {
-        if byte > Self::ALL || byte & 6 == 6 {
+        if byte >> 4 > 0 || byte & 6 == 6 {
             return None;
         }
         Some(Self { asks: byte & 1 > 0, up: byte & 2 > 0, apart: byte & 4 > 0, timed: byte & 8 > 0 })

@@ -1,11 +1,13 @@
 //! Every form of message, read back; and bytes that are none.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Asks, Batch, Body, DecodeError, Flags, Head, Message, MessageKind, Place, State};
 use crate::cells::Cells;
+use crate::config::MessageBudget;
 use crate::digest::Digest;
 use crate::elements::Elements;
 use crate::fingerprint::Fingerprint;
@@ -184,4 +186,29 @@ fn flags_that_there_are_not_are_refused() {
     let window = Some(DecodeError::Field { field: "window", at: 9 });
     assert_ne!(flaw(6, &varints(&[2 * 65_535 + 1])), window);
     assert_eq!(flaw(6, &varints(&[2 * 65_536])), window);
+}
+
+#[test]
+fn what_is_no_message_of_this_version_is_refused() {
+    let refused = |bytes: &[u8]| Message::<u64>::decode(bytes).err();
+    let most = MessageBudget::MAX.bytes();
+    let longest = vec![0; most + 2];
+    assert_eq!(refused(&longest[1..]), Some(DecodeError::TooLong(most + 1)));
+    assert_eq!(refused(&longest), Some(DecodeError::TooLong(most + 2)));
+    assert_eq!(refused(&longest[2..]), Some(DecodeError::Version(0)));
+    assert_eq!(refused(&[0x91]), Some(DecodeError::Version(9)));
+    assert_eq!(refused(&[0x1f]), Some(DecodeError::UnknownKind(15)));
+}
+
+#[test]
+fn a_flaw_in_an_element_is_told_with_its_place() {
+    let texts = ["one", "two"].map(String::from);
+    let entries = texts.iter().map(|text| Entry { id: 0, element: text });
+    let elements = Elements::fill(entries, usize::MAX).elements;
+    let body = Body::Repair { tag: TAG, nonce: NONCE, asks: Asks::End, wanted: Ids::NONE, elements };
+    let mut bytes = Message::<String>::new(body).encode();
+    // The last of its four bytes is that of no text.
+    *bytes.last_mut().expect("it is not empty") = 0xff;
+    let flaw = DecodeError::Element { index: 1, at: bytes.len() - 4 };
+    assert_eq!(Message::<String>::decode(&bytes), Err(flaw));
 }

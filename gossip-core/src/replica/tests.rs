@@ -1,6 +1,7 @@
 //! What is read out of a replica, beside a plain list of what went in.
 
 use alloc::collections::BTreeSet;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -8,9 +9,9 @@ use core::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use super::{Merged, Replica};
+use super::{Merged, PENDING, Replica};
 use crate::config::Config;
-use crate::element::Element;
+use crate::element::{Element, TypeTag};
 use crate::elements::Elements;
 use crate::fingerprint::Fingerprint;
 use crate::store::Entry;
@@ -27,6 +28,26 @@ fn replica<E: Element>(elements: &[E]) -> Replica<E> {
     }
     replica.settle();
     replica
+}
+
+/// Elements of which four share an id that tells none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Crowd(u64);
+
+impl Element for Crowd {
+    const TYPE: TypeTag = TypeTag::new("crowd");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        u64::decode(input).map(Self)
+    }
+
+    fn to_id(&self) -> Option<u64> {
+        Some(self.0 / 4)
+    }
 }
 
 /// The elements of a message.
@@ -162,6 +183,8 @@ proptest! {
         let places = places.map(|(at, shift)| (usize::from(at), shift % 4));
         pages_are_all_there_is(&texts, places, &spared, budget)?;
         pages_are_all_there_is(&numbers, places, &spared, budget)?;
+        let crowds: Vec<Crowd> = numbers.iter().map(|number| Crowd(number % 100)).collect();
+        pages_are_all_there_is(&crowds, places, &spared, budget)?;
     }
 
     #[test]
@@ -199,13 +222,39 @@ fn a_page_that_reaches_just_to_an_element_does_not_cover_it() {
 }
 
 #[test]
+fn a_batch_ends_where_the_next_of_the_log_would_not_fit() {
+    let texts =
+        |lens: &[usize]| -> Vec<String> { lens.iter().enumerate().map(|(at, len)| format!("{at:0len$}")).collect() };
+    // Each takes a byte more than it has, and the run two.
+    let many_short = replica(&texts(&[&[3; 20][..], &[30; 10]].concat()));
+    for (budget, end) in [(20 * 4 + 1, 19), (20 * 4 + 2, 20), (20 * 4 + 2 + 30, 20), (20 * 4 + 2 + 31, 21)] {
+        assert_eq!(many_short.batch(0, budget, |_| false).0, end, "{budget}");
+    }
+    let (to, batch) = many_short.batch(15, 100, |place| place % 2 == 0);
+    assert_eq!((to, batch.count()), (25, 5));
+}
+
+#[test]
+fn names_are_entered_in_the_sketch_many_at_a_time() {
+    let mut replica = Replica::<u64>::new(&config());
+    for count in 1..=2 * PENDING {
+        replica.insert(count as u64).expect("it is small");
+        assert_eq!(replica.pending.len(), count % PENDING);
+    }
+    replica.insert(0).expect("it is small");
+    replica.settle();
+    assert_eq!(replica.pending.len(), 0);
+}
+
+#[test]
 fn what_is_merged_is_told_once_and_counted_whole() {
     let theirs = replica::<u64>(&[1, 2, 3, 4]);
     let (all, _) = theirs.page(Bound::START, Bound::End, &[], usize::MAX);
-    let mut ours = replica::<u64>(&[2, 4, 5]);
+    let mut ours = replica::<u64>(&[2, 5]);
     let Merged { mut learned, held, bytes } = ours.merge(&all).expect("they are numbers");
+    assert_eq!(learned.capacity(), 3, "no more is allocated than there is to learn");
     learned.sort_unstable();
-    assert_eq!((learned, held.len(), bytes), (alloc::vec![1, 3], 4, 4 * 8));
+    assert_eq!((learned, held.len(), bytes), (alloc::vec![1, 3, 4], 4, 4 * 8));
     assert!(held.is_sorted());
     assert_eq!(ours.len(), 5);
 }

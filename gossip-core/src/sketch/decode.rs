@@ -159,7 +159,7 @@ impl Peeling {
                 undoing = true;
             }
         }
-        if self.ids.len() > self.limit {
+        if self.ids.len() == self.limit {
             return;
         }
         self.ids.push(cell.id());
@@ -211,4 +211,38 @@ pub(crate) fn cancel_pairs(sorted: &mut Vec<u64>) {
         }
     }
     sorted.truncate(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: SketchKey = SketchKey::new(3, 5);
+
+    #[test]
+    fn hopeless_is_what_leaves_three_in_four_of_many_cells() {
+        let is_hopeless = |len: usize, left: usize| {
+            let cells: Vec<Cell> = (0..len).map(|slot| Cell::new(u64::from(slot < left), 0)).collect();
+            Peeling::new(&cells, KEY).is_hopeless()
+        };
+        assert_eq!([384, 385].map(|left| is_hopeless(513, left)), [false, true]);
+        assert_eq!([384, 385, 512].map(|left| is_hopeless(512, left)), [false; 3]);
+    }
+
+    #[test]
+    fn an_element_twice_in_a_cell_is_not_in_it() {
+        let layout = Layout::new(4);
+        let mut found = 0;
+        for id in 0..200 {
+            let (mark, mut times) = (KEY.mark(id), [0; 4]);
+            KEY.each_position(mark, |position| times[layout.slot(position) as usize] += 1);
+            for (slot, times) in times.into_iter().enumerate() {
+                let mut cells = [Cell::EMPTY; 4];
+                cells[slot] = Cell::new(id, mark.check());
+                assert_eq!(census(&cells, 0..4, &KEY), (3, times % 2), "{id} is {times} times in {slot}");
+                found += usize::from(times == 2);
+            }
+        }
+        assert!(found > 50, "{found}");
+    }
 }

@@ -12,10 +12,6 @@ use super::prefix::Prefix;
 const LOWEST: i32 = -2 * OCTAVE;
 const HIGHEST: i32 = POSITION_BITS.cast_signed() * OCTAVE;
 
-/// Elements differ in how many positions they have. Over `d` of them that adds this many times `d` to the variance of
-/// `d`, by measurement.
-const SPREAD: u128 = 1;
-
 /// The scale is rounded to 2.2 %, a standard error of 0.63 %: its square, in 2^-32.
 const ROUNDING: u128 = 170_000;
 
@@ -182,7 +178,8 @@ impl Evidence {
         let offset = width * 93_032_640 * i128::from(left - right) / i128::try_from(2 * bend).ok()?;
         let middle = i128::from(round_power(peak, 16));
         let differences = u128::try_from(middle + ((middle * offset) >> 32)).ok()?;
-        let squares = ((differences * differences) >> 32) * (variance + ROUNDING) + ((SPREAD * differences) << 16);
+        // Elements differ in how many positions they have: over `d` of them that adds `d` to the variance, by measurement.
+        let squares = ((differences * differences) >> 32) * (variance + ROUNDING) + (differences << 16);
         Some(Estimate {
             differences: u64::try_from((differences + (1 << 15)) >> 16).ok()?,
             sigma: u64::try_from((squares.isqrt() + (1 << 15)) >> 16).ok()?.max(1),
@@ -309,7 +306,34 @@ mod tests {
             estimates(Some(DeepWidth::Narrow), 2_900),
             [[0, 1], [0, 1], [1, 1], [3, 2], [16, 4], [97, 11], [703, 30], [2864, 80], [20333, 4865]]
         );
-        assert_eq!([0, 1, 5].map(|least| Evidence::at_least(least).estimate().differences), [0, 1, 5]);
+        // Where nothing is known, all numbers are as likely.
+        let unknown = [0, 1, 5].map(|least| Evidence::at_least(least).estimate());
+        assert_eq!(unknown, [0, 1, 5].map(|differences| Estimate { differences, sigma: 1 << 21 }));
+    }
+
+    /// All estimates by bits that no set has, folded to one number.
+    #[test]
+    fn noise_is_estimated_the_same_everywhere() {
+        let mut folded = 0_u64;
+        for trial in 0..200 {
+            // Levels are nearly empty, half full and nearly full in any order.
+            let bytes = (0..DeepWidth::Narrow.encoded_len() as u64).map(|at| {
+                let noise = [0, 1, 2].map(|part| id((trial << 20) + (at << 4) + part).to_le_bytes()[5]);
+                match id((trial << 8) + at / 4) % 4 {
+                    0 => 0,
+                    1 => noise[0] & noise[1] & noise[2],
+                    2 => noise[0],
+                    _ => noise[0] | noise[1] | noise[2],
+                }
+            });
+            let bits =
+                DeepBits::decode(DeepWidth::Narrow, &bytes.collect::<Vec<u8>>()).expect("any bits are deep bits");
+            let mut evidence = Evidence::at_least(0);
+            evidence.deep_bits(&bits, 0);
+            let Estimate { differences, sigma } = evidence.estimate();
+            folded = folded.rotate_left(7) ^ differences << 24 ^ sigma;
+        }
+        assert_eq!(folded, 14_119_719_778_514_038_712);
     }
 
     #[test]

@@ -159,3 +159,14 @@ const fn fold(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
     (product >> 64) as u64 ^ product as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twelve_marks_in_a_hundred_are_long() {
+        let is_long = |hash| Mark { hash, zero: false }.is_long();
+        assert_eq!([(LONG_SHARE << 48) - 1, LONG_SHARE << 48].map(is_long), [true, false]);
+    }
+}

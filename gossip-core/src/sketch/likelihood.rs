@@ -123,11 +123,10 @@ pub(crate) fn round_power(scale: i32, shift: u32) -> i64 {
     let whole = scale.div_euclid(OCTAVE) + i32::try_from(shift).unwrap_or(0);
     let root = ROOTS[scale.rem_euclid(OCTAVE).unsigned_abs() as usize];
     let rounded = match u32::try_from(whole) {
-        Ok(whole) if whole > 61 => 1 << 62,
-        Ok(whole) => (root << whole >> 29).div_ceil(2),
+        Ok(whole) => (root << whole.min(63) >> 29).div_ceil(2),
         Err(_) => root.checked_shr(29 + whole.unsigned_abs()).unwrap_or(0).div_ceil(2),
     };
-    i64::try_from(rounded).unwrap_or(1 << 62)
+    i64::try_from(rounded).unwrap_or(i64::MAX).min(1 << 62)
 }
 
 /// 2^(index / OCTAVE), times 2^30.
@@ -141,7 +140,7 @@ static ROOTS: [u128; OCTAVE as usize] = {
     roots
 };
 
-/// 2^(`scale` / [`OCTAVE`]) in 2^-[`Q`].
+/// 2^(`scale` / [`OCTAVE`]) in 2^-[`Q`], for scales below five octaves.
 const fn power(scale: i32) -> u128 {
     // 2^(1/32), by five square roots, in 2^-60.
     let mut root: u128 = 2 << 60;
@@ -156,8 +155,7 @@ const fn power(scale: i32) -> u128 {
         product = (product * root) >> 60;
         i += 1;
     }
-    let down = 60 - Q as i32 - scale.div_euclid(OCTAVE);
-    if down >= 0 { product >> down } else { product << -down }
+    product >> (60 - Q as i32 - scale.div_euclid(OCTAVE))
 }
 
 /// `e^-x`, both in 2^-[`Q`], for `x` up to 2^5: the series at `x / 2^8`, squared eight times.
@@ -245,6 +243,7 @@ mod tests {
             assert!((found - expected).abs() < 0.6, "{bits}: {found} for {expected}");
         }
         assert_eq!((round_power(0, 0), round_power(320, 0), round_power(16, 20)), (1, 1_024, 1_482_910));
-        assert_eq!((round_power(-64, 0), round_power(-32, 0), round_power(2_000, 16)), (0, 1, 1 << 62));
+        assert_eq!((round_power(-64, 0), round_power(-32, 0), round_power(-1, 0)), (0, 1, 1));
+        assert_eq!([61, 62, 63, 67_108_863].map(|octaves| round_power(octaves * OCTAVE, 0).ilog2()), [61, 62, 62, 62]);
     }
 }

@@ -140,11 +140,16 @@ mod tests {
         ] {
             assert_eq!(Tables::build(key, count, []).longest(), 1 << main, "{count}");
         }
+        // None is as long as the main one.
+        let coarse = |count| Tables::build(key, count, []).coarse.len();
+        assert_eq!([255, 256, 32_767, 32_768].map(coarse), [0, 1, 1, 2]);
         let mut tables = Tables::build(key, 65_535, (0..1_000).map(|id| id * 3));
         assert!(!tables.are_outgrown(131_071) && tables.are_outgrown(131_072));
         for more in [1, BEHIND as u64 - 1, BEHIND as u64 + 5] {
             (0..more).for_each(|id| tables.toggle(id * 1_000_003));
             assert_eq!(tables.covering(20).len(), tables.longest());
+            let behind = (more < BEHIND as u64).then_some(more as usize);
+            assert_eq!(tables.behind.as_ref().map(Vec::len), behind);
             tables.refresh();
             for (cells, log2) in [(20, 7), (129, 12)] {
                 let coarse = tables.covering(cells);
