@@ -154,7 +154,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// That both have the same; or how ours differs, by whatever may cost least.
-    fn verdict(&self, name: &P, nonce: u32, on: Question, sketch: bool) -> Body {
+    pub(super) fn verdict(&self, name: &P, nonce: u32, on: Question, sketch: bool) -> Body {
         let state = self.replica.state();
         let tag = self.replica.tag();
         let limit = self.config.message_limit();

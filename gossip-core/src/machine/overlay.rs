@@ -29,7 +29,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         match &mut self.dissemination {
             Some(dissemination) => dissemination.overlay = overlay,
             None => {
-                let log = self.rng.next_u32() | 1;
+                let log = self.rng.next_u32().max(1);
                 self.dissemination = Some(Box::new(Dissemination::new(every, overlay, log)));
             }
         }
@@ -75,12 +75,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             Standing::Below | Standing::Beside => drop(dissemination.below.insert(name.clone())),
             Standing::Above | Standing::Apart => drop(dissemination.below.remove(name)),
         }
-        match standing {
-            Standing::Above => (dissemination.above, dissemination.phase) = (Some(name.clone()), None),
-            _ if dissemination.above.as_ref() == Some(name) => {
-                (dissemination.above, dissemination.phase) = (None, None);
-            }
-            _ => {}
+        if standing == Standing::Above {
+            (dissemination.above, dissemination.phase) = (Some(name.clone()), None);
         }
         self.reschedule(name);
     }
@@ -158,7 +154,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         dissemination.seek_at = Some(now + patience.max(pause).max(SOON));
     }
 
-    fn attach(&mut self, name: &P) {
+    pub(super) fn attach(&mut self, name: &P) {
         self.stand(name, Standing::Above);
         let Some(dissemination) = &mut self.dissemination else { return };
         let best = dissemination.overlay.upstream().first() == Some(name);

@@ -5,8 +5,10 @@ use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use super::*;
+use crate::config::MessageBudget;
 use crate::elements::Elements;
 use crate::fingerprint::Fingerprinter;
+use crate::link::{Link, Standing};
 use crate::message::{Batch, Body, Flags, Message};
 use crate::overlay::Overlay;
 use crate::store::Entry;
@@ -152,9 +154,13 @@ fn no_more_is_under_way_than_a_window() {
         spoke.insert(number).expect("it is small");
         assert_eq!(told(&pushed(&mut spoke, until)), expected);
     }
+    let nothing_new = batch(&spoke, 0, &[], 0);
+    receive(&mut spoke, HUB, nothing_new);
+    assert_eq!(told(&pushed(&mut spoke, 1_400)), []);
     let ack = batch(&spoke, 0, &[], 1);
     receive(&mut spoke, HUB, ack);
     assert_eq!(told(&pushed(&mut spoke, 1_500)), [(HUB, [2, 3, 1], 0, "up")]);
+    assert_eq!(spoke.stats.total.resent, 0);
 }
 
 #[test]
@@ -218,4 +224,171 @@ fn a_hub_pushes_to_all_once_an_interval_and_not_to_who_leaves() {
     let mut turn = told(&pushed(&mut hub, 1_400));
     turn.sort_unstable();
     assert_eq!(turn, [(1, [5, 6, 1], 1, "timed"), (3, [5, 6, 1], 1, "timed")]);
+}
+
+#[test]
+fn what_was_there_before_counts_as_sent_again() {
+    let mut spoke = replica(1, 4);
+    spoke.extend([1_000, 1_001]).expect("they are small");
+    spoke.set_overlay(Overlay::star(&1, 0..4));
+    assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 2, 2], 0, "up")]);
+    spoke.insert(1_002).expect("it is small");
+    assert_eq!(told(&pushed(&mut spoke, 800)), [(HUB, [2, 3, 1], 0, "up")]);
+    assert_eq!(spoke.stats.total.resent, 1);
+}
+
+/// Replica `me` of a star of so many.
+fn of_star(me: u8, nodes: u8) -> AntiEntropy<u8, u64> {
+    let config = Config { batch_every: Some(Duration::from_millis(400)), ..Config::default() };
+    let mut machine = AntiEntropy::new(config, 1);
+    (0..nodes).filter(|peer| *peer != me).for_each(|peer| _ = machine.add_peer(peer));
+    machine.set_overlay(Overlay::star(&me, 0..nodes));
+    machine
+}
+
+fn lost(machine: &AntiEntropy<u8, u64>) -> usize {
+    machine.dissemination.as_ref().expect("it pushes").lost
+}
+
+#[test]
+fn a_peer_is_lost_once_and_only_where_it_stands_somewhere() {
+    let mut spoke = of_star(2, 4);
+    let mut up = batch(&spoke, 0, &[], 0);
+    up.flags.up = true;
+    // As it would not, since it comes before.
+    receive(&mut spoke, 1, up);
+    for expected in [1, 1] {
+        spoke.lose(&1);
+        assert_eq!(lost(&spoke), expected);
+    }
+    let sign = batch(&spoke, 0, &[], 0);
+    receive(&mut spoke, 3, sign);
+    spoke.lose(&3);
+    assert_eq!(lost(&spoke), 1, "it stands apart");
+    spoke.attach(&1);
+    assert_eq!(lost(&spoke), 0);
+    assert!(spoke.peers[&1].link.as_ref().is_some_and(|link| !link.lost && link.standing == Standing::Above));
+}
+
+#[test]
+fn a_better_one_is_looked_for_unless_it_is_the_best() {
+    let mut spoke = of_star(3, 4);
+    for (name, seek_at) in [(2, Some(Time::ZERO + overlay::REJOIN)), (HUB, None)] {
+        spoke.attach(&name);
+        let dissemination = spoke.dissemination.as_ref().expect("it pushes");
+        assert_eq!((dissemination.above, dissemination.seek_at), (Some(name), seek_at));
+    }
+}
+
+#[test]
+fn who_may_be_above_is_asked_in_waves_of_four() {
+    let mut spoke = of_star(9, 10);
+    spoke.lose(&HUB);
+    let mut asked = vec![];
+    for until in (0..8_000).step_by(250) {
+        let of: Vec<u8> =
+            pushed(&mut spoke, until).into_iter().filter(|(_, batch)| batch.flags.asks).map(|it| it.0).collect();
+        if !of.is_empty() {
+            asked.push((until, of));
+        }
+    }
+    let waves = [vec![1, 2, 3, HUB], vec![4, 5, 6, HUB], vec![7, 8, 1, HUB]];
+    assert_eq!(
+        asked,
+        [0, 1_000, 2_000, 4_000, 5_000, 6_000].into_iter().zip(waves.iter().cycle().cloned()).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn no_head_of_a_push_is_longer_than_is_left_for_it() {
+    let spoke = replica(1, 4);
+    let place = |bits: u32| usize::MAX >> (usize::BITS - bits);
+    let (log, of, acked, from, to) = (u32::MAX, u32::MAX, place(63) + 1, place(63) + 1 + place(62), usize::MAX);
+    let (held, age, lead, ack) = (u32::MAX, u32::MAX, u32::MAX, usize::MAX);
+    let longest = Batch { log, of, acked, from, to, ack, held, age, lead, ..batch(&spoke, 0, &[], 0) };
+    let len = Message::<u64>::new(Body::Push { tag: [0; 4], batch: longest.into() }).encoded_len();
+    assert!(len + 10 <= push::PUSH_HEAD, "{len}");
+}
+
+#[test]
+fn what_is_known_already_is_acknowledged_at_once_only_if_it_came_before() {
+    let mut spoke = replica(1, 4);
+    spoke.insert(1_000).expect("it is small");
+    assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
+    let ours_and_others = [batch(&spoke, 0, &[1_000], 1), batch(&spoke, 1, &[1, 2], 1)];
+    // Of a place that was filled otherwise.
+    let new_where_it_is_late = batch(&spoke, 1, &[3], 1);
+    for expected in ours_and_others.into_iter().chain([new_where_it_is_late]) {
+        receive(&mut spoke, HUB, expected);
+        assert_eq!(told(&pushed(&mut spoke, 200)), []);
+    }
+}
+
+fn link(machine: &AntiEntropy<u8, u64>, name: u8) -> &Link {
+    machine.peers[&name].link.as_ref().expect("it stands somewhere")
+}
+
+#[test]
+fn who_stands_apart_is_behind_with_all_there_is() {
+    let mut spoke = replica(1, 4);
+    let sign = batch(&spoke, 0, &[], 0);
+    for (element, expected) in [(None, [false, false]), (Some(1_000), [true, false])] {
+        spoke.extend(element).expect("it is small");
+        [2, HUB].into_iter().for_each(|name| receive(&mut spoke, name, sign.clone()));
+        assert_eq!([2, HUB].map(|name| link(&spoke, name).behind), expected);
+    }
+}
+
+#[test]
+fn who_is_heard_of_again_is_lost_no_more_and_behind_with_what_came_meanwhile() {
+    for (element, behind) in [(None, false), (Some(1_000), true)] {
+        let mut hub = replica(HUB, 4);
+        hub.lose(&1);
+        hub.lose(&2);
+        assert_eq!(lost(&hub), 2);
+        hub.extend(element).expect("it is small");
+        let sign = batch(&hub, 0, &[], 0);
+        receive(&mut hub, 1, sign);
+        assert_eq!((lost(&hub), link(&hub, 1).lost, link(&hub, 1).behind), (1, false, behind));
+    }
+}
+
+#[test]
+fn a_round_tells_what_both_have_and_what_is_left_goes_at_once() {
+    let mut spoke = replica(1, 4);
+    spoke.extend([1_000, 1_001]).expect("they are small");
+    spoke.have_met(&HUB, Some(3), 7);
+    assert_eq!((link(&spoke, HUB).received, link(&spoke, HUB).acked), (7, 0), "it has not got as many");
+    spoke.have_met(&HUB, Some(1), 5);
+    assert_eq!((link(&spoke, HUB).received, link(&spoke, HUB).acked), (7, 1));
+    assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [1, 2, 1], 7, "up")]);
+    // With one that stands apart, and where nothing is left, nothing goes.
+    let sign = batch(&spoke, 0, &[], 0);
+    receive(&mut spoke, 2, sign);
+    for (name, ours) in [(2, 1), (HUB, 2)] {
+        spoke.have_met(&name, Some(ours), 0);
+        assert_eq!(link(&spoke, name).acked, ours);
+    }
+    assert_eq!(told(&pushed(&mut spoke, 0)), []);
+}
+
+#[test]
+fn what_takes_more_than_four_messages_is_left_to_a_round() {
+    let four = vec![[0, 153, 153], [153, 306, 153], [306, 459, 153], [459, 500, 41]];
+    for (count, expected, resent, others) in [(500, four, 4, 0), (700, vec![[0, 0, 0]], 0, 1)] {
+        let mut config = Config { batch_every: Some(Duration::from_millis(400)), ..Config::default() };
+        (config.max_message, config.max_element_bytes) = (MessageBudget::new(1_200), 8);
+        let mut spoke = AntiEntropy::new(config, 1);
+        spoke.add_peer(HUB);
+        spoke.extend(0..count).expect("they are small");
+        spoke.set_overlay(Overlay::star(&1, 0..4));
+        let (mut sent, mut rounds) = (vec![], 0);
+        while let Output::Send { message, .. } = spoke.poll(Time::ZERO) {
+            match message.body {
+                Body::Push { batch, .. } => sent.push([batch.from, batch.to, batch.elements.count()]),
+                _ => rounds += 1,
+            }
+        }
+        assert_eq!((sent, spoke.stats.total.resent, rounds), (expected, resent, others));
+    }
 }

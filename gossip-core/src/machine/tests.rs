@@ -11,6 +11,8 @@ use crate::elements::Elements;
 use crate::fingerprint::Fingerprinter;
 use crate::ids::Ids;
 use crate::message::{Asks, Body, Message, Place, State};
+use crate::peer::Question;
+use crate::policy::{Policy, need};
 use crate::replica::WISH;
 use crate::sketch::IdWidth;
 use crate::store::Entry;
@@ -71,6 +73,9 @@ fn cells_are_charged_with_the_table_they_are_folded_from_and_what_was_inserted_s
     let request = want_cells(&machine, tag, 0, 100);
     let (bodies, work) = earned(&mut machine, [request]);
     assert_eq!((runs(&bodies), work), (vec![(0, 100, true)], 128 / FOLDED as u64));
+    let request = want_cells(&machine, tag, 20, 100);
+    let (bodies, work) = earned(&mut machine, [request]);
+    assert_eq!((runs(&bodies), work), (vec![(20, 100, true)], 128 / FOLDED as u64));
     // Of what fits a message, the first are of a short table and the others of the long one.
     let request = want_cells(&machine, tag, 20, 250);
     let (bodies, work) = earned(&mut machine, [request]);
@@ -174,8 +179,10 @@ fn pages_are_charged_with_what_they_list() {
         page(&held[100..300], 2, false, at(200), Bound::End),
         page(&held[..0], 1, true, Bound::START, at(100)),
         page(&held[..0], 9, false, Bound::START, Bound::End),
+        page(&held[50..150], 2, false, Bound::START, at(100)),
+        page(&held[..0], 1, true, Bound::START, Bound::End),
     ];
-    let [mostly, half, narrow, whole] = requests.map(|request| earned(&mut machine.clone(), [request]));
+    let [mostly, half, narrow, whole, beyond, first] = requests.map(|request| earned(&mut machine.clone(), [request]));
     assert_eq!(gives(&mostly.0), [(Bound::START, Bound::End, 100, true, Some(state))]);
     assert_eq!(mostly.1, 300 * PASSED);
     assert_eq!(gives(&half.0), [(at(200), Bound::End, 100, true, None)]);
@@ -184,6 +191,10 @@ fn pages_are_charged_with_what_they_list() {
     assert_eq!(narrow.1, 0);
     let whole: Vec<_> = gives(&whole.0).iter().map(|give| (give.2 > 100, give.3, give.4)).collect();
     assert_eq!(whole, [(true, false, None), (true, true, None)], "the window is ours if theirs is wider");
+    assert_eq!(gives(&beyond.0), [(Bound::START, at(100), 50, true, None)]);
+    assert_eq!(beyond.1, 50 * PASSED, "nor those after it");
+    let first: Vec<_> = gives(&first.0).iter().map(|give| (give.1 < Bound::End, give.3, give.4)).collect();
+    assert_eq!(first, [(true, true, Some(state))], "the state has room beside what fits");
 }
 
 /// Sends our probe; its nonce.
@@ -425,4 +436,42 @@ fn who_does_not_answer_is_asked_again_and_then_less_often() {
     let apart: Vec<_> = rounds.windows(2).map(|pair| pair[1].saturating_since(pair[0])).collect();
     // Eight intervals, give or take a quarter, after what one waits for three answers.
     assert!(apart.iter().all(|apart| (6..=17).contains(&apart.as_secs())), "{apart:?}");
+}
+
+#[test]
+fn a_first_answer_has_cells_unless_the_counts_say_that_they_are_too_few() {
+    let mut machine = replica(1_000, 3);
+    machine.replica.settle();
+    let head = Policy::of(machine.config.economy).map_or(0, |policy| policy.head(1_000));
+    let counted = |floor: u64| {
+        let theirs = Question::Probe(Digest::from_parts(1_000 + floor, 7));
+        match machine.verdict(&PEER, 0x101, theirs, true) {
+            Body::Cells { cells, .. } => cells.count(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let just = (0..100).rfind(|floor| need(*floor) <= head).expect("there is one");
+    assert_eq!([0, just, just + 1, 99].map(counted), [head, head, 0, 0], "{head} {just} {}", need(just));
+}
+
+#[test]
+fn what_the_counts_leave_to_sketches_and_pages() {
+    let machine = replica(300, 3);
+    let may = |count: u64| machine.may_be_sketched(Digest::from_parts(count, 7));
+    let edges: Vec<u64> = (1..5_000).filter(|count| may(*count) != may(count - 1)).collect();
+    assert_eq!((may(0), edges), (false, vec![80, 512]));
+}
+
+#[test]
+fn a_set_is_tiny_if_it_fits_a_first_answer_and_a_message() {
+    let largest = |bytes: usize| {
+        let config = Config { max_element_bytes: 8, max_message: MessageBudget::new(bytes), ..Config::default() };
+        let is_tiny = |count: &u64| {
+            let mut machine = AntiEntropy::<u8, u64>::new(config.clone(), 1);
+            machine.extend(0..*count).expect("they are small");
+            machine.is_tiny()
+        };
+        (0..200).rfind(is_tiny)
+    };
+    assert_eq!([MessageBudget::MIN.bytes(), 300, 1_200].map(largest), [25, 31, 32].map(Some));
 }
