@@ -14,6 +14,8 @@ mod rounds;
 mod sketch;
 mod spread;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;

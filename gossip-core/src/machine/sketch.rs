@@ -129,7 +129,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// How many cells there are to be, if they are worth it: by what is `seen` of the difference in those there are, and
     /// by what is `known` of what has to be read.
-    fn target(&self, name: &P, known: Option<Estimate>, seen: Estimate) -> Option<usize> {
+    pub(super) fn target(&self, name: &P, known: Option<Estimate>, seen: Estimate) -> Option<usize> {
         let round = self.peers.get(name)?.round.as_ref()?;
         let Step::Sketch(difference) = &round.step else { return None };
         let policy = Policy::of(self.config.economy)?;

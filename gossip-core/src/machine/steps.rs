@@ -1,0 +1,315 @@
+//! What the steps of a round make of the answers that come, one by one.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::*;
+use crate::budget::{CELL, PASSED};
+use crate::cells::Cells;
+use crate::difference::Difference;
+use crate::digest::Digest;
+use crate::elements::Elements;
+use crate::fingerprint::Fingerprinter;
+use crate::ids::Ids;
+use crate::message::{Asks, Body, Head, Message, Place, State};
+use crate::overlay::Overlay;
+use crate::peer::{Owed, SENDS, Step};
+use crate::sketch::Estimate;
+use crate::store::Entry;
+use crate::wire::Bound;
+
+const PEER: u8 = 1;
+
+fn machine<E: Element>(elements: impl IntoIterator<Item = E>) -> AntiEntropy<u8, E> {
+    let mut machine = AntiEntropy::new(Config { max_element_bytes: 100, ..Config::default() }, 1);
+    machine.extend(elements).expect("they are small");
+    machine.replica.settle();
+    machine.add_peer(PEER);
+    machine
+}
+
+fn numbers(from: u64, count: u64) -> impl Iterator<Item = u64> {
+    (from..from + count).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+fn texts(from: u64, count: u64) -> impl Iterator<Item = String> {
+    numbers(from, count).map(|number| format!("{number:060}"))
+}
+
+/// All that is sent now.
+fn sent<E: Element>(machine: &mut AntiEntropy<u8, E>) -> Vec<Body> {
+    let (now, mut bodies) = (machine.now, vec![]);
+    loop {
+        match machine.poll(now) {
+            Output::Send { message, .. } => bodies.push(message.body),
+            Output::Event(_) => {}
+            Output::Wait(_) => return bodies,
+        }
+    }
+}
+
+/// Lets our round begin, or go on with a probe; its nonce.
+fn probe<E: Element>(machine: &mut AntiEntropy<u8, E>) -> u32 {
+    match machine.peers[&PEER].round.as_ref().map(|round| round.nonce) {
+        None => machine.sync_now(&PEER),
+        Some(nonce) => machine.go_on(&PEER, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
+    }
+    match &sent(machine)[..] {
+        [Body::Probe { nonce, .. }] => *nonce,
+        others => panic!("{others:?}"),
+    }
+}
+
+fn receive<E: Element>(machine: &mut AntiEntropy<u8, E>, body: Body) {
+    machine.receive(&PEER, Message::new(body)).expect("it is of the cluster");
+}
+
+/// Whether it answers what was asked.
+fn answers<E: Element>(machine: &mut AntiEntropy<u8, E>, body: Body) -> bool {
+    let before = machine.stats.total.ignored;
+    receive(machine, body);
+    machine.stats.total.ignored == before
+}
+
+fn state(count: u64) -> State {
+    State { digest: Digest::from_parts(count, 7), bytes: 8 * count }
+}
+
+/// The end of an answer that has nothing but a state.
+fn give<E: Element>(machine: &AntiEntropy<u8, E>, nonce: u32, state: State) -> Body {
+    let (tag, from, to, elements) = (machine.replica.tag(), Bound::START, Bound::START, Elements::NONE);
+    Body::Give { tag, nonce, from, to, last: true, state: Some(state), elements }
+}
+
+/// The first cells of a peer that is in this state.
+fn head<E: Element>(peer: &AntiEntropy<u8, E>, nonce: u32, state: State, count: usize) -> Body {
+    let cells = peer.replica.cells(0..count, peer.len()).expect("its table is longer");
+    let cells = Cells::new(peer.replica.width().unwrap_or_default(), &cells);
+    Body::Cells { nonce, place: Place::Head(Head { state, deep: None }.into()), cells }
+}
+
+#[test]
+fn where_one_comes_back_others_may_as_well() {
+    let mut machine = machine::<u64>([]);
+    let later = Time::from_millis(10_000);
+    for (name, reachable) in [(PEER, false), (2, false), (3, true)] {
+        machine.add_peer(name);
+        let peer = machine.peers.get_mut(&name).expect("it was added");
+        (peer.stats.reachable, peer.pacing.next_round) = (reachable, later);
+    }
+    let answer = give(&machine, 7, state(0));
+    receive(&mut machine, answer);
+    assert_eq!([PEER, 2, 3].map(|name| machine.peers[&name].pacing.next_round), [Time::ZERO, Time::ZERO, later]);
+}
+
+#[test]
+fn sides_change_parts_sooner_where_it_comes_to_pages() {
+    for (more, sketch, changes) in [(100, true, false), (100, false, true), (128, true, true), (63, false, false)] {
+        let mut machine = machine(numbers(0, 300));
+        let (tag, digest) = (machine.replica.tag(), Digest::from_parts(300 + more, 7));
+        receive(&mut machine, Body::Probe { tag, nonce: 0x101, digest, sketch });
+        let peer = &machine.peers[&PEER];
+        assert_eq!((peer.wanted, peer.owed.is_none()), (changes, changes), "{more} {sketch}");
+    }
+}
+
+#[test]
+fn a_probe_of_the_peers_goes_before_one_of_ours_that_is_yet_to_be_sent() {
+    let mut machine = machine(numbers(0, 300));
+    let nonce = probe(&mut machine);
+    machine.go_on(&PEER, nonce, Some(Step::Probe { digest: Digest::EMPTY }));
+    let (tag, digest) = (machine.replica.tag(), Digest::from_parts(301, 7));
+    receive(&mut machine, Body::Probe { tag, nonce: 0x101, digest, sketch: true });
+    let peer = &machine.peers[&PEER];
+    assert!(peer.round.is_none() && matches!(peer.owed, Some(Owed::Verdict { .. })));
+}
+
+#[test]
+fn only_the_first_probe_of_a_round_takes_the_peers_state_for_ours() {
+    for (probes, full_state) in [(1, 2 * 3 * 8), (2, 3 * 8)] {
+        let mut machine = machine(numbers(0, 3));
+        let nonce = (0..probes).map(|_| probe(&mut machine)).last().expect("there is one");
+        let state = machine.digest().tag();
+        assert!(answers(&mut machine, Body::Proof { nonce, state }));
+        assert_eq!(machine.stats.total.full_state_bytes, full_state);
+    }
+}
+
+#[test]
+fn answers_to_another_round_or_an_earlier_step_do_nothing() {
+    let mut machine = machine(numbers(0, 300));
+    let first = probe(&mut machine);
+    let (other, proof) = (first ^ 1 << SENDS, machine.digest().tag());
+    // It is true all the same.
+    assert!(answers(&mut machine, Body::Proof { nonce: other, state: proof }));
+    assert!(machine.peers[&PEER].round.is_some() && machine.stats.total.proofs == 0);
+    let second = probe(&mut machine);
+    let theirs = state(310);
+    let late = give(&machine, first, theirs);
+    assert!(!answers(&mut machine, late));
+
+    // Of cells, the first that come are it.
+    let peer = self::machine(numbers(0, 310));
+    assert!(answers(&mut machine, head(&peer, second, theirs, 4)));
+    let [Body::WantCells { nonce: third, .. }] = sent(&mut machine)[..] else { panic!("four cells are too few") };
+    assert!(!answers(&mut machine, head(&peer, second, theirs, 4)));
+    let late = give(&machine, second, theirs);
+    assert!(!answers(&mut machine, late));
+    assert_eq!(machine.stats.total.walks, 0);
+    // It keeps no sketch any more.
+    let instead = give(&machine, third, theirs);
+    assert!(answers(&mut machine, instead));
+    assert_eq!(machine.stats.total.walks, 1);
+}
+
+#[test]
+fn a_repair_is_answered_by_what_answers_it() {
+    for pushes in [false, true] {
+        let mut machine = machine(numbers(0, 100));
+        if pushes {
+            machine.config.batch_every = Some(Duration::from_secs(1));
+            machine.set_overlay(Overlay::of([PEER]));
+            sent(&mut machine);
+        }
+        let first = probe(&mut machine);
+        let fingerprinter = Fingerprinter::new(&machine.config.key);
+        let theirs: Vec<u64> = numbers(99, 3).collect();
+        let mut entries: Vec<Entry<'_, u64>> =
+            theirs.iter().map(|element| Entry { id: fingerprinter.encode(element).0.id, element }).collect();
+        entries.sort_unstable_by_key(|entry| entry.id);
+        let elements = Elements::fill(entries.iter().copied(), 1_000).elements;
+        let (tag, from, to) = (machine.replica.tag(), Bound::START, Bound::End);
+        let whole = Body::Page { tag, nonce: first, window: 0, asks: false, from, to, elements };
+        assert!(answers(&mut machine, whole));
+        let second = sent(&mut machine).iter().find_map(|body| match body {
+            Body::Repair { nonce, asks: Asks::Verdict(_), .. } => Some(*nonce),
+            _ => None,
+        });
+        let late = give(&machine, first, state(101));
+        assert!(!answers(&mut machine, late));
+        let told = give(&machine, second.expect("what the peer lacks"), state(101));
+        assert!(answers(&mut machine, told));
+        assert_eq!(machine.peers[&PEER].round.is_none(), pushes, "pushes see to the rest");
+    }
+}
+
+#[test]
+fn wishes_in_the_middle_of_an_answer_add_up() {
+    let mut machine = machine::<u64>([]);
+    let tag = machine.replica.tag();
+    let repair = |wishes: &[u64]| {
+        let wanted = Ids::fill(wishes, 1 << 20);
+        Body::Repair { tag, nonce: 0x102, asks: Asks::Nothing, wanted, elements: Elements::NONE }
+    };
+    let many: Vec<u64> = (0..receive::MOST_NAMES as u64 - 10).collect();
+    receive(&mut machine, repair(&many));
+    let Output::Send { .. } = machine.poll(Time::ZERO) else { panic!("there is an answer") };
+    receive(&mut machine, repair(&[u64::from(u32::MAX)]));
+    let Some(Owed::Wanted { wishes, next, .. }) = &machine.peers[&PEER].owed else { panic!("there is more of it") };
+    assert!(wishes.len() == many.len() + 1 && *next > 10, "{} {next}", wishes.len());
+}
+
+#[test]
+fn cells_are_charged_with_their_reading_and_what_is_left_of_them_since_the_last_proof_too() {
+    for proven in [false, true] {
+        let mut machine = machine(numbers(0, 300));
+        let peer = self::machine(numbers(0, 310));
+        if proven {
+            machine.prove(&PEER, machine.digest());
+        }
+        machine.extend(numbers(1 << 32, 5)).expect("they are small");
+        let nonce = probe(&mut machine);
+        assert_eq!(machine.peers[&PEER].round.as_ref().map(|round| round.full_state), Some(305 * 8));
+        let before = machine.stats.total.work;
+        assert!(answers(&mut machine, head(&peer, nonce, peer.replica.state(), 12)));
+        let again = if proven { 12 * CELL + 5 * PASSED } else { 0 };
+        assert_eq!(machine.stats.total.work - before, 12 * CELL + again);
+        let full_state = machine.peers[&PEER].round.as_ref().map(|round| round.full_state);
+        assert_eq!(full_state, Some((305 + 310) * 8), "with what the peer tells of its own");
+    }
+}
+
+#[test]
+fn an_answer_that_ends_early_is_asked_for_again_while_it_brings_anything() {
+    let mut machine = machine(numbers(0, 1_000));
+    machine.prove(&PEER, machine.digest());
+    let peer = self::machine(numbers(60, 1_010));
+    let nonce = probe(&mut machine);
+    receive(&mut machine, head(&peer, nonce, peer.replica.state(), 12));
+    for (count, walks) in [(3, 0), (0, 1)] {
+        let [Body::WantCells { nonce, from, .. }] = sent(&mut machine)[..] else { panic!("these are too few") };
+        let cells = peer.replica.cells(from..from + count, peer.len()).expect("its table is longer");
+        let cells = Cells::new(peer.replica.width().unwrap_or_default(), &cells);
+        assert!(answers(&mut machine, Body::Cells { nonce, place: Place::After { from, last: true }, cells }));
+        assert_eq!(machine.stats.total.walks, walks);
+    }
+}
+
+/// What is asked for after so many first cells of a peer that holds ten more than at the last proof, and lacks others.
+fn next(have: usize) -> (&'static str, usize) {
+    let mut machine = machine(numbers(0, 1_000));
+    machine.prove(&PEER, machine.digest());
+    let peer = self::machine(numbers(60, 1_010));
+    let nonce = probe(&mut machine);
+    receive(&mut machine, head(&peer, nonce, peer.replica.state(), have));
+    match &sent(&mut machine)[..] {
+        [Body::WantCells { from, count, .. }] => ("cells", from + count),
+        [body] => (Message::<u64>::new(body.clone()).kind().name(), 0),
+        others => panic!("{others:?}"),
+    }
+}
+
+#[test]
+fn what_is_known_of_a_difference_is_believed_until_so_many_cells_are_in_vain() {
+    assert_eq!([12, 28].map(next), [("cells", 21), ("cells", 36)]);
+    assert_eq!([36, 37, 60].map(next), [("page", 0), ("probe", 0), ("probe", 0)]);
+    assert_eq!(next(120), ("cells", 140));
+}
+
+/// How many cells are aimed at, where so many are there of texts that page at 60 bytes each.
+fn target(top_ups: Option<usize>, have: usize, differences: u64, sigma: u64) -> Option<usize> {
+    let mut machine = machine(texts(0, 1_000));
+    let peer = self::machine(texts(0, 1_100));
+    probe(&mut machine);
+    let cells = peer.replica.cells(0..have, peer.len()).expect("its table is longer");
+    let cells = Cells::new(peer.replica.width().unwrap_or_default(), &cells);
+    let head = Head { state: peer.replica.state(), deep: None };
+    let mut difference = Difference::new(&head, &cells, machine.replica.tables(), machine.len());
+    (0..top_ups.map_or(0, |top_ups| top_ups + 1)).for_each(|_| difference.aim(have));
+    machine
+        .peers
+        .get_mut(&PEER)
+        .and_then(|peer| peer.round.as_mut())
+        .expect("it began")
+        .take(Step::Sketch(difference.into()));
+    machine.target(&PEER, None, Estimate { differences, sigma })
+}
+
+/// Of a sketch of 512 cells, which decodes 440 differences.
+#[test]
+fn no_more_cells_are_aimed_at_than_there_are() {
+    let first = |have| {
+        let seen = [(100, 10), (400, 40), (430, 30), (440, 10), (460, 10), (500, 100), (560, 60), (600, 150)];
+        seen.map(|(differences, sigma)| target(None, have, differences, sigma).unwrap_or(0))
+    };
+    assert_eq!(first(32), [111, 425, 457, 256, 0, 256, 0, 256]);
+    assert_eq!(first(200), [208, 425, 457, 256, 0, 256, 0, 256]);
+    assert_eq!(first(255), [263, 425, 457, 256, 0, 256, 0, 256]);
+    assert_eq!(first(256), [264, 425, 457, 512, 0, 512, 0, 0]);
+    assert_eq!(first(500), [508, 508, 508, 512, 0, 512, 0, 0]);
+    assert_eq!(first(512), [0; 8]);
+    let more = |top_ups, have| {
+        let seen = [(50, 10), (120, 30), (330, 10), (420, 20)];
+        seen.map(|(differences, sigma)| target(Some(top_ups), have, differences, sigma).unwrap_or(0))
+    };
+    assert_eq!(
+        [0, 1, 2, 3, 4].map(|top_ups| more(top_ups, 32)),
+        [[82, 199, 408, 256], [88, 217, 414, 256], [134, 217, 414, 256], [236, 252, 425, 256], [0; 4],]
+    );
+    assert_eq!(
+        [0, 1, 2, 3, 4].map(|top_ups| more(top_ups, 300)),
+        [[325, 325, 408, 512], [378, 378, 414, 512], [456, 456, 456, 512], [512; 4], [0; 4],]
+    );
+}
