@@ -392,3 +392,70 @@ fn what_takes_more_than_four_messages_is_left_to_a_round() {
         assert_eq!((sent, spoke.stats.total.resent, rounds), (expected, resent, others));
     }
 }
+
+#[test]
+fn who_is_heard_of_but_does_not_acknowledge_is_not_lost() {
+    let mut hub = replica(HUB, 4);
+    hub.insert(1_000).expect("it is small");
+    let sign = batch(&hub, 0, &[], 0);
+    let is_lost = |hub: &AntiEntropy<u8, u64>| [1, 2].map(|peer| link(hub, peer).lost);
+    for until in (0..8_000).step_by(200) {
+        receive(&mut hub, 1, sign.clone());
+        pushed(&mut hub, until);
+        assert!(!link(&hub, 1).lost, "{until}");
+    }
+    assert_eq!(is_lost(&hub), [false, true]);
+    // What comes just when a batch goes again tells nothing of that one.
+    let mut hub = replica(HUB, 4);
+    hub.insert(1_000).expect("it is small");
+    let overdue = |hub: &AntiEntropy<u8, u64>| {
+        let dissemination = hub.dissemination.as_ref().expect("it pushes");
+        dissemination.deadlines.iter().find(|(_, name)| *name == 1).expect("it is waited for").0
+    };
+    pushed(&mut hub, 0);
+    let first = overdue(&hub);
+    pushed(&mut hub, first.as_micros() / 1_000 - 1);
+    hub.now = first;
+    receive(&mut hub, 1, sign);
+    pushed(&mut hub, 0);
+    assert_eq!((link(&hub, 1).heard, link(&hub, 1).in_flight), (Some(first), Some(first)));
+    pushed(&mut hub, 2 * first.as_micros() / 1_000 + 10);
+    assert_eq!(is_lost(&hub), [true, true]);
+}
+
+#[test]
+fn a_silence_of_who_may_pass_something_on_counts_again_after_a_round() {
+    let mut spoke = of_star(2, 4);
+    let sign = batch(&spoke, 0, &[], 0);
+    receive(&mut spoke, 1, sign);
+    assert_eq!(told(&pushed(&mut spoke, 0)), []);
+    let silent = |spoke: &mut AntiEntropy<u8, u64>, name: u8| {
+        spoke.listen_again(&name);
+        core::mem::take(&mut spoke.dissemination.as_mut().expect("it pushes").silent)
+    };
+    assert_eq!(silent(&mut spoke, HUB), [], "it counts already");
+    spoke.peers.get_mut(&HUB).and_then(|peer| peer.link.as_mut()).expect("it is above").idle_at = None;
+    assert_eq!([HUB, 1].map(|name| silent(&mut spoke, name)), [vec![HUB], vec![]]);
+}
+
+/// Whether somebody above is looked for at once, when this peer is heard of.
+fn seeks_soon(above: Option<u8>, sought: bool, from: u8) -> bool {
+    let mut spoke = of_star(5, 8);
+    spoke.now = Time::from_millis(1_000);
+    let dissemination = spoke.dissemination.as_mut().expect("it pushes");
+    (dissemination.above, dissemination.sought) = (above, sought.then_some(Time::ZERO));
+    dissemination.seek_at = Some(Time::from_millis(5_000));
+    let sign = batch(&spoke, 0, &[], 0);
+    receive(&mut spoke, from, sign);
+    spoke.hear_link(&from);
+    let seek_at = spoke.dissemination.as_ref().and_then(|dissemination| dissemination.seek_at);
+    seek_at == Some(Time::from_millis(1_000) + overlay::SOON)
+}
+
+#[test]
+fn who_answers_is_attached_to_soon_where_it_is_the_best_or_there_is_nobody() {
+    for (above, expected) in [(None, [true, true, false]), (Some(4), [true, false, false]), (Some(HUB), [false; 3])] {
+        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(above, true, from)), expected, "{above:?}");
+        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(above, false, from)), [false; 3], "nobody was asked");
+    }
+}

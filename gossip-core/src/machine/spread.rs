@@ -170,7 +170,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// Tells a link the time of what has come since the last poll.
-    fn hear_link(&mut self, name: &P) {
+    pub(super) fn hear_link(&mut self, name: &P) {
         let now = self.now;
         let (Some(dissemination), Some(peer)) = (&mut self.dissemination, self.peers.get_mut(name)) else { return };
         let Some(link) = &mut peer.link else { return };
