@@ -220,7 +220,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub(super) fn may_be_sketched(&self, theirs: Digest) -> bool {
         let ours = self.replica.state();
         let (we, they) = (ours.digest.count(), theirs.count());
-        let Some(width) = self.replica.width().filter(|_| they > 0) else { return false };
+        let Some(width) = self.replica.width() else { return false };
         // As long as ours are, on average.
         let bytes = u128::from(ours.bytes) * u128::from(they) / u128::from(we.max(1));
         let theirs = State { digest: theirs, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };

@@ -356,7 +356,9 @@ fn who_is_heard_of_again_is_lost_no_more_and_behind_with_what_came_meanwhile() {
 #[test]
 fn a_round_tells_what_both_have_and_what_is_left_goes_at_once() {
     let mut spoke = replica(1, 4);
-    spoke.extend([1_000, 1_001]).expect("they are small");
+    spoke.insert(1_000).expect("it is small");
+    assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 1, 1], 0, "up")]);
+    spoke.insert(1_001).expect("it is small");
     spoke.have_met(&HUB, Some(3), 7);
     assert_eq!((link(&spoke, HUB).received, link(&spoke, HUB).acked), (7, 0), "it has not got as many");
     spoke.have_met(&HUB, Some(1), 5);
@@ -458,4 +460,35 @@ fn who_answers_is_attached_to_soon_where_it_is_the_best_or_there_is_nobody() {
         assert_eq!([HUB, 3, 7].map(|from| seeks_soon(above, true, from)), expected, "{above:?}");
         assert_eq!([HUB, 3, 7].map(|from| seeks_soon(above, false, from)), [false; 3], "nobody was asked");
     }
+}
+
+#[test]
+fn what_is_acknowledged_of_another_log_counts_for_nothing() {
+    let mut spoke = replica(1, 4);
+    spoke.insert(1_000).expect("it is small");
+    assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
+    let mut other = batch(&spoke, 0, &[], 1);
+    other.of ^= 1;
+    receive(&mut spoke, HUB, other);
+    assert_eq!(link(&spoke, HUB).acked, 0);
+    let more_than_there_is = batch(&spoke, 0, &[], 2);
+    receive(&mut spoke, HUB, more_than_there_is);
+    assert_eq!(link(&spoke, HUB).acked, 0);
+}
+
+#[test]
+fn only_the_first_batch_from_below_is_answered_at_once() {
+    let mut hub = replica(HUB, 4);
+    let mut up = batch(&hub, 0, &[10], 0);
+    up.flags.up = true;
+    receive(&mut hub, 1, up);
+    let turn = |[acknowledges, passes_on]: [[usize; 3]; 2], ack| {
+        [(1, acknowledges, ack, "timed"), (2, passes_on, 0, "timed"), (3, passes_on, 0, "timed")]
+    };
+    assert_eq!(told(&pushed(&mut hub, 100)), turn([[0, 1, 0], [0, 1, 1]], 1));
+    let mut more = batch(&hub, 1, &[11], 0);
+    more.flags.up = true;
+    receive(&mut hub, 1, more);
+    assert_eq!(told(&pushed(&mut hub, 200)), []);
+    assert_eq!(told(&pushed(&mut hub, 800)), turn([[1, 2, 0], [1, 2, 1]], 2));
 }

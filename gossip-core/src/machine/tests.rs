@@ -1,12 +1,14 @@
 //! What requests earn, message by message, and what that is charged with beside the messages themselves.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use super::*;
 use crate::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
-use crate::config::{Key, MessageBudget};
+use crate::config::{Economy, Key, MessageBudget};
 use crate::elements::Elements;
 use crate::fingerprint::Fingerprinter;
 use crate::ids::Ids;
@@ -174,12 +176,13 @@ fn pages_are_charged_with_what_they_list() {
         Body::Page { tag: machine.replica.tag(), nonce: 0x101, window, asks, from, to, elements }
     };
     let at = |place: usize| Bound::of_name(held[place].0, 0);
+    let just = Bound::At(Fingerprinter::new(&Key::open()).encode(held[100].1).0);
     let requests = [
         page(&held[..300], 2, true, Bound::START, Bound::End),
         page(&held[100..300], 2, false, at(200), Bound::End),
         page(&held[..0], 1, true, Bound::START, at(100)),
         page(&held[..0], 9, false, Bound::START, Bound::End),
-        page(&held[50..150], 2, false, Bound::START, at(100)),
+        page(&held[50..150], 2, false, Bound::START, just),
         page(&held[..0], 1, true, Bound::START, Bound::End),
     ];
     let [mostly, half, narrow, whole, beyond, first] = requests.map(|request| earned(&mut machine.clone(), [request]));
@@ -191,7 +194,7 @@ fn pages_are_charged_with_what_they_list() {
     assert_eq!(narrow.1, 0);
     let whole: Vec<_> = gives(&whole.0).iter().map(|give| (give.2 > 100, give.3, give.4)).collect();
     assert_eq!(whole, [(true, false, None), (true, true, None)], "the window is ours if theirs is wider");
-    assert_eq!(gives(&beyond.0), [(Bound::START, at(100), 50, true, None)]);
+    assert_eq!(gives(&beyond.0), [(Bound::START, just, 50, true, None)]);
     assert_eq!(beyond.1, 50 * PASSED, "nor those after it");
     let first: Vec<_> = gives(&first.0).iter().map(|give| (give.1 < Bound::End, give.3, give.4)).collect();
     assert_eq!(first, [(true, true, Some(state))], "the state has room beside what fits");
@@ -455,11 +458,36 @@ fn a_first_answer_has_cells_unless_the_counts_say_that_they_are_too_few() {
 }
 
 #[test]
-fn what_the_counts_leave_to_sketches_and_pages() {
-    let machine = replica(300, 3);
+fn a_first_answer_has_as_many_cells_as_the_smallest_message_holds() {
+    let mut config = Config { max_element_bytes: 8, max_message: MessageBudget::MIN, ..Config::default() };
+    for (economy, expected) in [(Economy::Balanced, 18), (Economy::FewestRoundTrips, 10)] {
+        config.economy = economy;
+        let mut machine = AntiEntropy::<u8, u64>::new(config.clone(), 1);
+        machine.extend(0..1_000).expect("they are small");
+        machine.replica.settle();
+        let first = machine.verdict(&PEER, 0x101, Question::Probe(Digest::from_parts(1_000, 7)), true);
+        let Body::Cells { cells, .. } = &first else { panic!("{first:?}") };
+        assert_eq!(cells.count(), expected);
+        assert!(Message::<u64>::new(first).encoded_len() <= config.message_limit());
+    }
+}
+
+/// From which count of a peer on a sketch may cost less than pages, and from which on it does not.
+fn sketched<E: Element>(machine: &AntiEntropy<u8, E>) -> Vec<u64> {
     let may = |count: u64| machine.may_be_sketched(Digest::from_parts(count, 7));
-    let edges: Vec<u64> = (1..5_000).filter(|count| may(*count) != may(count - 1)).collect();
-    assert_eq!((may(0), edges), (false, vec![80, 512]));
+    assert!(!may(0));
+    (1..5_000).filter(|count| may(*count) != may(count - 1)).collect()
+}
+
+#[test]
+fn what_the_counts_leave_to_sketches_and_pages() {
+    assert_eq!(sketched(&replica(300, 3)), [80, 512]);
+    let texts = |len: usize| {
+        let mut machine = AntiEntropy::<u8, String>::new(Config { max_element_bytes: 64, ..Config::default() }, 1);
+        machine.extend((0..300).map(|number| format!("{number:0len$}"))).expect("they are small");
+        machine
+    };
+    assert_eq!([3, 10, 60].map(|len| sketched(&texts(len))), [[231, 459], [163, 748], [53, 2_847]]);
 }
 
 #[test]
@@ -474,4 +502,17 @@ fn a_set_is_tiny_if_it_fits_a_first_answer_and_a_message() {
         (0..200).rfind(is_tiny)
     };
     assert_eq!([MessageBudget::MIN.bytes(), 300, 1_200].map(largest), [25, 31, 32].map(Some));
+}
+
+#[test]
+fn first_rounds_are_spread_over_an_interval() {
+    let first = |seed| {
+        let config = Config { round_every: Duration::from_millis(1), ..Config::default() };
+        let mut machine = AntiEntropy::<u8, u64>::new(config, seed);
+        machine.add_peer(PEER);
+        let Output::Wait(Some(at)) = machine.poll(Time::ZERO) else { panic!("not at once") };
+        at.as_micros()
+    };
+    let firsts: Vec<u64> = (0..5_000).map(first).collect();
+    assert_eq!((firsts.iter().min(), firsts.iter().max()), (Some(&1), Some(&1_000)));
 }
