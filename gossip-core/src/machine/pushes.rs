@@ -492,3 +492,15 @@ fn only_the_first_batch_from_below_is_answered_at_once() {
     assert_eq!(told(&pushed(&mut hub, 200)), []);
     assert_eq!(told(&pushed(&mut hub, 800)), turn([[1, 2, 0], [1, 2, 1]], 2));
 }
+
+#[test]
+fn who_is_above_tells_the_time_and_nobody_else() {
+    let mut spoke = of_star(2, 4);
+    let mut timed = batch(&spoke, 0, &[], 0);
+    timed.flags.timed = true;
+    for (name, phase) in [(1, None), (HUB, Some((Time::ZERO, Duration::from_millis(20))))] {
+        receive(&mut spoke, name, timed.clone());
+        pushed(&mut spoke, 0);
+        assert_eq!(spoke.dissemination.as_ref().and_then(|dissemination| dissemination.phase), phase, "{name}");
+    }
+}

@@ -16,7 +16,7 @@ use crate::ids::Ids;
 use crate::message::{Asks, Body, Head, Message, Place, State};
 use crate::overlay::Overlay;
 use crate::peer::{Owed, SENDS, Step};
-use crate::sketch::Estimate;
+use crate::sketch::{Estimate, IdWidth};
 use crate::store::Entry;
 use crate::wire::Bound;
 
@@ -124,6 +124,19 @@ fn a_probe_of_the_peers_goes_before_one_of_ours_that_is_yet_to_be_sent() {
     receive(&mut machine, Body::Probe { tag, nonce: 0x101, digest, sketch: true });
     let peer = &machine.peers[&PEER];
     assert!(peer.round.is_none() && matches!(peer.owed, Some(Owed::Verdict { .. })));
+}
+
+#[test]
+fn of_crossing_probes_the_one_that_leads_goes_on() {
+    // Numbers travel in sketches: who lacks more reads them.
+    for (count, ours_goes_on) in [(290, false), (310, true)] {
+        let mut machine = machine(numbers(0, 300));
+        probe(&mut machine);
+        let (tag, digest) = (machine.replica.tag(), Digest::from_parts(count, 7));
+        receive(&mut machine, Body::Probe { tag, nonce: 0x101, digest, sketch: true });
+        let peer = &machine.peers[&PEER];
+        assert_eq!((peer.round.is_some(), peer.owed.is_none()), (ours_goes_on, ours_goes_on), "{count}");
+    }
 }
 
 #[test]
@@ -247,14 +260,29 @@ fn an_answer_that_ends_early_is_asked_for_again_while_it_brings_anything() {
     }
 }
 
+#[test]
+fn what_is_read_is_learned() {
+    let mut machine = machine(numbers(0, 300));
+    let peer = self::machine(numbers(0, 310));
+    let nonce = probe(&mut machine);
+    receive(&mut machine, head(&peer, nonce, peer.replica.state(), 32));
+    let total = machine.stats.total;
+    assert_eq!((machine.digest(), total.sketches, total.learned), (peer.digest(), 1, 10));
+}
+
 /// What is asked for after so many first cells of a peer that holds ten more than at the last proof, and lacks others.
 fn next(have: usize) -> (&'static str, usize) {
     let mut machine = machine(numbers(0, 1_000));
+    next_of(&mut machine, have)
+}
+
+fn next_of(machine: &mut AntiEntropy<u8, u64>, have: usize) -> (&'static str, usize) {
     machine.prove(&PEER, machine.digest());
     let peer = self::machine(numbers(60, 1_010));
-    let nonce = probe(&mut machine);
-    receive(&mut machine, head(&peer, nonce, peer.replica.state(), have));
-    match &sent(&mut machine)[..] {
+    let nonce = probe(machine);
+    receive(machine, head(&peer, nonce, peer.replica.state(), have));
+    match &sent(machine)[..] {
+        [] => ("nothing", 0),
         [Body::WantCells { from, count, .. }] => ("cells", from + count),
         [body] => (Message::<u64>::new(body.clone()).kind().name(), 0),
         others => panic!("{others:?}"),
@@ -268,8 +296,36 @@ fn what_is_known_of_a_difference_is_believed_until_so_many_cells_are_in_vain() {
     assert_eq!(next(120), ("cells", 140));
 }
 
+#[test]
+fn where_others_cells_leave_no_room_a_round_is_put_off_once() {
+    // Of 21 cells.
+    for (others, put_off, expected) in [
+        ((1 << 18) - 21, false, ("cells", 21)),
+        ((1 << 18) - 20, false, ("nothing", 0)),
+        ((1 << 18) - 20, true, ("page", 0)),
+    ] {
+        let mut machine = machine(numbers(0, 1_000));
+        machine.add_peer(2);
+        machine.sync_now(&2);
+        sent(&mut machine);
+        let head = Head { state: state(0), deep: None };
+        let mut difference = Difference::new(&head, &Cells::new(IdWidth::Bits64, &[]), machine.replica.tables(), 0);
+        difference.aim(others);
+        let other = machine.peers.get_mut(&2).and_then(|peer| peer.round.as_mut());
+        other.expect("it began").take(Step::Sketch(difference.into()));
+        machine.peers.get_mut(&PEER).expect("it was added").put_off = put_off;
+        assert_eq!(next_of(&mut machine, 12), expected);
+        let peer = &machine.peers[&PEER];
+        assert_eq!((peer.round.is_none(), peer.put_off), (expected.0 == "nothing", expected.0 != "cells"));
+    }
+}
+
 /// How many cells are aimed at, where so many are there of texts that page at 60 bytes each.
 fn target(top_ups: Option<usize>, have: usize, differences: u64, sigma: u64) -> Option<usize> {
+    target_knowing(None, top_ups, have, Estimate { differences, sigma })
+}
+
+fn target_knowing(known: Option<u64>, top_ups: Option<usize>, have: usize, seen: Estimate) -> Option<usize> {
     let mut machine = machine(texts(0, 1_000));
     let peer = self::machine(texts(0, 1_100));
     probe(&mut machine);
@@ -284,7 +340,14 @@ fn target(top_ups: Option<usize>, have: usize, differences: u64, sigma: u64) -> 
         .and_then(|peer| peer.round.as_mut())
         .expect("it began")
         .take(Step::Sketch(difference.into()));
-    machine.target(&PEER, None, Estimate { differences, sigma })
+    machine.target(&PEER, known.map(|differences| Estimate { differences, sigma: 0 }), seen)
+}
+
+#[test]
+fn what_is_known_is_aimed_at_where_it_is_less_than_what_is_seen() {
+    let seen = Estimate { differences: 100, sigma: 10 };
+    let of = |known| target_knowing(known, None, 32, seen).unwrap_or(0);
+    assert_eq!([None, Some(100), Some(99), Some(50), Some(150)].map(of), [111, 111, 139, 78, 111]);
 }
 
 /// Of a sketch of 512 cells, which decodes 440 differences.
