@@ -29,7 +29,11 @@ pub(crate) struct Policy {
 }
 
 /// How many top-ups are asked for, after the first request, before pages take over.
-pub(crate) const TOP_UPS: usize = 4;
+const TOP_UPS: usize = 4;
+
+/// How many more are, by half of the cells each, where few are left to read: two elements that share their cells in a table
+/// come apart in a longer one.
+const MORE: usize = 4;
 
 /// The least share of each top-up, in thousandths of the cells there are.
 const SHARES: [usize; TOP_UPS] = [30, 100, 200, 400];
@@ -95,8 +99,12 @@ impl Policy {
         cells.max(have + 8)
     }
 
-    /// How many cells to have after so many top-ups and one more; `None` after the last.
-    pub(crate) fn top_up(&self, top_ups: usize, estimate: Estimate, have: usize) -> Option<usize> {
+    /// How many cells to have after so many top-ups and one more; `None` after the last. `nearly` tells that few cells are
+    /// left to read.
+    pub(crate) fn top_up(&self, top_ups: usize, estimate: Estimate, have: usize, nearly: bool) -> Option<usize> {
+        if nearly && (TOP_UPS..TOP_UPS + MORE).contains(&top_ups) {
+            return Some(have + have / 2);
+        }
         let (&sigmas, &least) = (self.sigmas.get(top_ups)?, self.least.get(top_ups)?);
         Some(need(estimate.shifted(sigmas)).max(have + have * SHARES[top_ups] / 1_000 + least))
     }
@@ -175,6 +183,8 @@ fn id_bits(count: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::digest::Digest;
 
@@ -194,7 +204,7 @@ mod tests {
         let mut have = BALANCED.first_request(estimate, 32);
         assert_eq!(have, need(90));
         let mut top_ups = 0;
-        while let Some(more) = BALANCED.top_up(top_ups, estimate, have) {
+        while let Some(more) = BALANCED.top_up(top_ups, estimate, have, false) {
             assert!(more > have + have * SHARES[top_ups] / 1_000);
             (have, top_ups) = (more, top_ups + 1);
         }
@@ -222,12 +232,11 @@ mod tests {
         let (known, estimated) = (Estimate { differences: 100, sigma: 0 }, Estimate { differences: 100, sigma: 20 });
         assert_eq!([32, 140].map(|have| BALANCED.first_request(known, have)), [124 + 2 * 10, 140 + 8]);
         assert_eq!([32, 110].map(|have| BALANCED.first_request(estimated, have)), [need(90), 110 + 8]);
-        assert_eq!(BALANCED.top_up(0, estimated, 32), Some(need(130)));
-        let least = [0, 1, 2, 3, 4].map(|top_ups| BALANCED.top_up(top_ups, estimated, 1_000));
-        assert_eq!(
-            least,
-            [Some(1_000 + 30 + 16), Some(1_000 + 100 + 48), Some(1_000 + 200 + 96), Some(1_000 + 400 + 192), None]
-        );
+        assert_eq!(BALANCED.top_up(0, estimated, 32, false), Some(need(130)));
+        let least = |nearly| (0..9).map_while(|top_ups| BALANCED.top_up(top_ups, estimated, 1_000, nearly)).collect();
+        let usual = [1_000 + 30 + 16, 1_000 + 100 + 48, 1_000 + 200 + 96, 1_000 + 400 + 192];
+        let least: [Vec<usize>; 2] = [false, true].map(least);
+        assert_eq!(least, [usual.to_vec(), [usual, [1_500; MORE]].concat()]);
     }
 
     #[test]

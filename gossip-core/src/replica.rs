@@ -64,6 +64,8 @@ pub(crate) enum Reading {
     Clear(Claim),
     /// It takes more cells.
     Unclear,
+    /// It takes more cells, and few are left to read.
+    Nearly,
     /// More cells will not help.
     Hopeless,
 }
@@ -354,7 +356,8 @@ impl<E: Element> Replica<E> {
         let (Some(tables), Some(left), true) = (&self.tables, left, same_width) else { return Reading::Hopeless };
         let since: Vec<u64> = self.names_since(held, width).collect();
         let mut reading = Reading::Unclear;
-        for mut names in left.decodings(&tables.key()) {
+        let mut decodings = left.decodings(&tables.key());
+        for mut names in decodings.by_ref() {
             let read = names.len() as u64;
             if !since.is_empty() {
                 names.extend(&since);
@@ -370,7 +373,10 @@ impl<E: Element> Replica<E> {
                 reading = Reading::Hopeless;
             }
         }
-        reading
+        match reading {
+            Reading::Unclear if decodings.left() <= left.len() / 8 => Reading::Nearly,
+            _ => reading,
+        }
     }
 
     /// The names, which are ids but for their last `width` bits, of what was inserted since the log held `len`

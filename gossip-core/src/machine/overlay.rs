@@ -29,7 +29,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         match &mut self.dissemination {
             Some(dissemination) => dissemination.overlay = overlay,
             None => {
-                let log = self.rng.next_u32().max(1);
+                let log = self.rng.next_u32() | 1;
                 self.dissemination = Some(Box::new(Dissemination::new(every, overlay, log)));
             }
         }

@@ -86,15 +86,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.spend(name, CELL * have as u64 + reading);
         let Some(peer) = self.peers.get(name) else { return };
         let Some(Step::Sketch(difference)) = peer.round.as_ref().map(|round| &round.step) else { return };
+        let mut nearly = false;
         if let Some((held, _)) = fewer {
             let left = self.replica.left(difference, held);
-            if let Reading::Clear(claim) = self.replica.read(difference, held, left.as_ref()) {
-                return self.repair(name, nonce, claim, theirs);
+            match self.replica.read(difference, held, left.as_ref()) {
+                Reading::Clear(claim) => return self.repair(name, nonce, claim, theirs),
+                Reading::Nearly => nearly = true,
+                Reading::Unclear | Reading::Hopeless => {}
             }
         }
         let left = self.replica.left(difference, difference.held());
         match self.replica.read(difference, difference.held(), left.as_ref()) {
             Reading::Clear(claim) => return self.repair(name, nonce, claim, theirs),
+            Reading::Nearly => nearly = true,
             Reading::Unclear => {}
             Reading::Hopeless => return self.walk(name, nonce, theirs),
         }
@@ -106,7 +110,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             // More differs than the peer can know of: deep bits tell how much, once they are asked for.
             return self.go_on(name, nonce, Some(Step::Probe { digest: Digest::EMPTY }));
         }
-        let target = seen.and_then(|seen| self.target(name, known, seen));
+        let target = seen.and_then(|seen| self.target(name, known, seen, nearly));
         let Some(peer) = self.peers.get_mut(name) else { return };
         let Some(Step::Sketch(difference)) = peer.round.as_mut().map(|round| &mut round.step) else { return };
         match target {
@@ -128,8 +132,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// How many cells there are to be, if they are worth it: by what is `seen` of the difference in those there are, and
-    /// by what is `known` of what has to be read.
-    pub(super) fn target(&self, name: &P, known: Option<Estimate>, seen: Estimate) -> Option<usize> {
+    /// by what is `known` of what has to be read. `nearly` tells that few cells are left to read.
+    pub(super) fn target(&self, name: &P, known: Option<Estimate>, seen: Estimate, nearly: bool) -> Option<usize> {
         let round = self.peers.get(name)?.round.as_ref()?;
         let Step::Sketch(difference) = &round.step else { return None };
         let policy = Policy::of(self.config.economy)?;
@@ -141,7 +145,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         let target = match difference.top_ups() {
             None => policy.first_request(estimate, have),
-            Some(top_ups) => policy.top_up(top_ups, estimate, have)?,
+            Some(top_ups) => policy.top_up(top_ups, estimate, have, nearly)?,
         };
         let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
         let longest = self.replica.tables()?.longest().min(peers);

@@ -340,7 +340,7 @@ fn target_knowing(known: Option<u64>, top_ups: Option<usize>, have: usize, seen:
         .and_then(|peer| peer.round.as_mut())
         .expect("it began")
         .take(Step::Sketch(difference.into()));
-    machine.target(&PEER, known.map(|differences| Estimate { differences, sigma: 0 }), seen)
+    machine.target(&PEER, known.map(|differences| Estimate { differences, sigma: 0 }), seen, false)
 }
 
 #[test]

@@ -3,17 +3,23 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use super::{Merged, PENDING, Replica};
+use super::{Merged, PENDING, Reading, Replica};
+use crate::cells::Cells;
 use crate::config::Config;
+use crate::difference::Difference;
+use crate::digest::Digest;
 use crate::element::{Element, TypeTag};
 use crate::elements::Elements;
 use crate::fingerprint::Fingerprint;
+use crate::message::{Head, State};
+use crate::sketch::{Cell, IdWidth, Table};
 use crate::store::Entry;
 use crate::wire::Bound;
 
@@ -275,4 +281,32 @@ fn an_element_over_the_limit_is_refused_wherever_it_comes_from() {
     let before = narrow.digest();
     assert!(narrow.merge(&all).is_err());
     assert_eq!(narrow.digest(), before, "nothing of it is merged");
+}
+
+#[test]
+fn a_sketch_is_nearly_read_where_one_cell_in_eight_is_left() {
+    let replica = replica::<u64>(&(0..100).collect::<Vec<_>>());
+    let key = replica.tables().expect("it keeps a sketch").key();
+    // Two elements that share their three cells.
+    let prefix =
+        |pair: [u64; 2], cells: usize| Table::rebuild(key, 6, pair).prefix(cells).expect("the table is longer");
+    let left = |pair, cells| {
+        let prefix = prefix(pair, cells);
+        let mut decodings = prefix.decodings(&key);
+        (decodings.next(), decodings.left())
+    };
+    let mut pairs = (0..400).flat_map(|x| (0..x).map(move |y| [y, x]));
+    let twins = pairs.find(|pair| [23, 24].map(|cells| left(*pair, cells)) == [const { (None, 3) }; 2]);
+    let twins = twins.expect("there are such");
+    let state = State { digest: Digest::from_parts(102, 7), bytes: 8 * 102 };
+    let nearly = |cells: usize| {
+        let run = Cells::new(IdWidth::Bits64, &vec![Cell::EMPTY; cells]);
+        let difference = Difference::new(&Head { state, deep: None }, &run, replica.tables(), 100);
+        match replica.read(&difference, 100, Some(&prefix(twins, cells))) {
+            Reading::Nearly => true,
+            Reading::Unclear => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([23, 24].map(nearly), [false, true]);
 }
