@@ -98,7 +98,7 @@
 //! It does not matter how often it is asked: per peer one answer is owed, and over time a peer earns no more than
 //! [`Config::work_per_second`], in which looking things up and reading its cells count as well. The rounds of our own that
 //! it draws us into are paid out of that too. Each of them takes 12 steps, pages aside, sends a request three times at most
-//! and reads a sketch six times; pages go on for as long as they are answered. Others wait for none of this.
+//! and reads a sketch ten times; pages go on for as long as they are answered. Others wait for none of this.
 //!
 //! What is kept about a peer between two polls is one answer owed, at most 16 times the bytes of one message of its, and
 //! one round of ours. What a peer inserts is kept for good, and to merge it takes time in proportion to its bytes: whoever

@@ -4,12 +4,13 @@
 
 mod common;
 
+use core::ops::Range;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use common::forge::{Secrets, page, probe, request, take_varint, varint, want_cells, wishes};
 use common::{Network, Rng, open_key, wide};
-use gossip_core::sketch::IdWidth;
+use gossip_core::sketch::{Cell, IdWidth};
 use gossip_core::{AntiEntropy, Config, Element, Ledger, MessageBudget, MessageKind, Output, Time};
 
 /// The replica under siege, the honest peer, and the other.
@@ -231,11 +232,10 @@ fn a_peer_whose_probes_make_us_ask_pays_for_our_rounds() {
     assert!(ledger.rounds > 0, "{ledger:?}");
 }
 
-/// A replica that answers the victim's probes with what could be true: at first 500 elements are the victim's alone, and
-/// 1 400 its own.
-fn shadow() -> AntiEntropy<usize, u64> {
+/// A replica of these that answers the victim's probes with what could be true.
+fn shadow(numbers: Range<u64>) -> AntiEntropy<usize, u64> {
     let mut shadow = AntiEntropy::new(Config::default(), 9);
-    shadow.extend(500..21_400).expect("they are small");
+    shadow.extend(numbers).expect("they are small");
     shadow.add_peer(VICTIM);
     shadow
 }
@@ -257,7 +257,7 @@ fn a_peer_that_mismatches_every_request_gets_twelve_steps_of_a_round() {
     const REQUESTS: u64 = 1 + 12;
     const ROUNDS: u64 = 2 * SECONDS;
     const BYTES: u64 = 28 * REQUESTS * ROUNDS;
-    let (shadow, mut rng, mut last) = (shadow(), Rng(1), vec![]);
+    let (shadow, mut rng, mut last) = (shadow(500..21_400), Rng(1), vec![]);
     let ledger = besiege("mismatches", 20_000, |number| number, &mut |_, message| match message {
         Some(probe) if is(probe, MessageKind::Probe) => {
             last = lying_head(&shadow, probe, &mut rng);
@@ -276,8 +276,9 @@ fn a_peer_that_mismatches_every_request_gets_twelve_steps_of_a_round() {
     assert!(ledger.sent.total().bytes <= BYTES);
 }
 
-/// A message of cells as one would have it who has one element more than there is: no number of them can be read.
-fn with_one_more(message: &[u8]) -> Vec<u8> {
+/// A message of cells as one would have it who has one element more than there is, or a `flawed` one that has another check
+/// than its own: no number of them can be read.
+fn with_one_more(message: &[u8], flawed: bool) -> Vec<u8> {
     // A head has a count, a sum, bytes, and deep bits; other cells the number of the first.
     let (mut from, mut rest) = (0, &message[6..]);
     if message[5] & 1 == 1 {
@@ -291,34 +292,46 @@ fn with_one_more(message: &[u8]) -> Vec<u8> {
     let front = &message[..message.len() - rest.len()];
     let count = take_varint(&mut rest);
     let mut cells = IdWidth::Bits64.decode_cells(usize::try_from(count).expect("few"), rest).expect("they are cells");
+    let before = cells.clone();
     open_key().toggle_in_sequence(&mut cells, from, 1 << 60);
+    if flawed {
+        let changed = cells.iter_mut().zip(before).filter(|(cell, before)| **cell != *before);
+        changed.for_each(|(cell, _)| *cell ^= Cell::new(0, 1));
+    }
     let mut out = [front, &varint(count)].concat();
     IdWidth::Bits64.encode_cells(&cells, &mut out);
     out
 }
 
-#[test]
-fn cells_without_end_are_read_six_times_a_sketch() {
-    // The first cells, those of the first request, and of four top-ups; then pages, which are answered by nothing.
-    const TOP_UPS: u64 = 4;
+/// A hostile peer's cells are never readable; the books of whom it asks.
+fn cells_without_end(flawed: bool) -> Ledger {
     const CELLS: u64 = 1 << 17;
-    let (mut shadow, mut rng) = (shadow(), Rng(1));
-    let ledger = besiege("endless cells", 20_000, |number| number, &mut |_, message| {
+    let (mut shadow, mut rng) = (shadow(100..20_700), Rng(1));
+    besiege("endless cells", 20_000, |number| number, &mut |_, message| {
         let Some(message) = message else { return vec![] };
         shadow.receive_bytes(&VICTIM, message).expect("it is sound");
         let mut answers = vec![];
         while let Output::Send { message, .. } = shadow.poll(Time::ZERO) {
             if message.kind() == MessageKind::Cells {
-                answers.push(with_one_more(&message.encode()));
+                answers.push(with_one_more(&message.encode(), flawed));
                 // And what nobody asked for.
                 let more = [&varint(CELLS - 1)[..], &cells(&mut rng, 50)].concat();
                 answers.push([&answers[0][..5], &[8], &more].concat());
             }
         }
         answers
-    });
-    assert!(ledger.top_ups >= TOP_UPS && ledger.top_ups <= TOP_UPS * (ledger.rounds + 1), "{ledger:?}");
-    assert_eq!((ledger.sketches, ledger.proofs, ledger.rejected), (0, 0, 0));
+    })
+}
+
+#[test]
+fn cells_without_end_are_read_ten_times_a_sketch() {
+    // The first cells, those of the first request, and of four top-ups, or eight where little seems to be left; then pages,
+    // which are answered by nothing.
+    for (flawed, top_ups) in [(false, 4), (true, 8)] {
+        let ledger = cells_without_end(flawed);
+        assert!(ledger.top_ups >= top_ups && ledger.top_ups <= top_ups * (ledger.rounds + 1), "{ledger:?}");
+        assert_eq!((ledger.sketches, ledger.proofs, ledger.rejected), (0, 0, 0));
+    }
 }
 
 #[test]
