@@ -256,7 +256,7 @@ impl<E: Element> Replica<E> {
     }
 
     /// As many elements of our log, from a place on, as fit `budget` bytes, but for those to `skip`; and up to where that is
-    /// all. O(elements looked at · log).
+    /// all: that very place if not one fits. O(elements looked at · log).
     pub(crate) fn batch(&self, from: usize, budget: usize, skip: impl Fn(usize) -> bool) -> (usize, Elements) {
         let mut most = usize::MAX;
         loop {
@@ -275,10 +275,11 @@ impl<E: Element> Replica<E> {
             // Numbers travel in the order of their ids.
             entries.sort_unstable_by_key(|entry| entry.id);
             let filled = Elements::fill(entries.iter().copied(), budget);
-            if filled.left_out.is_none() {
-                return (to, filled.elements);
+            match filled.left_out {
+                None => return (to, filled.elements),
+                Some(_) if entries.len() == 1 => return (from, Elements::NONE),
+                Some(_) => most = filled.elements.count().max(1),
             }
-            most = filled.elements.count().max(1);
         }
     }
 

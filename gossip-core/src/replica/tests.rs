@@ -236,6 +236,8 @@ fn a_batch_ends_where_the_next_of_the_log_would_not_fit() {
     for (budget, end) in [(20 * 4 + 1, 19), (20 * 4 + 2, 20), (20 * 4 + 2 + 30, 20), (20 * 4 + 2 + 31, 21)] {
         assert_eq!(many_short.batch(0, budget, |_| false).0, end, "{budget}");
     }
+    let (to, batch) = many_short.batch(25, 32, |_| false);
+    assert_eq!((to, batch.count()), (25, 0), "not one fits");
     let (to, batch) = many_short.batch(15, 100, |place| place % 2 == 0);
     assert_eq!((to, batch.count()), (25, 5));
 }
