@@ -24,6 +24,8 @@ pub(crate) struct Link {
     pub(crate) standing: Standing,
     /// The peer's name for its log, once it is known.
     pub(crate) log: Option<u32>,
+    /// What is added to the name of ours in what goes to it: it is named anew where the peer is wrong about it.
+    pub(crate) renamed: u32,
     /// Up to where we have the peer's log.
     pub(crate) received: usize,
     /// Up to where the peer has ours, and up to where it was sent.
@@ -87,6 +89,7 @@ impl Link {
         Self {
             standing,
             log: None,
+            renamed: 0,
             received: 0,
             acked: 0,
             sent: 0,
@@ -161,9 +164,32 @@ impl Link {
         (self.in_flight, self.measured) = (None, None);
     }
 
+    /// The peer tells the name of its log, up to where it knows that we have it, and up to where it has ours. Whether that
+    /// is less than we thought.
+    ///
+    /// Without a name there were proofs alone, and those may have been of a log that the peer has forgotten.
+    pub(crate) fn meet(&mut self, log: u32, received: usize, acked: usize) -> bool {
+        let knew_more = received < self.received || acked < self.acked;
+        self.log = Some(log);
+        self.received = self.received.min(received);
+        if acked < self.acked {
+            self.acked = acked;
+            self.go_back();
+        }
+        knew_more
+    }
+
     /// The peer has begun another log, and knows ours no more.
     pub(crate) fn forget(&mut self, log: u32) {
         (self.log, self.received, self.acked) = (Some(log), 0, 0);
+        self.go_back();
+    }
+
+    /// The peer takes us for one that had more: by another name for our log it begins anew.
+    pub(crate) fn rename(&mut self) {
+        // Names are odd, so that none is 0.
+        self.renamed = self.renamed.wrapping_add(2);
+        self.acked = 0;
         self.go_back();
     }
 

@@ -24,16 +24,20 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(dissemination) = &mut self.dissemination else { return };
         let Some(peer) = self.peers.get_mut(from) else { return };
         let link = peer.link.get_or_insert_with(|| Link::new(Standing::Apart).into());
-        if link.log != Some(batch.log) {
-            match link.log {
-                None => link.log = Some(batch.log),
-                Some(_) => {
-                    link.forget(batch.log);
-                    link.due = true;
-                }
+        match link.log {
+            Some(log) if log == batch.log => {}
+            Some(_) => {
+                link.forget(batch.log);
+                link.due = true;
             }
+            None => link.due |= link.meet(batch.log, batch.acked, batch.ack),
         }
-        let knows_us = batch.of == dissemination.log;
+        let mut knows_us = batch.of == dissemination.log.wrapping_add(link.renamed);
+        if knows_us && batch.acked.max(batch.ack) > len {
+            // What it has of our log is in it, and what we have of its log we hold. A proof must have been of another one's.
+            link.rename();
+            (knows_us, link.due) = (false, true);
+        }
         if knows_us {
             link.received = link.received.max(batch.acked);
         }
@@ -44,7 +48,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             (link.asks, link.due) = (true, true);
         }
         let mut sample = None;
-        if knows_us && batch.ack <= len {
+        if knows_us {
             if let Some((end, sent_at)) = link.measured
                 && end == batch.ack
             {
@@ -163,7 +167,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let lead = dissemination.lead(round_trip, now).unwrap_or_default();
         let born = dissemination.origins.oldest(link.sent, name).filter(|_| has_elements);
         let batch = Batch {
-            log: dissemination.log,
+            log: dissemination.log.wrapping_add(link.renamed),
             of: link.log.unwrap_or_default(),
             acked: link.acked,
             from: link.sent,

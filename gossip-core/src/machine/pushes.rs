@@ -504,3 +504,43 @@ fn who_is_above_tells_the_time_and_nobody_else() {
         assert_eq!(spoke.dissemination.as_ref().and_then(|dissemination| dissemination.phase), phase, "{name}");
     }
 }
+
+#[test]
+fn what_was_proven_before_a_log_had_a_name_holds_if_the_peer_says_so_too() {
+    for (acked, ack, expected) in [(3, 2, [3, 2]), (0, 0, [0, 0]), (2, 1, [2, 1]), (3, 0, [3, 0])] {
+        let mut spoke = replica(1, 4);
+        spoke.extend([1_000, 1_001, 1, 2, 3]).expect("they are small");
+        spoke.have_met(&HUB, Some(2), 3);
+        assert_eq!([link(&spoke, HUB).received, link(&spoke, HUB).acked], [3, 2]);
+        let first = Batch { of: 0, acked, ..batch(&spoke, acked, &[], ack) };
+        receive(&mut spoke, HUB, first);
+        assert_eq!([link(&spoke, HUB).received, link(&spoke, HUB).acked], expected);
+        assert_eq!(link(&spoke, HUB).sent, expected[1], "from there on it is to be sent again");
+    }
+}
+
+#[test]
+fn a_peer_that_is_wrong_about_a_log_is_told_another_name() {
+    let name = |spoke: &mut AntiEntropy<u8, u64>, until| pushed(spoke, until)[0].1.log;
+    let mut spoke = replica(1, 4);
+    spoke.extend([1_000, 1_001]).expect("they are small");
+    let before = name(&mut spoke, 0);
+    let right = Batch { acked: 2, ..batch(&spoke, 2, &[], 2) };
+    for (acked, ack, flags) in [(3, 0, "asks, up"), (0, 3, "up")] {
+        let mut spoke = spoke.clone();
+        receive(&mut spoke, HUB, right.clone());
+        assert_eq!((link(&spoke, HUB).received, link(&spoke, HUB).acked, link(&spoke, HUB).due), (2, 2, false));
+        let wrong = Batch { acked, ..batch(&spoke, acked.max(2), &[], ack) };
+        receive(&mut spoke, HUB, wrong.clone());
+        assert_eq!(link(&spoke, HUB).acked, 0, "it may have nothing");
+        let again = pushed(&mut spoke, 100);
+        assert_eq!(told(&again), [(HUB, [0, 2, 2], 2, flags)]);
+        assert_eq!(again[0].1.log, before + 2);
+        // That name is not known to it yet, so what it says of the other one counts for nothing.
+        receive(&mut spoke, HUB, wrong);
+        assert_eq!((link(&spoke, HUB).acked, link(&spoke, HUB).renamed), (0, 2));
+        let knows = Batch { of: before + 2, ..batch(&spoke, 2, &[], 2) };
+        receive(&mut spoke, HUB, knows);
+        assert_eq!(link(&spoke, HUB).acked, 2);
+    }
+}
