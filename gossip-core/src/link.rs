@@ -24,8 +24,6 @@ pub(crate) struct Link {
     pub(crate) standing: Standing,
     /// The peer's name for its log, once it is known.
     pub(crate) log: Option<u32>,
-    /// What is added to the name of ours in what goes to it: it is named anew where the peer is wrong about it.
-    pub(crate) renamed: u32,
     /// Up to where we have the peer's log.
     pub(crate) received: usize,
     /// Up to where the peer has ours, and up to where it was sent.
@@ -89,7 +87,6 @@ impl Link {
         Self {
             standing,
             log: None,
-            renamed: 0,
             received: 0,
             acked: 0,
             sent: 0,
@@ -182,14 +179,6 @@ impl Link {
     /// The peer has begun another log, and knows ours no more.
     pub(crate) fn forget(&mut self, log: u32) {
         (self.log, self.received, self.acked) = (Some(log), 0, 0);
-        self.go_back();
-    }
-
-    /// The peer takes us for one that had more: by another name for our log it begins anew.
-    pub(crate) fn rename(&mut self) {
-        // Names are odd, so that none is 0.
-        self.renamed = self.renamed.wrapping_add(2);
-        self.acked = 0;
         self.go_back();
     }
 

@@ -50,6 +50,12 @@ impl<P: Clone + PartialEq> Origins<P> {
         self.runs.push_back(Run { begins, end, from: from.cloned(), age, born: None });
     }
 
+    /// A peer has lost its memory: what came from it to places before this one may go back there.
+    pub(crate) fn forget(&mut self, peer: &P, place: usize) {
+        let theirs = self.runs.iter_mut().filter(|run| run.begins < place && run.from.as_ref() == Some(peer));
+        theirs.for_each(|run| run.from = None);
+    }
+
     /// It is `now`, for those that have come since the last time: gives where each run is from, and since when it waits.
     pub(crate) fn stamp(&mut self, now: Time) -> impl Iterator<Item = (Option<&P>, Time)> {
         let first = self.runs.iter().rposition(|run| run.born.is_some()).map_or(0, |last| last + 1);

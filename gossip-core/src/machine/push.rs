@@ -24,31 +24,32 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(dissemination) = &mut self.dissemination else { return };
         let Some(peer) = self.peers.get_mut(from) else { return };
         let link = peer.link.get_or_insert_with(|| Link::new(Standing::Apart).into());
-        match link.log {
-            Some(log) if log == batch.log => {}
+        let has_forgotten = match link.log {
+            Some(log) if log == batch.log => false,
             Some(_) => {
                 link.forget(batch.log);
-                link.due = true;
+                true
             }
-            None => link.due |= link.meet(batch.log, batch.acked, batch.ack),
+            None => link.meet(batch.log, batch.acked, batch.ack),
+        };
+        if has_forgotten {
+            dissemination.origins.forget(from, len - new);
+            link.due = true;
         }
-        let mut knows_us = batch.of == dissemination.log.wrapping_add(link.renamed);
-        if knows_us && batch.acked.max(batch.ack) > len {
-            // What it has of our log is in it, and what we have of its log we hold. A proof must have been of another one's.
-            link.rename();
-            (knows_us, link.due) = (false, true);
-        }
+        let knows_us = batch.of == dissemination.log;
         if knows_us {
             link.received = link.received.max(batch.acked);
         }
         let is_late = batch.to <= link.received;
+        // Elements that once came from here are left out, which a peer that does not know that we began anew should not do.
+        let is_whole = knows_us || batch.elements.count() == batch.to - batch.from;
         if batch.from <= link.received {
-            link.received = link.received.max(batch.to);
+            link.received = if is_whole { link.received.max(batch.to) } else { link.received };
         } else if link.asked_at.is_none_or(|at| self.now >= at + peer.pacing.patience(self.config.answer_within, 0)) {
             (link.asks, link.due) = (true, true);
         }
         let mut sample = None;
-        if knows_us {
+        if knows_us && batch.ack <= len {
             if let Some((end, sent_at)) = link.measured
                 && end == batch.ack
             {
@@ -167,7 +168,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let lead = dissemination.lead(round_trip, now).unwrap_or_default();
         let born = dissemination.origins.oldest(link.sent, name).filter(|_| has_elements);
         let batch = Batch {
-            log: dissemination.log.wrapping_add(link.renamed),
+            log: dissemination.log,
             of: link.log.unwrap_or_default(),
             acked: link.acked,
             from: link.sent,

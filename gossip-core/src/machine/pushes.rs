@@ -520,27 +520,28 @@ fn what_was_proven_before_a_log_had_a_name_holds_if_the_peer_says_so_too() {
 }
 
 #[test]
-fn a_peer_that_is_wrong_about_a_log_is_told_another_name() {
-    let name = |spoke: &mut AntiEntropy<u8, u64>, until| pushed(spoke, until)[0].1.log;
+fn what_came_from_a_peer_goes_back_where_that_has_lost_it() {
     let mut spoke = replica(1, 4);
-    spoke.extend([1_000, 1_001]).expect("they are small");
-    let before = name(&mut spoke, 0);
-    let right = Batch { acked: 2, ..batch(&spoke, 2, &[], 2) };
-    for (acked, ack, flags) in [(3, 0, "asks, up"), (0, 3, "up")] {
-        let mut spoke = spoke.clone();
-        receive(&mut spoke, HUB, right.clone());
-        assert_eq!((link(&spoke, HUB).received, link(&spoke, HUB).acked, link(&spoke, HUB).due), (2, 2, false));
-        let wrong = Batch { acked, ..batch(&spoke, acked.max(2), &[], ack) };
-        receive(&mut spoke, HUB, wrong.clone());
-        assert_eq!(link(&spoke, HUB).acked, 0, "it may have nothing");
-        let again = pushed(&mut spoke, 100);
-        assert_eq!(told(&again), [(HUB, [0, 2, 2], 2, flags)]);
-        assert_eq!(again[0].1.log, before + 2);
-        // That name is not known to it yet, so what it says of the other one counts for nothing.
-        receive(&mut spoke, HUB, wrong);
-        assert_eq!((link(&spoke, HUB).acked, link(&spoke, HUB).renamed), (0, 2));
-        let knows = Batch { of: before + 2, ..batch(&spoke, 2, &[], 2) };
-        receive(&mut spoke, HUB, knows);
-        assert_eq!(link(&spoke, HUB).acked, 2);
+    spoke.insert(1_000).expect("it is small");
+    let first = batch(&spoke, 0, &[1, 2], 0);
+    receive(&mut spoke, HUB, first);
+    assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 1], 2, "up")]);
+    let anew = Batch { log: LOG + 1, of: 0, ..batch(&spoke, 0, &[], 0) };
+    receive(&mut spoke, HUB, anew);
+    assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 3], 0, "up")]);
+}
+
+#[test]
+fn what_was_left_out_for_one_that_had_it_is_not_taken_for_had() {
+    for (of, to, expected) in [(0, 2, 2), (0, 3, 0), (77, 3, 0)] {
+        let mut spoke = replica(1, 4);
+        // Of three elements, but for one that came from what we were before.
+        let push = Batch { of, to, ..batch(&spoke, 0, &[1, 2], 0) };
+        receive(&mut spoke, HUB, push);
+        assert_eq!((spoke.len(), link(&spoke, HUB).received), (2, expected), "{of} {to}");
     }
+    let mut spoke = replica(1, 4);
+    let push = Batch { to: 3, ..batch(&spoke, 0, &[1, 2], 0) };
+    receive(&mut spoke, HUB, push);
+    assert_eq!(link(&spoke, HUB).received, 3);
 }
