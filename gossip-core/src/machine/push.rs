@@ -43,10 +43,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let is_late = batch.to <= link.received;
         // Elements that once came from here are left out, which a peer that does not know that we began anew should not do.
         let is_whole = knows_us || batch.elements.count() == batch.to - batch.from;
-        if batch.from <= link.received {
-            link.received = if is_whole { link.received.max(batch.to) } else { link.received };
-        } else if link.asked_at.is_none_or(|at| self.now >= at + peer.pacing.patience(self.config.answer_within, 0)) {
-            (link.asks, link.due) = (true, true);
+        if batch.from > link.received {
+            if link.asked_at.is_none_or(|at| self.now >= at + peer.pacing.patience(self.config.answer_within, 0)) {
+                (link.asks, link.due) = (true, true);
+            }
+        } else if is_whole {
+            link.received = link.received.max(batch.to);
         }
         let mut sample = None;
         if knows_us && batch.ack <= len {

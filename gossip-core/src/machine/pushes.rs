@@ -68,7 +68,8 @@ fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'static str)> {
     pushed.iter().map(tell).collect()
 }
 
-fn elements(numbers: &[u64]) -> Elements {
+/// These numbers, as a message has them.
+pub(super) fn elements(numbers: &[u64]) -> Elements {
     let fingerprinter = Fingerprinter::new(&crate::Key::open());
     let mut entries: Vec<Entry<'_, u64>> =
         numbers.iter().map(|number| Entry { id: fingerprinter.encode(number).0.id, element: number }).collect();

@@ -5,19 +5,18 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::pushes::elements;
 use super::*;
 use crate::budget::{CELL, PASSED};
 use crate::cells::Cells;
 use crate::difference::Difference;
 use crate::digest::Digest;
 use crate::elements::Elements;
-use crate::fingerprint::Fingerprinter;
 use crate::ids::Ids;
 use crate::message::{Asks, Body, Head, Message, Place, State};
 use crate::overlay::Overlay;
 use crate::peer::{Owed, SENDS, Step};
 use crate::sketch::{Estimate, IdWidth};
-use crate::store::Entry;
 use crate::wire::Bound;
 
 const PEER: u8 = 1;
@@ -187,12 +186,7 @@ fn a_repair_is_answered_by_what_answers_it() {
             sent(&mut machine);
         }
         let first = probe(&mut machine);
-        let fingerprinter = Fingerprinter::new(&machine.config.key);
-        let theirs: Vec<u64> = numbers(99, 3).collect();
-        let mut entries: Vec<Entry<'_, u64>> =
-            theirs.iter().map(|element| Entry { id: fingerprinter.encode(element).0.id, element }).collect();
-        entries.sort_unstable_by_key(|entry| entry.id);
-        let elements = Elements::fill(entries.iter().copied(), 1_000).elements;
+        let elements = elements(&numbers(99, 3).collect::<Vec<_>>());
         let (tag, from, to) = (machine.replica.tag(), Bound::START, Bound::End);
         let whole = Body::Page { tag, nonce: first, window: 0, asks: false, from, to, elements };
         assert!(answers(&mut machine, whole));

@@ -6,6 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
+use super::pushes::elements;
 use super::*;
 use crate::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
 use crate::config::{Economy, Key, MessageBudget};
@@ -212,12 +213,6 @@ fn receive(machine: &mut AntiEntropy<u8, u64>, body: Body) {
     machine.receive(&PEER, Message::new(body)).expect("it is of the cluster");
 }
 
-fn numbers(numbers: &[u64]) -> Elements {
-    let mut entries: Vec<_> = numbers.iter().map(|element| Entry { id: id(*element), element }).collect();
-    entries.sort_unstable_by_key(|entry| entry.id);
-    Elements::fill(entries.iter().copied(), 10_000).elements
-}
-
 #[test]
 fn repairs_with_wishes_add_up_within_a_burst_and_others_replace_what_is_owed() {
     let mut machine = replica(0, 3);
@@ -270,7 +265,7 @@ fn what_is_refused_and_what_nobody_awaits_is_counted() {
         assert_eq!(machine.receive_bytes(&2, b"junk"), Err(crate::Reject::UnknownPeer));
         assert!(matches!(machine.receive_bytes(&PEER, b"junk"), Err(crate::Reject::Malformed(_))));
         let tag = machine.replica.tag();
-        let (start, elements) = (Bound::START, numbers(&[2, 100 + times]));
+        let (start, elements) = (Bound::START, elements(&[2, 100 + times]));
         receive(&mut machine, Body::Give { tag, nonce: 7, from: start, to: start, last: true, state: None, elements });
         for ledger in [machine.stats.total, machine.peers[&PEER].stats.ledger] {
             assert_eq!(
@@ -303,7 +298,7 @@ fn a_whole_set_answers_the_probe_it_names_and_is_charged_with_ours() {
     let mut machine = replica(100, 3);
     let (nonce, tag) = (probe(&mut machine), machine.replica.tag());
     let whole = |nonce| {
-        let (from, to, elements) = (Bound::START, Bound::End, numbers(&[1, 2, 3]));
+        let (from, to, elements) = (Bound::START, Bound::End, elements(&[1, 2, 3]));
         Body::Page { tag, nonce, window: 0, asks: false, from, to, elements }
     };
     let work = machine.stats.total.work;
