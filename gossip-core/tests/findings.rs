@@ -1,7 +1,10 @@
 //! Inputs that once broke the machine, each as small as it can be told.
 
+mod common;
+
 use std::time::Duration;
 
+use common::Network;
 use gossip_core::{AntiEntropy, Config, Element, MessageBudget, MessageKind, Output, Reject, Time, TypeTag};
 
 /// The next output that is no event.
@@ -164,24 +167,6 @@ fn a_round_wanted_during_a_walk_follows_it() {
     assert_eq!(message.kind(), MessageKind::Probe);
 }
 
-/// Lets the first begin a round with the second, at once.
-fn round(machines: &mut [AntiEntropy<u8, u64>; 2]) {
-    machines[0].sync_now(&1);
-    let mut silent = 0;
-    for side in [0, 1].into_iter().cycle() {
-        let mut said = Vec::new();
-        while let Output::Send { message, .. } = next(&mut machines[side], Time::ZERO) {
-            said.push(message);
-        }
-        silent = if said.is_empty() { silent + 1 } else { 0 };
-        if silent == 2 {
-            break;
-        }
-        said.into_iter().for_each(|message| machines[1 - side].receive(&(side as u8), message).unwrap());
-    }
-    assert_eq!(machines[0].digest(), machines[1].digest());
-}
-
 /// Of the second's numbers two have the same cells in any table of up to 1 947, four times what the others need. It once
 /// came to pages of all that both hold.
 #[test]
@@ -191,17 +176,18 @@ fn two_elements_of_the_same_cells_take_more_cells_and_no_pages() {
         let z = (z ^ z >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z ^ z >> 32
     };
-    let mut machines = [0, 1].map(|side: u8| {
-        let mut machine = AntiEntropy::new(Config::default(), side.into());
-        machine.add_peer(1 - side);
-        machine.extend((0..20_000).map(number)).unwrap();
-        machine
-    });
-    round(&mut machines);
-    machines[0].extend((1_143_000..1_143_500).map(number)).unwrap();
-    machines[1].extend((1_143_500..1_144_000).map(number)).unwrap();
-    round(&mut machines);
-    let total = machines[0].stats().total;
+    let common = || (0..20_000).map(number);
+    let mut net = Network::pair(&Config::default(), [common(), common()]);
+    let round = |net: &mut Network<u64>| {
+        net.machines[0].sync_now(&1);
+        net.settle();
+        assert_eq!(net.machines[0].digest(), net.machines[1].digest());
+    };
+    round(&mut net);
+    net.machines[0].extend((1_143_000..1_143_500).map(number)).unwrap();
+    net.machines[1].extend((1_143_500..1_144_000).map(number)).unwrap();
+    round(&mut net);
+    let total = net.machines[0].stats().total;
     assert_eq!((total.sketches, total.top_ups, total.walks), (1, 5, 0));
     assert!(total.round_bytes < 30_000, "{total:?}");
 }
