@@ -111,7 +111,7 @@ impl<E: Element> Replica<E> {
         let mut bytes = core::mem::take(&mut self.scratch);
         bytes.clear();
         element.encode(&mut bytes);
-        let inserted = self.check_len(bytes.len()).map(|()| self.insert_encoded(element, &bytes).1);
+        let inserted = self.check_len(bytes.len()).map(|()| self.insert_encoded(element, &bytes));
         self.scratch = bytes;
         inserted
     }
@@ -121,15 +121,20 @@ impl<E: Element> Replica<E> {
         if len <= limit { Ok(()) } else { Err(TooLarge { len, limit }) }
     }
 
-    fn insert_encoded(&mut self, element: E, bytes: &[u8]) -> (Fingerprint, bool) {
+    fn insert_encoded(&mut self, element: E, bytes: &[u8]) -> bool {
         let fingerprint = self.fingerprinter.fingerprint(&element, bytes);
+        self.insert_fingerprinted(element, bytes.len(), fingerprint)
+    }
+
+    /// Inserts an element whose encoding has `len` bytes and this fingerprint.
+    fn insert_fingerprinted(&mut self, element: E, len: usize, fingerprint: Fingerprint) -> bool {
         let width = *self
             .width
             .get_or_insert_with(|| if element.to_id().is_some() { IdWidth::Bits64 } else { IdWidth::Bits48 });
         let inserted = self.store.insert(fingerprint.id, element, |a, b| self.fingerprinter.compare(a, b));
         if inserted {
             self.digest.add(fingerprint);
-            self.bytes += bytes.len() as u64;
+            self.bytes += len as u64;
             if self.tables.is_some() {
                 self.pending.push(fingerprint.id >> unnamed(width));
                 if self.pending.len() == PENDING {
@@ -137,7 +142,7 @@ impl<E: Element> Replica<E> {
                 }
             }
         }
-        (fingerprint, inserted)
+        inserted
     }
 
     /// Brings the sketch up to date, for what is sent or read next.
@@ -167,7 +172,7 @@ impl<E: Element> Replica<E> {
             let Some(element) = self.fingerprinter.element::<E>(name) else { continue };
             bytes.clear();
             element.encode(&mut bytes);
-            if bytes.len() <= self.element_limit && self.insert_encoded(element.clone(), &bytes).1 {
+            if bytes.len() <= self.element_limit && self.insert_encoded(element.clone(), &bytes) {
                 learned.push(element);
             }
         }
@@ -179,37 +184,22 @@ impl<E: Element> Replica<E> {
     /// Merges the elements of a message. If one of them is refused, none is merged.
     pub(crate) fn merge(&mut self, elements: &Elements) -> Result<Merged<E>, Reject> {
         let mut scratch = core::mem::take(&mut self.scratch);
-        let mut fresh = 0;
-        elements.each::<E, Reject>(|index, item| match item {
-            Item::Encoded(_, bytes) => Ok(self.check_len(bytes.len())?),
-            Item::Id(id) => match self.fingerprinter.element::<E>(id) {
-                Some(element) => {
-                    // Looked at here, buckets wait for memory several at a time; below it would be one after the other.
-                    fresh += usize::from(!self.store.may_name(id, 0));
-                    scratch.clear();
-                    element.encode(&mut scratch);
-                    Ok(self.check_len(scratch.len())?)
-                }
-                // Where in the bits this one began says little.
-                None => Err(Reject::Malformed(DecodeError::Element { index, at: 0 })),
-            },
-        })?;
-        let (learned, held) = (Vec::with_capacity(fresh), Vec::with_capacity(elements.count()));
-        let mut merged = Merged { learned, held, bytes: 0 };
-        let all = elements.each::<E, core::convert::Infallible>(|_, item| {
-            let (element, bytes) = match item {
-                Item::Encoded(element, bytes) => (element, bytes),
-                Item::Id(id) => {
-                    let Some(element) = self.fingerprinter.element::<E>(id) else { return Ok(()) };
-                    scratch.clear();
-                    element.encode(&mut scratch);
-                    (element, &scratch[..])
-                }
-            };
-            let (fingerprint, new) = self.insert_encoded(element.clone(), bytes);
-            merged.held.push(fingerprint);
+        let mut merged = Merged { learned: Vec::new(), held: Vec::with_capacity(elements.count()), bytes: 0 };
+        elements.each::<E, Reject>(|index, item| {
+            // Where in the bits a number began says little.
+            let flaw = Reject::Malformed(DecodeError::Element { index, at: 0 });
+            let (element, bytes) = self.decoded(item, &mut scratch).ok_or(flaw)?;
+            self.check_len(bytes.len())?;
+            merged.held.push(self.fingerprinter.fingerprint(&element, bytes));
             merged.bytes += bytes.len() as u64;
-            if new {
+            Ok(())
+        })?;
+        let known = self.store.may_name(merged.held.iter().map(|fingerprint| fingerprint.id), 0);
+        merged.learned.reserve_exact(known.iter().filter(|&&known| !known).count());
+        let all = elements.each::<E, core::convert::Infallible>(|index, item| {
+            if let Some((element, bytes)) = self.decoded(item, &mut scratch)
+                && self.insert_fingerprinted(element.clone(), bytes.len(), merged.held[index])
+            {
                 merged.learned.push(element);
             }
             Ok(())
@@ -219,6 +209,20 @@ impl<E: Element> Replica<E> {
         self.settle();
         merged.held.sort_unstable();
         Ok(merged)
+    }
+
+    /// An element of a message, and its encoding, where it stands or in `scratch`; `None` for a number that is none of
+    /// an element.
+    fn decoded<'a>(&self, item: Item<'a, E>, scratch: &'a mut Vec<u8>) -> Option<(E, &'a [u8])> {
+        match item {
+            Item::Encoded(element, bytes) => Some((element, bytes)),
+            Item::Id(id) => {
+                let element = self.fingerprinter.element::<E>(id)?;
+                scratch.clear();
+                element.encode(scratch);
+                Some((element, scratch))
+            }
+        }
     }
 
     pub(crate) fn contains(&self, element: &E) -> bool {
@@ -396,7 +400,7 @@ impl<E: Element> Replica<E> {
             self.fingerprinter.fingerprint(element, &bytes)
         };
         // All buckets are looked at before any is read: one after the other, each would wait for memory.
-        let own: Vec<bool> = names.iter().map(|&name| self.store.may_name(name, width)).collect();
+        let own = self.store.may_name(names.iter().copied(), width);
         for (&name, may_be_own) in names.iter().zip(own) {
             let mut own = self.store.named(name, width).take_while(|_| may_be_own).peekable();
             if own.peek().is_some() {

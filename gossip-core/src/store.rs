@@ -164,10 +164,14 @@ impl<E> Store<E> {
         bucket.of(id).map(|place| &self.log[place as usize]).chain(crowd)
     }
 
-    /// Whether there may be entries whose ids are `name` but for their last `width` bits, fewer than 32; surely none if
-    /// not. No branch depends on memory, so of many such questions in a row several wait for it at once.
-    pub(crate) fn may_name(&self, name: u64, width: u32) -> bool {
-        self.bucket(self.index(name << width)).may_name(name, width) | !self.crowd.is_empty()
+    /// For each name, whether there may be entries whose ids are that name but for their last `width` bits, fewer than
+    /// 32; surely none if not. Looks at all slots of the directory first and at all buckets then, without a branch that
+    /// depends on them: so many wait for memory at once, and those to be read or written next are in the caches.
+    pub(crate) fn may_name(&self, names: impl Iterator<Item = u64> + Clone, width: u32) -> Vec<bool> {
+        let indices: Vec<u32> = names.clone().map(|name| self.directory[self.slot(name << width)]).collect();
+        let crowded = !self.crowd.is_empty();
+        let looked_at = names.zip(indices);
+        looked_at.map(|(name, index)| self.bucket(index as usize).may_name(name, width) | crowded).collect()
     }
 
     /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them: in no order but where
@@ -403,7 +407,7 @@ mod tests {
                 let mut named: Vec<_> = store.named(probe >> width, width).map(pair).collect();
                 named.sort_unstable();
                 let (first, last) = (probe >> width << width, probe | ((1 << width) - 1));
-                prop_assert!(width == 32 || store.may_name(probe >> width, width) || named.is_empty());
+                prop_assert!(width == 32 || store.may_name([probe >> width].into_iter(), width)[0] || named.is_empty());
                 prop_assert!(named.into_iter().eq(model.range((first, 0)..=(last, u64::MAX)).copied()));
             }
         }
@@ -415,7 +419,9 @@ mod tests {
         let mut store = Store::new();
         (0..1_000).for_each(|i| _ = insert(&mut store, rng.next_u64(), i));
         for width in [0, 16] {
-            let suspected = (0..1_000).filter(|_| store.may_name(rng.next_u64() >> width, width)).count();
+            let names: Vec<u64> = (0..1_000).map(|_| rng.next_u64() >> width).collect();
+            let suspected =
+                store.may_name(names.iter().copied(), width).into_iter().filter(|&suspected| suspected).count();
             assert_eq!(suspected, 0, "{width}");
         }
     }

@@ -19,8 +19,11 @@ pub struct Tables {
     behind: Option<Vec<u64>>,
 }
 
-/// How many elements take as long as folding the main table.
-const BEHIND: usize = 8_192;
+/// Whether it is quicker to fold a table of `cells` cells than to insert `behind` elements in a shorter one: 16 cells
+/// take as long as an element.
+const fn is_sooner_folded(cells: usize, behind: usize) -> bool {
+    behind > cells / 16
+}
 
 impl Tables {
     /// The cells of the coarse tables, as powers of two.
@@ -55,23 +58,28 @@ impl Tables {
             && let Some(behind) = &mut self.behind
         {
             behind.push(id);
-            if behind.len() == BEHIND {
+            if is_sooner_folded(self.main.len(), behind.len()) {
                 self.behind = None;
             }
         }
     }
 
-    /// Brings the coarse tables up to date: 20 ns for each element since they were, 0.2 ms at the most.
+    /// Brings the coarse tables up to date: 20 to 50 ns for each element since they were, 0.2 ms at the most.
     pub fn refresh(&mut self) {
-        match &mut self.behind {
-            Some(behind) => {
-                for table in &mut self.coarse {
-                    behind.iter().for_each(|&id| table.toggle(id));
-                }
-                behind.clear();
+        let Some(behind) = &mut self.behind else {
+            (self.coarse, self.behind) = (Self::fold(&self.main), Some(Vec::new()));
+            return;
+        };
+        let mut longer = &self.main;
+        for table in self.coarse.iter_mut().rev() {
+            if is_sooner_folded(longer.len(), behind.len()) {
+                *table = longer.folded(table.len().ilog2());
+            } else {
+                behind.iter().for_each(|&id| table.toggle(id));
             }
-            None => (self.coarse, self.behind) = (Self::fold(&self.main), Some(Vec::new())),
+            longer = table;
         }
+        behind.clear();
     }
 
     /// The key they are kept under.
@@ -145,10 +153,13 @@ mod tests {
         assert_eq!([255, 256, 32_767, 32_768].map(coarse), [0, 1, 1, 2]);
         let mut tables = Tables::build(key, 65_535, (0..1_000).map(|id| id * 3));
         assert!(!tables.are_outgrown(131_071) && tables.are_outgrown(131_072));
-        for more in [1, BEHIND as u64 - 1, BEHIND as u64 + 5] {
+        // Each is folded from the next one, 128 cells of 4 096 and these of 16 384, where more have come than this.
+        let folded = |cells: usize| [cells / 16, cells / 16 + 1].map(|behind| is_sooner_folded(cells, behind));
+        assert_eq!([4_096, 16_384].map(folded), [[false, true]; 2]);
+        for more in [1, 256, 257, 1_024, 1_025, 1_030] {
             (0..more).for_each(|id| tables.toggle(id * 1_000_003));
             assert_eq!(tables.covering(20).len(), tables.longest());
-            let behind = (more < BEHIND as u64).then_some(more as usize);
+            let behind = (more <= 1_024).then_some(more as usize);
             assert_eq!(tables.behind.as_ref().map(Vec::len), behind);
             tables.refresh();
             for (cells, log2) in [(20, 7), (129, 12)] {
