@@ -161,7 +161,7 @@ impl<E> Store<E> {
         let bucket = self.bucket(self.index(id));
         let crowd = if self.crowd.is_empty() { None } else { self.crowd.get(&id) };
         let crowd = crowd.into_iter().flatten().map(|&place| &self.log[place]);
-        bucket.of(id).map(|place| &self.log[place as usize]).chain(crowd)
+        bucket.named(id, 0).map(|(_, place)| &self.log[place as usize]).chain(crowd)
     }
 
     /// For each name, whether there may be entries whose ids are that name but for their last `width` bits, fewer than
@@ -178,7 +178,7 @@ impl<E> Store<E> {
     /// `width` is 0. Expected O(1).
     pub(crate) fn named(&self, name: u64, width: u32) -> impl Iterator<Item = Entry<'_, E>> + Clone {
         let first = name << width;
-        let bucket = self.bucket(self.index(first)).entries().filter(move |&(id, _)| id >> width == name);
+        let bucket = self.bucket(self.index(first)).named(name, width);
         let crowd =
             if self.crowd.is_empty() { None } else { Some(self.crowd.range(first..=first | ((1 << width) - 1))) };
         let crowd = crowd.into_iter().flatten();
@@ -242,6 +242,13 @@ impl<E> Store<E> {
     }
 }
 
+impl Rest {
+    /// The id with this low half.
+    fn id(self, low: u32) -> u64 {
+        u64::from(self.high) << 32 | u64::from(low)
+    }
+}
+
 impl Bucket {
     const fn new(bits: u16) -> Self {
         Self { bits, len: 0, lows: [0; FULL], rests: [Rest { high: 0, place: 0 }; FULL] }
@@ -270,11 +277,17 @@ impl Bucket {
 
     fn entries(&self) -> impl Iterator<Item = (u64, u32)> + Clone {
         let entries = self.lows.iter().zip(&self.rests).take(self.len());
-        entries.map(|(&low, rest)| (u64::from(rest.high) << 32 | u64::from(low), rest.place))
+        entries.map(|(&low, rest)| (rest.id(low), rest.place))
     }
 
-    fn of(&self, id: u64) -> impl Iterator<Item = u32> + Clone {
-        self.entries().filter(move |&(other, _)| other == id).map(|(_, place)| place)
+    /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them. Looks at no other high halves
+    /// than those of like low ones.
+    fn named(&self, name: u64, width: u32) -> impl Iterator<Item = (u64, u32)> + Clone {
+        let first = (name << width) as u32;
+        let like = move |low: u32| u64::from(low ^ first) >> width == 0;
+        let entries = self.lows.iter().zip(&self.rests).take(self.len());
+        let entries = entries.filter(move |&(&low, _)| like(low)).map(|(&low, rest)| (rest.id(low), rest.place));
+        entries.filter(move |&(id, _)| id >> width == name)
     }
 
     /// Keeps the entries whose next bit is 0 and gives a bucket of the others.
