@@ -273,6 +273,20 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_has_less_than_was_proven_has_forgotten_it() {
+        let meet = |received, acked| {
+            let mut link = Link::new(Standing::Below);
+            (link.received, link.acked, link.sent) = (5, 7, 9);
+            let has_forgotten = link.meet(3, received, acked);
+            assert_eq!(link.log, Some(3));
+            (has_forgotten, link.received, link.acked, link.sent)
+        };
+        assert_eq!([meet(5, 7), meet(6, 8)], [(false, 5, 7, 9); 2]);
+        assert_eq!(meet(4, 7), (true, 4, 7, 9));
+        assert_eq!(meet(5, 6), (true, 5, 6, 6));
+    }
+
+    #[test]
     fn round_trips_that_differ_too_much_meet_no_turn() {
         let every = Duration::from_millis(400);
         let mut link = Link::new(Standing::Above);
