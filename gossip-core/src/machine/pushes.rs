@@ -545,4 +545,7 @@ fn what_was_left_out_for_one_that_had_it_is_not_taken_for_had() {
     let push = Batch { to: 3, ..batch(&spoke, 0, &[1, 2], 0) };
     receive(&mut spoke, HUB, push);
     assert_eq!(link(&spoke, HUB).received, 3);
+    let next = Batch { of: 0, ..batch(&spoke, 3, &[3, 4], 0) };
+    receive(&mut spoke, HUB, next);
+    assert_eq!(link(&spoke, HUB).received, 5);
 }
