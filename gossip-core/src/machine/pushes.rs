@@ -549,3 +549,18 @@ fn what_was_left_out_for_one_that_had_it_is_not_taken_for_had() {
     receive(&mut spoke, HUB, next);
     assert_eq!(link(&spoke, HUB).received, 5);
 }
+
+#[test]
+fn what_is_left_out_for_its_sender_is_not_sent_again() {
+    let mut spoke = replica(1, 4);
+    spoke.insert(1_000).expect("it is small");
+    let first = batch(&spoke, 0, &[1, 2], 0);
+    receive(&mut spoke, HUB, first);
+    assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 1], 2, "up")]);
+    let mut asks = batch(&spoke, 2, &[], 1);
+    asks.flags.asks = true;
+    receive(&mut spoke, HUB, asks);
+    assert!(link(&spoke, HUB).behind);
+    assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [1, 3, 0], 2, "up")]);
+    assert_eq!((link(&spoke, HUB).behind, spoke.stats.total.resent), (false, 0));
+}

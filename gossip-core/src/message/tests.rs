@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Asks, Batch, Body, DecodeError, Flags, Head, Message, MessageKind, Place, State};
+use super::{Asks, Batch, Body, DecodeError, Flags, Head, Message, Place, State};
 use crate::cells::Cells;
 use crate::config::MessageBudget;
 use crate::digest::Digest;
@@ -101,7 +101,7 @@ fn every_message_is_read_back_and_as_long_as_it_says() {
         assert_eq!(message.encoded_len(), bytes.len(), "{:?}", message.body);
         assert_eq!(message.is_answer(), answers, "{:?}", message.body);
         #[cfg(feature = "sim")]
-        assert_eq!((message.continues(), message.is_push()), (goes_on, message.kind() == MessageKind::Push));
+        assert_eq!((message.continues(), message.is_push()), (goes_on, message.kind() == super::MessageKind::Push));
         let _ = goes_on;
         kinds.push((message.kind().name(), bytes[0]));
         for len in 0..bytes.len() {
