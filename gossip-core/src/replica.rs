@@ -166,17 +166,17 @@ impl<E: Element> Replica<E> {
 
     /// Inserts the numbers of these names; gives those that were not held.
     pub(crate) fn insert_numbers(&mut self, names: &[u64]) -> Vec<E> {
-        let mut bytes = core::mem::take(&mut self.scratch);
+        let mut scratch = core::mem::take(&mut self.scratch);
         let mut learned = Vec::new();
         for &name in names {
-            let Some(element) = self.fingerprinter.element::<E>(name) else { continue };
-            bytes.clear();
-            element.encode(&mut bytes);
-            if bytes.len() <= self.element_limit && self.insert_encoded(element.clone(), &bytes) {
+            if let Some((element, bytes)) = self.decoded(Item::Id(name), &mut scratch)
+                && self.check_len(bytes.len()).is_ok()
+                && self.insert_encoded(element.clone(), bytes)
+            {
                 learned.push(element);
             }
         }
-        self.scratch = bytes;
+        self.scratch = scratch;
         self.settle();
         learned
     }

@@ -520,13 +520,19 @@ fn what_was_proven_before_a_log_had_a_name_holds_if_the_peer_says_so_too() {
     }
 }
 
-#[test]
-fn what_came_from_a_peer_goes_back_where_that_has_lost_it() {
+/// A spoke that has pushed an element of its own, and left out for the hub two that came from there.
+fn spoke_of_three() -> AntiEntropy<u8, u64> {
     let mut spoke = replica(1, 4);
     spoke.insert(1_000).expect("it is small");
     let first = batch(&spoke, 0, &[1, 2], 0);
     receive(&mut spoke, HUB, first);
     assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 1], 2, "up")]);
+    spoke
+}
+
+#[test]
+fn what_came_from_a_peer_goes_back_where_that_has_lost_it() {
+    let mut spoke = spoke_of_three();
     let anew = Batch { log: LOG + 1, of: 0, ..batch(&spoke, 0, &[], 0) };
     receive(&mut spoke, HUB, anew);
     assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 3], 0, "up")]);
@@ -552,11 +558,7 @@ fn what_was_left_out_for_one_that_had_it_is_not_taken_for_had() {
 
 #[test]
 fn what_is_left_out_for_its_sender_is_not_sent_again() {
-    let mut spoke = replica(1, 4);
-    spoke.insert(1_000).expect("it is small");
-    let first = batch(&spoke, 0, &[1, 2], 0);
-    receive(&mut spoke, HUB, first);
-    assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 1], 2, "up")]);
+    let mut spoke = spoke_of_three();
     let mut asks = batch(&spoke, 2, &[], 1);
     asks.flags.asks = true;
     receive(&mut spoke, HUB, asks);
