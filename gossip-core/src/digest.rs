@@ -1,10 +1,10 @@
-//! The digest of a set: what two replicas compare before anything else.
+//! The digest of a set, which two replicas compare before anything else; and its state, which adds its size.
 
 use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
-use crate::fingerprint::Fingerprint;
+use crate::element::Fingerprint;
 
 /// A digest of a set of elements: how many there are, and the sum of their fingerprints modulo 2^128.
 ///
@@ -76,6 +76,14 @@ impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Digest({self})")
     }
+}
+
+/// What a replica held when it finished an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) digest: Digest,
+    /// The encoded bytes of all elements.
+    pub(crate) bytes: u64,
 }
 
 /// A text that is not a digest.

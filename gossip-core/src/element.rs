@@ -1,9 +1,16 @@
 //! What a set may hold.
 
-use alloc::string::String;
+mod entry;
+mod fingerprint;
+mod impls;
+mod laws;
+mod permutation;
+
 use alloc::vec::Vec;
 
-use crate::wire::{put_varint, take_varint};
+pub(crate) use entry::Entry;
+pub(crate) use fingerprint::{Fingerprint, Fingerprinter};
+pub use laws::{BrokenElementLaw, element_laws};
 
 /// A value that a replicated set can hold.
 ///
@@ -106,188 +113,6 @@ impl TypeTag {
     }
 }
 
-fn take<'a>(input: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
-    let (front, rest) = input.split_at_checked(len)?;
-    *input = rest;
-    Some(front)
-}
-
-fn take_array<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
-    let (front, rest) = input.split_first_chunk()?;
-    *input = rest;
-    Some(*front)
-}
-
-/// Integers of up to 8 bytes: little-endian; as a number, the same bits without their sign.
-macro_rules! small_integer {
-    ($($type:ident as $unsigned:ident),*) => {$(
-        impl Element for $type {
-            const TYPE: TypeTag = TypeTag::new(stringify!($type));
-
-            fn encode(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
-            }
-
-            fn decode(input: &mut &[u8]) -> Option<Self> {
-                take_array(input).map(Self::from_le_bytes)
-            }
-
-            fn to_id(&self) -> Option<u64> {
-                Some(u64::from($unsigned::from_ne_bytes(self.to_ne_bytes())))
-            }
-
-            fn from_id(id: u64) -> Option<Self> {
-                $unsigned::try_from(id).ok().map(|bits| Self::from_ne_bytes(bits.to_ne_bytes()))
-            }
-        }
-    )*};
-}
-
-small_integer!(u8 as u8, u16 as u16, u32 as u32, u64 as u64, i8 as u8, i16 as u16, i32 as u32, i64 as u64);
-
-macro_rules! large_integer {
-    ($($type:ident),*) => {$(
-        impl Element for $type {
-            const TYPE: TypeTag = TypeTag::new(stringify!($type));
-
-            fn encode(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
-            }
-
-            fn decode(input: &mut &[u8]) -> Option<Self> {
-                take_array(input).map(Self::from_le_bytes)
-            }
-        }
-    )*};
-}
-
-large_integer!(u128, i128);
-
-/// One byte, 0 or 1.
-impl Element for bool {
-    const TYPE: TypeTag = TypeTag::new("bool");
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        Self::from_id(u64::from(u8::decode(input)?))
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        Some(u64::from(*self))
-    }
-
-    fn from_id(id: u64) -> Option<Self> {
-        match id {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-}
-
-/// The code point, 4 bytes little-endian.
-impl Element for char {
-    const TYPE: TypeTag = TypeTag::new("char");
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        u32::from(*self).encode(out);
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        Self::from_u32(u32::decode(input)?)
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        Some(u64::from(u32::from(*self)))
-    }
-
-    fn from_id(id: u64) -> Option<Self> {
-        Self::from_u32(u32::try_from(id).ok()?)
-    }
-}
-
-/// The length in bytes as a varint, then UTF-8.
-impl Element for String {
-    const TYPE: TypeTag = TypeTag::new("string");
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.len() as u64);
-        out.extend_from_slice(self.as_bytes());
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        let len = usize::try_from(take_varint(input)?).ok()?;
-        core::str::from_utf8(take(input, len)?).ok().map(Self::from)
-    }
-}
-
-/// The length as a varint, then the bytes.
-impl Element for Vec<u8> {
-    const TYPE: TypeTag = TypeTag::new("bytes");
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.len() as u64);
-        out.extend_from_slice(self);
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        let len = usize::try_from(take_varint(input)?).ok()?;
-        take(input, len).map(<[u8]>::to_vec)
-    }
-}
-
-/// The bytes alone. Up to 8 of them are a number too, little-endian.
-impl<const N: usize> Element for [u8; N] {
-    const TYPE: TypeTag = TypeTag::new("array").with(N as u64);
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self);
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        take_array(input)
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        let mut bytes = [0; 8];
-        bytes.get_mut(..N)?.copy_from_slice(self);
-        Some(u64::from_le_bytes(bytes))
-    }
-
-    fn from_id(id: u64) -> Option<Self> {
-        let bytes = id.to_le_bytes();
-        let (front, rest) = bytes.split_first_chunk()?;
-        rest.iter().all(|&byte| byte == 0).then_some(*front)
-    }
-}
-
-macro_rules! tuple {
-    ($($name:ident . $index:tt),+) => {
-        /// The parts, one after the other.
-        impl<$($name: Element),+> Element for ($($name,)+) {
-            const TYPE: TypeTag = TypeTag::new("tuple")$(.then($name::TYPE))+;
-
-            fn encode(&self, out: &mut Vec<u8>) {
-                $(self.$index.encode(out);)+
-            }
-
-            fn decode(input: &mut &[u8]) -> Option<Self> {
-                Some(($($name::decode(input)?,)+))
-            }
-        }
-    };
-}
-
-tuple!(A.0);
-tuple!(A.0, B.1);
-tuple!(A.0, B.1, C.2);
-tuple!(A.0, B.1, C.2, D.3);
-tuple!(A.0, B.1, C.2, D.3, F.4);
-tuple!(A.0, B.1, C.2, D.3, F.4, G.5);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,24 +125,5 @@ mod tests {
         assert_eq!(TypeTag::new("").with(number), TypeTag::new("numbered"));
         assert_ne!(u8::TYPE, i8::TYPE);
         assert_eq!(<(u8, bool)>::TYPE, TypeTag::new("tuple").then(u8::TYPE).then(bool::TYPE));
-    }
-
-    #[test]
-    fn what_fits_eight_bytes_is_a_number() {
-        assert_eq!([false, true].map(|value| value.to_id()), [Some(0), Some(1)]);
-        assert_eq!(['a', '\u{10ffff}'].map(|value| value.to_id()), [Some(0x61), Some(0x10_ffff)]);
-        assert_eq!([[1_u8, 2, 3].to_id(), [0_u8; 0].to_id()], [Some(0x03_0201), Some(0)]);
-        assert_eq!([(-1_i8).to_id(), i64::MIN.to_id()], [Some(0xff), Some(1 << 63)]);
-        assert_eq!(([0_u8; 9].to_id(), 1_u128.to_id(), String::new().to_id()), (None, None, None));
-    }
-
-    #[test]
-    fn ids_of_no_element_are_refused() {
-        assert_eq!([0, 1, 2].map(bool::from_id), [Some(false), Some(true), None]);
-        assert_eq!([0x61, 0xd800, 0x11_0000, 1 << 32 | 0x61].map(char::from_id), [Some('a'), None, None, None]);
-        assert_eq!([0x0201, 1 << 16].map(<[u8; 2]>::from_id), [Some([1, 2]), None]);
-        assert_eq!([0xff, 0x100].map(u8::from_id), [Some(255), None]);
-        assert_eq!([0xff, 0x100].map(i8::from_id), [Some(-1), None]);
-        assert_eq!(String::from_id(0), None);
     }
 }

@@ -142,48 +142,38 @@
 
 extern crate alloc;
 
-mod budget;
-mod cells;
+mod codec;
 mod config;
-mod difference;
 mod digest;
-mod dissemination;
 mod element;
-mod elements;
-mod fingerprint;
-mod ids;
-mod laws;
-mod link;
-mod log;
+mod error;
+mod event;
+mod key;
 mod machine;
 mod message;
-mod origins;
-mod output;
-mod overlay;
 mod peer;
-mod policy;
-mod repair;
-mod replica;
+mod push;
 mod rng;
+mod round;
+mod set;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod sketch;
 mod stats;
-mod store;
 mod time;
-mod walk;
 mod wire;
 
-pub use config::{Config, Economy, Key, MessageBudget};
+pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
-pub use element::{Element, TypeTag};
-pub use laws::{BrokenElementLaw, element_laws};
+pub use element::{BrokenElementLaw, Element, TypeTag, element_laws};
+pub use error::{Reject, TooLarge};
+pub use event::{Event, Output};
+pub use key::Key;
 pub use machine::AntiEntropy;
 #[cfg(feature = "model")]
 pub use machine::ModelState;
 pub use message::{DecodeError, Message, MessageKind};
-pub use output::{Event, Output, Reject, TooLarge};
-pub use overlay::Overlay;
+pub use push::Overlay;
 pub use stats::{ByKind, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
 

@@ -5,16 +5,10 @@ mod answer;
 mod model;
 mod overlay;
 mod push;
-#[cfg(test)]
-mod pushes;
 mod receive;
 mod request;
-#[cfg(test)]
-mod rounds;
 mod sketch;
 mod spread;
-#[cfg(test)]
-mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -26,12 +20,13 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::dissemination::Dissemination;
 use crate::element::Element;
-use crate::output::{Event, Output, TooLarge};
+use crate::error::TooLarge;
+use crate::event::{Event, Output};
 use crate::peer::{FAILURES, Peer, Step, TRIES};
-use crate::replica::Replica;
+use crate::push::Dissemination;
 use crate::rng::Rng;
+use crate::set::Replica;
 use crate::stats::{Ledger, PeerStats, Stats};
 use crate::time::{Time, micros};
 

@@ -1,19 +1,21 @@
 //! What is kept about a peer: pacing, one round of ours, one answer owed, statistics.
 
+pub(crate) mod budget;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::budget::Budget;
-use crate::difference::Difference;
 use crate::digest::Digest;
-use crate::fingerprint::Fingerprint;
-use crate::link::Link;
+use crate::element::Fingerprint;
 use crate::message::Asks;
-use crate::repair::Repair;
+use crate::peer::budget::Budget;
+use crate::push::link::Link;
+use crate::round::reception::Difference;
+use crate::round::repair::Repair;
+use crate::round::walk::Walk;
 use crate::stats::PeerStats;
 use crate::time::{Time, micros};
-use crate::walk::Walk;
 use crate::wire::Bound;
 
 #[derive(Clone, Debug)]

@@ -65,27 +65,29 @@
 //! taken for cells that are there, not for those that are spoken of.
 
 mod cell;
-mod decode;
 mod deep;
+mod encoding;
 mod estimate;
 mod key;
 mod layout;
 mod likelihood;
+mod parameters;
+mod peel;
 mod prefix;
 mod table;
 mod tables;
-mod wire;
 
 pub use cell::Cell;
-pub use decode::Decodings;
-pub(crate) use decode::cancel_pairs;
 pub use deep::{DeepBits, DeepWidth, LevelBits};
+pub use encoding::IdWidth;
 pub use estimate::{Estimate, Evidence};
-pub use key::{CHECK_BITS, MAX_CELLS, SketchKey};
+pub use key::SketchKey;
+pub use parameters::{CHECK_BITS, MAX_CELLS};
+pub use peel::Decodings;
+pub(crate) use peel::cancel_pairs;
 pub use prefix::Prefix;
 pub use table::Table;
 pub use tables::Tables;
-pub use wire::IdWidth;
 
 #[cfg(test)]
 mod tests;

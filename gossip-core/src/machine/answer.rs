@@ -2,17 +2,15 @@
 
 use super::receive::MOST_NAMES;
 use super::{AntiEntropy, enqueue};
-use crate::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
-use crate::cells::Cells;
-use crate::digest::Digest;
+use crate::digest::{Digest, State};
 use crate::element::Element;
-use crate::elements::Elements;
-use crate::message::{Asks, Body, Head, Message, Place, State};
+use crate::message::{Asks, Body, Head, Message, Place};
+use crate::peer::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
 use crate::peer::{Owed, Question, begins_round};
-use crate::policy::{Policy, need, pages_are_cheaper};
-use crate::replica::{RECENT, WISH};
+use crate::round::policy::{Policy, need, pages_are_cheaper};
+use crate::set::RECENT;
 use crate::sketch::Tables;
-use crate::wire::Bound;
+use crate::wire::{Bound, Cells, Elements, WISH};
 
 use super::request::PAGE_HEAD;
 

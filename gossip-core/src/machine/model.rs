@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::AntiEntropy;
 use crate::digest::Digest;
 use crate::element::Element;
-use crate::output::Event;
+use crate::event::Event;
 use crate::peer::{Owed, Pacing, Peer, Round};
 use crate::rng::Rng;
 use crate::time::Time;

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{AntiEntropy, enqueue};
-use crate::dissemination::Dissemination;
 use crate::element::Element;
-use crate::link::{Link, Standing};
-use crate::output::Event;
-use crate::overlay::Overlay;
+use crate::event::Event;
+use crate::push::Dissemination;
+use crate::push::Overlay;
+use crate::push::link::{Link, Standing};
 
 /// How many of those who may be above are asked at once.
 const WAVE: usize = 4;

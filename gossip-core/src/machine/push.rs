@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use super::{AntiEntropy, enqueue};
 use crate::element::Element;
-use crate::elements::Elements;
-use crate::link::{ACK_AFTER, Arrival, Link, Standing};
 use crate::message::{Batch, Body, Flags};
+use crate::push::link::{ACK_AFTER, Arrival, Link, Standing};
 use crate::time::micros;
+use crate::wire::Elements;
 
 /// What a push's fields take at their longest: 14 bytes, four places in 40, three times in 15, and the elements' count and
 /// form in 11.

@@ -4,21 +4,19 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{AntiEntropy, enqueue};
-use crate::budget::PASSED;
-use crate::digest::Digest;
-use crate::element::Element;
-use crate::elements::Elements;
-use crate::fingerprint::Fingerprint;
-use crate::ids::Ids;
-use crate::message::{Asks, Body, Message, State};
-use crate::output::{Event, Reject};
+use crate::digest::{Digest, State};
+use crate::element::{Element, Fingerprint};
+use crate::error::Reject;
+use crate::event::Event;
+use crate::message::{Asks, Body, Message};
+use crate::peer::budget::PASSED;
 use crate::peer::{Owed, Peer, Question, Round, SENDS, STEPS, Step, begins_round, same_round};
-use crate::policy::Policy;
-use crate::repair::{Answered, Repair};
-use crate::replica::Merged;
+use crate::round::policy::Policy;
+use crate::round::repair::{Answered, Repair};
+use crate::round::walk::Progress;
+use crate::set::Merged;
 use crate::sketch::IdWidth;
-use crate::walk::Progress;
-use crate::wire::Bound;
+use crate::wire::{Bound, Elements, Ids};
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what

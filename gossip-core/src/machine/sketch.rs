@@ -2,19 +2,19 @@
 
 use super::AntiEntropy;
 use super::receive::MOST_NAMES;
-use crate::budget::{CELL, PASSED};
-use crate::cells::Cells;
-use crate::difference::{Difference, Reception};
-use crate::digest::Digest;
+use crate::digest::{Digest, State};
 use crate::element::Element;
-use crate::message::{Head, Place, State};
-use crate::output::Event;
+use crate::event::Event;
+use crate::message::{Head, Place};
+use crate::peer::budget::{CELL, PASSED};
 use crate::peer::{STEPS, Step};
-use crate::policy::{Policy, affordable, need, page_bytes, pages_are_cheaper};
-use crate::repair::Repair;
-use crate::replica::{Claim, Reading};
+use crate::round::policy::{Policy, affordable, need, page_bytes, pages_are_cheaper};
+use crate::round::reception::{Difference, Reception};
+use crate::round::repair::Repair;
+use crate::round::walk::Walk;
+use crate::set::{Claim, Reading};
 use crate::sketch::{Estimate, Tables};
-use crate::walk::Walk;
+use crate::wire::Cells;
 
 /// How many cells all rounds together may have asked for: 4 MiB of them, two of the largest sketches.
 const CELLS_UNDER_WAY: usize = 1 << 18;

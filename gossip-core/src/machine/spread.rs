@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::overlay::{REJOIN, SOON};
 use super::{AntiEntropy, enqueue};
 use crate::element::Element;
-use crate::link::{LONGEST_QUIET, Link, QUIET, Standing, TRIES};
+use crate::push::link::{LONGEST_QUIET, Link, QUIET, Standing, TRIES};
 use crate::time::Time;
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {

@@ -1,25 +1,27 @@
 //! What requests earn, message by message, and what that is charged with beside the messages themselves.
 
+mod pushes;
+mod rounds;
+mod steps;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
-use super::pushes::elements;
 use super::*;
-use crate::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
-use crate::config::{Economy, Key, MessageBudget};
-use crate::elements::Elements;
-use crate::fingerprint::Fingerprinter;
-use crate::ids::Ids;
-use crate::message::{Asks, Body, Message, Place, State};
+use crate::config::{Economy, MessageBudget};
+use crate::digest::State;
+use crate::element::{Entry, Fingerprinter};
+use crate::key::Key;
+use crate::message::{Asks, Body, Message, Place};
 use crate::peer::Question;
-use crate::policy::{Policy, need};
-use crate::replica::WISH;
+use crate::peer::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
+use crate::round::policy::{Policy, need};
 use crate::sketch::IdWidth;
-use crate::store::Entry;
-use crate::wire::Bound;
+use crate::wire::{Bound, Elements, Ids, WISH};
+use pushes::elements;
 
 const PEER: u8 = 1;
 

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::elements::Elements;
-use crate::wire::{put_varint, varint_len};
+use crate::codec::{put_varint, varint_len};
+use crate::wire::Elements;
 
 /// Part of the sender's log, with how far it knows the receiver's.
 ///

@@ -2,19 +2,14 @@
 
 use alloc::boxed::Box;
 
-use super::{
-    Asks, Batch, Body, Flags, HEAD, HEAD_OF_NO_BITS, HEAD_OF_WIDE_BITS, Head, LAST, Message, MessageKind, NARROW_IDS,
-    PLAIN_PROBE, Place, State, VERSION,
-};
-use crate::cells::Cells;
+use super::encode::{HEAD, HEAD_OF_NO_BITS, HEAD_OF_WIDE_BITS, LAST, NARROW_IDS, PLAIN_PROBE};
+use super::{Asks, Batch, Body, Flags, Head, Message, MessageKind, Place, VERSION};
+use crate::codec::take_varint;
 use crate::config::MessageBudget;
-use crate::digest::Digest;
+use crate::digest::{Digest, State};
 use crate::element::Element;
-use crate::elements::Elements;
-use crate::ids::Ids;
-use crate::replica::WISH;
 use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
-use crate::wire::{Bound, take_varint};
+use crate::wire::{Bound, Cells, Elements, Ids, WISH};
 
 /// Why bytes are not a message. Nothing was taken from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

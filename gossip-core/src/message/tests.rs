@@ -5,16 +5,14 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Asks, Batch, Body, DecodeError, Flags, Head, Message, Place, State};
-use crate::cells::Cells;
+use super::{Asks, Batch, Body, DecodeError, Flags, Head, Message, Place};
+use crate::codec::put_varint;
 use crate::config::MessageBudget;
 use crate::digest::Digest;
-use crate::elements::Elements;
-use crate::fingerprint::Fingerprint;
-use crate::ids::Ids;
+use crate::digest::State;
+use crate::element::{Entry, Fingerprint};
 use crate::sketch::{Cell, DeepBits, DeepWidth, IdWidth, MAX_CELLS};
-use crate::store::Entry;
-use crate::wire::{Bound, put_varint};
+use crate::wire::{Bound, Cells, Elements, Ids};
 
 const TAG: [u8; 4] = *b"tag!";
 const NONCE: u32 = 0x0403_0201;

@@ -1,10 +1,11 @@
 //! What a peer's nonces and waits come to, to the microsecond.
 
 use super::*;
-use crate::cells::Cells;
-use crate::link::Standing;
-use crate::message::{Head, State};
+use crate::digest::State;
+use crate::message::Head;
+use crate::push::link::Standing;
 use crate::sketch::{Cell, IdWidth};
+use crate::wire::Cells;
 
 const FIRST: Duration = Duration::from_millis(100);
 

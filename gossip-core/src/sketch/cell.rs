@@ -2,7 +2,7 @@
 
 use core::ops::{BitXor, BitXorAssign};
 
-use super::key::CHECK_MASK;
+use super::parameters::CHECK_MASK;
 
 /// The exclusive or of ids, and of their checks.
 ///

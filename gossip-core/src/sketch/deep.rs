@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::key::POSITION_BITS;
+use super::parameters::POSITION_BITS;
 
 /// The first level whose bits count: cells 2^5 to 2^6 − 1.
 pub(crate) const FIRST_LEVEL: u32 = 5;

@@ -1,7 +1,7 @@
 //! `Layout`: which cell of a table of any length a position falls in, and what leads from one table to another.
 
 use super::cell::{Cell, add};
-use super::key::MAX_CELLS;
+use super::parameters::MAX_CELLS;
 
 /// The slots of a table of `cells` cells.
 ///

@@ -4,7 +4,7 @@
 //! is set with probability `(1 − e^-x)/2`. Both exactly so, where `r = −ln(1 − P)` and `P` is the probability that an
 //! element is in the cell an odd number of times.
 
-use super::key::{LONG, LONG_SHARE, POSITION_BITS, SHORT};
+use super::parameters::{LONG, LONG_SHARE, POSITION_BITS, SHORT};
 
 /// Steps of the logarithmic scale in a doubling.
 pub(crate) const OCTAVE: i32 = 32;

@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use super::cell::{Cell, add};
-use super::decode::Decodings;
-use super::key::{MAX_CELLS, SketchKey};
+use super::key::SketchKey;
 use super::layout::unfold;
+use super::parameters::MAX_CELLS;
+use super::peel::Decodings;
 
 /// A table of any length: what the first cells of a sequence say, each element in every slot of its own once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::element::Element;
-use crate::ids::{IdWriter, Ids, Pushed};
-use crate::store::Entry;
-use crate::wire::{put_varint, take_varint, varint_len};
+use crate::codec::{put_varint, take_varint, varint_len};
+use crate::element::{Element, Entry};
+use crate::wire::Ids;
+use crate::wire::ids::{IdWriter, Pushed};
 
 /// Elements in their wire form. They stay bytes until they are merged, so a message takes no more memory than it has
 /// bytes.

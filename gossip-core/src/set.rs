@@ -1,5 +1,8 @@
 //! The set with all that is derived from it.
 
+mod bucket;
+mod index;
+mod log;
 #[cfg(test)]
 mod tests;
 
@@ -7,17 +10,15 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::config::Config;
-use crate::difference::Difference;
-use crate::digest::Digest;
-use crate::element::Element;
-use crate::elements::{Elements, Item};
-use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::message::{DecodeError, State, VERSION};
-use crate::output::{Reject, TooLarge};
-use crate::policy::{Policy, need};
+use crate::digest::{Digest, State};
+use crate::element::{Element, Entry, Fingerprint, Fingerprinter};
+use crate::error::{Reject, TooLarge};
+use crate::message::{DecodeError, VERSION};
+use crate::round::policy::{Policy, need};
+use crate::round::reception::Difference;
 use crate::sketch::{Cell, IdWidth, Prefix, Tables, cancel_pairs};
-use crate::store::{Entry, Store};
-use crate::wire::Bound;
+use crate::wire::{Bound, Elements, Item, WISH};
+use index::Store;
 
 /// A set of elements, its digest, its pages and its sketch.
 ///
@@ -69,9 +70,6 @@ pub(crate) enum Reading {
     /// More cells will not help.
     Hopeless,
 }
-
-/// How many bits of an id a wish leaves out.
-pub(crate) const WISH: u32 = 32;
 
 /// How many inserts are entered in the sketch at once.
 const PENDING: usize = 128;

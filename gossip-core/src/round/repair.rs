@@ -1,12 +1,10 @@
 //! A repair under way: what the peer is still to get, and what it is still to give.
 
-use crate::digest::Digest;
+use crate::digest::{Digest, State};
 use crate::element::Element;
-use crate::elements::Elements;
-use crate::ids::Ids;
-use crate::message::{Asks, State};
-use crate::replica::{Claim, Replica, WISH};
-use crate::wire::Bound;
+use crate::message::Asks;
+use crate::set::{Claim, Replica};
+use crate::wire::{Bound, Elements, Ids, WISH};
 
 /// Where a repair stands. It goes out in bursts of up to a window of messages, which together ask for what one answer
 /// can hold; the last of them asks where that ends.
@@ -180,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::fingerprint::Fingerprinter;
+    use crate::element::Fingerprinter;
 
     /// A replica of so many numbers, and their ids, ascending.
     fn replica(count: u64) -> (Replica<u64>, Vec<u64>) {

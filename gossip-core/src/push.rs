@@ -1,12 +1,17 @@
 //! When fresh elements go out, and along what.
 
+pub(crate) mod link;
+mod origins;
+mod overlay;
+
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::link::Link;
-use crate::origins::Origins;
-use crate::overlay::Overlay;
+pub use overlay::Overlay;
+
+use crate::push::link::Link;
+use crate::push::origins::Origins;
 use crate::time::{Time, micros};
 
 /// What pushing needs beside the [links](crate::link::Link).
@@ -191,7 +196,7 @@ const RARELY: u32 = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Standing;
+    use crate::push::link::Standing;
 
     const EVERY: Duration = Duration::from_millis(400);
 

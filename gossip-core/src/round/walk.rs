@@ -141,7 +141,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fingerprint::Fingerprint;
+    use crate::element::Fingerprint;
 
     fn at(id: u64) -> Bound {
         Bound::At(Fingerprint { id, rest: 0 })

@@ -1,7 +1,7 @@
 //! How many cells to send and to ask for, and when pages are cheaper: integer tables.
 
 use crate::config::Economy;
-use crate::message::State;
+use crate::digest::State;
 use crate::sketch::{DeepWidth, Estimate, IdWidth};
 
 /// The numbers behind a [`Economy`].

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use core::num::NonZeroU16;
 
-use super::*;
+use super::super::*;
 use crate::config::{Economy, MessageBudget};
 
 /// Two replicas of these sets.

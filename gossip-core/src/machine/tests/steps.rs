@@ -5,19 +5,16 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::super::*;
 use super::pushes::elements;
-use super::*;
-use crate::budget::{CELL, PASSED};
-use crate::cells::Cells;
-use crate::difference::Difference;
-use crate::digest::Digest;
-use crate::elements::Elements;
-use crate::ids::Ids;
-use crate::message::{Asks, Body, Head, Message, Place, State};
-use crate::overlay::Overlay;
+use crate::digest::{Digest, State};
+use crate::message::{Asks, Body, Head, Message, Place};
+use crate::peer::budget::{CELL, PASSED};
 use crate::peer::{Owed, SENDS, Step};
+use crate::push::Overlay;
+use crate::round::reception::Difference;
 use crate::sketch::{Estimate, IdWidth};
-use crate::wire::Bound;
+use crate::wire::{Bound, Cells, Elements, Ids};
 
 const PEER: u8 = 1;
 

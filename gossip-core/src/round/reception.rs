@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::cells::Cells;
-use crate::message::{Head, State};
+use crate::digest::State;
+use crate::message::Head;
 use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
+use crate::wire::Cells;
 
 /// A peer's sketch, as far as it has come. Its cells are kept as they came: what we held as it began is taken away when
 /// they are read.

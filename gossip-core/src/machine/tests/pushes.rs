@@ -4,14 +4,13 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
-use super::*;
+use super::super::*;
 use crate::config::MessageBudget;
-use crate::elements::Elements;
-use crate::fingerprint::Fingerprinter;
-use crate::link::{Link, Standing};
+use crate::element::{Entry, Fingerprinter};
 use crate::message::{Batch, Body, Flags, Message};
-use crate::overlay::Overlay;
-use crate::store::Entry;
+use crate::push::Overlay;
+use crate::push::link::{Link, Standing};
+use crate::wire::Elements;
 
 const HUB: u8 = 0;
 

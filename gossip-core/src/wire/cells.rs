@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::codec::{put_varint, take_varint, varint_len};
 use crate::sketch::{Cell, IdWidth};
-use crate::wire::{put_varint, take_varint, varint_len};
 
 /// Cells in their wire form: a count, then ids and checks. They stay bytes until they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

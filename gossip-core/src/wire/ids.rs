@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::wire::{BitReader, BitWriter, put_varint, rice_bits, take_varint, varint_len};
+use crate::codec::bits::{BitReader, BitWriter, rice_bits};
+use crate::codec::{put_varint, take_varint, varint_len};
 
 /// Ascending ids in their wire form: a count and, where it is not 0, a Rice parameter, the first id in 64 bits, or in
 /// 32 where that is enough, and the codes of the distances between neighbours less one. They stay bytes until they are
@@ -23,6 +24,9 @@ const MAX_PARAMETER: u8 = 63;
 
 /// What the parameter's byte has beside it where the first id has 32 bits: where these are enough.
 const SHORT: u8 = 0x80;
+
+/// How many bits of an id a wish leaves out.
+pub(crate) const WISH: u32 = 32;
 
 /// How many ids the Rice parameter is taken from.
 const SAMPLE: usize = 64;

@@ -11,17 +11,13 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use super::{Merged, PENDING, Reading, Replica};
-use crate::cells::Cells;
 use crate::config::Config;
-use crate::difference::Difference;
-use crate::digest::Digest;
-use crate::element::{Element, TypeTag};
-use crate::elements::Elements;
-use crate::fingerprint::Fingerprint;
-use crate::message::{Head, State};
+use crate::digest::{Digest, State};
+use crate::element::{Element, Entry, Fingerprint, TypeTag};
+use crate::message::Head;
+use crate::round::reception::Difference;
 use crate::sketch::{Cell, IdWidth, Table};
-use crate::store::Entry;
-use crate::wire::Bound;
+use crate::wire::{Bound, Cells, Elements};
 
 fn config() -> Config {
     Config { max_element_bytes: 64, ..Config::default() }

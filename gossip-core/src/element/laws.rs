@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::element::Element;
+use super::Element;
 
 /// A law of [`Element`] that a type breaks; the numbers are indices of samples.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn hostile_lengths_decode_to_nothing() {
         let mut claim = Vec::new();
-        crate::wire::put_varint(&mut claim, u64::MAX);
+        crate::codec::put_varint(&mut claim, u64::MAX);
         assert_eq!(Vec::<u8>::decode(&mut &claim[..]), None);
         assert_eq!(String::decode(&mut &claim[..]), None);
         assert_eq!(String::decode(&mut &[1, 0xff][..]), None);

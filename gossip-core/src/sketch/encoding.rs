@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::cell::Cell;
-use super::key::CHECK_BITS;
+use super::parameters::CHECK_BITS;
 
 /// Checks that share a byte.
 const CHECKS: usize = (8 / CHECK_BITS) as usize;

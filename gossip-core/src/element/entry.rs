@@ -1,0 +1,16 @@
+//! `Entry`: an element and its id.
+
+/// An element and its id.
+#[derive(Debug)]
+pub(crate) struct Entry<'a, E> {
+    pub(crate) id: u64,
+    pub(crate) element: &'a E,
+}
+
+impl<E> Clone for Entry<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Entry<'_, E> {}

@@ -1,0 +1,155 @@
+//! `Bound`: a place between fingerprints, as messages carry it.
+
+use alloc::vec::Vec;
+
+use crate::element::Fingerprint;
+
+/// A place between fingerprints: before all that are at least this one, or after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Bound {
+    At(Fingerprint),
+    End,
+}
+
+impl Bound {
+    pub(crate) const START: Self = Self::At(Fingerprint { id: 0, rest: 0 });
+
+    /// The bound before the ids that are `name` but for their last `width` bits.
+    pub(crate) const fn of_name(name: u64, width: u32) -> Self {
+        Self::At(Fingerprint { id: name << width, rest: 0 })
+    }
+
+    /// The bound after these ids.
+    pub(crate) fn after_name(name: u64, width: u32) -> Self {
+        let last = Fingerprint { id: name << width | ((1 << width) - 1), rest: u64::MAX };
+        Self::after(last)
+    }
+
+    /// The bound after `fingerprint`.
+    pub(crate) fn after(fingerprint: Fingerprint) -> Self {
+        match fingerprint.place().checked_add(1) {
+            Some(place) => Self::At(Fingerprint::from_place(place)),
+            None => Self::End,
+        }
+    }
+
+    /// The bound with the shortest form that is after `last` and not after `next`. If the two are equal it is after
+    /// both.
+    pub(crate) fn between(last: Fingerprint, next: Fingerprint) -> Self {
+        let (low, high) = (last.place(), next.place());
+        if low >= high {
+            return Self::after(last);
+        }
+        // Up to and with the first byte in which they differ, the higher one is a bound between them.
+        let differing = (low ^ high).leading_zeros() / 8;
+        let dropped = 8 * (15 - differing);
+        Self::At(Fingerprint::from_place(high >> dropped << dropped))
+    }
+
+    /// Appends the bound: how many bytes of its place follow (17 for the end), then those, the highest first, without
+    /// zeros at the tail.
+    pub(crate) fn put(self, out: &mut Vec<u8>) {
+        match self {
+            Self::End => out.push(END),
+            Self::At(fingerprint) => {
+                let place = fingerprint.place();
+                let len = significant_bytes(place);
+                out.push((len & 0xff) as u8);
+                out.extend_from_slice(&place.to_be_bytes()[..len]);
+            }
+        }
+    }
+
+    pub(crate) fn encoded_len(self) -> usize {
+        match self {
+            Self::End => 1,
+            Self::At(fingerprint) => 1 + significant_bytes(fingerprint.place()),
+        }
+    }
+
+    /// Takes a bound off the front; `None` if it is cut short or has another form than [`put`](Self::put) gives.
+    pub(crate) fn take(input: &mut &[u8]) -> Option<Self> {
+        let (&len, rest) = input.split_first()?;
+        if len == END {
+            *input = rest;
+            return Some(Self::End);
+        }
+        let len = usize::from(len);
+        let mut bytes = [0; 16];
+        let front = rest.get(..len)?;
+        bytes.get_mut(..len)?.copy_from_slice(front);
+        if front.last() == Some(&0) {
+            return None;
+        }
+        *input = &rest[len..];
+        Some(Self::At(Fingerprint::from_place(u128::from_be_bytes(bytes))))
+    }
+}
+
+/// The length byte that means the end.
+const END: u8 = 17;
+
+fn significant_bytes(place: u128) -> usize {
+    16 - (place.trailing_zeros() as usize / 8).min(16)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place() -> impl Strategy<Value = u128> {
+        (any::<u128>(), 0_u32..=128).prop_map(|(value, zeros)| value.checked_shl(zeros).unwrap_or(0))
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_have_one_form(place in place(), bytes in vec(0_u8..20, 0..20)) {
+            for bound in [Bound::At(Fingerprint::from_place(place)), Bound::End] {
+                let mut out = Vec::new();
+                bound.put(&mut out);
+                prop_assert_eq!(out.len(), bound.encoded_len());
+                prop_assert!((0..out.len()).all(|len| Bound::take(&mut &out[..len]).is_none()));
+                prop_assert_eq!(Bound::take(&mut &out[..]), Some(bound));
+            }
+            let mut rest = &bytes[..];
+            if let Some(bound) = Bound::take(&mut rest) {
+                let mut again = Vec::new();
+                bound.put(&mut again);
+                prop_assert_eq!(&again[..], &bytes[..bytes.len() - rest.len()]);
+            }
+        }
+
+        #[test]
+        fn a_bound_between_separates(a in place(), b in place()) {
+            let (low, high) = (a.min(b), a.max(b));
+            let [last, next] = [low, high].map(Fingerprint::from_place);
+            let bound = Bound::between(last, next);
+            prop_assert!(bound > Bound::At(last));
+            prop_assert!(low == high || bound <= Bound::At(next));
+        }
+    }
+
+    #[test]
+    fn a_bound_between_is_as_short_as_can_be() {
+        let between =
+            |low: u128, high: u128| match Bound::between(Fingerprint::from_place(low), Fingerprint::from_place(high)) {
+                Bound::At(fingerprint) => Some(fingerprint.place()),
+                Bound::End => None,
+            };
+        let [low, high] = [0x1122_3344 << 96, 0x1122_5566 << 96];
+        assert_eq!(between(low, high), Some(0x0011_2255 << 104));
+        assert_eq!(between(low, 0x2000_0001 << 96), Some(0x20 << 120));
+        assert_eq!(between(6, 7), Some(7));
+        assert_eq!([between(7, 7), between(8, 7)], [Some(8), Some(9)]);
+        assert_eq!(between(u128::MAX, u128::MAX), None);
+    }
+
+    #[test]
+    fn long_forms_are_refused() {
+        assert_eq!(Bound::take(&mut &[1, 0][..]), None);
+        assert_eq!(Bound::take(&mut &[18; 30][..]), None);
+    }
+}
