@@ -4,13 +4,67 @@ pub(crate) mod bits;
 
 use alloc::vec::Vec;
 
-/// Appends `value` as LEB128: seven bits a byte, the lowest first, the top bit set in all but the last; 1 to 10 bytes.
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
+/// Where bytes are written; or counted, so that what is written and how long it is have one description.
+pub(crate) trait Sink {
+    /// Writes these bytes.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Writes `len` bytes, which `write` appends.
+    fn put_with(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>));
+
+    /// Writes `value` as LEB128: seven bits a byte, the lowest first, the top bit set in all but the last; 1 to 10 bytes.
+    fn put_varint(&mut self, value: u64);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
     }
-    out.push((value & 0x7f) as u8);
+
+    fn put_with(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.len();
+        write(self);
+        debug_assert_eq!(self.len() - before, len, "as many as were announced");
+    }
+
+    fn put_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.push((value & 0x7f) as u8);
+    }
+}
+
+/// A sink that only counts: O(1) a write, however many bytes it has.
+#[derive(Debug)]
+struct Counter(usize);
+
+impl Sink for Counter {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    fn put_with(&mut self, len: usize, _: impl FnOnce(&mut Vec<u8>)) {
+        self.0 += len;
+    }
+
+    fn put_varint(&mut self, value: u64) {
+        self.0 += varint_len(value);
+    }
+}
+
+/// A value with a wire form.
+pub(crate) trait Encode {
+    /// Writes the wire form.
+    fn put(&self, out: &mut impl Sink);
+
+    /// How many bytes that is.
+    fn encoded_len(&self) -> usize {
+        let mut counter = Counter(0);
+        self.put(&mut counter);
+        counter.0
+    }
 }
 
 /// Takes a varint off the front; `None` if it is cut short, too large or longer than it need be.
@@ -47,14 +101,14 @@ mod tests {
         #[test]
         fn varints_have_one_form(value in prop_oneof![any::<u64>(), 0_u64..300], bytes in vec(any::<u8>(), 0..12)) {
             let mut out = Vec::new();
-            put_varint(&mut out, value);
+            out.put_varint(value);
             prop_assert_eq!(out.len(), varint_len(value));
             prop_assert!((0..out.len()).all(|len| take_varint(&mut &out[..len]).is_none()));
             prop_assert_eq!(take_varint(&mut &out[..]), Some(value));
             let mut rest = &bytes[..];
             if let Some(value) = take_varint(&mut rest) {
                 let mut again = Vec::new();
-                put_varint(&mut again, value);
+                again.put_varint(value);
                 prop_assert_eq!(&again[..], &bytes[..bytes.len() - rest.len()]);
             }
         }

@@ -142,6 +142,7 @@
 
 extern crate alloc;
 
+mod agenda;
 mod codec;
 mod config;
 mod digest;
@@ -149,6 +150,7 @@ mod element;
 mod error;
 mod event;
 mod key;
+mod known;
 mod machine;
 mod message;
 mod peer;

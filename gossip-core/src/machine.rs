@@ -1,35 +1,32 @@
 //! The machine: messages in, messages out.
 
-mod answer;
+mod chance;
 #[cfg(feature = "model")]
 mod model;
-mod overlay;
-mod push;
-mod receive;
-mod request;
-mod sketch;
-mod spread;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::fmt;
-use core::time::Duration;
 
+use crate::agenda::Agenda;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::element::Element;
-use crate::error::TooLarge;
+use crate::error::{Reject, TooLarge};
 use crate::event::{Event, Output};
-use crate::peer::{FAILURES, Peer, Step, TRIES};
-use crate::push::Dissemination;
+use crate::message::{DecodeError, LogId, Message, MessageKind};
+use crate::peer::{Peer, Task, Turn};
+use crate::push::{Overlay, Pusher};
 use crate::rng::Rng;
-use crate::set::Replica;
-use crate::stats::{Ledger, PeerStats, Stats};
-use crate::time::{Time, micros};
+use crate::set::Set;
+use crate::stats::{PeerStats, Stats};
+use crate::time::Time;
 
+use chance::Chance;
 #[cfg(feature = "model")]
 pub use model::ModelState;
 
@@ -73,19 +70,15 @@ pub use model::ModelState;
 #[derive(Clone)]
 pub struct AntiEntropy<P, E> {
     config: Config,
-    replica: Replica<E>,
+    set: Set<E>,
     /// Boxed, since half of the places in a map are empty, and a peer takes 1 KiB.
     peers: BTreeMap<P, Box<Peer>>,
-    /// Peers with something to send, in turn. May name some twice, or some that are gone.
-    ready: VecDeque<P>,
-    /// The deadlines of rounds that await an answer.
-    deadlines: BTreeSet<(Time, P)>,
-    /// Until when peers whose budget is overdrawn wait for their turn.
-    resting: BTreeSet<(Time, P)>,
-    /// When chance begins the next round; `None` until the first poll with a peer.
-    next_round: Option<Time>,
+    /// Who has something to send, and when waits end.
+    agenda: Agenda<P>,
+    /// When to begin a round with whomever.
+    chance: Chance,
     /// What is pushed along an overlay, if anything.
-    dissemination: Option<Box<Dissemination<P>>>,
+    pusher: Option<Box<Pusher<P>>>,
     events: VecDeque<Event<P, E>>,
     rng: Rng,
     /// The latest time polled at.
@@ -98,14 +91,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// peers.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
-            replica: Replica::new(&config),
+            set: Set::new(&config),
             config,
             peers: BTreeMap::new(),
-            ready: VecDeque::new(),
-            deadlines: BTreeSet::new(),
-            resting: BTreeSet::new(),
-            next_round: None,
-            dissemination: None,
+            agenda: Agenda::new(),
+            chance: Chance::default(),
+            pusher: None,
             events: VecDeque::new(),
             rng: Rng::new(seed),
             now: Time::ZERO,
@@ -119,8 +110,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     ///
     /// An element over the cluster's limit is refused, and the set is unchanged.
     pub fn insert(&mut self, element: E) -> Result<bool, TooLarge> {
-        let inserted = self.replica.insert(element);
-        self.stats.state_bytes = self.replica.state().bytes;
+        let inserted = self.set.insert(element);
+        self.stats.state_bytes = self.set.state().bytes;
         inserted
     }
 
@@ -139,8 +130,11 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if self.peers.contains_key(&peer) {
             return false;
         }
+        if let Some(pusher) = &mut self.pusher {
+            pusher.add(peer.clone());
+        }
         self.peers.insert(peer.clone(), Box::new(Peer::new()));
-        self.place(&peer);
+        self.settle(&peer);
         true
     }
 
@@ -150,16 +144,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        let Some((name, gone)) = self.peers.remove_entry(peer) else { return false };
-        self.ready.retain(|other| *other != name);
-        if let (Some(dissemination), Some(link)) = (&mut self.dissemination, &gone.link) {
-            dissemination.forget(&name, link);
-        }
-        if let Some(until) = gone.rests {
-            self.resting.remove(&(until, name.clone()));
-        }
-        if let Some(deadline) = gone.round.and_then(|round| round.deadline) {
-            self.deadlines.remove(&(deadline, name));
+        let Some((id, mut gone)) = self.peers.remove_entry(peer) else { return false };
+        gone.retire(&id, &mut self.agenda);
+        if let Some(pusher) = &mut self.pusher {
+            pusher.remove(&id);
         }
         true
     }
@@ -171,12 +159,74 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        let Some((name, _)) = self.peers.get_key_value(peer) else { return };
-        let name = name.clone();
-        if let Some(peer) = self.peers.get_mut(peer) {
-            peer.wanted = true;
-            enqueue(&mut self.ready, &name, peer);
+        let Some((id, _)) = self.peers.get_key_value(peer) else { return };
+        let id = id.clone();
+        if let Some(mut turn) = self.turn(&id) {
+            turn.want_round();
         }
+    }
+
+    /// Pushes fresh elements along this overlay from now on, if [`Config::batch_every`](crate::Config::batch_every)
+    /// says how often; else nothing happens. Of its names only those of peers count, added before or later. To be called
+    /// again where the cluster's members change: what is known about the links stays.
+    pub fn set_overlay(&mut self, overlay: Overlay<P>) {
+        let Some(every) = self.config.batch_interval() else { return };
+        let peers: Vec<P> = self.peers.keys().cloned().collect();
+        match &mut self.pusher {
+            Some(pusher) => pusher.set_overlay(overlay),
+            None => {
+                let mut pusher = Pusher::new(every, overlay, LogId::by_chance(self.rng.next_u32()));
+                peers.iter().for_each(|peer| pusher.add(peer.clone()));
+                self.pusher = Some(Box::new(pusher));
+            }
+        }
+        peers.iter().for_each(|peer| self.settle(peer));
+    }
+
+    /// Gives a peer its place in the overlay, if there is one.
+    fn settle(&mut self, peer: &P) {
+        if let Some(mut turn) = self.turn(peer) {
+            turn.settle();
+        }
+    }
+
+    /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what
+    /// is held by then. Expected O(elements in the message).
+    ///
+    /// It is told no time: what a message changes about times, `poll` changes as it is told the time next. So time has one
+    /// entrance, and whoever has one clock for messages and another for polls cannot have them disagree.
+    ///
+    /// # Errors
+    ///
+    /// A message from a stranger, from another cluster, or with an element that is none. Nothing has changed then but
+    /// counters.
+    pub fn receive(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
+        self.take_in(from, Ok(message))
+    }
+
+    /// Decodes one message and takes it in. O(its length).
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive), and bytes that are no message.
+    pub fn receive_bytes(&mut self, from: &P, bytes: &[u8]) -> Result<(), Reject> {
+        self.take_in(from, Message::decode(bytes))
+    }
+
+    fn take_in(&mut self, from: &P, message: Result<Message<E>, DecodeError>) -> Result<(), Reject> {
+        let has_cells = message.as_ref().is_ok_and(|message| message.kind() == MessageKind::Cells);
+        let peers = self.peers.values().filter(|_| has_cells);
+        let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
+        let Some(mut turn) = self.turn(from) else {
+            self.stats.from_strangers += 1;
+            return Err(Reject::UnknownPeer);
+        };
+        turn.cells_elsewhere = under_way.saturating_sub(turn.peer.cells_under_way());
+        if turn.receive(message)? {
+            // Where one comes back, so may others: chance may choose any of them at once.
+            self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
+        }
+        Ok(())
     }
 
     /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
@@ -188,202 +238,69 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             if let Some(event) = self.events.pop_front() {
                 return Output::Event(event);
             }
-            if self.expire() {
-                continue;
-            }
-            self.wake();
-            self.spread_in_time();
-            self.begin_round_in_time();
-            if !self.events.is_empty() {
-                continue;
-            }
-            let Some(name) = self.ready.pop_front() else { break };
-            if let Some(message) = self.next_message(&name) {
-                return Output::Send { to: name, message };
+            let Some((peer, task)) = self.next_task() else { break };
+            if let Some(message) = self.turn(&peer).and_then(|mut turn| turn.perform(task)) {
+                return Output::Send { to: peer, message };
             }
         }
-        let deadline = self.deadlines.first().map(|&(deadline, _)| deadline);
-        let rested = self.resting.first().map(|&(until, _)| until);
-        let deadline = deadline.into_iter().chain(rested).chain(self.next_turn()).chain(self.spread_at()).min();
-        Output::Wait(deadline.filter(|&deadline| deadline > self.now))
+        Output::Wait(self.deadline().filter(|&deadline| deadline > self.now))
     }
 
-    /// Ends the wait for one answer that is overdue; whether there was one.
-    fn expire(&mut self) -> bool {
-        let Some((_, name)) = self.deadlines.first().filter(|(deadline, _)| self.is_due(*deadline)).cloned() else {
-            return false;
-        };
-        self.deadlines.pop_first();
-        let Some(peer) = self.peers.get_mut(&name) else { return true };
-        let Some(round) = &mut peer.round else { return true };
-        round.deadline = None;
-        round.retries += 1;
-        if round.retries < TRIES {
-            round.again();
-            for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
-                ledger.resent += 1;
-            }
-            enqueue(&mut self.ready, &name, peer);
-            return true;
-        }
-        if let Step::Walk(walk) = &round.step {
-            peer.resume = walk.cursor();
-        }
-        peer.pacing.failures = peer.pacing.failures.saturating_add(1);
-        // Not exactly so long, or both sides of a cut would leave each other alone in step.
-        let backoff = micros(peer.pacing.backoff(self.config.round_interval()));
-        peer.pacing.next_round = self.now + self.rng.about(backoff);
-        if peer.pacing.failures == FAILURES && peer.stats.reachable {
-            peer.stats.reachable = false;
-            self.events.push_back(Event::Unreachable { peer: name.clone() });
-        }
-        self.end_round(&name, false);
-        self.lose(&name);
-        true
-    }
-
-    /// Gives peers their turn whose budget is overdrawn no longer.
-    fn wake(&mut self) {
-        while let Some((_, name)) = self.resting.first().filter(|(until, _)| self.is_due(*until)).cloned() {
-            self.resting.pop_first();
-            let Some(peer) = self.peers.get_mut(&name) else { continue };
-            peer.rests = None;
-            enqueue(&mut self.ready, &name, peer);
-        }
-    }
-
-    /// Lets a peer wait whom there is something to send to, if its budget is overdrawn; whether it is.
-    fn rests(&mut self, name: &P) -> bool {
-        let Some(peer) = self.peers.get_mut(name) else { return false };
-        let until = peer.budget.overdrawn_until(self.now).filter(|_| peer.has_to_send());
-        if until != peer.rests {
-            if let Some(before) = peer.rests {
-                self.resting.remove(&(before, name.clone()));
-            }
-            if let Some(until) = until {
-                self.resting.insert((until, name.clone()));
-            }
-            let begins = u64::from(peer.rests.is_none());
-            peer.rests = until;
-            for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
-                ledger.deferred += begins;
-            }
-        }
-        until.is_some()
-    }
-
-    /// Charges a peer with work that was done for it.
-    fn spend(&mut self, name: &P, work: u64) {
-        let (per_second, now) = (self.config.work_rate(), self.now);
-        let Some(peer) = self.peers.get_mut(name) else { return };
-        peer.budget.spend(work, per_second, now);
-        for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
-            ledger.work += work;
-        }
-    }
-
-    /// Ends our round with a peer and enters it in the books. A round that was wanted meanwhile has its turn.
-    fn end_round(&mut self, name: &P, proven: bool) {
-        let Some(peer) = self.peers.get_mut(name) else { return };
-        let Some(round) = peer.round.take() else { return };
-        peer.in_vain = if round.retries >= TRIES { peer.in_vain.saturating_add(1) } else { 0 };
-        if let Some(deadline) = round.deadline {
-            self.deadlines.remove(&(deadline, name.clone()));
-        }
-        if proven {
-            peer.walked();
-        } else if let Some(link) = &mut peer.link {
-            // It leaves something undone.
-            link.idle_at = link.idle_at.map(|at| at.min(self.now + self.config.round_interval()));
-        }
-        for ledger in [&mut peer.stats.ledger, &mut self.stats.total] {
-            ledger.rounds += 1;
-            ledger.round_bytes += round.cost;
-            if proven {
-                ledger.proofs += 1;
-                ledger.full_state_bytes = ledger.full_state_bytes.saturating_add(round.full_state);
-            }
-        }
-        if peer.wanted {
-            enqueue(&mut self.ready, name, peer);
-        }
-        self.listen_again(name);
-        self.reschedule(name);
-    }
-
-    /// Begins a round with a random peer if it is time to, and sets the time of the next.
-    fn begin_round_in_time(&mut self) {
-        if self.peers.is_empty() {
-            self.next_round = None;
-            return;
-        }
-        if self.dissemination.as_ref().is_some_and(|dissemination| !dissemination.leaves_to_repair()) {
-            return;
-        }
-        let interval = micros(self.config.round_interval());
-        let Some(due) = self.next_round else {
-            // The first rounds of replicas that start together spread over an interval.
-            let wait = 1 + self.rng.below(interval);
-            self.next_round = Some(self.now + Duration::from_micros(wait));
-            return;
-        };
-        if !self.is_due(due) {
-            return;
-        }
+    /// What is to be done now, and about whom: what time has brought before what was asked for.
+    fn next_task(&mut self) -> Option<(P, Task)> {
         let now = self.now;
-        let orphan = self.dissemination.as_ref().is_none_or(|dissemination| dissemination.is_orphan());
-        let idle = |peer: &Peer| peer.is_idle() && (orphan || peer.is_lost()) && peer.pacing.next_round <= now;
-        let count = self.peers.values().filter(|peer| idle(peer)).count();
-        if count == 0 {
-            // It stays due: whoever is idle first has the round.
-            return;
+        if let Some(peer) = self.agenda.answers.due(now) {
+            return Some((peer.clone(), Task::TimeOut));
         }
-        self.next_round = Some(self.now + self.rng.about(interval));
-        let chosen = usize::try_from(self.rng.below(count as u64)).unwrap_or(0);
-        let Some(name) = self.peers.iter().filter(|(_, peer)| idle(peer)).map(|(name, _)| name).nth(chosen) else {
-            return;
-        };
-        let name = name.clone();
-        self.sync_now(&name);
+        if let Some(peer) = self.agenda.rests.due(now) {
+            return Some((peer.clone(), Task::Rested));
+        }
+        if let Some(pusher) = &mut self.pusher {
+            pusher.stamp(self.set.end(), now);
+        }
+        if let Some(peer) = self.agenda.untimed.pop() {
+            return Some((peer, Task::Time));
+        }
+        if let Some((peer, task)) = self.pusher.as_mut().and_then(|pusher| pusher.next_task(now)) {
+            return Some((peer, Task::Push(task)));
+        }
+        if let Some(peer) = self.choose() {
+            return Some((peer, Task::Begin));
+        }
+        self.agenda.ready.pop().map(|peer| (peer, Task::Send))
     }
 
-    /// When chance can begin a round: when the next is due or, if it is overdue because everybody is busy or left
-    /// alone, when the first has been left alone for long enough. To wake before would be for nothing.
-    fn next_turn(&self) -> Option<Time> {
-        if self.dissemination.as_ref().is_some_and(|dissemination| !dissemination.leaves_to_repair()) {
-            return None;
-        }
-        let due = self.next_round?;
-        if !self.is_due(due) {
-            return Some(due);
-        }
-        let orphan = self.dissemination.as_ref().is_none_or(|dissemination| dissemination.is_orphan());
-        self.peers
-            .values()
-            .filter(|peer| peer.is_idle() && (orphan || peer.is_lost()))
-            .map(|peer| peer.pacing.next_round)
-            .min()
+    /// When there is something to do next.
+    fn deadline(&self) -> Option<Time> {
+        let push = self.pusher.as_ref().and_then(|pusher| pusher.deadline());
+        [self.agenda.deadline(), self.next_choice(), push].into_iter().flatten().min()
     }
 
-    /// The books about a peer: its own, and those about all.
-    fn ledgers<'a>(&'a mut self, name: &P) -> impl Iterator<Item = &'a mut Ledger> {
-        let own = self.peers.get_mut(name).map(|peer| &mut peer.stats.ledger);
-        own.into_iter().chain([&mut self.stats.total])
-    }
-
-    /// Whether this time has come. The last there is never does, so that a deadline can always be later than now.
-    fn is_due(&self, time: Time) -> bool {
-        time <= self.now && time < Time::MAX
+    /// A peer and all that may be touched on its behalf.
+    pub(crate) fn turn<'a>(&'a mut self, id: &'a P) -> Option<Turn<'a, P, E>> {
+        Some(Turn {
+            id,
+            peer: self.peers.get_mut(id)?,
+            hand: self.pusher.as_mut().and_then(|pusher| pusher.hand(id)),
+            set: &mut self.set,
+            config: &self.config,
+            rng: &mut self.rng,
+            now: self.now,
+            agenda: &mut self.agenda,
+            events: &mut self.events,
+            stats: &mut self.stats,
+            cells_elsewhere: 0,
+        })
     }
 
     /// Whether this element is held.
     pub fn contains(&self, element: &E) -> bool {
-        self.replica.contains(element)
+        self.set.contains(element)
     }
 
     /// How many elements are held.
     pub fn len(&self) -> usize {
-        self.replica.len()
+        self.set.len()
     }
 
     /// Whether none is held.
@@ -393,12 +310,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// The elements held, in the order of their ids: the same on all replicas that hold the same.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
-        self.replica.iter()
+        self.set.iter()
     }
 
     /// The digest of what is held. O(1).
     pub fn digest(&self) -> Digest {
-        self.replica.digest()
+        self.set.digest()
     }
 
     /// The configuration given to [`new`](Self::new).
@@ -417,27 +334,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// The statistics about one peer.
-    pub fn peer_stats<Q>(&self, peer: &Q) -> Option<&PeerStats>
+    pub fn peer_stats<Q>(&self, peer: &Q) -> Option<PeerStats>
     where
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.peers.get(peer).map(|peer| &peer.stats)
-    }
-}
-
-/// Gives a peer a turn to send, unless it waits for one.
-fn enqueue<P: Clone>(ready: &mut VecDeque<P>, name: &P, peer: &mut Peer) {
-    if !peer.queued {
-        peer.queued = true;
-        ready.push_back(name.clone());
+        self.peers.get(peer).map(|peer| peer.stats())
     }
 }
 
 impl<P: fmt::Debug, E> fmt::Debug for AntiEntropy<P, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AntiEntropy")
-            .field("digest", &self.replica.digest())
+            .field("digest", &self.set.digest())
             .field("peers", &self.peers.keys())
             .field("now", &self.now)
             .finish_non_exhaustive()

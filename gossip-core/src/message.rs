@@ -4,17 +4,22 @@ mod batch;
 mod body;
 mod decode;
 mod encode;
+mod nonce;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use core::fmt;
 use core::marker::PhantomData;
 
-pub(crate) use batch::{Batch, Flags};
-pub(crate) use body::{Asks, Body, Head, Place};
+pub(crate) use batch::{Batch, Flags, LogId};
+pub(crate) use body::{Answer, Asks, Body, Head, Part, Request};
 pub use decode::DecodeError;
+pub(crate) use encode::longest;
+pub(crate) use nonce::Nonce;
+
+use crate::codec::Encode;
 
 /// The version of the protocol, in the high half of every message's first byte.
 pub(crate) const VERSION: u8 = 1;
@@ -104,21 +109,13 @@ impl<E> Message<E> {
 
     /// What kind it is.
     pub const fn kind(&self) -> MessageKind {
-        match self.body {
-            Body::Probe { .. } => MessageKind::Probe,
-            Body::Proof { .. } => MessageKind::Proof,
-            Body::WantCells { .. } => MessageKind::WantCells,
-            Body::Cells { .. } => MessageKind::Cells,
-            Body::Repair { .. } => MessageKind::Repair,
-            Body::Page { .. } => MessageKind::Page,
-            Body::Give { .. } => MessageKind::Give,
-            Body::Push { .. } => MessageKind::Push,
-        }
+        self.body.kind()
     }
 
     /// Whether it is an answer, which earns none.
+    #[cfg(feature = "sim")]
     pub(crate) const fn is_answer(&self) -> bool {
-        matches!(self.body, Body::Proof { .. } | Body::Cells { .. } | Body::Page { window: 0, .. } | Body::Give { .. })
+        matches!(self.body, Body::Answer { .. })
     }
 
     /// Whether it neither asks nor answers.
@@ -133,15 +130,38 @@ impl<E> Message<E> {
     pub(crate) const fn continues(&self) -> bool {
         matches!(
             self.body,
-            Body::WantCells { .. }
-                | Body::Repair { asks: Asks::Nothing | Asks::End, .. }
-                | Body::Page { asks: false, .. }
+            Body::Request {
+                request: Request::WantCells { .. }
+                    | Request::Repair { asks: Asks::Nothing | Asks::End, .. }
+                    | Request::Page { wants_state: false, .. },
+                ..
+            }
         )
     }
 
     /// How many bytes [`encode`](Self::encode) gives. O(1).
     pub fn encoded_len(&self) -> usize {
         self.body.encoded_len()
+    }
+}
+
+impl Body {
+    const fn kind(&self) -> MessageKind {
+        match self {
+            Self::Request { request, .. } => match request {
+                Request::Probe { .. } | Request::PlainProbe { .. } => MessageKind::Probe,
+                Request::WantCells { .. } => MessageKind::WantCells,
+                Request::Repair { .. } => MessageKind::Repair,
+                Request::Page { .. } => MessageKind::Page,
+            },
+            Self::Answer { answer, .. } => match answer {
+                Answer::Proof { .. } => MessageKind::Proof,
+                Answer::Cells { .. } => MessageKind::Cells,
+                Answer::Whole { .. } => MessageKind::Page,
+                Answer::Give { .. } => MessageKind::Give,
+            },
+            Self::Push { .. } => MessageKind::Push,
+        }
     }
 }
 

@@ -45,6 +45,11 @@ impl Time {
         self.0 / 1_000
     }
 
+    /// Whether this time has come. The last there is never does, so that a deadline can always be later than now.
+    pub(crate) fn is_due(self, now: Self) -> bool {
+        self <= now && self < Self::MAX
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

@@ -1,11 +1,13 @@
-//! What messages are made of: bounds, and runs of elements, ids and cells, as bytes.
+//! What messages are made of: bounds, and places, and runs of elements, ids and cells.
 
 mod bound;
 mod cells;
 mod elements;
 mod ids;
+mod place;
 
 pub(crate) use bound::Bound;
 pub(crate) use cells::Cells;
 pub(crate) use elements::{Elements, Item};
 pub(crate) use ids::{Ids, WISH};
+pub(crate) use place::Place;

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Element, TypeTag};
-use crate::codec::{put_varint, take_varint};
+use crate::codec::{Sink, take_varint};
 
 fn take<'a>(input: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let (front, rest) = input.split_at_checked(len)?;
@@ -114,7 +114,7 @@ impl Element for String {
     const TYPE: TypeTag = TypeTag::new("string");
 
     fn encode(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.len() as u64);
+        out.put_varint(self.len() as u64);
         out.extend_from_slice(self.as_bytes());
     }
 
@@ -129,7 +129,7 @@ impl Element for Vec<u8> {
     const TYPE: TypeTag = TypeTag::new("bytes");
 
     fn encode(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.len() as u64);
+        out.put_varint(self.len() as u64);
         out.extend_from_slice(self);
     }
 

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn hostile_lengths_decode_to_nothing() {
         let mut claim = Vec::new();
-        crate::codec::put_varint(&mut claim, u64::MAX);
+        crate::codec::Sink::put_varint(&mut claim, u64::MAX);
         assert_eq!(Vec::<u8>::decode(&mut &claim[..]), None);
         assert_eq!(String::decode(&mut &claim[..]), None);
         assert_eq!(String::decode(&mut &[1, 0xff][..]), None);

@@ -1,370 +1,53 @@
-//! What requests earn, message by message, and what that is charged with beside the messages themselves.
+//! The machine as its embedder sees it, and what tests of its parts look at.
 
-mod pushes;
 mod rounds;
-mod steps;
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
+use core::time::Duration;
 
 use super::*;
-use crate::config::{Economy, MessageBudget};
-use crate::digest::State;
-use crate::element::{Entry, Fingerprinter};
-use crate::key::Key;
-use crate::message::{Asks, Body, Message, Place};
-use crate::peer::Question;
-use crate::peer::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
-use crate::round::policy::{Policy, need};
-use crate::sketch::IdWidth;
-use crate::wire::{Bound, Elements, Ids, WISH};
-use pushes::elements;
+use crate::config::MessageBudget;
+use crate::message::tests::answer;
+use crate::message::{Answer, Body, Request};
 
-const PEER: u8 = 1;
+/// What tests of the machine's parts look at.
+impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
+    pub(crate) const fn set(&mut self) -> &mut Set<E> {
+        &mut self.set
+    }
+
+    pub(crate) fn peer(&self, id: &P) -> &Peer {
+        &self.peers[id]
+    }
+
+    pub(crate) fn pusher(&mut self) -> &mut Pusher<P> {
+        self.pusher.as_mut().expect("it pushes")
+    }
+
+    pub(crate) const fn now(&self) -> Time {
+        self.now
+    }
+
+    pub(crate) const fn set_now(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    pub(crate) const fn set_batches(&mut self, every: Duration) {
+        self.config.batch_every = Some(every);
+    }
+}
+
+pub(crate) const PEER: u8 = 1;
 
 /// A replica of so many numbers, which sends messages of up to 1 200 bytes, this many for one request.
-fn replica(count: u64, window: u16) -> AntiEntropy<u8, u64> {
+pub(crate) fn replica(count: u64, window: u16) -> AntiEntropy<u8, u64> {
     let mut config = Config { max_element_bytes: 8, max_message: MessageBudget::new(1_200), ..Config::default() };
     config.window = NonZeroU16::new(window).expect("some messages");
     let mut machine = AntiEntropy::new(config, 1);
     machine.extend(0..count).expect("they are small");
     machine.add_peer(PEER);
     machine
-}
-
-fn id(number: u64) -> u64 {
-    Fingerprinter::new(&Key::open()).fingerprint(&number, &[]).id
-}
-
-/// What requests earn that come before the next poll, and the work beside sending that.
-fn earned(machine: &mut AntiEntropy<u8, u64>, requests: impl IntoIterator<Item = Body>) -> (Vec<Body>, u64) {
-    let before = machine.stats.total.work;
-    for request in requests {
-        machine.receive(&PEER, Message::new(request)).expect("it is of the cluster");
-    }
-    let (mut bodies, mut sending) = (vec![], 0);
-    loop {
-        match machine.poll(Time::ZERO) {
-            Output::Send { message, .. } => {
-                sending += MESSAGE + message.encoded_len() as u64;
-                bodies.push(message.body);
-            }
-            Output::Event(_) => {}
-            Output::Wait(_) => return (bodies, machine.stats.total.work - before - sending),
-        }
-    }
-}
-
-fn want_cells(machine: &AntiEntropy<u8, u64>, state: u64, from: usize, count: usize) -> Body {
-    Body::WantCells { tag: machine.replica.tag(), nonce: 0x101, state, from, count }
-}
-
-/// From where, how many, and whether they are the last.
-fn runs(bodies: &[Body]) -> Vec<(usize, usize, bool)> {
-    let run = |body: &Body| match body {
-        Body::Cells { place: Place::After { from, last }, cells, .. } => (*from, cells.count(), *last),
-        other => panic!("{other:?}"),
-    };
-    bodies.iter().map(run).collect()
-}
-
-#[test]
-fn cells_are_charged_with_the_table_they_are_folded_from_and_what_was_inserted_since() {
-    let mut machine = replica(1_000, 3);
-    let tag = machine.digest().tag();
-    let request = want_cells(&machine, tag, 0, 100);
-    let (bodies, work) = earned(&mut machine, [request]);
-    assert_eq!((runs(&bodies), work), (vec![(0, 100, true)], 128 / FOLDED as u64));
-    let request = want_cells(&machine, tag, 20, 100);
-    let (bodies, work) = earned(&mut machine, [request]);
-    assert_eq!((runs(&bodies), work), (vec![(20, 100, true)], 128 / FOLDED as u64));
-    // Of what fits a message, the first are of a short table and the others of the long one.
-    let request = want_cells(&machine, tag, 20, 250);
-    let (bodies, work) = earned(&mut machine, [request]);
-    assert_eq!((runs(&bodies), work), (vec![(20, 144, false), (164, 106, true)], 2 * 512 / FOLDED as u64));
-    // As many as the window has, and as there are.
-    let request = want_cells(&machine, tag, 0, 500);
-    let (bodies, _) = earned(&mut machine, [request]);
-    assert_eq!(runs(&bodies), [(0, 144, false), (144, 144, false), (288, 144, true)]);
-    let request = want_cells(&machine, tag, 500, 100);
-    let (bodies, _) = earned(&mut machine, [request]);
-    assert_eq!(runs(&bodies), [(500, 12, true)]);
-    // Both to find the state and to give its cells, what came since is passed by.
-    machine.extend(1_000..1_005).expect("they are small");
-    let request = want_cells(&machine, tag, 0, 100);
-    let (bodies, work) = earned(&mut machine, [request]);
-    assert_eq!((runs(&bodies), work), (vec![(0, 100, true)], 128 / FOLDED as u64 + 2 * 5 * PASSED));
-    // A state that never was.
-    let request = want_cells(&machine, 7, 0, 100);
-    let (bodies, work) = earned(&mut machine, [request]);
-    assert!(matches!(&bodies[..], [Body::Cells { place: Place::Head(_), .. }]), "{bodies:?}");
-    assert_eq!(work, 1_024 * PASSED);
-}
-
-/// The first bits of the ids held, ascending.
-fn wishes(machine: &AntiEntropy<u8, u64>) -> Vec<u64> {
-    let mut wishes: Vec<u64> = machine.iter().map(|number| id(*number) >> WISH).collect();
-    wishes.sort_unstable();
-    wishes
-}
-
-fn repair(machine: &AntiEntropy<u8, u64>, asks: Asks, wishes: &[u64]) -> Body {
-    let wanted = Ids::fill(wishes, 10_000);
-    Body::Repair { tag: machine.replica.tag(), nonce: 0x102, asks, wanted, elements: Elements::NONE }
-}
-
-/// Of what is given: from where to where, how many, whether they are the last, and whether a state comes with them.
-fn gives(bodies: &[Body]) -> Vec<(Bound, Bound, usize, bool, Option<State>)> {
-    let give = |body: &Body| match body {
-        Body::Give { from, to, last, state, elements, .. } => (*from, *to, elements.count(), *last, *state),
-        other => panic!("{other:?}"),
-    };
-    bodies.iter().map(give).collect()
-}
-
-#[test]
-fn what_is_wished_for_is_charged_with_looking_for_it() {
-    let mut machine = replica(1_000, 3);
-    let (all, state) = (wishes(&machine), machine.replica.state());
-    let (first, end) = (|at: usize| Bound::of_name(all[at], WISH), |at: usize| Bound::after_name(all[at], WISH));
-    let request = repair(&machine, Asks::State, &all[..100]);
-    let (bodies, work) = earned(&mut machine, [request]);
-    assert_eq!(gives(&bodies), [(first(0), end(99), 100, true, Some(state))]);
-    assert_eq!(work, 100 * LOOKED_FOR);
-    // In two messages that come before the answer: the wishes of the first are put in order among those of the second.
-    let requests = [repair(&machine, Asks::Nothing, &all[50..100]), repair(&machine, Asks::End, &all[10..60])];
-    let (bodies, work) = earned(&mut machine, requests);
-    assert_eq!(gives(&bodies), [(first(10), end(99), 90, true, None)]);
-    assert_eq!(work, 90 * (LOOKED_FOR + PASSED));
-    // More than a message holds.
-    let request = repair(&machine, Asks::Nothing, &all[..200]);
-    let (bodies, work) = earned(&mut machine, [request]);
-    let taken = gives(&bodies)[0].2;
-    assert_eq!(
-        gives(&bodies),
-        [(first(0), end(taken - 1), taken, false, None), (first(taken), end(199), 200 - taken, false, None)]
-    );
-    assert_eq!(work, 200 * LOOKED_FOR);
-    // More than the window holds: the peer is to know where it ends.
-    let request = repair(&machine, Asks::Nothing, &all);
-    let (bodies, _) = earned(&mut machine, [request]);
-    let lasts: Vec<bool> = gives(&bodies).iter().map(|give| give.3).collect();
-    assert_eq!(lasts, [false, false, true]);
-}
-
-#[test]
-fn wishes_for_what_is_not_there_fill_messages_too() {
-    let mut machine = replica(0, 3);
-    let absent: Vec<u64> = (0..1_000).collect();
-    let request = repair(&machine, Asks::State, &absent[..700]);
-    let (bodies, work) = earned(&mut machine, [request]);
-    let ends = gives(&bodies).iter().map(|&(_, to, count, last, _)| (to, count, last)).collect::<Vec<_>>();
-    let end = |at: usize| Bound::after_name(absent[at], WISH);
-    assert_eq!(ends, [(end(299), 0, false), (end(599), 0, false), (end(699), 0, true)]);
-    assert_eq!(work, 700 * LOOKED_FOR);
-}
-
-#[test]
-fn pages_are_charged_with_what_they_list() {
-    let machine = replica(400, 2);
-    let state = machine.replica.state();
-    let mut held: Vec<_> = machine.iter().map(|number| (id(*number), number)).collect();
-    held.sort_unstable();
-    let page = |listed: &[(u64, &u64)], window: u16, asks: bool, from: Bound, to: Bound| {
-        let entries = listed.iter().map(|&(id, element)| Entry { id, element });
-        let elements = Elements::fill(entries, 10_000).elements;
-        Body::Page { tag: machine.replica.tag(), nonce: 0x101, window, asks, from, to, elements }
-    };
-    let at = |place: usize| Bound::of_name(held[place].0, 0);
-    let just = Bound::At(Fingerprinter::new(&Key::open()).encode(held[100].1).0);
-    let requests = [
-        page(&held[..300], 2, true, Bound::START, Bound::End),
-        page(&held[100..300], 2, false, at(200), Bound::End),
-        page(&held[..0], 1, true, Bound::START, at(100)),
-        page(&held[..0], 9, false, Bound::START, Bound::End),
-        page(&held[50..150], 2, false, Bound::START, just),
-        page(&held[..0], 1, true, Bound::START, Bound::End),
-    ];
-    let [mostly, half, narrow, whole, beyond, first] = requests.map(|request| earned(&mut machine.clone(), [request]));
-    assert_eq!(gives(&mostly.0), [(Bound::START, Bound::End, 100, true, Some(state))]);
-    assert_eq!(mostly.1, 300 * PASSED);
-    assert_eq!(gives(&half.0), [(at(200), Bound::End, 100, true, None)]);
-    assert_eq!(half.1, 100 * PASSED, "those before the interval are not passed by");
-    assert_eq!(gives(&narrow.0), [(Bound::START, at(100), 100, true, Some(state))]);
-    assert_eq!(narrow.1, 0);
-    let whole: Vec<_> = gives(&whole.0).iter().map(|give| (give.2 > 100, give.3, give.4)).collect();
-    assert_eq!(whole, [(true, false, None), (true, true, None)], "the window is ours if theirs is wider");
-    assert_eq!(gives(&beyond.0), [(Bound::START, just, 50, true, None)]);
-    assert_eq!(beyond.1, 50 * PASSED, "nor those after it");
-    let first: Vec<_> = gives(&first.0).iter().map(|give| (give.1 < Bound::End, give.3, give.4)).collect();
-    assert_eq!(first, [(true, true, Some(state))], "the state has room beside what fits");
-}
-
-/// Sends our probe; its nonce.
-fn probe(machine: &mut AntiEntropy<u8, u64>) -> u32 {
-    machine.sync_now(&PEER);
-    let Output::Send { message, .. } = machine.poll(Time::ZERO) else { panic!("nothing to send") };
-    let Body::Probe { nonce, .. } = message.body else { panic!("no probe") };
-    nonce
-}
-
-fn receive(machine: &mut AntiEntropy<u8, u64>, body: Body) {
-    machine.receive(&PEER, Message::new(body)).expect("it is of the cluster");
-}
-
-#[test]
-fn repairs_with_wishes_add_up_within_a_burst_and_others_replace_what_is_owed() {
-    let mut machine = replica(0, 3);
-    let from = |bodies: &[Body]| gives(bodies).first().map(|give| give.0);
-    let name = |wish: u64| Some(Bound::of_name(wish, WISH));
-    let later: Vec<u64> = (1_000..1_000 + receive::MOST_NAMES as u64 + 1).collect();
-    let requests = [repair(&machine, Asks::Nothing, &later[1..]), repair(&machine, Asks::End, &[1, 2])];
-    assert_eq!(from(&earned(&mut machine, requests).0), name(1));
-    let requests = [repair(&machine, Asks::Nothing, &[1, 2]), repair(&machine, Asks::End, &[7])];
-    assert_eq!(from(&earned(&mut machine, requests).0), name(1));
-    // Of another burst, and beyond what is kept.
-    let mut other = repair(&machine, Asks::Nothing, &[1, 2]);
-    if let Body::Repair { nonce, .. } = &mut other {
-        *nonce += 1;
-    }
-    let requests = [other, repair(&machine, Asks::End, &[7])];
-    assert_eq!(from(&earned(&mut machine, requests).0), name(7));
-    let tag = machine.replica.tag();
-    let all = Body::Repair {
-        tag,
-        nonce: 0x102,
-        asks: Asks::Nothing,
-        wanted: Ids::fill(&later, 1 << 20),
-        elements: Elements::NONE,
-    };
-    let requests = [all, repair(&machine, Asks::End, &[1])];
-    assert_eq!(gives(&earned(&mut machine, requests).0).len(), 1);
-}
-
-#[test]
-fn repairs_without_wishes_earn_a_verdict_or_nothing() {
-    let mut machine = replica(1_000, 3);
-    let tag = machine.digest().tag();
-    let request = repair(&machine, Asks::Nothing, &[]);
-    assert_eq!(earned(&mut machine, [request]), (vec![], 0));
-    let request = repair(&machine, Asks::Verdict(tag), &[]);
-    assert_eq!(earned(&mut machine, [request]).0, [Body::Proof { nonce: 0x102, state: tag }]);
-    let request = repair(&machine, Asks::Verdict(tag + 1), &[]);
-    assert!(matches!(earned(&mut machine, [request]).0[..], [Body::Cells { place: Place::Head(_), .. }]));
-    let request = repair(&machine, Asks::Verdict(tag + 1), &[7]);
-    assert_eq!(gives(&earned(&mut machine, [request]).0).len(), 1);
-    let request = repair(&machine, Asks::End, &[]);
-    assert_eq!(gives(&earned(&mut machine, [request]).0), [(Bound::START, Bound::START, 0, true, None)]);
-}
-
-#[test]
-fn what_is_refused_and_what_nobody_awaits_is_counted() {
-    let mut machine = replica(3, 3);
-    for times in 1..=3 {
-        assert_eq!(machine.receive_bytes(&2, b"junk"), Err(crate::Reject::UnknownPeer));
-        assert!(matches!(machine.receive_bytes(&PEER, b"junk"), Err(crate::Reject::Malformed(_))));
-        let tag = machine.replica.tag();
-        let (start, elements) = (Bound::START, elements(&[2, 100 + times]));
-        receive(&mut machine, Body::Give { tag, nonce: 7, from: start, to: start, last: true, state: None, elements });
-        for ledger in [machine.stats.total, machine.peers[&PEER].stats.ledger] {
-            assert_eq!(
-                (ledger.rejected, ledger.ignored, ledger.learned, ledger.redundant),
-                (times, times, times, times)
-            );
-        }
-        assert_eq!(machine.stats.from_strangers, times);
-    }
-}
-
-#[test]
-fn a_proof_ends_the_round_that_asked_for_it_and_no_other_tag_proves_anything() {
-    let mut machine = replica(3, 3);
-    let (nonce, state) = (probe(&mut machine), machine.digest().tag());
-    receive(&mut machine, Body::Proof { nonce, state: state + 1 });
-    assert_eq!(
-        (machine.stats.total.ignored, machine.stats.total.rounds, machine.peers[&PEER].stats.last_proof),
-        (1, 0, None)
-    );
-    receive(&mut machine, Body::Proof { nonce, state });
-    let total = machine.stats.total;
-    assert_eq!((total.ignored, total.rounds, total.proofs, total.full_state_bytes), (1, 1, 1, 2 * 3 * 8));
-    assert_eq!(machine.peers[&PEER].stats.last_proof, Some(machine.digest()));
-    assert_eq!(total.round_bytes, 26 + 2 * 13);
-}
-
-#[test]
-fn a_whole_set_answers_the_probe_it_names_and_is_charged_with_ours() {
-    let mut machine = replica(100, 3);
-    let (nonce, tag) = (probe(&mut machine), machine.replica.tag());
-    let whole = |nonce| {
-        let (from, to, elements) = (Bound::START, Bound::End, elements(&[1, 2, 3]));
-        Body::Page { tag, nonce, window: 0, asks: false, from, to, elements }
-    };
-    let work = machine.stats.total.work;
-    receive(&mut machine, whole(nonce - 1));
-    assert_eq!((machine.stats.total.ignored, machine.stats.total.work), (1, work));
-    receive(&mut machine, whole(nonce));
-    assert_eq!((machine.stats.total.ignored, machine.stats.total.work), (1, work + 100 * PASSED));
-    let (bodies, _) = earned(&mut machine, []);
-    let given: usize =
-        bodies.iter().map(|body| if let Body::Repair { elements, .. } = body { elements.count() } else { 0 }).sum();
-    assert_eq!(given, 97, "all but the three");
-}
-
-#[test]
-fn of_crossing_probes_of_one_digest_the_higher_nonce_goes_on() {
-    for (theirs, ours_goes_on) in [(0_u32, true), (u32::MAX << 8, false)] {
-        let mut machine = replica(300, 3);
-        let (digest, nonce) = (machine.digest(), probe(&mut machine));
-        machine.insert(1_000).expect("it is small");
-        let tag = machine.replica.tag();
-        receive(&mut machine, Body::Probe { tag, nonce: theirs | 1, digest, sketch: true });
-        assert_eq!(
-            (machine.peers[&PEER].round.is_some(), machine.peers[&PEER].owed.is_none()),
-            (ours_goes_on, ours_goes_on)
-        );
-        // By the number of the round, not by the low bits; and of equal ones ours stays.
-        let higher = ((nonce >> 24) + 1) << 24 | 1;
-        for (theirs, ours_goes_on) in [(higher, false), (nonce | 0xff, true)] {
-            let mut machine = replica(300, 3);
-            assert_eq!(probe(&mut machine), nonce);
-            machine.insert(1_000).expect("it is small");
-            receive(&mut machine, Body::Probe { tag, nonce: theirs, digest, sketch: true });
-            assert_eq!(machine.peers[&PEER].round.is_some(), ours_goes_on, "{nonce:x} {theirs:x}");
-        }
-    }
-}
-
-#[test]
-fn a_peer_that_repairs_is_not_asked_for_an_interval() {
-    let mut machine = replica(300, 3);
-    let (tag, nonce) = (machine.digest().tag(), probe(&mut machine));
-    let request = want_cells(&machine, tag, 0, 1);
-    receive(&mut machine, request);
-    let peer = &machine.peers[&PEER];
-    assert!(peer.round.is_none(), "our probe is given up");
-    assert_eq!(peer.pacing.next_round, Time::ZERO + machine.config.round_interval());
-    // One that only asks whether both have the same is.
-    let mut machine = replica(300, 3);
-    let (tag, digest) = (machine.replica.tag(), Digest::from_parts(300, 1));
-    receive(&mut machine, Body::Probe { tag, nonce, digest, sketch: true });
-    assert_eq!(machine.peers[&PEER].pacing.next_round, Time::ZERO);
-}
-
-#[test]
-fn who_asks_is_who_lacks_more_numbers_or_holds_more_of_what_is_wished_for() {
-    let of = |count| Digest::from_parts(count, 0);
-    let multiples = [(8, 2), (2, 8), (7, 2), (4, 1), (3, 1), (0, 0), (5, 5)];
-    let multiples = multiples.map(|(one, other)| receive::is_multiple(of(one), of(other)));
-    assert_eq!(multiples, [true, true, false, true, false, true, false]);
-    let leads =
-        |width| [(6, 5), (5, 6), (5, 5), (9, 2), (2, 9)].map(|(one, other)| receive::leads(width, of(one), of(other)));
-    assert_eq!(leads(Some(IdWidth::Bits64)), [false, true, false, false, true]);
-    assert_eq!(leads(Some(IdWidth::Bits48)), [true, false, false, false, true]);
-    assert_eq!(leads(None), [false, true, false, false, true]);
 }
 
 #[test]
@@ -398,10 +81,12 @@ fn rounds_begin_about_an_interval_apart_with_whoever_is_idle() {
     while begun.len() < 60 {
         match machine.poll(now) {
             Output::Send { to, message } => {
-                let Body::Probe { nonce, digest, .. } = message.body else { panic!("{message:?}") };
+                let Body::Request { nonce, request: Request::Probe { digest }, .. } = message.body else {
+                    panic!("{message:?}")
+                };
                 begun.push(now);
                 asked.push(to);
-                let proof = Body::Proof { nonce, state: digest.tag() };
+                let proof = answer(nonce.bits(), Answer::Proof { state: digest.tag() });
                 machine.receive(&to, Message::new(proof)).expect("it answers");
             }
             Output::Event(_) => {}
@@ -436,69 +121,6 @@ fn who_does_not_answer_is_asked_again_and_then_less_often() {
     let apart: Vec<_> = rounds.windows(2).map(|pair| pair[1].saturating_since(pair[0])).collect();
     // Eight intervals, give or take a quarter, after what one waits for three answers.
     assert!(apart.iter().all(|apart| (6..=17).contains(&apart.as_secs())), "{apart:?}");
-}
-
-#[test]
-fn a_first_answer_has_cells_unless_the_counts_say_that_they_are_too_few() {
-    let mut machine = replica(1_000, 3);
-    machine.replica.settle();
-    let head = Policy::of(machine.config.economy).map_or(0, |policy| policy.head(1_000));
-    let counted = |floor: u64| {
-        let theirs = Question::Probe(Digest::from_parts(1_000 + floor, 7));
-        match machine.verdict(&PEER, 0x101, theirs, true) {
-            Body::Cells { cells, .. } => cells.count(),
-            other => panic!("{other:?}"),
-        }
-    };
-    let just = (0..100).rfind(|floor| need(*floor) <= head).expect("there is one");
-    assert_eq!([0, just, just + 1, 99].map(counted), [head, head, 0, 0], "{head} {just} {}", need(just));
-}
-
-#[test]
-fn a_first_answer_has_as_many_cells_as_the_smallest_message_holds() {
-    let mut config = Config { max_element_bytes: 8, max_message: MessageBudget::MIN, ..Config::default() };
-    for (economy, expected) in [(Economy::Balanced, 18), (Economy::FewestRoundTrips, 10)] {
-        config.economy = economy;
-        let mut machine = AntiEntropy::<u8, u64>::new(config.clone(), 1);
-        machine.extend(0..1_000).expect("they are small");
-        machine.replica.settle();
-        let first = machine.verdict(&PEER, 0x101, Question::Probe(Digest::from_parts(1_000, 7)), true);
-        let Body::Cells { cells, .. } = &first else { panic!("{first:?}") };
-        assert_eq!(cells.count(), expected);
-        assert!(Message::<u64>::new(first).encoded_len() <= config.message_limit());
-    }
-}
-
-/// From which count of a peer on a sketch may cost less than pages, and from which on it does not.
-fn sketched<E: Element>(machine: &AntiEntropy<u8, E>) -> Vec<u64> {
-    let may = |count: u64| machine.may_be_sketched(Digest::from_parts(count, 7));
-    assert!(!may(0));
-    (1..5_000).filter(|count| may(*count) != may(count - 1)).collect()
-}
-
-#[test]
-fn what_the_counts_leave_to_sketches_and_pages() {
-    assert_eq!(sketched(&replica(300, 3)), [80, 512]);
-    let texts = |len: usize| {
-        let mut machine = AntiEntropy::<u8, String>::new(Config { max_element_bytes: 64, ..Config::default() }, 1);
-        machine.extend((0..300).map(|number| format!("{number:0len$}"))).expect("they are small");
-        machine
-    };
-    assert_eq!([3, 10, 60].map(|len| sketched(&texts(len))), [[231, 459], [163, 748], [53, 2_847]]);
-}
-
-#[test]
-fn a_set_is_tiny_if_it_fits_a_first_answer_and_a_message() {
-    let largest = |bytes: usize| {
-        let config = Config { max_element_bytes: 8, max_message: MessageBudget::new(bytes), ..Config::default() };
-        let is_tiny = |count: &u64| {
-            let mut machine = AntiEntropy::<u8, u64>::new(config.clone(), 1);
-            machine.extend(0..*count).expect("they are small");
-            machine.is_tiny()
-        };
-        (0..200).rfind(is_tiny)
-    };
-    assert_eq!([MessageBudget::MIN.bytes(), 300, 1_200].map(largest), [25, 31, 32].map(Some));
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use alloc::boxed::Box;
 
 use super::encode::{HEAD, HEAD_OF_NO_BITS, HEAD_OF_WIDE_BITS, LAST, NARROW_IDS, PLAIN_PROBE};
-use super::{Asks, Batch, Body, Flags, Head, Message, MessageKind, Place, VERSION};
+use super::{Answer, Asks, Batch, Body, Flags, Head, LogId, Message, MessageKind, Nonce, Part, Request, VERSION};
 use crate::codec::take_varint;
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
 use crate::element::Element;
 use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
-use crate::wire::{Bound, Cells, Elements, Ids, WISH};
+use crate::wire::{Bound, Cells, Elements, Ids, Place, WISH};
 
 /// Why bytes are not a message. Nothing was taken from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,42 +69,33 @@ impl<E: Element> Message<E> {
         let code = first & 0xf;
         let kind = MessageKind::ALL.into_iter().find(|kind| kind.code() == code);
         let kind = kind.or((code == PLAIN_PROBE).then_some(MessageKind::Probe));
-        let body = match kind.ok_or(DecodeError::UnknownKind(code))? {
-            MessageKind::Probe => Body::Probe {
-                tag: reader.tag()?,
-                nonce: reader.nonce()?,
-                digest: reader.digest()?,
-                sketch: code != PLAIN_PROBE,
-            },
-            MessageKind::Proof => Body::Proof { nonce: reader.nonce()?, state: reader.state_tag()? },
-            MessageKind::WantCells => {
+        let kind = kind.ok_or(DecodeError::UnknownKind(code))?;
+        let body = match kind {
+            MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
-                let state = reader.state_tag()?;
-                let from = reader.cell("first cell", 0)?;
-                Body::WantCells { tag, nonce, state, from, count: reader.cell("number of cells", from)? }
+                let request = match kind {
+                    MessageKind::WantCells => reader.want_cells()?,
+                    MessageKind::Repair => Request::Repair {
+                        asks: reader.asks()?,
+                        wanted: reader.ids()?,
+                        elements: reader.elements::<E>()?,
+                    },
+                    _ if code == PLAIN_PROBE => Request::PlainProbe { digest: reader.digest()? },
+                    _ => Request::Probe { digest: reader.digest()? },
+                };
+                Body::Request { tag, nonce, request }
             }
-            MessageKind::Cells => {
-                let nonce = reader.nonce()?;
-                let (place, cells) = reader.cells()?;
-                Body::Cells { nonce, place, cells }
+            MessageKind::Page => reader.page::<E>()?,
+            MessageKind::Proof => {
+                Body::Answer { nonce: reader.nonce()?, answer: Answer::Proof { state: reader.state_tag()? } }
             }
-            MessageKind::Repair => Body::Repair {
-                tag: reader.tag()?,
-                nonce: reader.nonce()?,
-                asks: reader.asks()?,
-                wanted: reader.ids()?,
-                elements: reader.elements::<E>()?,
-            },
-            MessageKind::Page => {
-                let (tag, nonce, (window, asks)) = (reader.tag()?, reader.nonce()?, reader.window()?);
-                let (from, to) = reader.interval()?;
-                Body::Page { tag, nonce, window, asks, from, to, elements: reader.elements::<E>()? }
-            }
+            MessageKind::Cells => Body::Answer { nonce: reader.nonce()?, answer: reader.cells()? },
             MessageKind::Give => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let (from, to) = reader.interval()?;
                 let (last, state) = reader.state()?;
-                Body::Give { tag, nonce, from, to, last, state, elements: reader.elements::<E>()? }
+                let elements = reader.elements::<E>()?;
+                Body::Answer { nonce, answer: Answer::Give { tag, from, to, last, state, elements } }
             }
             MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch::<E>()?) },
         };
@@ -149,12 +140,38 @@ impl Reader<'_> {
         self.array("cluster tag")
     }
 
-    fn nonce(&mut self) -> Result<u32, DecodeError> {
-        self.array("nonce").map(u32::from_le_bytes)
+    fn nonce(&mut self) -> Result<Nonce, DecodeError> {
+        self.array("nonce").map(|bytes| Nonce::from_bits(u32::from_le_bytes(bytes)))
     }
 
     fn state_tag(&mut self) -> Result<u64, DecodeError> {
         self.array("state's tag").map(u64::from_le_bytes)
+    }
+
+    fn want_cells(&mut self) -> Result<Request, DecodeError> {
+        let state = self.state_tag()?;
+        let from = self.cell("first cell", 0)?;
+        Ok(Request::WantCells { state, from, count: self.cell("number of cells", from)? })
+    }
+
+    /// A page; or, where its window is 0, all that a peer has.
+    fn page<E: Element>(&mut self) -> Result<Body, DecodeError> {
+        let (tag, nonce) = (self.tag()?, self.nonce()?);
+        let at = self.at();
+        let (window, wants_state) = self.window()?;
+        let (from, to) = self.interval()?;
+        if window > 0 {
+            let elements = self.elements::<E>()?;
+            return Ok(Body::Request {
+                tag,
+                nonce,
+                request: Request::Page { window, wants_state, from, to, elements },
+            });
+        }
+        if wants_state || (from, to) != (Bound::START, Bound::End) {
+            return Err(DecodeError::Field { field: "window", at });
+        }
+        Ok(Body::Answer { nonce, answer: Answer::Whole { tag, elements: self.elements::<E>()? } })
     }
 
     /// A window, and whether a state is asked for.
@@ -195,7 +212,7 @@ impl Reader<'_> {
         })
     }
 
-    fn cells(&mut self) -> Result<(Place, Cells), DecodeError> {
+    fn cells(&mut self) -> Result<Answer, DecodeError> {
         let at = self.at();
         let flags = self.byte("flags")?;
         let width = if flags & NARROW_IDS > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 };
@@ -208,11 +225,12 @@ impl Reader<'_> {
                     _ => Some(self.deep_bits(DeepWidth::Narrow)?),
                 };
                 let cells = self.run_of_cells(width, 0)?;
-                Ok((Place::Head(Box::new(Head { state, deep })), cells))
+                Ok(Answer::Cells { part: Part::Head(Box::new(Head { state, deep })), cells })
             }
             last @ (0 | LAST) => {
                 let from = self.cell("first cell", 0)?;
-                Ok((Place::After { from, last: last > 0 }, self.run_of_cells(width, from)?))
+                let cells = self.run_of_cells(width, from)?;
+                Ok(Answer::Cells { part: Part::After { from, last: last > 0 }, cells })
             }
             _ => Err(DecodeError::Field { field: "flags", at }),
         }
@@ -242,24 +260,27 @@ impl Reader<'_> {
     }
 
     fn batch<E: Element>(&mut self) -> Result<Batch, DecodeError> {
-        let log = self.array("name of the log").map(u32::from_le_bytes)?;
-        let of = self.array("name of the log").map(u32::from_le_bytes)?;
+        let (log, of) = (self.log()?, self.log()?);
         let flags = self.field("flags", |rest| {
             let (byte, after) = rest.split_first()?;
             *rest = after;
             Flags::of(*byte)
         })?;
-        let acked = self.place(0)?;
+        let acked = self.place(Place::START)?;
         let from = self.place(acked)?;
         let to = self.place(from)?;
-        let ack = self.place(0)?;
+        let ack = self.place(Place::START)?;
         let (held, age, lead) = (self.millis()?, self.millis()?, self.millis()?);
         Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements::<E>()? })
     }
 
     /// A place in a log, as so many after another.
-    fn place(&mut self, after: usize) -> Result<usize, DecodeError> {
-        self.field("place in the log", |rest| usize::try_from(take_varint(rest)?).ok()?.checked_add(after))
+    fn place(&mut self, after: Place) -> Result<Place, DecodeError> {
+        self.field("place in the log", |rest| after.checked_add(usize::try_from(take_varint(rest)?).ok()?))
+    }
+
+    fn log(&mut self) -> Result<LogId, DecodeError> {
+        self.array("name of the log").map(|bytes| LogId::from_bits(u32::from_le_bytes(bytes)))
     }
 
     fn millis(&mut self) -> Result<u32, DecodeError> {

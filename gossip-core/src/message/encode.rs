@@ -1,131 +1,19 @@
-//! Writing messages, and how long they are.
+//! Writing messages, and how long what stands before their elements may get.
 
 use alloc::vec::Vec;
 
-use super::{Asks, Body, Message, Place, VERSION};
-use crate::codec::{put_varint, varint_len};
-use crate::digest::Digest;
+use super::{Answer, Asks, Body, Message, Nonce, Part, Request, VERSION};
+use crate::codec::{Encode, Sink};
+use crate::digest::{Digest, State};
 use crate::sketch::{DeepWidth, IdWidth};
+use crate::wire::Bound;
 
 impl<E> Message<E> {
     /// The message as bytes. O(its length).
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.encoded_len());
-        let code = match self.body {
-            Body::Probe { sketch: false, .. } => PLAIN_PROBE,
-            _ => self.kind().code(),
-        };
-        out.push(VERSION << 4 | code);
-        match &self.body {
-            Body::Probe { tag, nonce, digest, .. } => {
-                put_head(&mut out, tag, *nonce);
-                put_digest(&mut out, *digest);
-            }
-            Body::Proof { nonce, state } => {
-                out.extend_from_slice(&nonce.to_le_bytes());
-                out.extend_from_slice(&state.to_le_bytes());
-            }
-            Body::WantCells { tag, nonce, state, from, count } => {
-                put_head(&mut out, tag, *nonce);
-                out.extend_from_slice(&state.to_le_bytes());
-                put_varint(&mut out, *from as u64);
-                put_varint(&mut out, *count as u64);
-            }
-            Body::Cells { nonce, place, cells } => {
-                out.extend_from_slice(&nonce.to_le_bytes());
-                let narrow = if cells.width() == IdWidth::Bits48 { NARROW_IDS } else { 0 };
-                match place {
-                    Place::Head(head) => {
-                        let deep = match head.deep.map(|deep| deep.width()) {
-                            Some(DeepWidth::Narrow) => 0,
-                            Some(DeepWidth::Wide) => WIDE_BITS,
-                            None => NO_BITS,
-                        };
-                        out.push(HEAD | deep | narrow);
-                        put_digest(&mut out, head.state.digest);
-                        put_varint(&mut out, head.state.bytes);
-                        if let Some(deep) = head.deep {
-                            deep.encode(&mut out);
-                        }
-                    }
-                    Place::After { from, last } => {
-                        out.push(narrow | if *last { LAST } else { 0 });
-                        put_varint(&mut out, *from as u64);
-                    }
-                }
-                cells.put(&mut out);
-            }
-            Body::Repair { tag, nonce, asks, wanted, elements } => {
-                put_head(&mut out, tag, *nonce);
-                match asks {
-                    Asks::Nothing => out.push(0),
-                    Asks::End => out.push(1),
-                    Asks::State => out.push(2),
-                    Asks::Verdict(state) => {
-                        out.push(3);
-                        out.extend_from_slice(&state.to_le_bytes());
-                    }
-                }
-                wanted.put(&mut out);
-                elements.put(&mut out);
-            }
-            Body::Page { tag, nonce, window, asks, from, to, elements } => {
-                put_head(&mut out, tag, *nonce);
-                put_varint(&mut out, u64::from(*window) << 1 | u64::from(*asks));
-                from.put(&mut out);
-                to.put(&mut out);
-                elements.put(&mut out);
-            }
-            Body::Give { tag, nonce, from, to, last, state, elements } => {
-                put_head(&mut out, tag, *nonce);
-                from.put(&mut out);
-                to.put(&mut out);
-                out.push(u8::from(state.is_some()) | u8::from(*last) << 1);
-                if let Some(state) = state {
-                    put_digest(&mut out, state.digest);
-                    put_varint(&mut out, state.bytes);
-                }
-                elements.put(&mut out);
-            }
-            Body::Push { tag, batch } => {
-                out.extend_from_slice(tag);
-                batch.put(&mut out);
-            }
-        }
+        self.body.put(&mut out);
         out
-    }
-}
-
-impl Body {
-    pub(crate) fn encoded_len(&self) -> usize {
-        let digest_len = |digest: &Digest| varint_len(digest.count()) + 16;
-        1 + match self {
-            Body::Probe { digest, .. } => 8 + digest_len(digest),
-            Body::Proof { .. } => 12,
-            Body::WantCells { from, count, .. } => 16 + varint_len(*from as u64) + varint_len(*count as u64),
-            Body::Cells { place, cells, .. } => {
-                let place = match place {
-                    Place::Head(head) => {
-                        let state = digest_len(&head.state.digest) + varint_len(head.state.bytes);
-                        state + head.deep.map_or(0, |deep| deep.width().encoded_len())
-                    }
-                    Place::After { from, .. } => varint_len(*from as u64),
-                };
-                5 + place + cells.encoded_len()
-            }
-            Body::Repair { asks, wanted, elements, .. } => {
-                let asks = if let Asks::Verdict(_) = asks { 8 } else { 0 };
-                9 + asks + wanted.encoded_len() + elements.encoded_len()
-            }
-            Body::Page { window, from, to, elements, .. } => {
-                8 + varint_len(u64::from(*window) << 1) + from.encoded_len() + to.encoded_len() + elements.encoded_len()
-            }
-            Body::Give { from, to, state, elements, .. } => {
-                let state = state.map_or(0, |state| digest_len(&state.digest) + varint_len(state.bytes));
-                8 + from.encoded_len() + to.encoded_len() + 1 + state + elements.encoded_len()
-            }
-            Body::Push { batch, .. } => 4 + batch.encoded_len(),
-        }
     }
 }
 
@@ -142,12 +30,152 @@ pub(super) const NO_BITS: u8 = 16;
 pub(super) const HEAD_OF_WIDE_BITS: u8 = HEAD | WIDE_BITS;
 pub(super) const HEAD_OF_NO_BITS: u8 = HEAD | NO_BITS;
 
-fn put_head(out: &mut Vec<u8>, tag: &[u8; 4], nonce: u32) {
-    out.extend_from_slice(tag);
-    out.extend_from_slice(&nonce.to_le_bytes());
+impl Encode for Body {
+    fn put(&self, out: &mut impl Sink) {
+        let code = match self {
+            Self::Request { request: Request::PlainProbe { .. }, .. } => PLAIN_PROBE,
+            _ => self.kind().code(),
+        };
+        out.put(&[VERSION << 4 | code]);
+        match self {
+            Self::Request { tag, nonce, request } => {
+                put_tagged(out, tag, *nonce);
+                request.put(out);
+            }
+            Self::Answer { nonce, answer } => {
+                if let Some(tag) = self.tag() {
+                    out.put(&tag);
+                }
+                out.put(&nonce.bits().to_le_bytes());
+                answer.put(out);
+            }
+            Self::Push { tag, batch } => {
+                out.put(tag);
+                batch.put(out);
+            }
+        }
+    }
 }
 
-fn put_digest(out: &mut Vec<u8>, digest: Digest) {
-    put_varint(out, digest.count());
-    out.extend_from_slice(&digest.sum().to_le_bytes());
+impl Encode for Request {
+    fn put(&self, out: &mut impl Sink) {
+        match self {
+            Self::Probe { digest } | Self::PlainProbe { digest } => put_digest(out, *digest),
+            Self::WantCells { state, from, count } => {
+                out.put(&state.to_le_bytes());
+                out.put_varint(*from as u64);
+                out.put_varint(*count as u64);
+            }
+            Self::Repair { asks, wanted, elements } => {
+                match asks {
+                    Asks::Nothing => out.put(&[0]),
+                    Asks::End => out.put(&[1]),
+                    Asks::State => out.put(&[2]),
+                    Asks::Verdict(state) => {
+                        out.put(&[3]);
+                        out.put(&state.to_le_bytes());
+                    }
+                }
+                wanted.put(out);
+                elements.put(out);
+            }
+            Self::Page { window, wants_state, from, to, elements } => {
+                out.put_varint(u64::from(*window) << 1 | u64::from(*wants_state));
+                from.put(out);
+                to.put(out);
+                elements.put(out);
+            }
+        }
+    }
+}
+
+impl Encode for Answer {
+    fn put(&self, out: &mut impl Sink) {
+        match self {
+            Self::Proof { state } => out.put(&state.to_le_bytes()),
+            Self::Cells { part, cells } => {
+                let narrow = if cells.width() == IdWidth::Bits48 { NARROW_IDS } else { 0 };
+                match part {
+                    Part::Head(head) => {
+                        let deep = match head.deep.map(|deep| deep.width()) {
+                            Some(DeepWidth::Narrow) => 0,
+                            Some(DeepWidth::Wide) => WIDE_BITS,
+                            None => NO_BITS,
+                        };
+                        out.put(&[HEAD | deep | narrow]);
+                        put_state(out, head.state);
+                        if let Some(deep) = head.deep {
+                            out.put_with(deep.width().encoded_len(), |out| deep.encode(out));
+                        }
+                    }
+                    Part::After { from, last } => {
+                        out.put(&[narrow | if *last { LAST } else { 0 }]);
+                        out.put_varint(*from as u64);
+                    }
+                }
+                cells.put(out);
+            }
+            // In version 1 a page of everything, for which nothing is asked.
+            Self::Whole { elements, .. } => {
+                out.put_varint(0);
+                Bound::START.put(out);
+                Bound::End.put(out);
+                elements.put(out);
+            }
+            Self::Give { from, to, last, state, elements, .. } => {
+                from.put(out);
+                to.put(out);
+                out.put(&[u8::from(state.is_some()) | u8::from(*last) << 1]);
+                if let Some(state) = state {
+                    put_state(out, *state);
+                }
+                elements.put(out);
+            }
+        }
+    }
+}
+
+fn put_tagged(out: &mut impl Sink, tag: &[u8; 4], nonce: Nonce) {
+    out.put(tag);
+    out.put(&nonce.bits().to_le_bytes());
+}
+
+fn put_digest(out: &mut impl Sink, digest: Digest) {
+    out.put_varint(digest.count());
+    out.put(&digest.sum().to_le_bytes());
+}
+
+fn put_state(out: &mut impl Sink, state: State) {
+    put_digest(out, state.digest);
+    out.put_varint(state.bytes);
+}
+
+/// What a message takes at the most beside its runs of elements, ids or cells: how much room a budget leaves for these.
+pub(crate) mod longest {
+    const KIND: usize = 1;
+    const TAG: usize = 4;
+    const NONCE: usize = 4;
+    const FLAGS: usize = 1;
+    const VARINT: usize = 10;
+    const BOUND: usize = 17;
+    const DIGEST: usize = VARINT + 16;
+    /// A window and a bit, or the number of a cell: below 2^21.
+    const SHORT_VARINT: usize = 3;
+    /// A run's count, for as many as fit 1 MiB, and its form.
+    const RUN: usize = SHORT_VARINT + 1;
+
+    /// A state, which an answer may end with.
+    pub(crate) const STATE: usize = DIGEST + VARINT;
+    /// An answer of elements, its state aside.
+    pub(crate) const GIVE: usize = KIND + TAG + NONCE + 2 * BOUND + FLAGS + RUN;
+    pub(crate) const PAGE: usize = KIND + TAG + NONCE + SHORT_VARINT + 2 * BOUND + RUN;
+    /// It takes 26 at the most. The other 14 were there when a verdict still named a whole digest; to use them moves
+    /// elements from one message of a burst to another, so they stay until the wire form changes.
+    pub(crate) const REPAIR: usize = KIND + TAG + NONCE + FLAGS + 8 + 2 * RUN + 14;
+    /// First cells, the count and the deep bits aside.
+    pub(crate) const HEAD_OF_CELLS: usize = KIND + NONCE + FLAGS + STATE;
+    /// Further cells, the count aside.
+    pub(crate) const CELLS: usize = KIND + NONCE + FLAGS + SHORT_VARINT;
+    /// A push: two log ids, four places and three times in milliseconds; its run may be longer than a round's.
+    pub(crate) const PUSH: usize = KIND + TAG + 2 * 4 + FLAGS + 4 * VARINT + 3 * 5 + VARINT + 1;
 }

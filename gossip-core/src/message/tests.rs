@@ -5,19 +5,29 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Asks, Batch, Body, DecodeError, Flags, Head, Message, Place};
-use crate::codec::put_varint;
+use super::{Answer, Asks, Batch, Body, DecodeError, Flags, Head, LogId, Message, Nonce, Part, Request};
+use crate::codec::{Encode, Sink};
 use crate::config::MessageBudget;
-use crate::digest::Digest;
-use crate::digest::State;
-use crate::element::{Entry, Fingerprint};
+use crate::digest::{Digest, State};
+use crate::element::{Entry, Fingerprint, Fingerprinter};
+use crate::key::Key;
 use crate::sketch::{Cell, DeepBits, DeepWidth, IdWidth, MAX_CELLS};
-use crate::wire::{Bound, Cells, Elements, Ids};
+use crate::wire::{Bound, Cells, Elements, Ids, Place};
 
 const TAG: [u8; 4] = *b"tag!";
 const NONCE: u32 = 0x0403_0201;
 
-const PROBE: Body = Body::Probe { tag: TAG, nonce: NONCE, digest: Digest::from_parts(300, 7 << 100), sketch: true };
+const PROBE: Body = request(TAG, NONCE, Request::Probe { digest: Digest::from_parts(300, 7 << 100) });
+
+/// A request with this tag and nonce.
+pub(crate) const fn request(tag: [u8; 4], nonce: u32, request: Request) -> Body {
+    Body::Request { tag, nonce: Nonce::from_bits(nonce), request }
+}
+
+/// An answer to the request with this nonce.
+pub(crate) const fn answer(nonce: u32, answer: Answer) -> Body {
+    Body::Answer { nonce: Nonce::from_bits(nonce), answer }
+}
 
 fn state(bytes: u64) -> State {
     State { digest: Digest::from_parts(bytes / 8, 5 << 90), bytes }
@@ -31,6 +41,15 @@ fn elements(ids: &[u64]) -> Elements {
     Elements::fill(ids.iter().map(|id| Entry { id: *id, element: id }), usize::MAX).elements
 }
 
+/// These numbers, as a message of the open cluster has them.
+pub(crate) fn numbers(numbers: &[u64]) -> Elements {
+    let fingerprinter = Fingerprinter::new(&Key::open());
+    let mut entries: Vec<Entry<'_, u64>> =
+        numbers.iter().map(|number| Entry { id: fingerprinter.encode(number).0.id, element: number }).collect();
+    entries.sort_by_key(|entry| entry.id);
+    Elements::fill(entries.iter().copied(), usize::MAX).elements
+}
+
 fn deep(width: DeepWidth) -> DeepBits {
     DeepBits::decode(width, &vec![0x5a; width.encoded_len()]).expect("any bits are deep bits")
 }
@@ -39,45 +58,48 @@ fn deep(width: DeepWidth) -> DeepBits {
 fn all() -> Vec<(Body, bool, bool)> {
     let (from, to) = (Bound::At(Fingerprint { id: 3 << 40, rest: 9 }), Bound::End);
     let tag = TAG;
-    let nonce = NONCE;
+    let asked = |request| self::request(TAG, NONCE, request);
+    let answered = |answer| self::answer(NONCE, answer);
     let mut all = vec![
         (PROBE, false, false),
-        (Body::Probe { tag, nonce, digest: Digest::EMPTY, sketch: false }, false, false),
-        (Body::Proof { nonce, state: 0x1234_5678_9abc }, true, false),
-        (Body::WantCells { tag, nonce, state: 77, from: 127, count: 128 }, false, true),
-        (Body::WantCells { tag, nonce, state: 77, from: 20_000, count: 1 }, false, true),
+        (asked(Request::PlainProbe { digest: Digest::EMPTY }), false, false),
+        (answered(Answer::Proof { state: 0x1234_5678_9abc }), true, false),
+        (asked(Request::WantCells { state: 77, from: 127, count: 128 }), false, true),
+        (asked(Request::WantCells { state: 77, from: 20_000, count: 1 }), false, true),
     ];
     for (width, last) in [(IdWidth::Bits48, false), (IdWidth::Bits64, true)] {
         for deep in [None, Some(deep(DeepWidth::Narrow)), Some(deep(DeepWidth::Wide))] {
-            let place = Place::Head(Box::new(Head { state: state(4_000), deep }));
-            all.push((Body::Cells { nonce, place, cells: cells(width, 5) }, true, false));
+            let part = Part::Head(Box::new(Head { state: state(4_000), deep }));
+            all.push((answered(Answer::Cells { part, cells: cells(width, 5) }), true, false));
         }
         for from in [16, 300] {
-            let place = Place::After { from, last };
-            all.push((Body::Cells { nonce, place, cells: cells(width, 130) }, true, false));
+            let part = Part::After { from, last };
+            all.push((answered(Answer::Cells { part, cells: cells(width, 130) }), true, false));
         }
     }
     for (asks, goes_on) in
         [(Asks::Nothing, true), (Asks::End, true), (Asks::State, false), (Asks::Verdict(1 << 60), false)]
     {
         let wanted = Ids::fill(&[5, 80, 4_000_000], usize::MAX);
-        all.push((Body::Repair { tag, nonce, asks, wanted, elements: elements(&[1, 2, 300]) }, false, goes_on));
+        let repair = Request::Repair { asks, wanted, elements: elements(&[1, 2, 300]) };
+        all.push((asked(repair), false, goes_on));
     }
-    for (window, asks) in [(0, false), (0, true), (1, false), (63, true), (64, false), (u16::MAX, true)] {
+    all.push((answered(Answer::Whole { tag, elements: elements(&[8, 1 << 63]) }), true, false));
+    for (window, wants_state) in [(1, false), (63, true), (64, false), (u16::MAX, true)] {
         let elements = elements(&[8, 1 << 63]);
-        all.push((Body::Page { tag, nonce, window, asks, from, to, elements }, window == 0, !asks));
+        all.push((asked(Request::Page { window, wants_state, from, to, elements }), false, !wants_state));
     }
     for (last, state) in [(false, None), (true, None), (false, Some(state(7))), (true, Some(state(1 << 40)))] {
-        all.push((Body::Give { tag, nonce, from, to, last, state, elements: elements(&[0]) }, true, false));
+        all.push((answered(Answer::Give { tag, from, to, last, state, elements: elements(&[0]) }), true, false));
     }
     for flags in (0..16).filter_map(Flags::of) {
         let batch = Batch {
-            log: 1,
-            of: 2,
-            acked: 3,
-            from: 200,
-            to: 40_000,
-            ack: 5,
+            log: LogId::from_bits(1),
+            of: LogId::from_bits(2),
+            acked: Place::new(3),
+            from: Place::new(200),
+            to: Place::new(40_000),
+            ack: Place::new(5),
             held: 600,
             age: 0,
             lead: u32::MAX,
@@ -97,10 +119,13 @@ fn every_message_is_read_back_and_as_long_as_it_says() {
         let bytes = message.encode();
         assert_eq!(Message::decode(&bytes), Ok(message.clone()), "{:?}", message.body);
         assert_eq!(message.encoded_len(), bytes.len(), "{:?}", message.body);
-        assert_eq!(message.is_answer(), answers, "{:?}", message.body);
         #[cfg(feature = "sim")]
-        assert_eq!((message.continues(), message.is_push()), (goes_on, message.kind() == super::MessageKind::Push));
-        let _ = goes_on;
+        {
+            assert_eq!(message.is_answer(), answers, "{:?}", message.body);
+            let is_push = message.kind() == super::MessageKind::Push;
+            assert_eq!((message.continues(), message.is_push()), (goes_on, is_push));
+        }
+        let _ = (answers, goes_on);
         kinds.push((message.kind().name(), bytes[0]));
         for len in 0..bytes.len() {
             assert!(Message::<u64>::decode(&bytes[..len]).is_err(), "{len} bytes of {:?}", message.body);
@@ -141,7 +166,7 @@ fn flaw(code: u8, rest: &[u8]) -> Option<DecodeError> {
 
 fn varints(numbers: &[u64]) -> Vec<u8> {
     let mut out = Vec::new();
-    numbers.iter().for_each(|&number| put_varint(&mut out, number));
+    numbers.iter().for_each(|&number| out.put_varint(number));
     out
 }
 
@@ -183,6 +208,11 @@ fn flags_that_there_are_not_are_refused() {
     }
     let window = Some(DecodeError::Field { field: "window", at: 9 });
     assert_ne!(flaw(6, &varints(&[2 * 65_535 + 1])), window);
+    // What has no window is all there is, and asks for nothing.
+    let whole = [&[0][..], &interval, &[0]].concat();
+    assert_eq!(flaw(6, &whole), None);
+    assert_eq!(flaw(6, &[&[1][..], &whole[1..]].concat()), window);
+    assert_eq!(flaw(6, &[&[0, 17][..], &whole[2..]].concat()), window);
     assert_eq!(flaw(6, &varints(&[2 * 65_536])), window);
 }
 
@@ -203,7 +233,7 @@ fn a_flaw_in_an_element_is_told_with_its_place() {
     let texts = ["one", "two"].map(String::from);
     let entries = texts.iter().map(|text| Entry { id: 0, element: text });
     let elements = Elements::fill(entries, usize::MAX).elements;
-    let body = Body::Repair { tag: TAG, nonce: NONCE, asks: Asks::End, wanted: Ids::NONE, elements };
+    let body = request(TAG, NONCE, Request::Repair { asks: Asks::End, wanted: Ids::NONE, elements });
     let mut bytes = Message::<String>::new(body).encode();
     // The last of its four bytes is that of no text.
     *bytes.last_mut().expect("it is not empty") = 0xff;

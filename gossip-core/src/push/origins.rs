@@ -4,16 +4,17 @@ use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use crate::time::Time;
+use crate::wire::Place;
 
 /// Runs of the log's newest elements that came in together, oldest first. Of older ones nothing is known.
-#[derive(Clone, Debug)]
-pub(crate) struct Origins<P> {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Origins<P> {
     runs: VecDeque<Run<P>>,
     /// How many elements of the log are in runs, or were.
     end: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Run<P> {
     /// Its place in the log.
     begins: usize,
@@ -30,16 +31,19 @@ struct Run<P> {
 const MOST_RUNS: usize = 4_096;
 
 impl<P: Clone + PartialEq> Origins<P> {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { runs: VecDeque::new(), end: 0 }
     }
 
-    /// The log has `end` elements now, and those it has got since came `from` this peer.
-    pub(crate) fn note(&mut self, end: usize, from: Option<&P>, age: Duration) {
+    /// The log ends here now, and what it has got since came from a peer, where it had waited so long; or was inserted
+    /// here.
+    pub(super) fn note(&mut self, end: Place, from: Option<(&P, Duration)>) {
+        let end = end.index();
         if end <= self.end {
             return;
         }
         let begins = core::mem::replace(&mut self.end, end);
+        let (from, age) = from.map_or((None, Duration::ZERO), |(from, age)| (Some(from), age));
         if let Some(last) = self.runs.back_mut().filter(|last| last.born.is_none() && last.from.as_ref() == from) {
             (last.end, last.age) = (end, last.age.max(age));
             return;
@@ -51,13 +55,13 @@ impl<P: Clone + PartialEq> Origins<P> {
     }
 
     /// A peer has lost its memory: what came from it to places before this one may go back there.
-    pub(crate) fn forget(&mut self, peer: &P, place: usize) {
-        let theirs = self.runs.iter_mut().filter(|run| run.begins < place && run.from.as_ref() == Some(peer));
+    pub(super) fn forget(&mut self, peer: &P, place: Place) {
+        let theirs = self.runs.iter_mut().filter(|run| run.begins < place.index() && run.from.as_ref() == Some(peer));
         theirs.for_each(|run| run.from = None);
     }
 
     /// It is `now`, for those that have come since the last time: gives where each run is from, and since when it waits.
-    pub(crate) fn stamp(&mut self, now: Time) -> impl Iterator<Item = (Option<&P>, Time)> {
+    pub(super) fn stamp(&mut self, now: Time) -> impl Iterator<Item = (Option<&P>, Time)> {
         let first = self.runs.iter().rposition(|run| run.born.is_some()).map_or(0, |last| last + 1);
         self.runs.range_mut(first..).map(move |run| {
             let born = Time::ZERO + now.saturating_since(Time::ZERO + run.age);
@@ -67,31 +71,31 @@ impl<P: Clone + PartialEq> Origins<P> {
     }
 
     /// Whether there are any that have come since the last time.
-    pub(crate) fn are_stamped(&self) -> bool {
+    pub(super) fn are_stamped(&self) -> bool {
         self.runs.back().is_none_or(|run| run.born.is_some())
     }
 
     /// The peer that the element at this place of the log came from.
-    pub(crate) fn of(&self, place: usize) -> Option<&P> {
-        let run = self.from(place).next().filter(|run| run.begins <= place)?;
+    pub(super) fn of(&self, place: Place) -> Option<&P> {
+        let run = self.from(place).next().filter(|run| run.begins <= place.index())?;
         run.from.as_ref()
     }
 
     /// How many elements of the log, from this place on, came from a peer.
-    pub(crate) fn count(&self, place: usize, peer: &P) -> usize {
+    pub(super) fn count(&self, place: Place, peer: &P) -> usize {
         let runs = self.from(place).filter(|run| run.from.as_ref() == Some(peer));
-        runs.map(|run| run.end - run.begins.max(place)).sum()
+        runs.map(|run| run.end - run.begins.max(place.index())).sum()
     }
 
     /// Since when the oldest of the elements from this place of the log on has been waiting, of those that did not come
     /// from this peer.
-    pub(crate) fn oldest(&self, place: usize, peer: &P) -> Option<Time> {
+    pub(super) fn oldest(&self, place: Place, peer: &P) -> Option<Time> {
         let runs = self.from(place).filter(|run| run.from.as_ref() != Some(peer));
         runs.filter_map(|run| run.born).min()
     }
 
-    fn from(&self, place: usize) -> impl Iterator<Item = &Run<P>> {
-        self.runs.range(self.runs.partition_point(|run| run.end <= place)..)
+    fn from(&self, place: Place) -> impl Iterator<Item = &Run<P>> {
+        self.runs.range(self.runs.partition_point(|run| run.end <= place.index())..)
     }
 }
 
@@ -112,8 +116,9 @@ mod tests {
             let (mut origins, mut list, mut now) = (Origins::new(), Vec::new(), 100);
             for (more, from, age, polled) in steps {
                 let from = (from > 0).then_some(from);
+                let age = if from.is_some() { age } else { 0 };
                 list.resize(list.len() + more, (from, age, None));
-                origins.note(list.len(), from.as_ref(), Duration::from_millis(age));
+                origins.note(Place::new(list.len()), from.as_ref().map(|from| (from, Duration::from_millis(age))));
                 if polled {
                     now += 10;
                     let time = Time::from_millis(now);
@@ -126,13 +131,14 @@ mod tests {
                     prop_assert!(origins.are_stamped());
                 }
             }
-            for place in 0..=list.len() {
-                prop_assert_eq!(origins.of(place), list.get(place).and_then(|(from, ..)| from.as_ref()));
+            for index in 0..=list.len() {
+                let place = Place::new(index);
+                prop_assert_eq!(origins.of(place), list.get(index).and_then(|(from, ..)| from.as_ref()));
                 for peer in 1..3 {
-                    let came = list[place..].iter().filter(|(from, ..)| *from == Some(peer)).count();
+                    let came = list[index..].iter().filter(|(from, ..)| *from == Some(peer)).count();
                     prop_assert_eq!(origins.count(place, &peer), came);
                     // Runs that came between two polls wait as long as their oldest.
-                    let others = list[place..].iter().filter(|(from, ..)| *from != Some(peer));
+                    let others = list[index..].iter().filter(|(from, ..)| *from != Some(peer));
                     let oldest = others.filter_map(|(.., born)| *born).min();
                     prop_assert!(origins.oldest(place, &peer) <= oldest);
                     prop_assert_eq!(origins.oldest(place, &peer).is_some(), oldest.is_some());
@@ -145,9 +151,10 @@ mod tests {
     fn what_is_forgotten_came_from_nobody() {
         let mut origins = Origins::new();
         for end in 1..=MOST_RUNS + 2 {
-            origins.note(end, Some(&(end % 2)), Duration::ZERO);
+            origins.note(Place::new(end), Some((&(end % 2), Duration::ZERO)));
         }
-        assert_eq!((origins.of(0), origins.of(1), origins.of(2)), (None, None, Some(&1)));
-        assert_eq!(origins.count(0, &1), MOST_RUNS / 2);
+        let of = [0, 1, 2].map(|index| origins.of(Place::new(index)));
+        assert_eq!(of, [None, None, Some(&1)]);
+        assert_eq!(origins.count(Place::START, &1), MOST_RUNS / 2);
     }
 }

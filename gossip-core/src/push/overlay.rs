@@ -21,7 +21,7 @@ use core::num::NonZeroUsize;
 /// assert_eq!(place.upstream(), ["n2", "n1", "n3", "n4"]); // its parent, the root, and whoever is left
 /// assert_eq!(Overlay::tree(&"n2", nodes(), binary).downstream(), ["n4", "n5"]);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Overlay<P> {
     upstream: Vec<P>,
     downstream: Vec<P>,

@@ -1,9 +1,11 @@
 //! A repair under way: what the peer is still to get, and what it is still to give.
 
+use super::claim::Claim;
+use crate::codec::Encode;
 use crate::digest::{Digest, State};
 use crate::element::Element;
 use crate::message::Asks;
-use crate::set::{Claim, Replica};
+use crate::set::Set;
 use crate::wire::{Bound, Elements, Ids, WISH};
 
 /// Where a repair stands. It goes out in bursts of up to a window of messages, which together ask for what one answer
@@ -18,12 +20,12 @@ pub(crate) struct Repair {
     /// How many of those wanted the burst has asked for.
     asked: usize,
     /// How many messages the burst may still have; 0 before the next one.
-    left: u16,
+    remaining: u16,
     /// What had gone out, and what was wanted, when the burst began, and whether it is of one message.
     before: (usize, usize),
     single: bool,
-    /// Whether each burst was: what is answered then has come whole.
-    whole: bool,
+    /// Whether each burst was: an answer then acknowledges all that went out.
+    acknowledged: bool,
     /// Where what the burst asks for begins.
     begins: Bound,
     /// Where the answer ends, once its end has come.
@@ -55,10 +57,10 @@ impl Repair {
             theirs,
             sent: 0,
             asked: 0,
-            left: 0,
+            remaining: 0,
             before: (0, 0),
             single: false,
-            whole: true,
+            acknowledged: true,
             begins: Bound::START,
             answered: None,
             told: None,
@@ -81,31 +83,31 @@ impl Repair {
         self.claim.unconfirmed == Some([ours, theirs])
     }
 
-    /// Whether all that went out has come, once it is answered.
-    pub(crate) const fn arrived_whole(&self) -> bool {
-        self.whole
+    /// Whether an answer acknowledges all that went out.
+    pub(crate) const fn is_acknowledged(&self) -> bool {
+        self.acknowledged
     }
 
     /// Whether the next message begins a burst.
     pub(crate) const fn begins_burst(&self) -> bool {
-        self.left == 0
+        self.remaining == 0
     }
 
     /// The next message of a burst, in at most `room` bytes, where an answer can have `answer` bytes. The burst ends
     /// where it asks for more than elements.
     pub(crate) fn next<E: Element>(
         &mut self,
-        replica: &Replica<E>,
+        set: &Set<E>,
         room: usize,
         window: u16,
         answer: u64,
     ) -> (Asks, Ids, Elements) {
-        if self.left == 0 {
-            self.left = window.max(1);
+        if self.remaining == 0 {
+            self.remaining = window.max(1);
             self.before = (self.sent, self.claim.wanted.len());
             (self.begins, self.asked, self.answered, self.told) = (Bound::START, 0, None, None);
         }
-        let (elements, taken) = replica.named(&self.claim.ours[self.sent..], self.claim.width, room);
+        let (elements, taken) = set.named(&self.claim.ours[self.sent..], self.claim.width.unnamed_bits(), room);
         self.sent += taken;
         let all_sent = self.sent == self.claim.ours.len();
         let fitting =
@@ -122,21 +124,21 @@ impl Repair {
             }
             self.asked += wanted.count();
         }
-        self.single = self.left == window.max(1);
-        self.whole &= self.single;
-        self.left -= 1;
+        self.single = self.remaining == window.max(1);
+        self.acknowledged &= self.single;
+        self.remaining -= 1;
         let asks = if all_sent && self.claim.wanted.is_empty() {
-            self.digest = Some(replica.digest());
-            Asks::Verdict(replica.digest().tag())
+            self.digest = Some(set.digest());
+            Asks::Verdict(set.digest().tag())
         } else if all_sent && self.asked == self.claim.wanted.len() {
             Asks::State
-        } else if self.left == 0 || (all_sent && self.asked == wishes.len()) {
+        } else if self.remaining == 0 || (all_sent && self.asked == wishes.len()) {
             Asks::End
         } else {
             Asks::Nothing
         };
         if asks != Asks::Nothing {
-            self.left = 0;
+            self.remaining = 0;
         }
         (asks, wanted, elements)
     }
@@ -147,7 +149,7 @@ impl Repair {
         if self.single {
             self.sent = self.before.0;
         }
-        self.left = 0;
+        self.remaining = 0;
     }
 
     /// An answer covers the ids wanted in an interval; `last` if it ends there, perhaps with a state.
@@ -181,9 +183,9 @@ mod tests {
     use crate::element::Fingerprinter;
 
     /// A replica of so many numbers, and their ids, ascending.
-    fn replica(count: u64) -> (Replica<u64>, Vec<u64>) {
+    fn replica(count: u64) -> (Set<u64>, Vec<u64>) {
         let config = Config::default();
-        let (mut replica, fingerprinter) = (Replica::new(&config), Fingerprinter::new(&config.key));
+        let (mut replica, fingerprinter) = (Set::new(&config), Fingerprinter::new(&config.key));
         (0..count).for_each(|number| assert_eq!(replica.insert(number), Ok(true)));
         let mut ids: Vec<u64> = (0..count).map(|number| fingerprinter.fingerprint(&number, &[]).id).collect();
         ids.sort_unstable();
@@ -286,7 +288,7 @@ mod tests {
         let mut whole = Vec::new();
         for window in [1, 2, 2, 1] {
             assert!(repair.next(&replica, 800, window, 40).2.count() > 0);
-            whole.push(repair.arrived_whole());
+            whole.push(repair.is_acknowledged());
             if repair.begins_burst() {
                 repair.cover(Bound::START, Bound::START, true, None);
             }

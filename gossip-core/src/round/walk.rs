@@ -24,7 +24,7 @@ pub(crate) struct Walk {
     /// Where the answer to the last page ends, once its end has come.
     answered: Option<Bound>,
     /// The last digest that the peer told during the walk.
-    pub(crate) told: Option<Digest>,
+    told: Option<Digest>,
 }
 
 /// What an answer means for a walk.
@@ -51,7 +51,7 @@ impl Walk {
     /// The end of the interval to ask for next, if an answer has `room` bytes: what an answer can be expected to cover.
     /// To list more would be to list it again.
     pub(crate) fn reach(&self, room: u64) -> Bound {
-        let (cursor, end) = self.left();
+        let (cursor, end) = self.remaining();
         let (count, bytes) = self.peers;
         let Bound::At(at) = cursor else { return end };
         if room >= bytes {
@@ -67,8 +67,14 @@ impl Walk {
     }
 
     /// The interval that is left before the end of the space or of the walk.
-    pub(crate) fn left(&self) -> (Bound, Bound) {
+    pub(crate) fn remaining(&self) -> (Bound, Bound) {
         (self.cursor, if self.wrapped { self.start } else { Bound::End })
+    }
+
+    /// The peer told its digest, or did not; the last one that it told.
+    pub(crate) fn tell(&mut self, digest: Option<Digest>) -> Option<Digest> {
+        self.told = digest.or(self.told);
+        self.told
     }
 
     /// Where to go on if it is cut off.
@@ -83,7 +89,7 @@ impl Walk {
         self.asked = self.cursor;
         self.answered = None;
         self.pages = self.pages.wrapping_add(1);
-        self.asks = reach >= self.left().1 || self.pages.is_multiple_of(8);
+        self.asks = reach >= self.remaining().1 || self.pages.is_multiple_of(8);
         self.asks
     }
 
@@ -91,7 +97,7 @@ impl Walk {
     /// later.
     pub(crate) fn cover(&mut self, from: Bound, to: Bound, last: bool, window: usize) -> Progress {
         let before = self.cursor;
-        let is_covered = |walk: &Self| walk.cursor >= walk.left().1;
+        let is_covered = |walk: &Self| walk.cursor >= walk.remaining().1;
         // What is left when all is covered is to be told the peer's state.
         if to <= self.asked && !(last && is_covered(self)) {
             return Progress::None;
@@ -150,12 +156,12 @@ mod tests {
     #[test]
     fn goes_round_once_from_where_it_starts() {
         let mut walk = Walk::new(at(100), (0, 0));
-        assert_eq!(walk.left(), (at(100), Bound::End));
+        assert_eq!(walk.remaining(), (at(100), Bound::End));
         assert_eq!(walk.cover(at(100), at(150), true, 8), Progress::Page);
         walk.ask(Bound::End);
         assert_eq!(walk.cover(at(150), Bound::End, true, 8), Progress::Page);
         walk.ask(Bound::End);
-        assert_eq!(walk.left(), (Bound::START, at(100)));
+        assert_eq!(walk.remaining(), (Bound::START, at(100)));
         assert_eq!(walk.cover(Bound::START, at(100), true, 8), Progress::Done);
     }
 
@@ -202,7 +208,7 @@ mod tests {
         assert_eq!(walk.cover(Bound::START, Bound::End, false, 8), Progress::Some);
         // It is lost, and asked for once more.
         walk.ask(Bound::End);
-        assert_eq!(walk.left(), (Bound::End, Bound::End));
+        assert_eq!(walk.remaining(), (Bound::End, Bound::End));
         assert_eq!(walk.cover(Bound::START, Bound::End, false, 8), Progress::None);
         assert_eq!(walk.cover(Bound::End, Bound::End, true, 8), Progress::Done);
     }

@@ -3,28 +3,24 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use super::{Merged, PENDING, Reading, Replica};
+use super::{Merged, PENDING, Set};
+use crate::codec::Encode;
 use crate::config::Config;
-use crate::digest::{Digest, State};
 use crate::element::{Element, Entry, Fingerprint, TypeTag};
-use crate::message::Head;
-use crate::round::reception::Difference;
-use crate::sketch::{Cell, IdWidth, Table};
-use crate::wire::{Bound, Cells, Elements};
+use crate::wire::{Bound, Elements, Place};
 
 fn config() -> Config {
     Config { max_element_bytes: 64, ..Config::default() }
 }
 
-fn replica<E: Element>(elements: &[E]) -> Replica<E> {
-    let mut replica = Replica::new(&config());
+fn replica<E: Element>(elements: &[E]) -> Set<E> {
+    let mut replica = Set::new(&config());
     for element in elements {
         replica.insert(element.clone()).expect("it is small");
     }
@@ -54,7 +50,7 @@ impl Element for Crowd {
 
 /// The elements of a message.
 fn merged<E: Element>(elements: &Elements) -> Merged<E> {
-    Replica::new(&config()).merge(elements).expect("they are of this type")
+    Set::new(&config()).merge(elements).expect("they are of this type")
 }
 
 /// In the order of fingerprints, without repetition.
@@ -77,18 +73,19 @@ fn bound<E>(sorted: &[E], fingerprint: impl Fn(&E) -> Fingerprint, (at, shift): 
 }
 
 /// Whether all of these fit one message.
-fn fits<E: Element>(replica: &Replica<E>, elements: &[E], budget: usize) -> bool {
+fn fits<E: Element>(replica: &Set<E>, elements: &[E], budget: usize) -> bool {
     let entry = |element| Entry { id: replica.fingerprinter.encode(element).0.id, element };
     let mut entries: Vec<Entry<'_, E>> = elements.iter().map(entry).collect();
     entries.sort_by_key(|entry| entry.id);
     Elements::fill(entries.iter().copied(), budget).left_out.is_none()
 }
 
-type Place = (usize, u8);
+/// Beside or at one of the elements.
+type Near = (usize, u8);
 
 fn pages_are_all_there_is<E: Element + Ord + Debug>(
     elements: &[E],
-    [from, reach, to]: [Place; 3],
+    [from, reach, to]: [Near; 3],
     spared: &[bool],
     budget: usize,
 ) -> TestCaseResult {
@@ -147,7 +144,8 @@ fn batches_are_runs_of_the_log<E: Element + Ord + Debug>(
     let run = |to: usize| -> BTreeSet<E> {
         (from..to).filter(|place| !skip(*place)).map(|place| log[place].clone()).collect()
     };
-    let (to, batch) = replica.batch(from, budget, skip);
+    let (to, batch) = replica.batch(Place::new(from), budget, |place| skip(place.index()));
+    let to = to.index();
     prop_assert!((from..=log.len()).contains(&to) && (to > from || from == log.len()));
     prop_assert_eq!(merged::<E>(&batch).learned.into_iter().collect::<BTreeSet<_>>(), run(to));
     prop_assert!(batch.count() <= 1 || batch.encoded_len() <= budget, "{} in {budget}", batch.encoded_len());
@@ -230,17 +228,17 @@ fn a_batch_ends_where_the_next_of_the_log_would_not_fit() {
     // Each takes a byte more than it has, and the run two.
     let many_short = replica(&texts(&[&[3; 20][..], &[30; 10]].concat()));
     for (budget, end) in [(20 * 4 + 1, 19), (20 * 4 + 2, 20), (20 * 4 + 2 + 30, 20), (20 * 4 + 2 + 31, 21)] {
-        assert_eq!(many_short.batch(0, budget, |_| false).0, end, "{budget}");
+        assert_eq!(many_short.batch(Place::START, budget, |_| false).0, Place::new(end), "{budget}");
     }
-    let (to, batch) = many_short.batch(25, 32, |_| false);
-    assert_eq!((to, batch.count()), (25, 0), "not one fits");
-    let (to, batch) = many_short.batch(15, 100, |place| place % 2 == 0);
-    assert_eq!((to, batch.count()), (25, 5));
+    let (to, batch) = many_short.batch(Place::new(25), 32, |_| false);
+    assert_eq!((to.index(), batch.count()), (25, 0), "not one fits");
+    let (to, batch) = many_short.batch(Place::new(15), 100, |place| place.index() % 2 == 0);
+    assert_eq!((to.index(), batch.count()), (25, 5));
 }
 
 #[test]
 fn names_are_entered_in_the_sketch_many_at_a_time() {
-    let mut replica = Replica::<u64>::new(&config());
+    let mut replica = Set::<u64>::new(&config());
     for count in 1..=2 * PENDING {
         replica.insert(count as u64).expect("it is small");
         assert_eq!(replica.pending.len(), count % PENDING);
@@ -266,7 +264,7 @@ fn what_is_merged_is_told_once_and_counted_whole() {
 #[test]
 fn an_element_over_the_limit_is_refused_wherever_it_comes_from() {
     let long = "x".repeat(64);
-    let mut wide = Replica::new(&Config { max_element_bytes: 100, ..config() });
+    let mut wide = Set::new(&Config { max_element_bytes: 100, ..config() });
     let mut narrow = replica(&[String::from("short")]);
     let before = narrow.digest();
     let refused = narrow.insert(long.clone()).expect_err("it has 65 bytes");
@@ -279,32 +277,4 @@ fn an_element_over_the_limit_is_refused_wherever_it_comes_from() {
     let before = narrow.digest();
     assert!(narrow.merge(&all).is_err());
     assert_eq!(narrow.digest(), before, "nothing of it is merged");
-}
-
-#[test]
-fn a_sketch_is_nearly_read_where_one_cell_in_eight_is_left() {
-    let replica = replica::<u64>(&(0..100).collect::<Vec<_>>());
-    let key = replica.tables().expect("it keeps a sketch").key();
-    // Two elements that share their three cells.
-    let prefix =
-        |pair: [u64; 2], cells: usize| Table::rebuild(key, 6, pair).prefix(cells).expect("the table is longer");
-    let left = |pair, cells| {
-        let prefix = prefix(pair, cells);
-        let mut decodings = prefix.decodings(&key);
-        (decodings.next(), decodings.left())
-    };
-    let mut pairs = (0..400).flat_map(|x| (0..x).map(move |y| [y, x]));
-    let twins = pairs.find(|pair| [23, 24].map(|cells| left(*pair, cells)) == [const { (None, 3) }; 2]);
-    let twins = twins.expect("there are such");
-    let state = State { digest: Digest::from_parts(102, 7), bytes: 8 * 102 };
-    let nearly = |cells: usize| {
-        let run = Cells::new(IdWidth::Bits64, &vec![Cell::EMPTY; cells]);
-        let difference = Difference::new(&Head { state, deep: None }, &run, replica.tables(), 100);
-        match replica.read(&difference, 100, Some(&prefix(twins, cells))) {
-            Reading::Nearly => true,
-            Reading::Unclear => false,
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!([23, 24].map(nearly), [false, true]);
 }

@@ -28,6 +28,11 @@ impl IdWidth {
         }
     }
 
+    /// How many bits an id has beyond those that travel.
+    pub(crate) const fn unnamed_bits(self) -> u32 {
+        64 - 8 * self.bytes() as u32
+    }
+
     /// Bytes that `count` cells take on the wire, checks included: 8.25 (or 6.25) each, rounded up. Saturates.
     #[must_use]
     pub const fn cells_encoded_len(self, count: usize) -> usize {

@@ -1,7 +1,6 @@
 //! `Bound`: a place between fingerprints, as messages carry it.
 
-use alloc::vec::Vec;
-
+use crate::codec::{Encode, Sink};
 use crate::element::Fingerprint;
 
 /// A place between fingerprints: before all that are at least this one, or after all.
@@ -46,28 +45,7 @@ impl Bound {
         Self::At(Fingerprint::from_place(high >> dropped << dropped))
     }
 
-    /// Appends the bound: how many bytes of its place follow (17 for the end), then those, the highest first, without
-    /// zeros at the tail.
-    pub(crate) fn put(self, out: &mut Vec<u8>) {
-        match self {
-            Self::End => out.push(END),
-            Self::At(fingerprint) => {
-                let place = fingerprint.place();
-                let len = significant_bytes(place);
-                out.push((len & 0xff) as u8);
-                out.extend_from_slice(&place.to_be_bytes()[..len]);
-            }
-        }
-    }
-
-    pub(crate) fn encoded_len(self) -> usize {
-        match self {
-            Self::End => 1,
-            Self::At(fingerprint) => 1 + significant_bytes(fingerprint.place()),
-        }
-    }
-
-    /// Takes a bound off the front; `None` if it is cut short or has another form than [`put`](Self::put) gives.
+    /// Takes a bound off the front; `None` if it is cut short or has another form than `put` gives.
     pub(crate) fn take(input: &mut &[u8]) -> Option<Self> {
         let (&len, rest) = input.split_first()?;
         if len == END {
@@ -86,6 +64,21 @@ impl Bound {
     }
 }
 
+/// How many bytes of its place follow (17 for the end), then those, the highest first, without zeros at the tail.
+impl Encode for Bound {
+    fn put(&self, out: &mut impl Sink) {
+        match self {
+            Self::End => out.put(&[END]),
+            Self::At(fingerprint) => {
+                let place = fingerprint.place();
+                let len = significant_bytes(place);
+                out.put(&[(len & 0xff) as u8]);
+                out.put(&place.to_be_bytes()[..len]);
+            }
+        }
+    }
+}
+
 /// The length byte that means the end.
 const END: u8 = 17;
 
@@ -95,6 +88,8 @@ fn significant_bytes(place: u128) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use proptest::collection::vec;
     use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::{put_varint, take_varint, varint_len};
+use crate::codec::{Encode, Sink, take_varint};
 use crate::sketch::{Cell, IdWidth};
 
 /// Cells in their wire form: a count, then ids and checks. They stay bytes until they are read.
@@ -28,20 +28,11 @@ impl Cells {
         self.count
     }
 
-    pub(crate) fn encoded_len(&self) -> usize {
-        varint_len(self.count as u64) + self.bytes.len()
-    }
-
     /// The most cells whose run takes no more than `budget` bytes.
     pub(crate) fn within(width: IdWidth, budget: usize) -> usize {
         // Two bytes count up to 16 383, three up to 2^21.
         let room = |len: usize| width.cells_within(budget.saturating_sub(len));
         (1..=3).map(|len| room(len).min((1 << (7 * len)) - 1)).max().unwrap_or(0)
-    }
-
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.count as u64);
-        out.extend_from_slice(&self.bytes);
     }
 
     /// Takes a run off the front; `None`, and nothing is taken, if there is none. Allocates a copy of its bytes alone.
@@ -61,6 +52,13 @@ impl Cells {
     }
 }
 
+impl Encode for Cells {
+    fn put(&self, out: &mut impl Sink) {
+        out.put_varint(self.count as u64);
+        out.put(&self.bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::vec;
@@ -68,6 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::codec::varint_len;
 
     proptest! {
         #[test]
@@ -107,7 +106,7 @@ mod tests {
     #[test]
     fn no_claim_overflows() {
         let mut claim = vec![];
-        put_varint(&mut claim, u64::MAX);
+        claim.put_varint(u64::MAX);
         claim.extend([0; 100]);
         assert_eq!(Cells::take(&mut &claim[..], IdWidth::Bits64), None);
     }

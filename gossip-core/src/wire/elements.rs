@@ -2,10 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::codec::{put_varint, take_varint, varint_len};
+use super::ids::{IdWriter, Ids, Pushed};
+use crate::codec::{Encode, Sink, take_varint, varint_len};
 use crate::element::{Element, Entry};
-use crate::wire::Ids;
-use crate::wire::ids::{IdWriter, Pushed};
 
 /// Elements in their wire form. They stay bytes until they are merged, so a message takes no more memory than it has
 /// bytes.
@@ -90,26 +89,6 @@ impl Elements {
         }
     }
 
-    pub(crate) fn encoded_len(&self) -> usize {
-        match self {
-            Self::Encoded(count, bytes) => varint_len(*count as u64) + usize::from(*count > 0) + bytes.len(),
-            Self::Ids(ids) => ids.encoded_len(),
-        }
-    }
-
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Encoded(count, bytes) => {
-                put_varint(out, *count as u64);
-                if *count > 0 {
-                    out.push(ENCODED);
-                    out.extend_from_slice(bytes);
-                }
-            }
-            Self::Ids(ids) => ids.put(out),
-        }
-    }
-
     /// Takes a run of elements off the front. Reads them all, keeps a copy of their bytes and allocates nothing else.
     pub(crate) fn take<E: Element>(input: &mut &[u8]) -> Result<Self, Flaw> {
         let run = *input;
@@ -157,6 +136,21 @@ impl Elements {
                 Ok(())
             }
             Self::Ids(ids) => ids.iter().enumerate().try_for_each(|(index, id)| visit(index, Item::Id(id))),
+        }
+    }
+}
+
+impl Encode for Elements {
+    fn put(&self, out: &mut impl Sink) {
+        match self {
+            Self::Encoded(count, bytes) => {
+                out.put_varint(*count as u64);
+                if *count > 0 {
+                    out.put(&[ENCODED]);
+                    out.put(bytes);
+                }
+            }
+            Self::Ids(ids) => ids.put(out),
         }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::codec::bits::{BitReader, BitWriter, rice_bits};
-use crate::codec::{put_varint, take_varint, varint_len};
+use crate::codec::{Encode, Sink, take_varint, varint_len};
 
 /// Ascending ids in their wire form: a count and, where it is not 0, a Rice parameter, the first id in 64 bits, or in
 /// 32 where that is enough, and the codes of the distances between neighbours less one. They stay bytes until they are
@@ -49,18 +49,6 @@ impl Ids {
         self.count
     }
 
-    pub(crate) fn encoded_len(&self) -> usize {
-        varint_len(self.count as u64) + usize::from(self.count > 0) + self.bytes.len()
-    }
-
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.count as u64);
-        if self.count > 0 {
-            out.push(self.form);
-            out.extend_from_slice(&self.bytes);
-        }
-    }
-
     /// Takes a run off the front; if there is none, nothing is taken, and the error is how many ids were read.
     /// Allocates a copy of its bytes alone.
     pub(crate) fn take(input: &mut &[u8]) -> Result<Self, usize> {
@@ -86,6 +74,16 @@ impl Ids {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
         IdReader::new(&self.bytes, self.form, self.count)
+    }
+}
+
+impl Encode for Ids {
+    fn put(&self, out: &mut impl Sink) {
+        out.put_varint(self.count as u64);
+        if self.count > 0 {
+            out.put(&[self.form]);
+            out.put(&self.bytes);
+        }
     }
 }
 

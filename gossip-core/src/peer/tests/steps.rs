@@ -4,24 +4,31 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use super::super::*;
-use super::pushes::elements;
+use super::*;
+use crate::config::Config;
 use crate::digest::{Digest, State};
-use crate::message::{Asks, Body, Head, Message, Place};
+use crate::element::Element;
+use crate::event::Output;
+use crate::machine::AntiEntropy;
+use crate::message::tests::{answer, numbers as elements, request};
+use crate::message::{Answer, Asks, Body, Head, Message, Part, Request};
 use crate::peer::budget::{CELL, PASSED};
-use crate::peer::{Owed, SENDS, Step};
 use crate::push::Overlay;
-use crate::round::reception::Difference;
+use crate::round::Step;
+use crate::round::incoming::IncomingSketch;
+use crate::round::policy::Policy;
+use crate::round::strategy::{self, MOST_NAMES};
 use crate::sketch::{Estimate, IdWidth};
-use crate::wire::{Bound, Cells, Elements, Ids};
+use crate::wire::{Bound, Cells, Elements, Ids, Place};
 
 const PEER: u8 = 1;
 
 fn machine<E: Element>(elements: impl IntoIterator<Item = E>) -> AntiEntropy<u8, E> {
     let mut machine = AntiEntropy::new(Config { max_element_bytes: 100, ..Config::default() }, 1);
     machine.extend(elements).expect("they are small");
-    machine.replica.settle();
+    machine.set().settle();
     machine.add_peer(PEER);
     machine
 }
@@ -36,7 +43,7 @@ fn texts(from: u64, count: u64) -> impl Iterator<Item = String> {
 
 /// All that is sent now.
 fn sent<E: Element>(machine: &mut AntiEntropy<u8, E>) -> Vec<Body> {
-    let (now, mut bodies) = (machine.now, vec![]);
+    let (now, mut bodies) = (machine.now(), vec![]);
     loop {
         match machine.poll(now) {
             Output::Send { message, .. } => bodies.push(message.body),
@@ -48,12 +55,13 @@ fn sent<E: Element>(machine: &mut AntiEntropy<u8, E>) -> Vec<Body> {
 
 /// Lets our round begin, or go on with a probe; its nonce.
 fn probe<E: Element>(machine: &mut AntiEntropy<u8, E>) -> u32 {
-    match machine.peers[&PEER].round.as_ref().map(|round| round.nonce) {
-        None => machine.sync_now(&PEER),
-        Some(nonce) => machine.go_on(&PEER, nonce, Some(Step::Probe { digest: Digest::EMPTY })),
+    let mut turn = machine.turn(&PEER).expect("it was added");
+    match turn.peer.last_nonce.filter(|_| turn.peer.round.is_some()) {
+        None => turn.want_round(),
+        Some(nonce) => turn.go_to(nonce, Step::Probe(None)),
     }
     match &sent(machine)[..] {
-        [Body::Probe { nonce, .. }] => *nonce,
+        [Body::Request { nonce, request: Request::Probe { .. }, .. }] => nonce.bits(),
         others => panic!("{others:?}"),
     }
 }
@@ -64,9 +72,15 @@ fn receive<E: Element>(machine: &mut AntiEntropy<u8, E>, body: Body) {
 
 /// Whether it answers what was asked.
 fn answers<E: Element>(machine: &mut AntiEntropy<u8, E>, body: Body) -> bool {
-    let before = machine.stats.total.ignored;
+    let before = machine.stats().total.ignored;
     receive(machine, body);
-    machine.stats.total.ignored == before
+    machine.stats().total.ignored == before
+}
+
+/// Both have had what it holds.
+fn prove<E: Element>(machine: &mut AntiEntropy<u8, E>) {
+    let digest = machine.digest();
+    machine.turn(&PEER).expect("it was added").prove(digest);
 }
 
 fn state(count: u64) -> State {
@@ -74,16 +88,23 @@ fn state(count: u64) -> State {
 }
 
 /// The end of an answer that has nothing but a state.
-fn give<E: Element>(machine: &AntiEntropy<u8, E>, nonce: u32, state: State) -> Body {
-    let (tag, from, to, elements) = (machine.replica.tag(), Bound::START, Bound::START, Elements::NONE);
-    Body::Give { tag, nonce, from, to, last: true, state: Some(state), elements }
+fn give<E: Element>(machine: &mut AntiEntropy<u8, E>, nonce: u32, state: State) -> Body {
+    let (tag, from, to, elements) = (machine.set().tag(), Bound::START, Bound::START, Elements::NONE);
+    answer(nonce, Answer::Give { tag, from, to, last: true, state: Some(state), elements })
 }
 
 /// The first cells of a peer that is in this state.
-fn head<E: Element>(peer: &AntiEntropy<u8, E>, nonce: u32, state: State, count: usize) -> Body {
-    let cells = peer.replica.cells(0..count, peer.len()).expect("its table is longer");
-    let cells = Cells::new(peer.replica.width().unwrap_or_default(), &cells);
-    Body::Cells { nonce, place: Place::Head(Head { state, deep: None }.into()), cells }
+fn head<E: Element>(peer: &mut AntiEntropy<u8, E>, nonce: u32, state: State, count: usize) -> Body {
+    let len = peer.len();
+    let cells = peer.set().cells(0..count, Place::new(len)).expect("its table is longer");
+    let cells = Cells::new(peer.set().width().unwrap_or_default(), &cells);
+    answer(nonce, Answer::Cells { part: Part::Head(Head { state, deep: None }.into()), cells })
+}
+
+/// The same, of the state that it is in.
+fn full_head<E: Element>(peer: &mut AntiEntropy<u8, E>, nonce: u32, count: usize) -> Body {
+    let state = peer.set().state();
+    head(peer, nonce, state, count)
 }
 
 #[test]
@@ -92,21 +113,25 @@ fn where_one_comes_back_others_may_as_well() {
     let later = Time::from_millis(10_000);
     for (name, reachable) in [(PEER, false), (2, false), (3, true)] {
         machine.add_peer(name);
-        let peer = machine.peers.get_mut(&name).expect("it was added");
-        (peer.stats.reachable, peer.pacing.next_round) = (reachable, later);
+        let turn = machine.turn(&name).expect("it was added");
+        turn.peer.reachable = reachable;
+        turn.peer.pacing.leave_alone(later);
     }
-    let answer = give(&machine, 7, state(0));
+    let answer = give(&mut machine, 7, state(0));
     receive(&mut machine, answer);
-    assert_eq!([PEER, 2, 3].map(|name| machine.peers[&name].pacing.next_round), [Time::ZERO, Time::ZERO, later]);
+    assert_eq!([PEER, 2, 3].map(|name| machine.peer(&name).next_round_at()), [Time::ZERO, Time::ZERO, later]);
 }
 
 #[test]
 fn sides_change_parts_sooner_where_it_comes_to_pages() {
     for (more, sketch, changes) in [(100, true, false), (100, false, true), (128, true, true), (63, false, false)] {
         let mut machine = machine(numbers(0, 300));
-        let (tag, digest) = (machine.replica.tag(), Digest::from_parts(300 + more, 7));
-        receive(&mut machine, Body::Probe { tag, nonce: 0x101, digest, sketch });
-        let peer = &machine.peers[&PEER];
+        let (tag, digest) = (machine.set().tag(), Digest::from_parts(300 + more, 7));
+        receive(
+            &mut machine,
+            request(tag, 0x101, if sketch { Request::Probe { digest } } else { Request::PlainProbe { digest } }),
+        );
+        let peer = &machine.peer(&PEER);
         assert_eq!((peer.wanted, peer.owed.is_none()), (changes, changes), "{more} {sketch}");
     }
 }
@@ -115,10 +140,10 @@ fn sides_change_parts_sooner_where_it_comes_to_pages() {
 fn a_probe_of_the_peers_goes_before_one_of_ours_that_is_yet_to_be_sent() {
     let mut machine = machine(numbers(0, 300));
     let nonce = probe(&mut machine);
-    machine.go_on(&PEER, nonce, Some(Step::Probe { digest: Digest::EMPTY }));
-    let (tag, digest) = (machine.replica.tag(), Digest::from_parts(301, 7));
-    receive(&mut machine, Body::Probe { tag, nonce: 0x101, digest, sketch: true });
-    let peer = &machine.peers[&PEER];
+    machine.turn(&PEER).expect("it was added").go_to(Nonce::from_bits(nonce), Step::Probe(None));
+    let (tag, digest) = (machine.set().tag(), Digest::from_parts(301, 7));
+    receive(&mut machine, request(tag, 0x101, Request::Probe { digest }));
+    let peer = &machine.peer(&PEER);
     assert!(peer.round.is_none() && matches!(peer.owed, Some(Owed::Verdict { .. })));
 }
 
@@ -128,9 +153,9 @@ fn of_crossing_probes_the_one_that_leads_goes_on() {
     for (count, ours_goes_on) in [(290, false), (310, true)] {
         let mut machine = machine(numbers(0, 300));
         probe(&mut machine);
-        let (tag, digest) = (machine.replica.tag(), Digest::from_parts(count, 7));
-        receive(&mut machine, Body::Probe { tag, nonce: 0x101, digest, sketch: true });
-        let peer = &machine.peers[&PEER];
+        let (tag, digest) = (machine.set().tag(), Digest::from_parts(count, 7));
+        receive(&mut machine, request(tag, 0x101, Request::Probe { digest }));
+        let peer = &machine.peer(&PEER);
         assert_eq!((peer.round.is_some(), peer.owed.is_none()), (ours_goes_on, ours_goes_on), "{count}");
     }
 }
@@ -141,8 +166,8 @@ fn only_the_first_probe_of_a_round_takes_the_peers_state_for_ours() {
         let mut machine = machine(numbers(0, 3));
         let nonce = (0..probes).map(|_| probe(&mut machine)).last().expect("there is one");
         let state = machine.digest().tag();
-        assert!(answers(&mut machine, Body::Proof { nonce, state }));
-        assert_eq!(machine.stats.total.full_state_bytes, full_state);
+        assert!(answers(&mut machine, answer(nonce, Answer::Proof { state })));
+        assert_eq!(machine.stats().total.full_state_bytes, full_state);
     }
 }
 
@@ -150,27 +175,30 @@ fn only_the_first_probe_of_a_round_takes_the_peers_state_for_ours() {
 fn answers_to_another_round_or_an_earlier_step_do_nothing() {
     let mut machine = machine(numbers(0, 300));
     let first = probe(&mut machine);
-    let (other, proof) = (first ^ 1 << SENDS, machine.digest().tag());
+    let (other, proof) = (first ^ 1 << 8, machine.digest().tag());
     // It is true all the same.
-    assert!(answers(&mut machine, Body::Proof { nonce: other, state: proof }));
-    assert!(machine.peers[&PEER].round.is_some() && machine.stats.total.proofs == 0);
+    assert!(answers(&mut machine, answer(other, Answer::Proof { state: proof })));
+    assert!(machine.peer(&PEER).round.is_some() && machine.stats().total.proofs == 0);
     let second = probe(&mut machine);
     let theirs = state(310);
-    let late = give(&machine, first, theirs);
+    let late = give(&mut machine, first, theirs);
     assert!(!answers(&mut machine, late));
 
     // Of cells, the first that come are it.
-    let peer = self::machine(numbers(0, 310));
-    assert!(answers(&mut machine, head(&peer, second, theirs, 4)));
-    let [Body::WantCells { nonce: third, .. }] = sent(&mut machine)[..] else { panic!("four cells are too few") };
-    assert!(!answers(&mut machine, head(&peer, second, theirs, 4)));
-    let late = give(&machine, second, theirs);
+    let mut peer = self::machine(numbers(0, 310));
+    assert!(answers(&mut machine, head(&mut peer, second, theirs, 4)));
+    let [Body::Request { nonce: third, request: Request::WantCells { .. }, .. }] = sent(&mut machine)[..] else {
+        panic!("four cells are too few")
+    };
+    let third = third.bits();
+    assert!(!answers(&mut machine, head(&mut peer, second, theirs, 4)));
+    let late = give(&mut machine, second, theirs);
     assert!(!answers(&mut machine, late));
-    assert_eq!(machine.stats.total.walks, 0);
+    assert_eq!(machine.stats().total.walks, 0);
     // It keeps no sketch any more.
-    let instead = give(&machine, third, theirs);
+    let instead = give(&mut machine, third, theirs);
     assert!(answers(&mut machine, instead));
-    assert_eq!(machine.stats.total.walks, 1);
+    assert_eq!(machine.stats().total.walks, 1);
 }
 
 #[test]
@@ -178,40 +206,40 @@ fn a_repair_is_answered_by_what_answers_it() {
     for pushes in [false, true] {
         let mut machine = machine(numbers(0, 100));
         if pushes {
-            machine.config.batch_every = Some(Duration::from_secs(1));
+            machine.set_batches(Duration::from_secs(1));
             machine.set_overlay(Overlay::of([PEER]));
             sent(&mut machine);
         }
         let first = probe(&mut machine);
         let elements = elements(&numbers(99, 3).collect::<Vec<_>>());
-        let (tag, from, to) = (machine.replica.tag(), Bound::START, Bound::End);
-        let whole = Body::Page { tag, nonce: first, window: 0, asks: false, from, to, elements };
+        let tag = machine.set().tag();
+        let whole = answer(first, Answer::Whole { tag, elements });
         assert!(answers(&mut machine, whole));
         let second = sent(&mut machine).iter().find_map(|body| match body {
-            Body::Repair { nonce, asks: Asks::Verdict(_), .. } => Some(*nonce),
+            Body::Request { nonce, request: Request::Repair { asks: Asks::Verdict(_), .. }, .. } => Some(nonce.bits()),
             _ => None,
         });
-        let late = give(&machine, first, state(101));
+        let late = give(&mut machine, first, state(101));
         assert!(!answers(&mut machine, late));
-        let told = give(&machine, second.expect("what the peer lacks"), state(101));
+        let told = give(&mut machine, second.expect("what the peer lacks"), state(101));
         assert!(answers(&mut machine, told));
-        assert_eq!(machine.peers[&PEER].round.is_none(), pushes, "pushes see to the rest");
+        assert_eq!(machine.peer(&PEER).round.is_none(), pushes, "pushes see to the rest");
     }
 }
 
 #[test]
 fn wishes_in_the_middle_of_an_answer_add_up() {
     let mut machine = machine::<u64>([]);
-    let tag = machine.replica.tag();
+    let tag = machine.set().tag();
     let repair = |wishes: &[u64]| {
         let wanted = Ids::fill(wishes, 1 << 20);
-        Body::Repair { tag, nonce: 0x102, asks: Asks::Nothing, wanted, elements: Elements::NONE }
+        request(tag, 0x102, Request::Repair { asks: Asks::Nothing, wanted, elements: Elements::NONE })
     };
-    let many: Vec<u64> = (0..receive::MOST_NAMES as u64 - 10).collect();
+    let many: Vec<u64> = (0..MOST_NAMES as u64 - 10).collect();
     receive(&mut machine, repair(&many));
     let Output::Send { .. } = machine.poll(Time::ZERO) else { panic!("there is an answer") };
     receive(&mut machine, repair(&[u64::from(u32::MAX)]));
-    let Some(Owed::Wanted { wishes, next, .. }) = &machine.peers[&PEER].owed else { panic!("there is more of it") };
+    let Some(Owed::Wanted { wishes, next, .. }) = &machine.peer(&PEER).owed else { panic!("there is more of it") };
     assert!(wishes.len() == many.len() + 1 && *next > 10, "{} {next}", wishes.len());
 }
 
@@ -219,18 +247,18 @@ fn wishes_in_the_middle_of_an_answer_add_up() {
 fn cells_are_charged_with_their_reading_and_what_is_left_of_them_since_the_last_proof_too() {
     for proven in [false, true] {
         let mut machine = machine(numbers(0, 300));
-        let peer = self::machine(numbers(0, 310));
+        let mut peer = self::machine(numbers(0, 310));
         if proven {
-            machine.prove(&PEER, machine.digest());
+            prove(&mut machine);
         }
         machine.extend(numbers(1 << 32, 5)).expect("they are small");
         let nonce = probe(&mut machine);
-        assert_eq!(machine.peers[&PEER].round.as_ref().map(|round| round.full_state), Some(305 * 8));
-        let before = machine.stats.total.work;
-        assert!(answers(&mut machine, head(&peer, nonce, peer.replica.state(), 12)));
+        assert_eq!(machine.peer(&PEER).round.as_ref().map(Round::full_state), Some(305 * 8));
+        let before = machine.stats().total.work;
+        assert!(answers(&mut machine, full_head(&mut peer, nonce, 12)));
         let again = if proven { 12 * CELL + 5 * PASSED } else { 0 };
-        assert_eq!(machine.stats.total.work - before, 12 * CELL + again);
-        let full_state = machine.peers[&PEER].round.as_ref().map(|round| round.full_state);
+        assert_eq!(machine.stats().total.work - before, 12 * CELL + again);
+        let full_state = machine.peer(&PEER).round.as_ref().map(Round::full_state);
         assert_eq!(full_state, Some((305 + 310) * 8), "with what the peer tells of its own");
     }
 }
@@ -238,26 +266,29 @@ fn cells_are_charged_with_their_reading_and_what_is_left_of_them_since_the_last_
 #[test]
 fn an_answer_that_ends_early_is_asked_for_again_while_it_brings_anything() {
     let mut machine = machine(numbers(0, 1_000));
-    machine.prove(&PEER, machine.digest());
-    let peer = self::machine(numbers(60, 1_010));
+    prove(&mut machine);
+    let mut peer = self::machine(numbers(60, 1_010));
     let nonce = probe(&mut machine);
-    receive(&mut machine, head(&peer, nonce, peer.replica.state(), 12));
+    receive(&mut machine, full_head(&mut peer, nonce, 12));
     for (count, walks) in [(3, 0), (0, 1)] {
-        let [Body::WantCells { nonce, from, .. }] = sent(&mut machine)[..] else { panic!("these are too few") };
-        let cells = peer.replica.cells(from..from + count, peer.len()).expect("its table is longer");
-        let cells = Cells::new(peer.replica.width().unwrap_or_default(), &cells);
-        assert!(answers(&mut machine, Body::Cells { nonce, place: Place::After { from, last: true }, cells }));
-        assert_eq!(machine.stats.total.walks, walks);
+        let [Body::Request { nonce, request: Request::WantCells { from, .. }, .. }] = sent(&mut machine)[..] else {
+            panic!("these are too few")
+        };
+        let (nonce, len) = (nonce.bits(), peer.len());
+        let cells = peer.set().cells(from..from + count, Place::new(len)).expect("its table is longer");
+        let cells = Cells::new(peer.set().width().unwrap_or_default(), &cells);
+        assert!(answers(&mut machine, answer(nonce, Answer::Cells { part: Part::After { from, last: true }, cells })));
+        assert_eq!(machine.stats().total.walks, walks);
     }
 }
 
 #[test]
 fn what_is_read_is_learned() {
     let mut machine = machine(numbers(0, 300));
-    let peer = self::machine(numbers(0, 310));
+    let mut peer = self::machine(numbers(0, 310));
     let nonce = probe(&mut machine);
-    receive(&mut machine, head(&peer, nonce, peer.replica.state(), 32));
-    let total = machine.stats.total;
+    receive(&mut machine, full_head(&mut peer, nonce, 32));
+    let total = machine.stats().total;
     assert_eq!((machine.digest(), total.sketches, total.learned), (peer.digest(), 1, 10));
 }
 
@@ -268,13 +299,13 @@ fn next(have: usize) -> (&'static str, usize) {
 }
 
 fn next_of(machine: &mut AntiEntropy<u8, u64>, have: usize) -> (&'static str, usize) {
-    machine.prove(&PEER, machine.digest());
-    let peer = self::machine(numbers(60, 1_010));
+    prove(machine);
+    let mut peer = self::machine(numbers(60, 1_010));
     let nonce = probe(machine);
-    receive(machine, head(&peer, nonce, peer.replica.state(), have));
+    receive(machine, full_head(&mut peer, nonce, have));
     match &sent(machine)[..] {
         [] => ("nothing", 0),
-        [Body::WantCells { from, count, .. }] => ("cells", from + count),
+        [Body::Request { request: Request::WantCells { from, count, .. }, .. }] => ("cells", from + count),
         [body] => (Message::<u64>::new(body.clone()).kind().name(), 0),
         others => panic!("{others:?}"),
     }
@@ -300,13 +331,14 @@ fn where_others_cells_leave_no_room_a_round_is_put_off_once() {
         machine.sync_now(&2);
         sent(&mut machine);
         let head = Head { state: state(0), deep: None };
-        let mut difference = Difference::new(&head, &Cells::new(IdWidth::Bits64, &[]), machine.replica.tables(), 0);
-        difference.aim(others);
-        let other = machine.peers.get_mut(&2).and_then(|peer| peer.round.as_mut());
-        other.expect("it began").take(Step::Sketch(difference.into()));
-        machine.peers.get_mut(&PEER).expect("it was added").put_off = put_off;
+        let cells = Cells::new(IdWidth::Bits64, &[]);
+        let mut incoming = IncomingSketch::new(&head, &cells, machine.set().tables(), Place::START, 0);
+        incoming.aim(others);
+        let turn = machine.turn(&2).expect("it was added");
+        assert!(turn.peer.round.as_mut().expect("it began").take(Step::Sketch(incoming.into())));
+        machine.turn(&PEER).expect("it was added").peer.put_off = put_off;
         assert_eq!(next_of(&mut machine, 12), expected);
-        let peer = &machine.peers[&PEER];
+        let peer = &machine.peer(&PEER);
         assert_eq!((peer.round.is_none(), peer.put_off), (expected.0 == "nothing", expected.0 != "cells"));
     }
 }
@@ -317,21 +349,18 @@ fn target(top_ups: Option<usize>, have: usize, differences: u64, sigma: u64) -> 
 }
 
 fn target_knowing(known: Option<u64>, top_ups: Option<usize>, have: usize, seen: Estimate) -> Option<usize> {
-    let mut machine = machine(texts(0, 1_000));
-    let peer = self::machine(texts(0, 1_100));
-    probe(&mut machine);
-    let cells = peer.replica.cells(0..have, peer.len()).expect("its table is longer");
-    let cells = Cells::new(peer.replica.width().unwrap_or_default(), &cells);
-    let head = Head { state: peer.replica.state(), deep: None };
-    let mut difference = Difference::new(&head, &cells, machine.replica.tables(), machine.len());
-    (0..top_ups.map_or(0, |top_ups| top_ups + 1)).for_each(|_| difference.aim(have));
-    machine
-        .peers
-        .get_mut(&PEER)
-        .and_then(|peer| peer.round.as_mut())
-        .expect("it began")
-        .take(Step::Sketch(difference.into()));
-    machine.target(&PEER, known.map(|differences| Estimate { differences, sigma: 0 }), seen, false)
+    let (mut machine, mut peer) = (self::machine(texts(0, 1_000)), self::machine(texts(0, 1_100)));
+    let Body::Answer { answer: Answer::Cells { part: Part::Head(head), cells }, .. } = full_head(&mut peer, 1, have)
+    else {
+        panic!("they are cells")
+    };
+    let ours = machine.set().state();
+    let tables = machine.set().tables().expect("it keeps a sketch");
+    let mut incoming = IncomingSketch::new(&head, &cells, Some(tables), Place::new(1_000), 1_000);
+    (0..top_ups.map_or(0, |top_ups| top_ups + 1)).for_each(|_| incoming.aim(have));
+    let policy = Policy::of(Config::default().economy).expect("there are sketches");
+    let known = known.map(|differences| Estimate { differences, sigma: 0 });
+    strategy::target(policy, ours, &incoming, tables.longest(), known, seen, false)
 }
 
 #[test]

@@ -1,21 +1,22 @@
-//! What is known of how a peer's set differs from ours, while its sketch comes in.
+//! `IncomingSketch`: a peer's sketch, as far as it has come.
 
 use alloc::vec::Vec;
 
 use crate::digest::State;
 use crate::message::Head;
 use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
-use crate::wire::Cells;
+use crate::wire::{Cells, Place};
 
 /// A peer's sketch, as far as it has come. Its cells are kept as they came: what we held as it began is taken away when
 /// they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Difference {
+pub(crate) struct IncomingSketch {
     /// The peer's, whose cells these are.
     state: State,
-    /// How many elements we held as it began: with what is inserted since, more might differ each time that more has
-    /// come.
-    held: usize,
+    /// Where our log ended as it began: with what is inserted since, more might differ each time that more has come.
+    held: Place,
+    /// How many elements that was.
+    count: u64,
     width: IdWidth,
     /// The peer's less ours, as it began.
     deep: Option<DeepBits>,
@@ -35,7 +36,7 @@ pub(crate) struct Difference {
 
 /// What cells that came mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reception {
+pub(crate) enum Received {
     /// Nothing new.
     None,
     /// More is under way.
@@ -46,9 +47,9 @@ pub(crate) enum Reception {
     Complete,
 }
 
-impl Difference {
-    /// `ours` is our sketch, of `held` elements, where we keep one.
-    pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, held: usize) -> Self {
+impl IncomingSketch {
+    /// `ours` is our sketch, of our log up to `held` and of `count` elements, where we keep one.
+    pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, held: Place, count: u64) -> Self {
         let mut deep = head.deep;
         if let (Some(deep), Some(tables)) = (&mut deep, ours) {
             deep.subtract(&tables.covering(cells.count()).deep_bits(deep.width()));
@@ -56,6 +57,7 @@ impl Difference {
         Self {
             state: head.state,
             held,
+            count,
             width: cells.width(),
             deep,
             cells: cells.to_vec(),
@@ -69,10 +71,10 @@ impl Difference {
 
     /// Takes in more cells; `last` if the answer ends with them. At most `window` runs are kept for later, and of each
     /// cell one: the runs of an answer do not overlap.
-    pub(crate) fn take(&mut self, from: usize, cells: &Cells, last: bool, window: usize) -> Reception {
+    pub(crate) fn take(&mut self, from: usize, cells: &Cells, last: bool, window: usize) -> Received {
         let before = self.cells.len();
         if cells.width() != self.width || from + cells.count() > self.target {
-            return Reception::None;
+            return Received::None;
         }
         if from > before {
             let end = from + cells.count();
@@ -95,10 +97,10 @@ impl Difference {
             self.answered = Some(from + cells.count());
         }
         match self.answered {
-            _ if self.cells.len() == self.target => Reception::Complete,
-            Some(end) if end <= self.cells.len() => Reception::Short,
-            _ if self.cells.len() > before => Reception::Some,
-            _ => Reception::None,
+            _ if self.cells.len() == self.target => Received::Complete,
+            Some(end) if end <= self.cells.len() => Received::Short,
+            _ if self.cells.len() > before => Received::Some,
+            _ => Received::None,
         }
     }
 
@@ -130,7 +132,7 @@ impl Difference {
 
     /// How much differs, to all appearances. `left` is what our elements leave of its cells, once taken away.
     pub(crate) fn estimate(&self, left: &Prefix, key: &SketchKey) -> Estimate {
-        let mut evidence = Evidence::at_least((self.held as u64).abs_diff(self.state.digest.count()));
+        let mut evidence = Evidence::at_least(self.count.abs_diff(self.state.digest.count()));
         if let Some(deep) = &self.deep {
             evidence.deep_bits(deep, self.cells.len());
         }
@@ -143,7 +145,7 @@ impl Difference {
         self.deep.is_none() && estimate.differences >= 4 * self.cells.len() as u64
     }
 
-    pub(crate) const fn held(&self) -> usize {
+    pub(crate) const fn held(&self) -> Place {
         self.held
     }
 
@@ -181,85 +183,86 @@ mod tests {
         Cells::new(IdWidth::Bits64, &cells)
     }
 
-    fn difference() -> Difference {
+    fn incoming() -> IncomingSketch {
         let tables = Tables::build(SketchKey::new(1, 2), 0, []);
         let state = State { digest: Digest::EMPTY, bytes: 0 };
         let head = Head { state, deep: Some(tables.covering(0).deep_bits(DeepWidth::Narrow)) };
-        Difference::new(&head, &run(0..4), Some(&tables), 0)
+        IncomingSketch::new(&head, &run(0..4), Some(&tables), Place::START, 0)
     }
 
     #[test]
     fn cells_come_in_any_order_and_once() {
-        let mut difference = difference();
-        difference.aim(20);
-        assert_eq!(difference.ask(), (4, 16));
-        assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
-        assert_eq!(difference.take(17, &run(17..20), true, 8), Reception::None);
-        assert_eq!(difference.take(15, &run(15..17), false, 8), Reception::None);
-        assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
+        let mut incoming = incoming();
+        incoming.aim(20);
+        assert_eq!(incoming.ask(), (4, 16));
+        assert_eq!(incoming.take(10, &run(10..15), false, 8), Received::None);
+        assert_eq!(incoming.take(17, &run(17..20), true, 8), Received::None);
+        assert_eq!(incoming.take(15, &run(15..17), false, 8), Received::None);
+        assert_eq!(incoming.take(10, &run(10..15), false, 8), Received::None);
         // What is lost is asked for, and no more.
-        assert_eq!(difference.ask(), (4, 6));
-        assert_eq!(difference.take(4, &run(4..8), false, 8), Reception::Some);
-        assert_eq!(difference.take(2, &run(2..6), false, 8), Reception::None);
-        assert_eq!(difference.take(8, &run(8..10), true, 8), Reception::Complete);
-        assert!(difference.cells().iter().map(|cell| cell.id()).eq(0..20));
+        assert_eq!(incoming.ask(), (4, 6));
+        assert_eq!(incoming.take(4, &run(4..8), false, 8), Received::Some);
+        assert_eq!(incoming.take(2, &run(2..6), false, 8), Received::None);
+        assert_eq!(incoming.take(8, &run(8..10), true, 8), Received::Complete);
+        assert!(incoming.cells().iter().map(|cell| cell.id()).eq(0..20));
     }
 
     #[test]
     fn targets_are_counted_from_the_second_on() {
         let tables = Tables::build(SketchKey::new(1, 2), 0, []);
         let state = State { digest: Digest::from_parts(9, 1), bytes: 72 };
-        let mut difference = Difference::new(&Head { state, deep: None }, &run(0..4), Some(&tables), 7);
-        assert_eq!((difference.held(), difference.target(), difference.top_ups()), (7, 4, None));
-        let unknown = |difference: &Difference, differences| difference.is_unknown(Estimate { differences, sigma: 1 });
-        assert_eq!([15, 16, 17].map(|differences| unknown(&difference, differences)), [false, true, true]);
-        difference.aim(20);
-        assert_eq!((difference.target(), difference.top_ups()), (20, Some(0)));
-        difference.aim(2);
-        assert_eq!((difference.target(), difference.top_ups()), (4, Some(1)), "those that there are stay");
-        difference.aim(30);
-        assert_eq!((difference.target(), difference.top_ups()), (30, Some(2)));
+        let mut incoming =
+            IncomingSketch::new(&Head { state, deep: None }, &run(0..4), Some(&tables), Place::new(7), 7);
+        assert_eq!((incoming.held(), incoming.target(), incoming.top_ups()), (Place::new(7), 4, None));
+        let unknown = |incoming: &IncomingSketch, differences| incoming.is_unknown(Estimate { differences, sigma: 1 });
+        assert_eq!([15, 16, 17].map(|differences| unknown(&incoming, differences)), [false, true, true]);
+        incoming.aim(20);
+        assert_eq!((incoming.target(), incoming.top_ups()), (20, Some(0)));
+        incoming.aim(2);
+        assert_eq!((incoming.target(), incoming.top_ups()), (4, Some(1)), "those that there are stay");
+        incoming.aim(30);
+        assert_eq!((incoming.target(), incoming.top_ups()), (30, Some(2)));
         let deep = Some(tables.covering(0).deep_bits(DeepWidth::Narrow));
-        let difference = Difference::new(&Head { state, deep }, &run(0..4), Some(&tables), 7);
-        assert!(!unknown(&difference, 1_000), "deep bits tell");
+        let incoming = IncomingSketch::new(&Head { state, deep }, &run(0..4), Some(&tables), Place::new(7), 7);
+        assert!(!unknown(&incoming, 1_000), "deep bits tell");
     }
 
     #[test]
     fn an_answer_that_ends_early_is_short() {
-        let mut difference = difference();
-        difference.aim(20);
-        difference.ask();
-        assert_eq!(difference.take(4, &run(4..8), false, 8), Reception::Some);
-        assert_eq!(difference.take(8, &run(8..12), true, 8), Reception::Short);
-        assert!(difference.has_grown());
-        assert_eq!(difference.ask(), (12, 8));
+        let mut incoming = incoming();
+        incoming.aim(20);
+        incoming.ask();
+        assert_eq!(incoming.take(4, &run(4..8), false, 8), Received::Some);
+        assert_eq!(incoming.take(8, &run(8..12), true, 8), Received::Short);
+        assert!(incoming.has_grown());
+        assert_eq!(incoming.ask(), (12, 8));
         // The end of the first answer once more.
-        assert_eq!(difference.take(8, &run(8..12), true, 8), Reception::None);
-        assert_eq!(difference.take(12, &run(0..0), true, 8), Reception::Short);
-        assert!(!difference.has_grown());
+        assert_eq!(incoming.take(8, &run(8..12), true, 8), Received::None);
+        assert_eq!(incoming.take(12, &run(0..0), true, 8), Received::Short);
+        assert!(!incoming.has_grown());
         // The end first.
-        assert_eq!(difference.take(16, &run(16..18), true, 8), Reception::None);
-        assert_eq!(difference.take(12, &run(12..16), false, 8), Reception::Short);
+        assert_eq!(incoming.take(16, &run(16..18), true, 8), Received::None);
+        assert_eq!(incoming.take(12, &run(12..16), false, 8), Received::Short);
     }
 
     #[test]
     fn what_was_not_asked_for_is_not_kept() {
-        let mut difference = difference();
-        difference.aim(20);
-        assert_eq!(difference.take(4, &run(4..21), true, 8), Reception::None);
+        let mut incoming = incoming();
+        incoming.aim(20);
+        assert_eq!(incoming.take(4, &run(4..21), true, 8), Received::None);
         for from in 5..19 {
-            assert_eq!(difference.take(from, &run(0..1), false, 3), Reception::None);
+            assert_eq!(incoming.take(from, &run(0..1), false, 3), Received::None);
         }
-        assert_eq!(difference.ahead.len(), 3);
-        difference.ahead.clear();
-        assert_eq!(difference.take(10, &run(10..15), false, 8), Reception::None);
+        assert_eq!(incoming.ahead.len(), 3);
+        incoming.ahead.clear();
+        assert_eq!(incoming.take(10, &run(10..15), false, 8), Received::None);
         for overlapping in [8..11, 9..16, 11..13, 14..20] {
             let from = usize::try_from(overlapping.start).expect("few");
-            assert_eq!(difference.take(from, &run(overlapping), false, 8), Reception::None);
+            assert_eq!(incoming.take(from, &run(overlapping), false, 8), Received::None);
         }
-        assert_eq!(difference.ahead.len(), 1);
+        assert_eq!(incoming.ahead.len(), 1);
         let narrow = Cells::new(IdWidth::Bits48, &[Cell::new(1, 1)]);
-        assert_eq!(difference.take(4, &narrow, true, 8), Reception::None);
-        assert_eq!(difference.cells().len(), 4);
+        assert_eq!(incoming.take(4, &narrow, true, 8), Received::None);
+        assert_eq!(incoming.cells().len(), 4);
     }
 }

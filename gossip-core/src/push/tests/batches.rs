@@ -3,19 +3,29 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
+use core::time::Duration;
 
+use super::super::attach::{REJOIN, SOON};
 use super::super::*;
-use crate::config::MessageBudget;
-use crate::element::{Entry, Fingerprinter};
-use crate::message::{Batch, Body, Flags, Message};
-use crate::push::Overlay;
-use crate::push::link::{Link, Standing};
-use crate::wire::Elements;
+use crate::config::{Config, MessageBudget};
+use crate::event::Output;
+use crate::machine::AntiEntropy;
+use crate::message::tests::numbers as elements;
+use crate::message::{Batch, Body, Flags, Message, longest};
+use crate::peer;
+use crate::time::Time;
 
 const HUB: u8 = 0;
 
-/// The hub's name for its log.
-const LOG: u32 = 77;
+/// The hub's log, and places in logs.
+const LOG: LogId = LogId::from_bits(77);
+
+/// The one that it begins where it forgets that.
+const NEXT_LOG: LogId = LogId::from_bits(78);
+
+fn at(index: usize) -> Place {
+    Place::new(index)
+}
 
 /// Replica 1 or the hub, in a star of four, with batches 400 ms apart.
 fn replica(me: u8, window: u16) -> AntiEntropy<u8, u64> {
@@ -30,7 +40,7 @@ fn replica(me: u8, window: u16) -> AntiEntropy<u8, u64> {
 
 /// What is pushed up to this time, in ms; other messages are lost.
 fn pushed(machine: &mut AntiEntropy<u8, u64>, until: u64) -> Vec<(u8, Batch)> {
-    let (mut pushed, mut now) = (vec![], machine.now);
+    let (mut pushed, mut now) = (vec![], machine.now());
     loop {
         match machine.poll(now) {
             Output::Send { to, message } => {
@@ -51,7 +61,7 @@ fn pushed(machine: &mut AntiEntropy<u8, u64>, until: u64) -> Vec<(u8, Batch)> {
 /// Of pushes: to whom, from where to where of the log and how many elements that is, up to where the other's is had, and
 /// the flags.
 fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'static str)> {
-    let flags = |flags: Flags| match (flags.asks, flags.up, flags.apart, flags.timed) {
+    let flags = |flags: Flags| match (flags.asks, flags.to_parent, flags.detached, flags.timed) {
         (false, false, false, false) => "",
         (true, false, false, false) => "asks",
         (false, true, false, false) => "up",
@@ -62,42 +72,30 @@ fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'static str)> {
     };
     let tell = |(to, batch): &(u8, Batch)| {
         let elements = batch.elements.count();
-        (*to, [batch.from, batch.to, elements], batch.ack, flags(batch.flags))
+        (*to, [batch.from.index(), batch.to.index(), elements], batch.ack.index(), flags(batch.flags))
     };
     pushed.iter().map(tell).collect()
 }
 
-/// These numbers, as a message has them.
-pub(super) fn elements(numbers: &[u64]) -> Elements {
-    let fingerprinter = Fingerprinter::new(&crate::Key::open());
-    let mut entries: Vec<Entry<'_, u64>> =
-        numbers.iter().map(|number| Entry { id: fingerprinter.encode(number).0.id, element: number }).collect();
-    entries.sort_by_key(|entry| entry.id);
-    Elements::fill(entries.iter().copied(), usize::MAX).elements
-}
-
 /// A push of the hub's, with so many elements of its log from a place on, that acknowledges ours up to `ack`.
-fn batch(machine: &AntiEntropy<u8, u64>, from: usize, numbers: &[u64], ack: usize) -> Batch {
-    let of = machine.dissemination.as_ref().expect("it pushes").log;
-    let to = from + numbers.len();
-    let (held, age, lead) = (0, 0, 20);
+fn batch(machine: &mut AntiEntropy<u8, u64>, from: usize, numbers: &[u64], ack: usize) -> Batch {
     Batch {
         log: LOG,
-        of,
-        acked: 0,
-        from,
-        to,
-        ack,
-        held,
-        age,
-        lead,
+        of: machine.pusher().common.log,
+        acked: Place::START,
+        from: at(from),
+        to: at(from + numbers.len()),
+        ack: at(ack),
+        held: 0,
+        age: 0,
+        lead: 20,
         flags: Flags::default(),
         elements: elements(numbers),
     }
 }
 
 fn receive(machine: &mut AntiEntropy<u8, u64>, from: u8, batch: Batch) {
-    let tag = machine.replica.tag();
+    let tag = machine.set().tag();
     machine.receive(&from, Message::new(Body::Push { tag, batch: batch.into() })).expect("it is of the cluster");
 }
 
@@ -106,39 +104,39 @@ fn what_comes_is_acknowledged_and_what_is_missing_asked_for() {
     let mut spoke = replica(1, 4);
     spoke.insert(1_000).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
-    let first = batch(&spoke, 0, &[1, 2, 3], 0);
+    let first = batch(&mut spoke, 0, &[1, 2, 3], 0);
     receive(&mut spoke, HUB, first);
     assert_eq!((told(&pushed(&mut spoke, 200)), spoke.len()), (vec![], 4), "it can wait for something to go with");
     // What came from the hub does not go back there.
-    let after_a_gap = batch(&spoke, 5, &[6], 0);
+    let after_a_gap = batch(&mut spoke, 5, &[6], 0);
     receive(&mut spoke, HUB, after_a_gap);
     assert_eq!(told(&pushed(&mut spoke, 300)), [(HUB, [1, 5, 0], 3, "asks, up")]);
-    let after_that = batch(&spoke, 6, &[7], 0);
+    let after_that = batch(&mut spoke, 6, &[7], 0);
     receive(&mut spoke, HUB, after_that);
     assert_eq!((told(&pushed(&mut spoke, 350)), spoke.len()), (vec![], 6), "it is asked for already");
-    let all = batch(&spoke, 3, &[4, 5, 6, 7], 1);
+    let all = batch(&mut spoke, 3, &[4, 5, 6, 7], 1);
     receive(&mut spoke, HUB, all.clone());
     assert_eq!((told(&pushed(&mut spoke, 2_199)), spoke.len()), (vec![], 8));
     let alone = pushed(&mut spoke, 4_000);
     assert_eq!(told(&alone), [(HUB, [1, 8, 0], 7, "up")]);
     let Batch { log, of, acked, held, age, .. } = &alone[0].1;
-    assert_eq!((*log, *of, *acked), (spoke.dissemination.as_ref().expect("it pushes").log, LOG, 1));
+    assert_eq!((*log, *of, *acked), (spoke.pusher().common.log, LOG, at(1)));
     assert_eq!((*held, *age), (1_850, 0), "two seconds since the first");
     // All of it is known: that was lost, or it would not have come.
     receive(&mut spoke, HUB, all);
     assert_eq!(told(&pushed(&mut spoke, 4_000)), [(HUB, [8, 8, 0], 7, "up")]);
-    assert_eq!(spoke.stats.total.bare_pushes, 3);
+    assert_eq!(spoke.stats().total.bare_pushes, 3);
 }
 
 #[test]
 fn eight_messages_are_acknowledged_at_once() {
     let mut spoke = replica(1, 4);
     for place in 0..7 {
-        let one = batch(&spoke, place, &[place as u64], 0);
+        let one = batch(&mut spoke, place, &[place as u64], 0);
         receive(&mut spoke, HUB, one);
         assert_eq!(told(&pushed(&mut spoke, 10 + place as u64)), []);
     }
-    let eighth = batch(&spoke, 7, &[7], 0);
+    let eighth = batch(&mut spoke, 7, &[7], 0);
     receive(&mut spoke, HUB, eighth);
     assert_eq!(told(&pushed(&mut spoke, 20)), [(HUB, [0, 8, 0], 8, "up")]);
 }
@@ -154,13 +152,13 @@ fn no_more_is_under_way_than_a_window() {
         spoke.insert(number).expect("it is small");
         assert_eq!(told(&pushed(&mut spoke, until)), expected);
     }
-    let nothing_new = batch(&spoke, 0, &[], 0);
+    let nothing_new = batch(&mut spoke, 0, &[], 0);
     receive(&mut spoke, HUB, nothing_new);
     assert_eq!(told(&pushed(&mut spoke, 1_400)), []);
-    let ack = batch(&spoke, 0, &[], 1);
+    let ack = batch(&mut spoke, 0, &[], 1);
     receive(&mut spoke, HUB, ack);
     assert_eq!(told(&pushed(&mut spoke, 1_500)), [(HUB, [2, 3, 1], 0, "up")]);
-    assert_eq!(spoke.stats.total.resent, 0);
+    assert_eq!(spoke.stats().total.resent, 0);
 }
 
 #[test]
@@ -173,12 +171,12 @@ fn what_is_not_acknowledged_goes_again_and_then_somebody_else_is_looked_for() {
     }
     let (again, asks) = ((HUB, [0, 1, 1], 0, "up"), (HUB, [0, 0, 0], 0, "asks, apart"));
     assert_eq!(sent, [(100, again), (1_800, again), (3_600, asks), (4_600, asks)]);
-    assert!(spoke.dissemination.as_ref().is_some_and(|it| it.leaves_to_repair()));
+    assert!(spoke.pusher().leaves_to_rounds());
     // A sign of life, and all is as it was.
-    let sign = batch(&spoke, 0, &[], 0);
+    let sign = batch(&mut spoke, 0, &[], 0);
     receive(&mut spoke, HUB, sign);
     assert_eq!(told(&pushed(&mut spoke, 5_100)), [(HUB, [0, 1, 1], 0, "asks, up")]);
-    assert!(spoke.dissemination.as_ref().is_some_and(|it| !it.leaves_to_repair()));
+    assert!(!spoke.pusher().leaves_to_rounds());
 }
 
 #[test]
@@ -186,16 +184,16 @@ fn who_asks_gets_again_what_it_has_not_acknowledged() {
     let mut spoke = replica(1, 4);
     spoke.extend([1_000, 1_001]).expect("they are small");
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 2, 2], 0, "up")]);
-    let mut asks = batch(&spoke, 0, &[], 0);
+    let mut asks = batch(&mut spoke, 0, &[], 0);
     asks.flags.asks = true;
     receive(&mut spoke, HUB, asks.clone());
     assert_eq!(told(&pushed(&mut spoke, 200)), [(HUB, [0, 2, 2], 0, "up")]);
-    asks.ack = 2;
+    asks.ack = at(2);
     receive(&mut spoke, HUB, asks);
     assert_eq!(told(&pushed(&mut spoke, 300)), [(HUB, [2, 2, 0], 0, "up")]);
     // It begins another log, and has ours no more; but what it says it has of it, it has.
-    let mut renamed = batch(&spoke, 0, &[5], 1);
-    renamed.log = LOG + 1;
+    let mut renamed = batch(&mut spoke, 0, &[5], 1);
+    renamed.log = NEXT_LOG;
     receive(&mut spoke, HUB, renamed);
     assert_eq!(told(&pushed(&mut spoke, 400)), [(HUB, [1, 3, 1], 1, "up")]);
 }
@@ -206,8 +204,8 @@ fn a_hub_pushes_to_all_once_an_interval_and_not_to_who_leaves() {
     hub.extend([1, 2]).expect("they are small");
     let all = |places, ack, flags| [1, 2, 3].map(|peer| (peer, places, ack, flags));
     assert_eq!(told(&pushed(&mut hub, 300)), all([0, 2, 2], 0, "timed"));
-    let mut up = batch(&hub, 0, &[3], 2);
-    up.flags.up = true;
+    let mut up = batch(&mut hub, 0, &[3], 2);
+    up.flags.to_parent = true;
     for peer in [1, 2, 3] {
         receive(&mut hub, peer, Batch { elements: elements(&[10 + u64::from(peer)]), ..up.clone() });
     }
@@ -215,10 +213,10 @@ fn a_hub_pushes_to_all_once_an_interval_and_not_to_who_leaves() {
     let mut turn = told(&pushed(&mut hub, 900));
     turn.sort_unstable();
     assert_eq!(turn, all([2, 5, 2], 1, ""));
-    let mut apart = batch(&hub, 1, &[], 5);
+    let mut apart = batch(&mut hub, 1, &[], 5);
     receive(&mut hub, 1, apart.clone());
     receive(&mut hub, 3, apart.clone());
-    apart.flags.apart = true;
+    apart.flags.detached = true;
     receive(&mut hub, 2, apart);
     hub.insert(9).expect("it is small");
     let mut turn = told(&pushed(&mut hub, 1_400));
@@ -234,7 +232,7 @@ fn what_was_there_before_counts_as_sent_again() {
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 2, 2], 0, "up")]);
     spoke.insert(1_002).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 800)), [(HUB, [2, 3, 1], 0, "up")]);
-    assert_eq!(spoke.stats.total.resent, 1);
+    assert_eq!(spoke.stats().total.resent, 1);
 }
 
 /// Replica `me` of a star of so many.
@@ -246,44 +244,64 @@ fn of_star(me: u8, nodes: u8) -> AntiEntropy<u8, u64> {
     machine
 }
 
-fn lost(machine: &AntiEntropy<u8, u64>) -> usize {
-    machine.dissemination.as_ref().expect("it pushes").lost
+fn lost(machine: &mut AntiEntropy<u8, u64>) -> usize {
+    machine.pusher().lost().len()
+}
+
+fn lose(machine: &mut AntiEntropy<u8, u64>, peer: u8) {
+    machine.turn(&peer).expect("it was added").on_link(|link| link.on_unreachable());
+}
+
+fn attach(machine: &mut AntiEntropy<u8, u64>, peer: u8) {
+    assert_eq!(machine.turn(&peer).expect("it was added").perform(peer::Task::Push(Task::Attach)), None);
+}
+
+/// A round with a peer has brought over all that both had at these places.
+fn reconcile(machine: &mut AntiEntropy<u8, u64>, peer: u8, ours: Option<usize>, theirs: usize) {
+    machine.turn(&peer).expect("it was added").reconcile(ours.map(at), at(theirs));
+}
+
+/// Up to where we have the hub's log, and the hub ours.
+fn places(machine: &AntiEntropy<u8, u64>) -> [usize; 2] {
+    let known = machine.peer(&HUB).known();
+    [known.received().index(), known.acked().index()]
 }
 
 #[test]
 fn a_peer_is_lost_once_and_only_where_it_stands_somewhere() {
     let mut spoke = of_star(2, 4);
-    let mut up = batch(&spoke, 0, &[], 0);
-    up.flags.up = true;
+    let mut up = batch(&mut spoke, 0, &[], 0);
+    up.flags.to_parent = true;
     // As it would not, since it comes before.
     receive(&mut spoke, 1, up);
     for expected in [1, 1] {
-        spoke.lose(&1);
-        assert_eq!(lost(&spoke), expected);
+        lose(&mut spoke, 1);
+        assert_eq!(lost(&mut spoke), expected);
     }
-    let sign = batch(&spoke, 0, &[], 0);
+    let sign = batch(&mut spoke, 0, &[], 0);
     receive(&mut spoke, 3, sign);
-    spoke.lose(&3);
-    assert_eq!(lost(&spoke), 1, "it stands apart");
-    spoke.attach(&1);
-    assert_eq!(lost(&spoke), 0);
-    assert!(spoke.peers[&1].link.as_ref().is_some_and(|link| !link.lost && link.standing == Standing::Above));
+    lose(&mut spoke, 3);
+    assert_eq!(lost(&mut spoke), 1, "it stands apart");
+    attach(&mut spoke, 1);
+    assert_eq!(lost(&mut spoke), 0);
+    let link = link(&mut spoke, 1);
+    assert!(!link.lost && link.standing == Standing::Parent);
 }
 
 #[test]
 fn a_better_one_is_looked_for_unless_it_is_the_best() {
     let mut spoke = of_star(3, 4);
-    for (name, seek_at) in [(2, Some(Time::ZERO + overlay::REJOIN)), (HUB, None)] {
-        spoke.attach(&name);
-        let dissemination = spoke.dissemination.as_ref().expect("it pushes");
-        assert_eq!((dissemination.above, dissemination.seek_at), (Some(name), seek_at));
+    for (name, seek_at) in [(2, Some(Time::ZERO + REJOIN)), (HUB, None)] {
+        attach(&mut spoke, name);
+        let common = &spoke.pusher().common;
+        assert_eq!((common.parent, common.search.at()), (Some(name), seek_at));
     }
 }
 
 #[test]
 fn who_may_be_above_is_asked_in_waves_of_four() {
     let mut spoke = of_star(9, 10);
-    spoke.lose(&HUB);
+    lose(&mut spoke, HUB);
     let mut asked = vec![];
     for until in (0..8_000).step_by(250) {
         let of: Vec<u8> =
@@ -301,13 +319,15 @@ fn who_may_be_above_is_asked_in_waves_of_four() {
 
 #[test]
 fn no_head_of_a_push_is_longer_than_is_left_for_it() {
-    let spoke = replica(1, 4);
+    let mut spoke = replica(1, 4);
     let place = |bits: u32| usize::MAX >> (usize::BITS - bits);
-    let (log, of, acked, from, to) = (u32::MAX, u32::MAX, place(63) + 1, place(63) + 1 + place(62), usize::MAX);
-    let (held, age, lead, ack) = (u32::MAX, u32::MAX, u32::MAX, usize::MAX);
-    let longest = Batch { log, of, acked, from, to, ack, held, age, lead, ..batch(&spoke, 0, &[], 0) };
-    let len = Message::<u64>::new(Body::Push { tag: [0; 4], batch: longest.into() }).encoded_len();
-    assert!(len + 10 <= push::PUSH_HEAD, "{len}");
+    let log = LogId::from_bits(u32::MAX);
+    let [acked, from, to] = [place(63) + 1, place(63) + 1 + place(62), usize::MAX].map(at);
+    let [held, age, lead] = [u32::MAX; 3];
+    let of = log;
+    let batch = Batch { log, of, acked, from, to, ack: to, held, age, lead, ..batch(&mut spoke, 0, &[], 0) };
+    let len = Message::<u64>::new(Body::Push { tag: [0; 4], batch: batch.into() }).encoded_len();
+    assert!(len + 10 <= longest::PUSH, "{len}");
 }
 
 #[test]
@@ -315,27 +335,27 @@ fn what_is_known_already_is_acknowledged_at_once_only_if_it_came_before() {
     let mut spoke = replica(1, 4);
     spoke.insert(1_000).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
-    let ours_and_others = [batch(&spoke, 0, &[1_000], 1), batch(&spoke, 1, &[1, 2], 1)];
+    let ours_and_others = [batch(&mut spoke, 0, &[1_000], 1), batch(&mut spoke, 1, &[1, 2], 1)];
     // Of a place that was filled otherwise.
-    let new_where_it_is_late = batch(&spoke, 1, &[3], 1);
+    let new_where_it_is_late = batch(&mut spoke, 1, &[3], 1);
     for expected in ours_and_others.into_iter().chain([new_where_it_is_late]) {
         receive(&mut spoke, HUB, expected);
         assert_eq!(told(&pushed(&mut spoke, 200)), []);
     }
 }
 
-fn link(machine: &AntiEntropy<u8, u64>, name: u8) -> &Link {
-    machine.peers[&name].link.as_ref().expect("it stands somewhere")
+fn link(machine: &mut AntiEntropy<u8, u64>, name: u8) -> &mut Link {
+    machine.pusher().links.get_mut(&name).and_then(Option::as_mut).expect("it stands somewhere")
 }
 
 #[test]
 fn who_stands_apart_is_behind_with_all_there_is() {
     let mut spoke = replica(1, 4);
-    let sign = batch(&spoke, 0, &[], 0);
+    let sign = batch(&mut spoke, 0, &[], 0);
     for (element, expected) in [(None, [false, false]), (Some(1_000), [true, false])] {
         spoke.extend(element).expect("it is small");
         [2, HUB].into_iter().for_each(|name| receive(&mut spoke, name, sign.clone()));
-        assert_eq!([2, HUB].map(|name| link(&spoke, name).behind), expected);
+        assert_eq!([2, HUB].map(|name| link(&mut spoke, name).catching_up), expected);
     }
 }
 
@@ -343,13 +363,13 @@ fn who_stands_apart_is_behind_with_all_there_is() {
 fn who_is_heard_of_again_is_lost_no_more_and_behind_with_what_came_meanwhile() {
     for (element, behind) in [(None, false), (Some(1_000), true)] {
         let mut hub = replica(HUB, 4);
-        hub.lose(&1);
-        hub.lose(&2);
-        assert_eq!(lost(&hub), 2);
+        lose(&mut hub, 1);
+        lose(&mut hub, 2);
+        assert_eq!(lost(&mut hub), 2);
         hub.extend(element).expect("it is small");
-        let sign = batch(&hub, 0, &[], 0);
+        let sign = batch(&mut hub, 0, &[], 0);
         receive(&mut hub, 1, sign);
-        assert_eq!((lost(&hub), link(&hub, 1).lost, link(&hub, 1).behind), (1, false, behind));
+        assert_eq!((lost(&mut hub), link(&mut hub, 1).lost, link(&mut hub, 1).catching_up), (1, false, behind));
     }
 }
 
@@ -359,17 +379,17 @@ fn a_round_tells_what_both_have_and_what_is_left_goes_at_once() {
     spoke.insert(1_000).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 1, 1], 0, "up")]);
     spoke.insert(1_001).expect("it is small");
-    spoke.have_met(&HUB, Some(3), 7);
-    assert_eq!((link(&spoke, HUB).received, link(&spoke, HUB).acked), (7, 0), "it has not got as many");
-    spoke.have_met(&HUB, Some(1), 5);
-    assert_eq!((link(&spoke, HUB).received, link(&spoke, HUB).acked), (7, 1));
+    reconcile(&mut spoke, HUB, Some(3), 7);
+    assert_eq!(places(&spoke), [7, 0], "it has not got as many");
+    reconcile(&mut spoke, HUB, Some(1), 5);
+    assert_eq!((places(&spoke)[0], places(&spoke)[1]), (7, 1));
     assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [1, 2, 1], 7, "up")]);
     // With one that stands apart, and where nothing is left, nothing goes.
-    let sign = batch(&spoke, 0, &[], 0);
+    let sign = batch(&mut spoke, 0, &[], 0);
     receive(&mut spoke, 2, sign);
     for (name, ours) in [(2, 1), (HUB, 2)] {
-        spoke.have_met(&name, Some(ours), 0);
-        assert_eq!(link(&spoke, name).acked, ours);
+        reconcile(&mut spoke, name, Some(ours), 0);
+        assert_eq!(spoke.peer(&name).known().acked(), at(ours));
     }
     assert_eq!(told(&pushed(&mut spoke, 0)), []);
 }
@@ -387,11 +407,11 @@ fn what_takes_more_than_four_messages_is_left_to_a_round() {
         let (mut sent, mut rounds) = (vec![], 0);
         while let Output::Send { message, .. } = spoke.poll(Time::ZERO) {
             match message.body {
-                Body::Push { batch, .. } => sent.push([batch.from, batch.to, batch.elements.count()]),
+                Body::Push { batch, .. } => sent.push([batch.from.index(), batch.to.index(), batch.elements.count()]),
                 _ => rounds += 1,
             }
         }
-        assert_eq!((sent, spoke.stats.total.resent, rounds), (expected, resent, others));
+        assert_eq!((sent, spoke.stats().total.resent, rounds), (expected, resent, others));
     }
 }
 
@@ -399,66 +419,62 @@ fn what_takes_more_than_four_messages_is_left_to_a_round() {
 fn who_is_heard_of_but_does_not_acknowledge_is_not_lost() {
     let mut hub = replica(HUB, 4);
     hub.insert(1_000).expect("it is small");
-    let sign = batch(&hub, 0, &[], 0);
-    let is_lost = |hub: &AntiEntropy<u8, u64>| [1, 2].map(|peer| link(hub, peer).lost);
+    let sign = batch(&mut hub, 0, &[], 0);
+    let is_lost = |hub: &mut AntiEntropy<u8, u64>| [1, 2].map(|peer| link(hub, peer).lost);
     for until in (0..8_000).step_by(200) {
         receive(&mut hub, 1, sign.clone());
         pushed(&mut hub, until);
-        assert!(!link(&hub, 1).lost, "{until}");
+        assert!(!link(&mut hub, 1).lost, "{until}");
     }
-    assert_eq!(is_lost(&hub), [false, true]);
+    assert_eq!(is_lost(&mut hub), [false, true]);
     // What comes just when a batch goes again tells nothing of that one.
     let mut hub = replica(HUB, 4);
     hub.insert(1_000).expect("it is small");
-    let overdue = |hub: &AntiEntropy<u8, u64>| {
-        let dissemination = hub.dissemination.as_ref().expect("it pushes");
-        dissemination.deadlines.iter().find(|(_, name)| *name == 1).expect("it is waited for").0
-    };
     pushed(&mut hub, 0);
-    let first = overdue(&hub);
+    let first = link(&mut hub, 1).deadline.get().expect("it is waited for");
     pushed(&mut hub, first.as_micros() / 1_000 - 1);
-    hub.now = first;
+    hub.set_now(first);
     receive(&mut hub, 1, sign);
     pushed(&mut hub, 0);
-    assert_eq!((link(&hub, 1).heard, link(&hub, 1).in_flight), (Some(first), Some(first)));
+    assert_eq!((link(&mut hub, 1).last_heard_at, link(&mut hub, 1).in_flight_since), (Some(first), Some(first)));
     pushed(&mut hub, 2 * first.as_micros() / 1_000 + 10);
-    assert_eq!(is_lost(&hub), [true, true]);
+    assert_eq!(is_lost(&mut hub), [true, true]);
 }
 
 #[test]
 fn a_silence_of_who_may_pass_something_on_counts_again_after_a_round() {
     let mut spoke = of_star(2, 4);
-    let sign = batch(&spoke, 0, &[], 0);
+    let sign = batch(&mut spoke, 0, &[], 0);
     receive(&mut spoke, 1, sign);
     assert_eq!(told(&pushed(&mut spoke, 0)), []);
-    let silent = |spoke: &mut AntiEntropy<u8, u64>, name: u8| {
-        spoke.listen_again(&name);
-        core::mem::take(&mut spoke.dissemination.as_mut().expect("it pushes").silent)
+    let listens = |spoke: &mut AntiEntropy<u8, u64>, name: u8| {
+        let mut turn = spoke.turn(&name).expect("it was added");
+        turn.on_link(|link| link.on_round_end(true, Duration::ZERO));
+        core::mem::take(&mut link(spoke, name).listens)
     };
-    assert_eq!(silent(&mut spoke, HUB), [], "it counts already");
-    spoke.peers.get_mut(&HUB).and_then(|peer| peer.link.as_mut()).expect("it is above").idle_at = None;
-    assert_eq!([HUB, 1].map(|name| silent(&mut spoke, name)), [vec![HUB], vec![]]);
+    assert!(!listens(&mut spoke, HUB), "it counts already");
+    link(&mut spoke, HUB).idle_at = None;
+    assert_eq!([HUB, 1].map(|name| listens(&mut spoke, name)), [true, false]);
 }
 
-/// Whether somebody above is looked for at once, when this peer is heard of.
-fn seeks_soon(above: Option<u8>, sought: bool, from: u8) -> bool {
+/// Whether a parent is looked for at once, when this peer is heard of.
+fn seeks_soon(parent: Option<u8>, asked: bool, from: u8) -> bool {
     let mut spoke = of_star(5, 8);
-    spoke.now = Time::from_millis(1_000);
-    let dissemination = spoke.dissemination.as_mut().expect("it pushes");
-    (dissemination.above, dissemination.sought) = (above, sought.then_some(Time::ZERO));
-    dissemination.seek_at = Some(Time::from_millis(5_000));
-    let sign = batch(&spoke, 0, &[], 0);
+    spoke.set_now(Time::from_millis(1_000));
+    let common = &mut spoke.pusher().common;
+    (common.parent, common.search.asked) = (parent, asked);
+    common.search.at = Some(Time::from_millis(5_000));
+    let sign = batch(&mut spoke, 0, &[], 0);
     receive(&mut spoke, from, sign);
-    spoke.hear_link(&from);
-    let seek_at = spoke.dissemination.as_ref().and_then(|dissemination| dissemination.seek_at);
-    seek_at == Some(Time::from_millis(1_000) + overlay::SOON)
+    assert_eq!(spoke.turn(&from).expect("it was added").perform(peer::Task::Time), None);
+    spoke.pusher().common.search.at() == Some(Time::from_millis(1_000) + SOON)
 }
 
 #[test]
 fn who_answers_is_attached_to_soon_where_it_is_the_best_or_there_is_nobody() {
-    for (above, expected) in [(None, [true, true, false]), (Some(4), [true, false, false]), (Some(HUB), [false; 3])] {
-        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(above, true, from)), expected, "{above:?}");
-        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(above, false, from)), [false; 3], "nobody was asked");
+    for (parent, expected) in [(None, [true, true, false]), (Some(4), [true, false, false]), (Some(HUB), [false; 3])] {
+        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(parent, true, from)), expected, "{parent:?}");
+        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(parent, false, from)), [false; 3], "nobody was asked");
     }
 }
 
@@ -467,27 +483,27 @@ fn what_is_acknowledged_of_another_log_counts_for_nothing() {
     let mut spoke = replica(1, 4);
     spoke.insert(1_000).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
-    let mut other = batch(&spoke, 0, &[], 1);
-    other.of ^= 1;
+    let mut other = batch(&mut spoke, 0, &[], 1);
+    other.of = NEXT_LOG;
     receive(&mut spoke, HUB, other);
-    assert_eq!(link(&spoke, HUB).acked, 0);
-    let more_than_there_is = batch(&spoke, 0, &[], 2);
+    assert_eq!(places(&spoke)[1], 0);
+    let more_than_there_is = batch(&mut spoke, 0, &[], 2);
     receive(&mut spoke, HUB, more_than_there_is);
-    assert_eq!(link(&spoke, HUB).acked, 0);
+    assert_eq!(places(&spoke)[1], 0);
 }
 
 #[test]
 fn only_the_first_batch_from_below_is_answered_at_once() {
     let mut hub = replica(HUB, 4);
-    let mut up = batch(&hub, 0, &[10], 0);
-    up.flags.up = true;
+    let mut up = batch(&mut hub, 0, &[10], 0);
+    up.flags.to_parent = true;
     receive(&mut hub, 1, up);
     let turn = |[acknowledges, passes_on]: [[usize; 3]; 2], ack| {
         [(1, acknowledges, ack, "timed"), (2, passes_on, 0, "timed"), (3, passes_on, 0, "timed")]
     };
     assert_eq!(told(&pushed(&mut hub, 100)), turn([[0, 1, 0], [0, 1, 1]], 1));
-    let mut more = batch(&hub, 1, &[11], 0);
-    more.flags.up = true;
+    let mut more = batch(&mut hub, 1, &[11], 0);
+    more.flags.to_parent = true;
     receive(&mut hub, 1, more);
     assert_eq!(told(&pushed(&mut hub, 200)), []);
     assert_eq!(told(&pushed(&mut hub, 800)), turn([[1, 2, 0], [1, 2, 1]], 2));
@@ -496,12 +512,12 @@ fn only_the_first_batch_from_below_is_answered_at_once() {
 #[test]
 fn who_is_above_tells_the_time_and_nobody_else() {
     let mut spoke = of_star(2, 4);
-    let mut timed = batch(&spoke, 0, &[], 0);
+    let mut timed = batch(&mut spoke, 0, &[], 0);
     timed.flags.timed = true;
     for (name, phase) in [(1, None), (HUB, Some((Time::ZERO, Duration::from_millis(20))))] {
         receive(&mut spoke, name, timed.clone());
         pushed(&mut spoke, 0);
-        assert_eq!(spoke.dissemination.as_ref().and_then(|dissemination| dissemination.phase), phase, "{name}");
+        assert_eq!(spoke.pusher().common.schedule.last_phase(), phase, "{name}");
     }
 }
 
@@ -510,12 +526,12 @@ fn what_was_proven_before_a_log_had_a_name_holds_if_the_peer_says_so_too() {
     for (acked, ack, expected) in [(3, 2, [3, 2]), (0, 0, [0, 0]), (2, 1, [2, 1]), (3, 0, [3, 0])] {
         let mut spoke = replica(1, 4);
         spoke.extend([1_000, 1_001, 1, 2, 3]).expect("they are small");
-        spoke.have_met(&HUB, Some(2), 3);
-        assert_eq!([link(&spoke, HUB).received, link(&spoke, HUB).acked], [3, 2]);
-        let first = Batch { of: 0, acked, ..batch(&spoke, acked, &[], ack) };
+        reconcile(&mut spoke, HUB, Some(2), 3);
+        assert_eq!(places(&spoke), [3, 2]);
+        let first = Batch { of: LogId::UNKNOWN, acked: at(acked), ..batch(&mut spoke, acked, &[], ack) };
         receive(&mut spoke, HUB, first);
-        assert_eq!([link(&spoke, HUB).received, link(&spoke, HUB).acked], expected);
-        assert_eq!(link(&spoke, HUB).sent, expected[1], "from there on it is to be sent again");
+        assert_eq!(places(&spoke), expected);
+        assert_eq!(link(&mut spoke, HUB).sent, at(expected[1]), "from there on it is to be sent again");
     }
 }
 
@@ -523,7 +539,7 @@ fn what_was_proven_before_a_log_had_a_name_holds_if_the_peer_says_so_too() {
 fn spoke_of_three() -> AntiEntropy<u8, u64> {
     let mut spoke = replica(1, 4);
     spoke.insert(1_000).expect("it is small");
-    let first = batch(&spoke, 0, &[1, 2], 0);
+    let first = batch(&mut spoke, 0, &[1, 2], 0);
     receive(&mut spoke, HUB, first);
     assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 1], 2, "up")]);
     spoke
@@ -532,36 +548,36 @@ fn spoke_of_three() -> AntiEntropy<u8, u64> {
 #[test]
 fn what_came_from_a_peer_goes_back_where_that_has_lost_it() {
     let mut spoke = spoke_of_three();
-    let anew = Batch { log: LOG + 1, of: 0, ..batch(&spoke, 0, &[], 0) };
+    let anew = Batch { log: NEXT_LOG, of: LogId::UNKNOWN, ..batch(&mut spoke, 0, &[], 0) };
     receive(&mut spoke, HUB, anew);
     assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [0, 3, 3], 0, "up")]);
 }
 
 #[test]
 fn what_was_left_out_for_one_that_had_it_is_not_taken_for_had() {
-    for (of, to, expected) in [(0, 2, 2), (0, 3, 0), (77, 3, 0)] {
+    for (of, to, expected) in [(LogId::UNKNOWN, 2, 2), (LogId::UNKNOWN, 3, 0), (LOG, 3, 0)] {
         let mut spoke = replica(1, 4);
         // Of three elements, but for one that came from what we were before.
-        let push = Batch { of, to, ..batch(&spoke, 0, &[1, 2], 0) };
+        let push = Batch { of, to: at(to), ..batch(&mut spoke, 0, &[1, 2], 0) };
         receive(&mut spoke, HUB, push);
-        assert_eq!((spoke.len(), link(&spoke, HUB).received), (2, expected), "{of} {to}");
+        assert_eq!((spoke.len(), places(&spoke)[0]), (2, expected), "{of:?} {to}");
     }
     let mut spoke = replica(1, 4);
-    let push = Batch { to: 3, ..batch(&spoke, 0, &[1, 2], 0) };
+    let push = Batch { to: at(3), ..batch(&mut spoke, 0, &[1, 2], 0) };
     receive(&mut spoke, HUB, push);
-    assert_eq!(link(&spoke, HUB).received, 3);
-    let next = Batch { of: 0, ..batch(&spoke, 3, &[3, 4], 0) };
+    assert_eq!(places(&spoke)[0], 3);
+    let next = Batch { of: LogId::UNKNOWN, ..batch(&mut spoke, 3, &[3, 4], 0) };
     receive(&mut spoke, HUB, next);
-    assert_eq!(link(&spoke, HUB).received, 5);
+    assert_eq!(places(&spoke)[0], 5);
 }
 
 #[test]
 fn what_is_left_out_for_its_sender_is_not_sent_again() {
     let mut spoke = spoke_of_three();
-    let mut asks = batch(&spoke, 2, &[], 1);
+    let mut asks = batch(&mut spoke, 2, &[], 1);
     asks.flags.asks = true;
     receive(&mut spoke, HUB, asks);
-    assert!(link(&spoke, HUB).behind);
+    assert!(link(&mut spoke, HUB).catching_up);
     assert_eq!(told(&pushed(&mut spoke, 0)), [(HUB, [1, 3, 0], 2, "up")]);
-    assert_eq!((link(&spoke, HUB).behind, spoke.stats.total.resent), (false, 0));
+    assert_eq!((link(&mut spoke, HUB).catching_up, spoke.stats().total.resent), (false, 0));
 }

@@ -1,0 +1,159 @@
+//! Who has something to send, and when the next deadline is.
+
+use alloc::collections::{BTreeSet, VecDeque};
+
+use crate::time::Time;
+
+/// What is to be done for peers, now or at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Agenda<P> {
+    /// Peers with something to send.
+    pub(crate) ready: Queue<P>,
+    /// Peers that something came from since the last poll, or whose silence counts from the next one on: `receive` has no
+    /// clock, so this is where everything waits that has to be told the time.
+    pub(crate) untimed: Queue<P>,
+    /// When the waits for answers to our rounds end.
+    pub(crate) answers: Deadlines<P>,
+    /// Until when peers whose budget is overdrawn wait for their turn.
+    pub(crate) rests: Deadlines<P>,
+}
+
+impl<P: Clone + Ord> Agenda<P> {
+    pub(crate) const fn new() -> Self {
+        Self { ready: Queue::new(), untimed: Queue::new(), answers: Deadlines::new(), rests: Deadlines::new() }
+    }
+
+    /// The first deadline.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.answers.first().into_iter().chain(self.rests.first()).min()
+    }
+}
+
+/// Peers in turn, each once at the most.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue<P>(VecDeque<P>);
+
+/// What a peer holds while it stands in a [`Queue`]: so that nobody is searched for there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(bool);
+
+impl<P: Clone + PartialEq> Queue<P> {
+    const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    /// Puts a peer at the end, unless it stands in the queue already.
+    pub(crate) fn push(&mut self, peer: &P, ticket: &mut Ticket) {
+        if !ticket.0 {
+            ticket.0 = true;
+            self.0.push_back(peer.clone());
+        }
+    }
+
+    /// The next peer, which is to [hand back](Ticket::hand_back) its ticket.
+    pub(crate) fn pop(&mut self) -> Option<P> {
+        self.0.pop_front()
+    }
+
+    /// Takes a peer out, wherever it stands. O(peers queued).
+    pub(crate) fn remove(&mut self, peer: &P) {
+        self.0.retain(|other| other != peer);
+    }
+
+    #[cfg(feature = "model")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &P> {
+        self.0.iter()
+    }
+}
+
+impl Ticket {
+    /// Its peer has had its turn, and may queue again.
+    pub(crate) const fn hand_back(&mut self) {
+        self.0 = false;
+    }
+}
+
+/// Times of peers: at most one each, which the peer keeps as a [`Deadline`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Deadlines<P>(BTreeSet<(Time, P)>);
+
+/// A peer's time in [`Deadlines`], which alone change it: so the two never part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Deadline(Option<Time>);
+
+impl<P: Clone + Ord> Deadlines<P> {
+    pub(crate) const fn new() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// Sets a peer's time anew, or takes it out. O(log peers).
+    pub(crate) fn set(&mut self, peer: &P, deadline: &mut Deadline, at: Option<Time>) {
+        if deadline.0 == at {
+            return;
+        }
+        if let Some(before) = deadline.0 {
+            self.0.remove(&(before, peer.clone()));
+        }
+        if let Some(at) = at {
+            self.0.insert((at, peer.clone()));
+        }
+        deadline.0 = at;
+    }
+
+    /// The first peer whose time has come. It comes up again until its time is set anew.
+    pub(crate) fn due(&self, now: Time) -> Option<&P> {
+        self.0.first().filter(|(at, _)| at.is_due(now)).map(|(_, peer)| peer)
+    }
+
+    /// The first time.
+    pub(crate) fn first(&self) -> Option<Time> {
+        self.0.first().map(|&(at, _)| at)
+    }
+}
+
+impl Deadline {
+    /// The same, counted from the last poll.
+    #[cfg(feature = "model")]
+    pub(crate) fn rebased(self, now: Time) -> Self {
+        Self(self.0.map(|at| Time::ZERO + at.saturating_since(now)))
+    }
+
+    /// The time, if one is set.
+    pub(crate) const fn get(self) -> Option<Time> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_peer_has_one_deadline_at_the_most() {
+        let (mut deadlines, mut slots) = (Deadlines::new(), [Deadline::default(); 3]);
+        let at = Time::from_millis;
+        for (peer, time) in [(0, 5), (1, 3), (0, 9), (2, 4), (0, 9)] {
+            deadlines.set(&peer, &mut slots[peer], Some(at(time)));
+        }
+        assert_eq!((deadlines.first(), deadlines.due(at(2)), deadlines.due(at(3))), (Some(at(3)), None, Some(&1)));
+        deadlines.set(&1, &mut slots[1], None);
+        assert_eq!((deadlines.due(at(100)), slots.map(Deadline::get)), (Some(&2), [Some(at(9)), None, Some(at(4))]));
+        deadlines.set(&2, &mut slots[2], None);
+        deadlines.set(&0, &mut slots[0], Some(Time::MAX));
+        assert_eq!((deadlines.first(), deadlines.due(Time::MAX)), (Some(Time::MAX), None), "the last time never comes");
+        deadlines.set(&0, &mut slots[0], None);
+        assert_eq!(deadlines.first(), None);
+    }
+
+    #[test]
+    fn each_peer_queues_once() {
+        let (mut queue, mut tickets) = (Queue::new(), [const { Ticket(false) }; 2]);
+        [0, 1, 0].into_iter().for_each(|peer| queue.push(&peer, &mut tickets[peer]));
+        assert_eq!(queue.pop(), Some(0));
+        queue.push(&0, &mut tickets[0]);
+        tickets[0].hand_back();
+        queue.push(&0, &mut tickets[0]);
+        queue.remove(&1);
+        assert_eq!([queue.pop(), queue.pop()], [Some(0), None]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Building the requests of our own rounds, when they are sent and not before.
+
+use super::turn::Turn;
+use crate::codec::Encode;
+use crate::element::Element;
+use crate::message::{Answer, Body, Request, longest};
+use crate::round::{Round, Step};
+
+impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+    /// The next message of our round; begins one if one is wanted.
+    pub(super) fn ask(&mut self) -> Option<Body> {
+        let state = self.set.state();
+        let limit = self.config.message_limit();
+        let window = self.config.window.get();
+        // What one answer of elements can have, as far as we know.
+        let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
+        self.begin_round();
+        let round = self.peer.round.as_mut().filter(|round| round.is_pending())?;
+        let nonce = round.next_nonce();
+        let mut bursts = false;
+        let request = match round.step_mut() {
+            Step::Probe(digest) => {
+                let digest = *digest.insert(state.digest);
+                if self.set.tables().is_some() { Request::Probe { digest } } else { Request::PlainProbe { digest } }
+            }
+            Step::Sketch(incoming) => {
+                let (from, count) = incoming.ask();
+                Request::WantCells { state: incoming.state().digest.tag(), from, count }
+            }
+            Step::Repair(repair) => {
+                let (asks, wanted, elements) = repair.next(self.set, limit - longest::REPAIR, window, answer);
+                bursts = !repair.begins_burst();
+                Request::Repair { asks, wanted, elements }
+            }
+            Step::Walk(walk) => {
+                let (from, end) = walk.remaining();
+                let reach = walk.reach(answer);
+                let (elements, to) = self.set.page_to(from, reach, end, limit - longest::PAGE);
+                Request::Page { window, wants_state: walk.ask(reach), from, to, elements }
+            }
+            Step::Close(digest) => {
+                let body = Body::Answer { nonce, answer: Answer::Proof { state: digest.tag() } };
+                round.sent(body.encoded_len(), false);
+                self.end_round(true);
+                return Some(body);
+            }
+        };
+        let body = Body::Request { tag: self.set.tag(), nonce, request };
+        round.sent(body.encoded_len(), bursts);
+        self.peer.pacing.asked(nonce, self.now);
+        Some(body)
+    }
+
+    /// A request whose answer is overdue goes out again if the peer was heard of meanwhile.
+    pub(super) fn ask_again(&mut self) {
+        let first = self.config.answer_within;
+        let Some(round) = &mut self.peer.round else { return };
+        if round.take_heard() && self.peer.pacing.is_overdue(first, self.now) {
+            round.again();
+            self.count(|ledger| ledger.resent += 1);
+        }
+    }
+
+    /// Sets the deadline of a round that awaits an answer and has none.
+    pub(super) fn await_answer(&mut self) {
+        let awaits = |round: &&Round| !round.is_pending();
+        if self.peer.answer_by.get().is_none()
+            && let Some(round) = self.peer.round.as_ref().filter(awaits)
+        {
+            let deadline = self.now + self.peer.pacing.patience(self.config.answer_within, round.retries());
+            self.agenda.answers.set(self.id, &mut self.peer.answer_by, Some(deadline));
+        }
+    }
+}

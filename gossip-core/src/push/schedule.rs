@@ -1,0 +1,261 @@
+//! `Schedule`: when fresh elements go up, and when down.
+
+use core::time::Duration;
+
+use crate::time::{Time, micros};
+
+/// What waits to go up and down, and the turns it goes in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Schedule {
+    /// The interval between batches.
+    every: Duration,
+    /// When the parent's last batch came that was sent in its time, and how long before the next one ours is wanted.
+    phase: Option<(Time, Duration)>,
+    /// How long a round trip to the parent takes at the longest, unless that is too uncertain to meet a turn by.
+    round_trip: Option<Duration>,
+    up: Waiting,
+    down: Waiting,
+    /// When something went down out of turn.
+    early: Option<Time>,
+}
+
+/// Elements that wait to go one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Waiting {
+    /// Since when there are any, and since when the oldest of them has been waiting anywhere.
+    since: Option<(Time, Time)>,
+    /// When the last went out, in their turn.
+    went: Option<Time>,
+}
+
+/// How long before it is sent on a batch should come.
+const MARGIN: Duration = Duration::from_millis(10);
+
+/// How many intervals there are between two batches out of turn, at the least.
+const RARELY: u32 = 4;
+
+/// How many intervals a batch of the parent's tells the time of the next: beyond, clocks and routes may have changed.
+const PHASE_HOLDS: u32 = 3;
+
+impl Waiting {
+    fn add(&mut self, now: Time, born: Time) {
+        self.since = match self.since {
+            None => Some((now, born)),
+            Some((since, oldest)) => Some((since, oldest.min(born))),
+        };
+    }
+
+    fn go(&mut self, now: Time) {
+        *self = Self { since: None, went: Some(now) };
+    }
+}
+
+impl Schedule {
+    pub(super) fn new(every: Duration) -> Self {
+        let (up, down) = (Waiting::default(), Waiting::default());
+        Self { every, phase: None, round_trip: None, up, down, early: None }
+    }
+
+    pub(super) const fn every(&self) -> Duration {
+        self.every
+    }
+
+    /// An element waits to go up that was born at this time.
+    pub(super) fn add_up(&mut self, now: Time, born: Time) {
+        self.up.add(now, born);
+    }
+
+    /// An element waits to go down that was born at this time.
+    pub(super) fn add_down(&mut self, now: Time, born: Time) {
+        self.down.add(now, born);
+    }
+
+    /// What waited to go up goes.
+    pub(super) fn go_up(&mut self, now: Time) {
+        self.up.go(now);
+    }
+
+    /// What waited to go down goes, in its turn or not.
+    pub(super) fn go_down(&mut self, now: Time, timed: bool) {
+        if timed {
+            self.down.go(now);
+        } else {
+            (self.down.since, self.early) = (None, Some(now));
+        }
+    }
+
+    /// The parent is another from now on, to whom a round trip takes so long.
+    pub(super) const fn attach(&mut self, round_trip: Option<Duration>) {
+        (self.phase, self.round_trip) = (None, round_trip);
+    }
+
+    /// There is no parent any more.
+    pub(super) const fn detach(&mut self) {
+        self.attach(None);
+    }
+
+    /// How long a round trip to the parent takes now.
+    pub(super) const fn set_round_trip(&mut self, round_trip: Option<Duration>) {
+        self.round_trip = round_trip;
+    }
+
+    /// A batch of the parent's came that was sent in its time; before the next one ours is wanted so long.
+    pub(super) const fn set_phase(&mut self, now: Time, lead: Duration) {
+        self.phase = Some((now, lead));
+    }
+
+    /// Has times count from the last poll.
+    #[cfg(feature = "model")]
+    pub(super) fn rebase(&mut self, now: Time) {
+        let past = |time: Time| Time::ZERO + now.saturating_since(time);
+        for waiting in [&mut self.up, &mut self.down] {
+            waiting.since = waiting.since.map(|(since, oldest)| (past(since), past(oldest)));
+            waiting.went = waiting.went.map(past);
+        }
+        self.phase = self.phase.map(|(came, lead)| (past(came), lead));
+        self.early = self.early.map(past);
+    }
+
+    /// What waits to go up and down: since when, and since when the oldest of it has been waiting anywhere.
+    #[cfg(test)]
+    pub(super) const fn waiting(&self) -> [Option<(Time, Time)>; 2] {
+        [self.up.since, self.down.since]
+    }
+
+    #[cfg(test)]
+    pub(super) const fn last_phase(&self) -> Option<(Time, Duration)> {
+        self.phase
+    }
+
+    /// When the last batch came from the parent, unless that was too long before `since` to tell when the next will.
+    fn phase(&self, since: Time) -> Option<(Time, Duration)> {
+        self.phase.filter(|&(came, _)| since.saturating_since(came) <= PHASE_HOLDS * self.every)
+    }
+
+    /// How long an element may wait in all before it goes out of turn: what comes just after a batch would wait for two
+    /// intervals otherwise.
+    fn limit(&self) -> Duration {
+        self.every + self.every / 8
+    }
+
+    /// How long before the parent sends its own ours has to leave; `None` where that is not known.
+    pub(super) fn lead(&self, since: Time) -> Option<Duration> {
+        let (_, lead) = self.phase(since)?;
+        Some(self.round_trip? + MARGIN + lead)
+    }
+
+    /// When what waits to go up to a parent goes.
+    pub(super) fn up_at(&self) -> Option<Time> {
+        let (since, oldest) = self.up.since?;
+        let turn = match (self.phase(since), self.lead(since)) {
+            (Some((came, _)), Some(lead)) => {
+                // The first of the times came - lead + k · every that is not before `since`.
+                let [every, lead] = [self.every, lead].map(micros);
+                let past = since.as_micros().saturating_add(lead).saturating_sub(came.as_micros());
+                let wait = past.div_ceil(every).saturating_mul(every);
+                Time::from_micros(came.as_micros().saturating_add(wait).saturating_sub(lead))
+            }
+            // When is not known before the first acknowledgement, or where round trips differ too much: then they go soon.
+            _ => self.up.went.map_or(since, |went| went + self.every / 8),
+        };
+        Some(turn.min(oldest + self.limit()).max(since))
+    }
+
+    /// When what waits to go down to children goes, and whether that is in its turn.
+    pub(super) fn down_at(&self) -> Option<(Time, bool)> {
+        let (since, oldest) = self.down.since?;
+        if let Some((came, _)) = self.phase(since) {
+            // With what has come from the parent; if nothing comes, without.
+            let has_gone = self.down.went.is_some_and(|went| went >= came);
+            let turn = if has_gone { came + self.every + self.every / 2 } else { came };
+            return Some((turn.max(since), true));
+        }
+        let turn = self.down.went.map_or(since, |went| since.max(went + self.every));
+        // Out of turn it costs as much as in turn, and the children keep the time of the turns: so it is to be rare.
+        let early = self.early.map_or(since, |went| since.max(went + RARELY * self.every)).max(oldest + self.limit());
+        Some(if early + self.every / 8 < turn { (early, false) } else { (turn, true) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_millis(400);
+
+    fn ms(millis: u64) -> Time {
+        Time::from_millis(millis)
+    }
+
+    /// Of one whose parent's last batch came at this time, and wants ours so long before the next; a limit is 450 ms.
+    fn of_a_spoke(came: u64, lead: u64) -> Schedule {
+        let mut spoke = Schedule::new(EVERY);
+        spoke.set_phase(ms(came), Duration::from_millis(lead));
+        spoke
+    }
+
+    #[test]
+    fn what_goes_up_leaves_a_round_trip_before_those_above_send() {
+        let mut spoke = of_a_spoke(1_000, 20);
+        spoke.set_round_trip(Some(Duration::from_millis(200)));
+        assert_eq!(spoke.up_at(), None, "nothing waits");
+        let mut up_at = |since, oldest| {
+            spoke.up.since = Some((ms(since), ms(oldest)));
+            spoke.up_at().expect("it waits")
+        };
+        // 230 ms before 1 400, 1 800 and so on, unless that would be too late.
+        assert_eq!([1_100, 1_170, 1_171].map(|since| up_at(since, since)), [ms(1_170), ms(1_170), ms(1_570)]);
+        assert_eq!([up_at(1_171, 900), up_at(1_500, 900)], [ms(1_350), ms(1_500)]);
+        assert_eq!(up_at(2_200, 2_200), ms(2_370));
+        assert_eq!(up_at(2_201, 2_201), ms(2_201), "what came last is too long ago");
+    }
+
+    #[test]
+    fn what_goes_up_goes_soon_where_the_turn_is_not_known() {
+        let mut spoke = of_a_spoke(1_000, 20);
+        spoke.up.since = Some((ms(1_100), ms(1_100)));
+        assert_eq!(spoke.lead(ms(1_100)), None);
+        assert_eq!(spoke.up_at(), Some(ms(1_100)));
+        spoke.up.went = Some(ms(1_090));
+        assert_eq!(spoke.up_at(), Some(ms(1_140)), "an eighth of an interval apart");
+        spoke.set_round_trip(Some(Duration::from_millis(200)));
+        assert_eq!(spoke.lead(ms(1_100)), Some(Duration::from_millis(230)));
+        spoke.detach();
+        assert_eq!((spoke.lead(ms(1_100)), spoke.up_at()), (None, Some(ms(1_140))), "there is no parent any more");
+    }
+
+    #[test]
+    fn what_goes_down_goes_with_what_comes_from_above() {
+        let mut spoke = of_a_spoke(1_000, 0);
+        spoke.down.since = Some((ms(900), ms(900)));
+        assert_eq!(spoke.down_at(), Some((ms(1_000), true)));
+        spoke.down.since = Some((ms(1_100), ms(1_100)));
+        assert_eq!(spoke.down_at(), Some((ms(1_100), true)));
+        spoke.down.went = Some(ms(999));
+        assert_eq!(spoke.down_at(), Some((ms(1_100), true)));
+        // The next comes at 1 400; after half an interval more it goes without.
+        spoke.down.went = Some(ms(1_000));
+        assert_eq!(spoke.down_at(), Some((ms(1_600), true)));
+        spoke.down.since = None;
+        assert_eq!(spoke.down_at(), None, "nothing waits");
+    }
+
+    #[test]
+    fn who_has_nobody_above_goes_down_once_an_interval_and_seldom_out_of_turn() {
+        let mut hub = Schedule::new(EVERY);
+        let mut down_at = |since, oldest, went: Option<u64>, early: Option<u64>| {
+            hub.down = Waiting { since: Some((ms(since), ms(oldest))), went: went.map(ms) };
+            hub.early = early.map(ms);
+            hub.down_at().expect("it waits")
+        };
+        assert_eq!(down_at(1_100, 1_100, None, None), (ms(1_100), true));
+        assert_eq!(down_at(1_500, 1_500, Some(1_000), None), (ms(1_500), true));
+        assert_eq!(down_at(1_100, 1_000, Some(1_000), None), (ms(1_400), true));
+        // It has waited elsewhere: longer than an interval and an eighth in all, if it waited for the turn.
+        assert_eq!(down_at(1_100, 600, Some(1_000), None), (ms(1_100), false));
+        assert_eq!(down_at(1_100, 800, Some(1_000), None), (ms(1_250), false));
+        assert_eq!(down_at(1_100, 900, Some(1_000), None), (ms(1_400), true), "a moment before the turn is no use");
+        assert_eq!(down_at(1_100, 899, Some(1_000), None), (ms(1_349), false));
+        assert_eq!(down_at(1_100, 600, Some(1_000), Some(500)), (ms(1_400), true), "not that soon again");
+    }
+}

@@ -1,0 +1,38 @@
+//! `Place`: a position in a log, as messages carry it.
+
+/// How many entries of a log come before a position. It is no count of what is held: the two agree in a set that only
+/// grows, and in no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place(usize);
+
+impl Place {
+    pub(crate) const START: Self = Self(0);
+
+    pub(crate) const fn new(index: usize) -> Self {
+        Self(index)
+    }
+
+    /// Where the log of a set of `count` elements ends that has only grown; its start if memory holds no such log.
+    pub(crate) fn of_count(count: u64) -> Self {
+        Self(usize::try_from(count).unwrap_or(0))
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self.0
+    }
+
+    /// How many entries there are from an earlier place on; 0 if that is not earlier.
+    pub(crate) const fn since(self, earlier: Self) -> usize {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The same; `None` if `earlier` is later.
+    pub(crate) fn checked_since(self, earlier: Self) -> Option<usize> {
+        self.0.checked_sub(earlier.0)
+    }
+
+    /// The place so many entries further; `None` beyond the last there can be.
+    pub(crate) fn checked_add(self, entries: usize) -> Option<Self> {
+        self.0.checked_add(entries).map(Self)
+    }
+}
