@@ -176,7 +176,7 @@ pub use machine::AntiEntropy;
 pub use machine::ModelState;
 pub use message::{DecodeError, Message, MessageKind};
 pub use push::Overlay;
-pub use stats::{ByKind, Ledger, PeerStats, Stats, Traffic};
+pub use stats::{ByKind, Counter, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
 
 /// The README's examples compile.

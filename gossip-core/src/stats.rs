@@ -63,45 +63,68 @@ impl fmt::Debug for ByKind {
     }
 }
 
-/// What was exchanged, with one peer or with all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// One counter of a [`Ledger`], for whatever shows all of them: a reply, an exporter, a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Ledger {
-    /// What was given out by `poll`.
-    pub sent: ByKind,
-    /// What was taken in by `receive`.
-    pub received: ByKind,
-    /// Elements received that were not held before.
-    pub learned: u64,
-    /// Elements received that were held already.
-    pub redundant: u64,
-    /// Rounds of our own that ended, in a proof or not.
-    pub rounds: u64,
-    /// Rounds of our own that ended in a proof.
-    pub proofs: u64,
-    /// Sketches of our own rounds that were read.
-    pub sketches: u64,
-    /// Requests for more cells after a first one, since a sketch could not be read yet.
-    pub top_ups: u64,
-    /// Rounds of our own that paged the sets.
-    pub walks: u64,
-    /// Messages of our own that were sent again for want of an answer, or of an acknowledgement.
-    pub resent: u64,
-    /// The bytes, sent and received, of our own rounds that ended.
-    pub round_bytes: u64,
-    /// What those rounds that ended in a proof would have cost had both sides sent their full states: the encoded bytes
-    /// of both sets as the round began.
-    pub full_state_bytes: u64,
-    /// Pushes sent without elements, for what else they say: acknowledgements, and signs of life.
-    pub bare_pushes: u64,
-    /// Messages refused.
-    pub rejected: u64,
-    /// Answers that nobody awaited: late ones, repeated ones, and made up ones. Their elements are merged.
-    pub ignored: u64,
-    /// Work done for peers, in the unit of [`Config::work_per_second`](crate::Config::work_per_second).
-    pub work: u64,
-    /// How often a peer was to be sent something, and its budget was overdrawn.
-    pub deferred: u64,
+pub struct Counter {
+    /// The name of its field.
+    pub name: &'static str,
+    /// What it counts, in a sentence.
+    pub help: &'static str,
+    /// Where it stands.
+    pub value: u64,
+}
+
+/// Declares the ledger. A counter is declared here once, with its sentence and perhaps more to say, and counted where it
+/// happens: its field, its documentation and its row in [`Ledger::counters`] follow. Two places for one more, and none of
+/// those that show them is forgotten, as `bare_pushes` once was by the metrics.
+macro_rules! ledger {
+    ($($(#[$more:meta])* $name:ident: $help:literal,)*) => {
+        /// What was exchanged, with one peer or with all.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Ledger {
+            /// What was given out by `poll`.
+            pub sent: ByKind,
+            /// What was taken in by `receive`.
+            pub received: ByKind,
+            $(#[doc = $help] #[doc = ""] $(#[$more])* pub $name: u64,)*
+        }
+
+        impl Ledger {
+            /// All counters but traffic, in the order in which they are shown.
+            pub fn counters(&self) -> impl Iterator<Item = Counter> {
+                [$(Counter { name: stringify!($name), help: $help, value: self.$name },)*].into_iter()
+            }
+        }
+    };
+}
+
+// The order is that of a node's `stats_ok`, where users' programs may rely on it: a new counter goes to the end of its group.
+ledger! {
+    learned: "Elements received that were not held before.",
+    redundant: "Elements received that were held already.",
+    /// With a proof or without.
+    rounds: "Rounds of our own that ended.",
+    proofs: "Rounds of our own that ended in a proof of equality.",
+    sketches: "Sketches of our own rounds that were read.",
+    /// They follow a first request, of whose cells the sketch could not be read yet.
+    top_ups: "Requests for more cells of a sketch.",
+    walks: "Rounds of our own that paged the sets.",
+    /// They say something else: they acknowledge, or show that the peer is alive.
+    bare_pushes: "Pushes sent without elements.",
+    /// Or of an acknowledgement.
+    resent: "Messages sent again for want of an answer.",
+    rejected: "Messages refused.",
+    /// Late ones, repeated ones, and made up ones. Their elements are merged.
+    ignored: "Answers that nobody awaited.",
+    /// The unit is that of [`Config::work_per_second`](crate::Config::work_per_second).
+    work: "Work done for peers, in the unit of work_per_second.",
+    deferred: "Times a peer had to wait, its budget overdrawn.",
+    /// Those sent and those received.
+    round_bytes: "Bytes of our own rounds that ended.",
+    /// Of the rounds that ended in a proof: the encoded bytes of both sets as the round began.
+    full_state_bytes: "What proven rounds would have cost with full states.",
 }
 
 impl Ledger {
@@ -146,6 +169,7 @@ impl Default for PeerStats {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeMap;
     use alloc::format;
 
     use super::*;
@@ -161,6 +185,19 @@ mod tests {
         let kinds = sent.iter().filter(|(_, traffic)| traffic.messages > 0).map(|(kind, _)| kind.name());
         assert!(kinds.eq(["probe", "push"]));
         assert_eq!(format!("{sent:?}").matches("Traffic").count(), 2);
+    }
+
+    #[test]
+    fn every_counter_has_one_row_with_its_name_and_its_value() {
+        let ledger = Ledger { learned: 1, bare_pushes: 8, full_state_bytes: 15, ..Ledger::default() };
+        let counted: BTreeMap<_, _> = ledger.counters().map(|counter| (counter.name, counter.value)).collect();
+        assert_eq!((counted["learned"], counted["bare_pushes"], counted["full_state_bytes"]), (1, 8, 15));
+        assert_eq!(counted.values().sum::<u64>(), 1 + 8 + 15);
+        // `Debug` is derived, so it knows of every field: a name in it for each row, and beside them only the traffic.
+        let shown = format!("{ledger:?}");
+        assert!(counted.keys().all(|name| shown.contains(&format!(" {name}: "))), "{shown}");
+        assert_eq!(shown.matches(": ").count(), counted.len() + 2, "{shown}");
+        assert!(ledger.counters().all(|counter| counter.help.ends_with('.')));
     }
 
     #[test]
