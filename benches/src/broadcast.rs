@@ -7,7 +7,7 @@ use core::num::NonZeroUsize;
 use core::str::FromStr;
 use std::time::Duration;
 
-use gossip_node::trial::{Plan, Report, simulate};
+use gossip_node::lab::trial::{Plan, Report, simulate};
 use gossip_node::{Settings, Shape};
 
 use crate::table::Record;

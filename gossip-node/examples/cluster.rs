@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use clap::Parser;
-use gossip_node::trial::{Decimal, Plan};
+use gossip_node::lab::trial::{Decimal, Plan};
 
 use crate::router::Setup;
 use crate::router::trial::carry_out;

@@ -1,5 +1,9 @@
 //! A JSON value as an element of the set.
 
+mod number;
+mod object;
+mod text;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,8 +13,11 @@ use gossip_core::{Element, TypeTag};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::number::Number;
-use crate::object::Object;
+use number::Number;
+use text::Canonical;
+
+pub(crate) use object::Object;
+pub(crate) use text::{decode_string, elements, encode_string, shortened, spaced};
 
 /// Any JSON value, held as its one canonical text. A clone shares it.
 ///
@@ -80,9 +87,7 @@ impl Json {
     }
 
     pub(crate) fn from_raw(raw: &RawValue, limit: usize) -> Result<Self, JsonError> {
-        let mut canonical = Canonical { text: String::new(), limit };
-        canonical.value(raw, 0)?;
-        Ok(Self(canonical.text.into()))
+        Ok(Self(Canonical::write(raw, limit)?.into()))
     }
 
     /// The value of a text that is known to be canonical.
@@ -203,95 +208,6 @@ enum Rank {
     String,
     Array,
     Object,
-}
-
-/// A canonical text while it is written. `limit` is kept at every step, so memory follows the limit, not the value.
-struct Canonical {
-    text: String,
-    limit: usize,
-}
-
-impl Canonical {
-    /// Appends `raw`. It is read level by level, each level by its own pass over the text, so that numbers come as they
-    /// were written; hence O(length × depth).
-    fn value(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
-        let text = raw.get();
-        match text.as_bytes().first() {
-            Some(b'[' | b'{') if depth == Json::MAX_DEPTH => Err(JsonError::TooDeep),
-            Some(b'[') => self.array(&elements(raw), depth + 1),
-            Some(b'{') => self.object(raw, depth + 1),
-            Some(b'"') => self.string(text),
-            Some(b'n' | b't' | b'f') => self.push(text),
-            _ => self.number(text),
-        }
-    }
-
-    fn array(&mut self, elements: &[&RawValue], depth: usize) -> Result<(), JsonError> {
-        let mut before = "[";
-        for element in elements {
-            self.push(before)?;
-            self.value(element, depth)?;
-            before = ", ";
-        }
-        self.push(if elements.is_empty() { "[]" } else { "]" })
-    }
-
-    fn object(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
-        let object = Object::read(raw).expect("it begins as an object").sound()?;
-        let mut before = "{";
-        for (key, value) in object.iter() {
-            self.push(before)?;
-            self.push(&encode_string(key))?;
-            self.push(": ")?;
-            self.value(value, depth)?;
-            before = ", ";
-        }
-        self.push(if before == "{" { "{}" } else { "}" })
-    }
-
-    /// Raw JSON strings hold no control characters, so one without escapes is canonical as it stands.
-    fn string(&mut self, text: &str) -> Result<(), JsonError> {
-        if text.contains('\\') { self.push(&encode_string(&decode_string(text)?)) } else { self.push(text) }
-    }
-
-    fn number(&mut self, text: &str) -> Result<(), JsonError> {
-        let number = Number::read(text).ok_or(JsonError::Exponent)?;
-        if number.write(&mut self.text, self.limit) { Ok(()) } else { Err(self.too_long()) }
-    }
-
-    fn push(&mut self, text: &str) -> Result<(), JsonError> {
-        if text.len() > self.limit - self.text.len() {
-            return Err(self.too_long());
-        }
-        self.text.push_str(text);
-        Ok(())
-    }
-
-    fn too_long(&self) -> JsonError {
-        JsonError::TooLong { limit: self.limit }
-    }
-}
-
-/// The elements of an array, as they were written; none if `raw` is something else.
-pub(crate) fn elements(raw: &RawValue) -> Vec<&RawValue> {
-    serde_json::from_str(raw.get()).unwrap_or_default()
-}
-
-/// The characters of a JSON string that follows the grammar.
-pub(crate) fn decode_string(text: &str) -> Result<String, JsonError> {
-    serde_json::from_str(text).map_err(|_| JsonError::LoneSurrogate)
-}
-
-pub(crate) fn encode_string(text: &str) -> String {
-    serde_json::to_string(text).expect("every string is a JSON string")
-}
-
-/// A text of a stranger, quoted, in a length fit for a message.
-pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(64) {
-        Some((end, _)) => format!("{:?}…", &text[..end]),
-        None => format!("{text:?}"),
-    }
 }
 
 fn low_seven_bits(number: usize) -> u8 {

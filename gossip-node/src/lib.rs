@@ -34,33 +34,22 @@
 //! request for all time. The sum is exact: of 64-bit deltas it fits 128 bits. Where a client used a `msg_id` for two deltas,
 //! at two nodes that could not know, the greater one counts, at all nodes.
 
-pub mod chaos;
-mod counter;
-mod envelope;
 mod json;
-mod ledger;
-mod lines;
-mod member;
-#[cfg(feature = "metrics")]
-pub mod metrics;
+pub mod lab;
 mod node;
-mod number;
-mod object;
-mod refusal;
-mod reply;
-mod request;
-mod rounds;
+mod protocol;
 mod serve;
 mod settings;
-mod skipped;
 mod store;
-pub mod trial;
+mod watch;
+mod workload;
 
 pub use json::{Json, JsonError};
-pub use lines::{Line, Lines};
 pub use node::{Node, Output};
-pub use refusal::Refusal;
-pub use serve::{Input, ServeError, read_lines, serve};
-pub use settings::{MaxLine, Settings, Shape, Workload};
-pub use skipped::Skipped;
+pub use protocol::{Refusal, Skipped};
+pub use serve::{Input, Line, Lines, ServeError, read_lines, serve};
+pub use settings::{MaxLine, Settings, Shape};
 pub use store::{Store, StoreError};
+#[cfg(feature = "metrics")]
+pub use watch::metrics;
+pub use workload::Workload;

@@ -1,9 +1,6 @@
 //! The program `gossip-node`: options, a thread that reads lines, and the loop; or a simulation.
 
-mod key_file;
-mod options;
-mod simulate;
-mod soak;
+mod cli;
 
 use std::io;
 use std::process::ExitCode;
@@ -14,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use gossip_node::{Input, Node, ServeError, Store, read_lines, serve};
 
-use crate::options::{Command, Options};
+use crate::cli::options::{Command, Options};
 
 /// How many reads may wait for the loop before the next: a line each, or as many as 64 KiB hold.
 const WAITING_READS: usize = 64;

@@ -1,17 +1,18 @@
 //! The node as a machine: a line in, lines out, a deadline.
 
+mod member;
+mod output;
+
 use std::collections::VecDeque;
 
 use gossip_core::Time;
 
-use crate::envelope::Envelope;
 use crate::json::{Json, shortened};
-use crate::member::Member;
-use crate::refusal::Refusal;
-use crate::reply::{GOSSIP, Reply};
-use crate::request::Request;
+use crate::protocol::{Envelope, GOSSIP, Refusal, Reply, Request, Skipped};
 use crate::settings::Settings;
-use crate::skipped::Skipped;
+use member::Member;
+
+pub use output::Output;
 
 /// A node without its input, its output and its clock: equal lines at equal times give equal lines, byte for byte.
 ///
@@ -45,16 +46,6 @@ pub struct Node {
     waiting_bytes: usize,
     next_msg_id: u64,
     now: Time,
-}
-
-/// What a node gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a line that is not written is lost"]
-pub enum Output {
-    /// Write this line and a newline.
-    Line(String),
-    /// There is nothing more to do until another line comes in or, if given, this instant.
-    Wait(Option<Time>),
 }
 
 impl Node {

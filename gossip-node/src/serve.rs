@@ -1,5 +1,7 @@
 //! The loop around a node: lines from a channel, lines to an output, a clock.
 
+mod lines;
+
 use std::io::{self, BufReader, Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Instant;
@@ -7,10 +9,11 @@ use std::time::Instant;
 use gossip_core::Time;
 
 use crate::json::shortened;
-use crate::lines::{Line, Lines};
 use crate::node::{Node, Output};
 use crate::settings::MaxLine;
 use crate::store::{Store, StoreError};
+
+pub use lines::{Line, Lines};
 
 /// What [`serve`] is fed.
 #[derive(Debug)]

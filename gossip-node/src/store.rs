@@ -14,7 +14,8 @@ use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, T
 
 use crate::json::{Json, JsonError};
 use crate::node::Node;
-use crate::settings::{Settings, Workload};
+use crate::settings::Settings;
+use crate::workload::Workload;
 use view::View;
 
 /// A node's elements in a directory of its own: an embedded database, which [`serve`](crate::serve()) writes to and syncs

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use gossip_node::chaos::{Entry, Outcome, Plan};
+use gossip_node::lab::chaos::{Entry, Outcome, Plan};
 
 fn chaos(options: &str, record: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gossip-node"));

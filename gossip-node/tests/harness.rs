@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser;
-use gossip_node::trial::{Decimal, Plan};
+use gossip_node::lab::trial::{Decimal, Plan};
 use serde_json::{Value, json};
 
 use crate::router::trial::{Outcome, carry_out};

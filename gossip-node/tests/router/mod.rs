@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use gossip_node::trial::neighbours;
+use gossip_node::lab::trial::neighbours;
 use serde_json::{Value, json};
 
 pub(crate) use links::{Links, between};

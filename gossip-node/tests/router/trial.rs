@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gossip_core::Time;
 use gossip_core::sim::{Fault, ReplicaId, Rng};
-use gossip_node::trial::{Account, Decimal, History, Operation, Plan, Report};
+use gossip_node::lab::trial::{Account, Decimal, History, Operation, Plan, Report};
 use serde_json::{Value, json};
 
 use super::clients::{Clients, Shown};

@@ -18,7 +18,7 @@ use crate::settings::{MaxLine, Settings, Shape};
 /// Which law a node broke.
 ///
 /// ```
-/// use gossip_node::{Settings, trial::{Plan, simulate}};
+/// use gossip_node::{Settings, lab::trial::{Plan, simulate}};
 ///
 /// let mut plan = Plan::default();
 /// (plan.nodes, plan.seconds) = (5, 2);

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use gossip_core::{AntiEntropy, Event, Message, Overlay, Time};
 use serde_json::value::RawValue;
 
-use crate::counter::{Increment, growth};
-use crate::json::{Json, JsonError};
-use crate::ledger::Report;
-use crate::node::Output;
-use crate::refusal::Refusal;
-use crate::reply::{Reply, gossip_line, id_len, spaced};
-use crate::request::Request;
-use crate::rounds::Rounds;
-use crate::settings::{MAX_ID, Settings, Shape, Workload};
-use crate::skipped::Skipped;
+use super::Output;
+use crate::json::{Json, JsonError, spaced};
+use crate::protocol::{Refusal, Reply, Request, Skipped, gossip_line, id_len};
+use crate::settings::{MAX_ID, Settings, Shape};
+use crate::watch::{Report, Rounds};
+use crate::workload::Workload;
+use crate::workload::counter::{Increment, growth};
+
+/// What the log calls this, wherever the code stands: people filter by it.
+const TARGET: &str = "gossip_node::member";
 
 /// A node that was initialised.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Member {
         let message: Message<Json> =
             serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
         let _entered = self.rounds.with(from).entered();
-        tracing::trace!(kind = message.kind().name(), bytes = message.encoded_len(), "received");
+        tracing::trace!(target: TARGET, kind = message.kind().name(), bytes = message.encoded_len(), "received");
         Ok(self.machine.receive(from, message)?)
     }
 
@@ -221,15 +221,15 @@ impl Member {
     fn on(&mut self, event: Event<Arc<str>, Json>) {
         match event {
             Event::Learned { element, from } => {
-                self.rounds.with(&from).in_scope(|| tracing::trace!(%element, %from, "learned"));
+                self.rounds.with(&from).in_scope(|| tracing::trace!(target: TARGET, %element, %from, "learned"));
                 self.hold(element);
             }
             Event::InSync { peer, digest } => {
-                self.rounds.with(&peer).in_scope(|| tracing::debug!(%peer, %digest, "in sync"));
+                self.rounds.with(&peer).in_scope(|| tracing::debug!(target: TARGET, %peer, %digest, "in sync"));
             }
-            Event::Unreachable { peer } => tracing::info!(%peer, "unreachable"),
-            Event::Reachable { peer } => tracing::info!(%peer, "reachable"),
-            other => tracing::debug!(?other, "event"),
+            Event::Unreachable { peer } => tracing::info!(target: TARGET, %peer, "unreachable"),
+            Event::Reachable { peer } => tracing::info!(target: TARGET, %peer, "reachable"),
+            other => tracing::debug!(target: TARGET, ?other, "event"),
         }
     }
 }

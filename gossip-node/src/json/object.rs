@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::{JsonError, decode_string};
+use super::{JsonError, decode_string};
 
 /// The entries of one JSON object in the order of their keys, values as they were written.
 #[derive(Debug)]

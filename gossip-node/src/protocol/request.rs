@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::counter::Increment;
-use crate::json::{self, Json, decode_string, shortened};
-use crate::object::Object;
-use crate::refusal::Refusal;
-use crate::settings::{MaxLine, Settings, Workload};
+use super::Refusal;
+use crate::json::{self, Json, Object, decode_string, shortened};
+use crate::settings::{MaxLine, Settings};
+use crate::workload::Workload;
+use crate::workload::counter::Increment;
 
 /// A request, read and valid.
 #[derive(Debug)]

@@ -7,9 +7,9 @@
 
 mod hostile;
 mod outcome;
-mod plan;
 mod record;
+mod schedule;
 
 pub use outcome::Outcome;
-pub use plan::Plan;
 pub use record::{Entry, Record, RecordError};
+pub use schedule::Plan;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::Workload;
 use crate::json::{Json, encode_string};
-use crate::settings::Workload;
 
 impl Workload {
     /// The least increment, where there are any.

@@ -2,7 +2,7 @@
 
 use gossip_core::Reject;
 
-use crate::refusal::Refusal;
+use super::Refusal;
 
 /// Why a line was skipped: there is nobody to answer, or nothing to answer to. It changed nothing but counters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,8 +10,8 @@ use gossip_core::Key;
 use gossip_node::{MaxLine, Settings, Shape, Workload};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::key_file::read_key;
-use crate::simulate::Simulate;
+use super::key_file::read_key;
+use super::simulate::Simulate;
 
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
 ///

@@ -8,10 +8,10 @@ use clap::Args;
 use gossip_core::Time;
 use gossip_core::sim::{self, Violation};
 use gossip_node::Settings;
-use gossip_node::trial::{self, Decimal, Plan, Report};
+use gossip_node::lab::trial::{self, Decimal, Plan, Report};
 
-use crate::options::Spreading;
-use crate::soak::Soak;
+use super::options::Spreading;
+use super::soak::Soak;
 
 /// Simulates a cluster under load and tells what it cost: on virtual time, in this process
 ///

@@ -2,9 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::json::{Json, decode_string};
-use crate::object::Object;
-use crate::skipped::Skipped;
+use super::Skipped;
+use crate::json::{Json, Object, decode_string};
 
 /// One line, opened: who sent it to whom, and a body yet to be read.
 #[derive(Debug)]

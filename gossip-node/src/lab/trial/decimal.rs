@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 /// A number from 0 on, to a thousandth. As text, and in JSON, it has no more decimals than it needs.
 ///
 /// ```
-/// use gossip_node::trial::Decimal;
+/// use gossip_node::lab::trial::Decimal;
 ///
 /// assert_eq!(Decimal::ratio(10, 4).to_string(), "2.5");
 /// assert_eq!(Decimal::mean([Decimal::whole(1), Decimal::whole(2), Decimal::whole(2)]).unwrap().to_string(), "1.667");

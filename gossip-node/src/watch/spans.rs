@@ -6,6 +6,9 @@ use std::sync::Arc;
 use gossip_core::{Ledger, MessageKind};
 use tracing::{Level, Span};
 
+/// What the log calls this, wherever the code stands: people filter by it.
+const TARGET: &str = "gossip_node::rounds";
+
 /// A node's span, and those of its rounds that are under way: `node{id}:peer{id}:round{number}`. What a level below DEBUG
 /// asks for costs nothing but a look at the level.
 #[derive(Debug)]
@@ -22,14 +25,14 @@ struct Round {
 
 impl Rounds {
     pub(crate) fn of(node: &str) -> Self {
-        Self { node: tracing::debug_span!("node", id = node), under_way: BTreeMap::new() }
+        Self { node: tracing::debug_span!(target: TARGET, "node", id = node), under_way: BTreeMap::new() }
     }
 
     /// What is done with `peer` belongs in here.
     pub(crate) fn with(&self, peer: &str) -> Span {
         match self.under_way.get(peer) {
             Some(round) => round.span.clone(),
-            None => tracing::debug_span!(parent: &self.node, "peer", id = peer),
+            None => tracing::debug_span!(target: TARGET, parent: &self.node, "peer", id = peer),
         }
     }
 
@@ -41,10 +44,10 @@ impl Rounds {
         self.end(peer, ledger);
         if kind == MessageKind::Probe && !self.under_way.contains_key(peer) {
             let within = self.with(peer);
-            let span = tracing::debug_span!(parent: &within, "round", number = ledger.rounds + 1);
+            let span = tracing::debug_span!(target: TARGET, parent: &within, "round", number = ledger.rounds + 1);
             self.under_way.insert(peer.clone(), Round { span, before: *ledger });
         }
-        self.with(peer).in_scope(|| tracing::trace!(kind = kind.name(), bytes, "sent"));
+        self.with(peer).in_scope(|| tracing::trace!(target: TARGET, kind = kind.name(), bytes, "sent"));
     }
 
     /// Ends the rounds that are over.
@@ -65,7 +68,7 @@ impl Rounds {
         let Some(Round { span, before }) = self.under_way.remove(peer) else { return };
         span.in_scope(|| {
             tracing::debug!(
-                proof = now.proofs > before.proofs,
+                target: TARGET, proof = now.proofs > before.proofs,
                 bytes = now.round_bytes - before.round_bytes,
                 learned = now.learned - before.learned,
                 sketches = now.sketches - before.sketches,

@@ -7,7 +7,7 @@ use gossip_core::sim::{Faults, ReplicaId, Report, Simulation};
 use gossip_core::{AntiEntropy, Element, Time};
 
 use super::hostile::Member;
-use super::plan::{Plan, place};
+use super::schedule::{Plan, place};
 use crate::Shape;
 
 /// How long after the last fault and the last insertion all honest replicas hold all that any of them held then, at the

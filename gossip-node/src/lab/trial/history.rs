@@ -14,7 +14,7 @@ use super::{Decimal, Figures, Quantiles};
 ///
 /// ```
 /// use gossip_core::Time;
-/// use gossip_node::trial::History;
+/// use gossip_node::lab::trial::History;
 ///
 /// let mut history = History::new(2);
 /// history.acknowledge(0, Time::from_millis(10));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use gossip_node::chaos::{Entry, Outcome, Plan, Record, RecordError};
+use gossip_node::lab::chaos::{Entry, Outcome, Plan, Record, RecordError};
 
 /// How long to go on, and where to keep what happened.
 #[derive(Args, Debug)]

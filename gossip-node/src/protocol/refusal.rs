@@ -1,7 +1,8 @@
 //! Requests that get an error.
 
 use crate::json::JsonError;
-use crate::settings::{MAX_ID, Workload};
+use crate::settings::MAX_ID;
+use crate::workload::Workload;
 
 /// Why a request was refused. A refused request changes nothing; all of these are definite.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

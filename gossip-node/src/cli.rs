@@ -1,0 +1,6 @@
+//! The command line.
+
+pub(crate) mod key_file;
+pub(crate) mod options;
+pub(crate) mod simulate;
+pub(crate) mod soak;

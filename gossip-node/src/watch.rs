@@ -1,0 +1,9 @@
+//! What a node shows of itself: the ledger, metrics, and spans in the log.
+
+mod ledger;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+mod spans;
+
+pub(crate) use ledger::Report;
+pub(crate) use spans::Rounds;
