@@ -93,7 +93,7 @@ macro_rules! ledger {
 
         impl Ledger {
             /// All counters but traffic, in the order in which they are shown.
-            pub fn counters(&self) -> impl Iterator<Item = Counter> {
+            pub fn counters(&self) -> impl Iterator<Item = Counter> + use<> {
                 [$(Counter { name: stringify!($name), help: $help, value: self.$name },)*].into_iter()
             }
         }

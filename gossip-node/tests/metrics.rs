@@ -63,6 +63,7 @@ fn expect(prefix: &str, labels: &str, ledger: &Ledger, expected: &mut BTreeMap<S
         ("sketches", ledger.sketches),
         ("top_ups", ledger.top_ups),
         ("walks", ledger.walks),
+        ("bare_pushes", ledger.bare_pushes),
         ("resent", ledger.resent),
         ("rejected", ledger.rejected),
         ("ignored", ledger.ignored),

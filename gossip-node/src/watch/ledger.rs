@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gossip_core::{AntiEntropy, ByKind, Ledger, PeerStats, Traffic};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::json::Json;
 
@@ -24,7 +25,7 @@ impl<'a> Report<'a> {
         Self {
             elements: machine.len(),
             state_bytes: stats.state_bytes,
-            total: Account::of(&stats.total),
+            total: Account(stats.total),
             peers: machine.peers().filter_map(peer).collect(),
         }
     }
@@ -44,56 +45,27 @@ impl Peer {
         Self {
             reachable: stats.reachable,
             round_trip_micros: stats.round_trip.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
-            account: Account::of(&stats.ledger),
+            account: Account(stats.ledger),
         }
     }
 }
 
-/// One ledger.
-#[derive(Debug, Serialize)]
-struct Account {
-    sent: Side,
-    received: Side,
-    learned: u64,
-    redundant: u64,
-    rounds: u64,
-    proofs: u64,
-    sketches: u64,
-    top_ups: u64,
-    walks: u64,
-    bare_pushes: u64,
-    resent: u64,
-    rejected: u64,
-    ignored: u64,
-    work: u64,
-    deferred: u64,
-    round_bytes: u64,
-    full_state_bytes: u64,
-    saved: i128,
-}
+/// One ledger: traffic, then every counter in the order of [`Ledger::counters`], then what it saved.
+#[derive(Debug)]
+struct Account(Ledger);
 
-impl Account {
-    fn of(ledger: &Ledger) -> Self {
-        Self {
-            sent: Side::of(&ledger.sent),
-            received: Side::of(&ledger.received),
-            learned: ledger.learned,
-            redundant: ledger.redundant,
-            rounds: ledger.rounds,
-            proofs: ledger.proofs,
-            sketches: ledger.sketches,
-            top_ups: ledger.top_ups,
-            walks: ledger.walks,
-            bare_pushes: ledger.bare_pushes,
-            resent: ledger.resent,
-            rejected: ledger.rejected,
-            ignored: ledger.ignored,
-            work: ledger.work,
-            deferred: ledger.deferred,
-            round_bytes: ledger.round_bytes,
-            full_state_bytes: ledger.full_state_bytes,
-            saved: ledger.saved(),
+impl Serialize for Account {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(ledger) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("sent", &Side::of(&ledger.sent))?;
+        map.serialize_entry("received", &Side::of(&ledger.received))?;
+        for counter in ledger.counters() {
+            map.serialize_entry(counter.name, &counter.value)?;
         }
+        // Nobody counts it: it follows from two counters, and may be negative.
+        map.serialize_entry("saved", &ledger.saved())?;
+        map.end()
     }
 }
 

@@ -11,7 +11,7 @@
 use std::fmt::Display;
 
 use ::metrics::{Label, counter, describe_counter, describe_gauge, gauge};
-use gossip_core::{AntiEntropy, ByKind, Element, Ledger};
+use gossip_core::{AntiEntropy, ByKind, Counter, Element, Ledger};
 
 /// What messages and bytes are called, of all peers and of one.
 const TRAFFIC: [[&str; 2]; 2] =
@@ -27,8 +27,8 @@ pub fn describe() {
     for ([messages, bytes], prefix) in TRAFFIC.into_iter().zip(["gossip", "gossip_peer"]) {
         describe_counter!(messages, "Messages.");
         describe_counter!(bytes, "Encoded bytes of messages.");
-        for (name, what, _) in counters(&Ledger::default()) {
-            describe_counter!(format!("{prefix}_{name}"), what);
+        for counter in Ledger::default().counters() {
+            describe_counter!(name(prefix, &counter), counter.help);
         }
     }
 }
@@ -53,8 +53,8 @@ pub fn publish<P: Clone + Ord + Display, E: Element>(machine: &AntiEntropy<P, E>
 }
 
 fn publish_ledger(prefix: &str, [messages, bytes]: [&'static str; 2], labels: &[Label], ledger: &Ledger) {
-    for (name, _, value) in counters(ledger) {
-        counter!(format!("{prefix}_{name}"), labels.to_vec()).absolute(value);
+    for counter in ledger.counters() {
+        counter!(name(prefix, &counter), labels.to_vec()).absolute(counter.value);
     }
     let directions: [(&str, &ByKind); 2] = [("sent", &ledger.sent), ("received", &ledger.received)];
     for (direction, traffic) in directions {
@@ -66,24 +66,9 @@ fn publish_ledger(prefix: &str, [messages, bytes]: [&'static str; 2], labels: &[
     }
 }
 
-/// Each counter of a ledger: its name, what it is, and where it stands.
-const fn counters(ledger: &Ledger) -> [(&'static str, &'static str, u64); 14] {
-    [
-        ("learned_total", "Elements received that were not held before.", ledger.learned),
-        ("redundant_total", "Elements received that were held already.", ledger.redundant),
-        ("rounds_total", "Rounds of our own that ended.", ledger.rounds),
-        ("proofs_total", "Rounds of our own that ended in a proof of equality.", ledger.proofs),
-        ("sketches_total", "Sketches of our own rounds that were read.", ledger.sketches),
-        ("top_ups_total", "Requests for more cells of a sketch.", ledger.top_ups),
-        ("walks_total", "Rounds of our own that paged the sets.", ledger.walks),
-        ("resent_total", "Messages sent again for want of an answer.", ledger.resent),
-        ("rejected_total", "Messages refused.", ledger.rejected),
-        ("ignored_total", "Answers that nobody awaited.", ledger.ignored),
-        ("deferred_total", "Times a peer had to wait, its budget overdrawn.", ledger.deferred),
-        ("work_total", "Work done for peers, in the unit of work_per_second.", ledger.work),
-        ("round_bytes_total", "Bytes of our own rounds that ended.", ledger.round_bytes),
-        ("full_state_bytes_total", "What proven rounds would have cost with full states.", ledger.full_state_bytes),
-    ]
+/// Prometheus wants `_total` at the end of what only grows.
+fn name(prefix: &str, counter: &Counter) -> String {
+    format!("{prefix}_{}_total", counter.name)
 }
 
 fn with<const N: usize>(labels: &[Label], more: [(&'static str, String); N]) -> Vec<Label> {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use gossip_core::Time;
 use gossip_core::sim::{Fault, ReplicaId, Rng};
+use gossip_core::{Ledger, Time};
 use gossip_node::lab::trial::{Account, Decimal, History, Operation, Plan, Report};
 use serde_json::{Value, json};
 
@@ -232,12 +232,8 @@ fn ledger(total: &Value) -> Result<Account, Wrong> {
     let whole = |value: &Value| number(value).map(|number| Decimal::whole(number as u64));
     let kinds = total["sent"]["by_kind"].as_object().into_iter().flatten();
     let sent = kinds.map(|(kind, sums)| Ok((kind.clone(), [whole(&sums["messages"])?, whole(&sums["bytes"])?])));
-    Ok(Account {
-        sent: sent.collect::<Result<_, Wrong>>()?,
-        rounds: whole(&total["rounds"])?,
-        round_bytes: whole(&total["round_bytes"])?,
-        full_state_bytes: whole(&total["full_state_bytes"])?,
-    })
+    let counters = Ledger::default().counters().map(|counter| Ok((counter.name.into(), whole(&total[counter.name])?)));
+    Ok(Account { sent: sent.collect::<Result<_, Wrong>>()?, counters: counters.collect::<Result<_, Wrong>>()? })
 }
 
 fn number(value: &Value) -> Result<usize, Wrong> {

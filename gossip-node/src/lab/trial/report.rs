@@ -29,12 +29,8 @@ pub struct Report {
 pub struct Account {
     /// Messages sent and their bytes, by kind.
     pub sent: BTreeMap<String, [Decimal; 2]>,
-    /// Rounds that ended.
-    pub rounds: Decimal,
-    /// Their bytes, both ways.
-    pub round_bytes: Decimal,
-    /// What full states would have cost, both ways, in place of those that ended in a proof.
-    pub full_state_bytes: Decimal,
+    /// The counters, by name.
+    pub counters: BTreeMap<String, Decimal>,
 }
 
 impl Report {
@@ -70,11 +66,10 @@ impl Account {
     pub fn of(ledger: &Ledger) -> Self {
         let kinds = ledger.sent.iter().filter(|(_, traffic)| traffic.messages > 0);
         let sent = kinds.map(|(kind, traffic)| (kind.name().into(), [traffic.messages, traffic.bytes]));
+        let counters = ledger.counters().map(|counter| (counter.name.into(), Decimal::whole(counter.value)));
         Self {
             sent: sent.map(|(kind, sums): (_, [u64; 2])| (kind, sums.map(Decimal::whole))).collect(),
-            rounds: Decimal::whole(ledger.rounds),
-            round_bytes: Decimal::whole(ledger.round_bytes),
-            full_state_bytes: Decimal::whole(ledger.full_state_bytes),
+            counters: counters.collect(),
         }
     }
 
@@ -84,24 +79,29 @@ impl Account {
             let sent = self.sent.entry(kind.clone()).or_default();
             *sent = [sent[0].plus(sums[0]), sent[1].plus(sums[1])];
         }
-        self.rounds = self.rounds.plus(other.rounds);
-        self.round_bytes = self.round_bytes.plus(other.round_bytes);
-        self.full_state_bytes = self.full_state_bytes.plus(other.full_state_bytes);
+        for (name, count) in &other.counters {
+            let sum = self.counters.entry(name.clone()).or_default();
+            *sum = sum.plus(*count);
+        }
+    }
+
+    /// Where a counter stands, by the name of its field in [`Ledger`]; 0 if there is none.
+    pub fn counter(&self, name: &str) -> Decimal {
+        self.counters.get(name).copied().unwrap_or_default()
     }
 
     fn mean(runs: &[&Self]) -> Option<Self> {
         let mean = |number: &dyn Fn(&Self) -> Decimal| Decimal::mean(runs.iter().map(|run| number(run)));
-        let mut sent = BTreeMap::new();
+        let mut all = Self::default();
         for kind in runs.iter().flat_map(|run| run.sent.keys()) {
+            // A kind that a run sent none of counts as 0 in its mean, or rare ones would look frequent.
             let of = |place: usize| mean(&|run| run.sent.get(kind).map_or_else(Decimal::default, |sums| sums[place]));
-            sent.insert(kind.clone(), [of(0)?, of(1)?]);
+            all.sent.insert(kind.clone(), [of(0)?, of(1)?]);
         }
-        Some(Self {
-            sent,
-            rounds: mean(&|run| run.rounds)?,
-            round_bytes: mean(&|run| run.round_bytes)?,
-            full_state_bytes: mean(&|run| run.full_state_bytes)?,
-        })
+        for name in runs.iter().flat_map(|run| run.counters.keys()) {
+            all.counters.insert(name.clone(), mean(&|run| run.counter(name))?);
+        }
+        (!runs.is_empty()).then_some(all)
     }
 }
 
@@ -129,15 +129,16 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, rounds, round_bytes, full_state_bytes } = self;
-        for (kind, [messages, bytes]) in sent {
+        let [rounds, round_bytes, full_state_bytes] =
+            ["rounds", "round_bytes", "full_state_bytes"].map(|name| self.counter(name));
+        for (kind, [messages, bytes]) in &self.sent {
             writeln!(f, "  {kind:<18} {messages} messages, {bytes} bytes")?;
         }
         write!(f, "ledger               {rounds} rounds in {round_bytes} bytes")?;
         let (saved, verb) = if round_bytes <= full_state_bytes {
-            (full_state_bytes.less(*round_bytes), "saved")
+            (full_state_bytes.less(round_bytes), "saved")
         } else {
-            (round_bytes.less(*full_state_bytes), "wasted")
+            (round_bytes.less(full_state_bytes), "wasted")
         };
         write!(f, "; full states would have taken {full_state_bytes}: {saved} {verb}")
     }
