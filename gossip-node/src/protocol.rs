@@ -10,6 +10,6 @@ mod skipped;
 pub(crate) use envelope::Envelope;
 pub(crate) use line::{GOSSIP, gossip_line, id_len};
 pub use refusal::Refusal;
-pub(crate) use reply::Reply;
+pub(crate) use reply::{Read, Reply, Shown};
 pub(crate) use request::Request;
 pub use skipped::Skipped;

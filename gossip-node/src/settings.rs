@@ -11,7 +11,7 @@ use crate::workload::Workload;
 
 pub(crate) use max_line::MAX_ID;
 pub use max_line::MaxLine;
-pub use shape::Shape;
+pub use shape::{Shape, ShapeError};
 
 /// How a node behaves. All nodes of a cluster need equal settings, or at least an equal `max_line` and `key`.
 ///
@@ -52,7 +52,7 @@ impl Settings {
         config.max_element_bytes = self.max_line.encoded_element_bytes();
         config.max_message = self.max_line.message_budget();
         config.round_every = self.round_every;
-        config.batch_every = (self.overlay != Shape::None).then_some(self.batch_every);
+        config.batch_every = self.overlay.pushes().then_some(self.batch_every);
         config
     }
 }

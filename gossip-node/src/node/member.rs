@@ -8,11 +8,11 @@ use serde_json::value::RawValue;
 
 use super::Output;
 use crate::json::{Json, JsonError, spaced};
-use crate::protocol::{Refusal, Reply, Request, Skipped, gossip_line, id_len};
+use crate::protocol::{Read, Refusal, Reply, Request, Shown, Skipped, gossip_line, id_len};
 use crate::settings::{MAX_ID, Settings, Shape};
 use crate::watch::{Report, Rounds};
-use crate::workload::Workload;
 use crate::workload::counter::{Increment, growth};
+use crate::workload::{Row, Workload};
 
 /// What the log calls this, wherever the code stands: people filter by it.
 const TARGET: &str = "gossip_node::member";
@@ -69,7 +69,7 @@ impl Member {
 
     /// Holds what a store held, and remembers from now on what is to be stored.
     pub(crate) fn restore(&mut self, elements: Vec<Json>) {
-        self.machine.extend(elements.iter().cloned()).expect("the store has checked their lengths");
+        self.machine.extend(elements.iter().cloned()).expect("`Node::restored` has checked their lengths");
         elements.into_iter().for_each(|element| self.hold(element));
         self.unsaved = Some(Vec::new());
     }
@@ -96,23 +96,16 @@ impl Member {
                 }
                 Ok(Reply::TopologyOk {})
             }
-            Request::Broadcast { message } => {
-                self.insert("message", message)?;
-                Ok(Reply::BroadcastOk {})
-            }
-            Request::Add { element } => {
+            Request::Write { key, element } => {
                 self.check_increment(&element)?;
-                self.insert("element", element)?;
-                Ok(Reply::AddOk {})
+                self.insert(key, element)?;
+                Ok(Reply::WriteOk { request: self.workload.row().write })
             }
-            Request::Read => Ok(match settings.workload {
-                Workload::Broadcast => Reply::ReadMessagesOk { messages: self.values(now) },
-                Workload::GSet => Reply::ReadValueOk { value: self.values(now) },
-                Workload::GCounter | Workload::PnCounter => {
-                    self.values(now);
-                    Reply::ReadSumOk { value: self.sum }
-                }
-            }),
+            Request::Read => {
+                let (Row { shown: key, least_delta, .. }, sum) = (self.workload.row(), self.sum_at(now));
+                let shown = if least_delta.is_some() { Shown::Sum(sum) } else { Shown::Elements(&self.values) };
+                Ok(Reply::ReadOk(Read { key, shown }))
+            }
             Request::Digest => {
                 let digest = self.machine.digest();
                 Ok(Reply::DigestOk { digest: digest.to_string(), count: digest.count() })
@@ -204,6 +197,12 @@ impl Member {
         let local_messages = self.values(now);
         let transferred = local_messages.len() - listed.len();
         Ok(Reply::OutOfSync { r#match: false, transferred, local_messages })
+    }
+
+    /// The sum of all increments, those included whose events are still to come.
+    fn sum_at(&mut self, now: Time) -> i128 {
+        self.values(now);
+        self.sum
     }
 
     /// All elements in order, those included whose events are still to come.

@@ -29,7 +29,7 @@ pub(super) struct Line<'a, B> {
 
 #[derive(Serialize)]
 pub(super) struct ReplyBody<'a> {
-    pub(super) r#type: &'static str,
+    pub(super) r#type: String,
     pub(super) in_reply_to: i128,
     #[serde(flatten)]
     pub(super) payload: &'a Reply<'a>,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::Refusal;
 use super::line::{Line, ReplyBody};
@@ -15,33 +16,78 @@ use crate::watch::Report;
 pub(crate) enum Reply<'a> {
     InitOk {},
     TopologyOk {},
-    BroadcastOk {},
-    AddOk {},
-    ReadMessagesOk { messages: &'a BTreeSet<Json> },
-    ReadValueOk { value: &'a BTreeSet<Json> },
-    ReadSumOk { value: i128 },
-    DigestOk { digest: String, count: u64 },
-    InSync { r#match: bool, transferred: usize },
-    OutOfSync { r#match: bool, transferred: usize, local_messages: &'a BTreeSet<Json> },
-    EchoOk { echo: Json },
+    WriteOk {
+        #[serde(skip)]
+        request: &'static str,
+    },
+    ReadOk(Read<'a>),
+    DigestOk {
+        digest: String,
+        count: u64,
+    },
+    InSync {
+        r#match: bool,
+        transferred: usize,
+    },
+    OutOfSync {
+        r#match: bool,
+        transferred: usize,
+        local_messages: &'a BTreeSet<Json>,
+    },
+    EchoOk {
+        echo: Json,
+    },
     StatsOk(Box<Report<'a>>),
-    Error { code: u32, text: String },
+    Error {
+        code: u32,
+        text: String,
+    },
+}
+
+/// What a read shows, under the key that the workload has for it.
+#[derive(Debug)]
+pub(crate) struct Read<'a> {
+    pub(crate) key: &'static str,
+    pub(crate) shown: Shown<'a>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Shown<'a> {
+    Elements(&'a BTreeSet<Json>),
+    /// Of the increments.
+    Sum(i128),
+}
+
+impl Serialize for Read<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match &self.shown {
+            Shown::Elements(elements) => map.serialize_entry(self.key, elements)?,
+            Shown::Sum(sum) => map.serialize_entry(self.key, sum)?,
+        }
+        map.end()
+    }
 }
 
 impl Reply<'_> {
-    const fn kind(&self) -> &'static str {
-        match self {
-            Self::InitOk {} => "init_ok",
-            Self::TopologyOk {} => "topology_ok",
-            Self::BroadcastOk {} => "broadcast_ok",
-            Self::AddOk {} => "add_ok",
-            Self::ReadMessagesOk { .. } | Self::ReadValueOk { .. } | Self::ReadSumOk { .. } => "read_ok",
-            Self::DigestOk { .. } => "digest_ok",
-            Self::InSync { .. } | Self::OutOfSync { .. } => "digest_sync_ok",
-            Self::EchoOk { .. } => "echo_ok",
-            Self::StatsOk(_) => "stats_ok",
-            Self::Error { .. } => "error",
-        }
+    /// The type of the request that it answers; none of an error, which may answer any.
+    const fn request(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::InitOk {} => "init",
+            Self::TopologyOk {} => "topology",
+            Self::WriteOk { request } => request,
+            Self::ReadOk(_) => "read",
+            Self::DigestOk { .. } => "digest",
+            Self::InSync { .. } | Self::OutOfSync { .. } => "digest_sync",
+            Self::EchoOk { .. } => "echo",
+            Self::StatsOk(_) => "stats",
+            Self::Error { .. } => return None,
+        })
+    }
+
+    /// Maelstrom names every reply after its request.
+    fn kind(&self) -> String {
+        self.request().map_or_else(|| "error".into(), |request| format!("{request}_ok"))
     }
 
     /// The line, without its newline.

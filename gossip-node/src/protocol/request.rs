@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::Refusal;
 use crate::json::{self, Json, Object, decode_string, shortened};
 use crate::settings::{MaxLine, Settings};
-use crate::workload::Workload;
 use crate::workload::counter::Increment;
+use crate::workload::{Row, Workload};
 
 /// A request, read and valid.
 #[derive(Debug)]
@@ -21,10 +21,10 @@ pub(crate) enum Request {
     Topology {
         neighbours: BTreeMap<String, Vec<String>>,
     },
-    Broadcast {
-        message: Json,
-    },
-    Add {
+    /// What this workload writes with.
+    Write {
+        /// Under which key a refusal names the element.
+        key: &'static str,
         element: Json,
     },
     Read,
@@ -40,8 +40,8 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// Reads a body, sent by `client` with `msg_id`. What the request has no use for, in the body or among the `others` beside it, is ignored once it
-    /// is seen to be sound.
+    /// Reads a body, sent by `client` with `msg_id`. What the request has no use for, in the body or among the `others`
+    /// beside it, is ignored once it is seen to be sound.
     pub(crate) fn read(
         body: Object<'_>,
         others: Object<'_>,
@@ -53,25 +53,28 @@ impl Request {
         let body = body.sound().map_err(|error| Refusal::Value { key: "body".into(), error })?;
         let mut fields = Fields { body, max_line: settings.max_line };
         let kind = fields.string("type")?;
-        let request = match (kind.as_str(), workload) {
-            ("init", _) => Self::Init { node_id: fields.string("node_id")?, node_ids: fields.strings("node_ids")? },
-            ("topology", _) => Self::Topology { neighbours: fields.topology("topology")? },
-            ("broadcast", Workload::Broadcast) => Self::Broadcast { message: fields.element("message")? },
-            ("add", Workload::GSet) => Self::Add { element: fields.element("element")? },
-            ("add", Workload::GCounter | Workload::PnCounter) => {
-                let delta = fields.delta("delta", workload.least_delta().unwrap_or(0))?;
-                let msg_id = msg_id.ok_or(Refusal::Unidentified)?;
-                Self::Add { element: Increment::element(client, msg_id, delta) }
-            }
-            ("read", _) => Self::Read,
-            ("digest", _) => Self::Digest,
-            ("digest_sync", _) => Self::DigestSync {
+        let Row { write, written, least_delta, .. } = workload.row();
+        let request = match kind.as_str() {
+            "init" => Self::Init { node_id: fields.string("node_id")?, node_ids: fields.strings("node_ids")? },
+            "topology" => Self::Topology { neighbours: fields.topology("topology")? },
+            kind if kind == write => match least_delta {
+                None => Self::Write { key: written, element: fields.element(written)? },
+                Some(least) => {
+                    let delta = fields.delta(written, least)?;
+                    let msg_id = msg_id.ok_or(Refusal::Unidentified)?;
+                    // Not `written`: a delta is never too long, but the element that names the client may be.
+                    Self::Write { key: "element", element: Increment::element(client, msg_id, delta) }
+                }
+            },
+            "read" => Self::Read,
+            "digest" => Self::Digest,
+            "digest_sync" => Self::DigestSync {
                 remote_digest: fields.string("remote_digest")?,
                 remote_messages: fields.elements_or_null("remote_messages", workload)?,
             },
-            ("echo", _) => Self::Echo { echo: fields.anything("echo")? },
-            ("stats", _) => Self::Stats,
-            (_, workload) => return Err(Refusal::Unsupported { kind: shortened(&kind), workload }),
+            "echo" => Self::Echo { echo: fields.anything("echo")? },
+            "stats" => Self::Stats,
+            _ => return Err(Refusal::Unsupported { kind: shortened(&kind), workload }),
         };
         check(fields.body, settings.max_line)?;
         check(others, settings.max_line)?;
@@ -109,7 +112,7 @@ impl<'a> Fields<'a> {
         let limit = self.max_line.element_bytes();
         let element = |raw| {
             let element = value(raw, key, limit)?;
-            if workload.least_delta().is_some() && Increment::read(&element, workload).is_none() {
+            if workload.row().least_delta.is_some() && Increment::read(&element, workload).is_none() {
                 return Err(Refusal::Wrong {
                     key,
                     expected: "an array of increments, [client, msg_id, delta], or null",

@@ -5,17 +5,6 @@ use std::collections::BTreeSet;
 use super::Workload;
 use crate::json::{Json, encode_string};
 
-impl Workload {
-    /// The least increment, where there are any.
-    pub(crate) const fn least_delta(self) -> Option<i64> {
-        match self {
-            Self::Broadcast | Self::GSet => None,
-            Self::GCounter => Some(0),
-            Self::PnCounter => Some(i64::MIN),
-        }
-    }
-}
-
 /// An increment, off its element `[client, msg_id, delta]`. Client and `msg_id` identify it, so that a request that is
 /// repeated, at whatever node, is one element.
 #[derive(Debug)]
@@ -33,7 +22,7 @@ impl<'a> Increment<'a> {
 
     /// The increment of an element, if it is one that `workload` counts.
     pub(crate) fn read(element: &'a Json, workload: Workload) -> Option<Self> {
-        let least = workload.least_delta()?;
+        let least = workload.row().least_delta?;
         let text = element.as_str();
         let (before, delta) = text.strip_prefix('[')?.strip_suffix(']')?.rsplit_once(", ")?;
         let (client, msg_id) = before.rsplit_once(", ")?;
