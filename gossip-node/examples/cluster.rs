@@ -1,18 +1,26 @@
 //! Real nodes under load, wired as Maelstrom wires them, and what that cost: what `gossip-node simulate` tells of
 //! virtual ones.
 
-#[path = "../tests/router/mod.rs"]
+#[path = "../src/cli/choice.rs"]
+mod choice;
+#[path = "../tests/program/router/mod.rs"]
 mod router;
+#[path = "../src/cli/trial_options.rs"]
+mod trial_options;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use clap::Parser;
-use gossip_node::lab::trial::{Decimal, Plan};
+use clap::builder::PossibleValue;
+use gossip_node::Workload;
+use gossip_node::lab::trial::Decimal;
 
+use crate::choice::one_of;
 use crate::router::Setup;
 use crate::router::trial::carry_out;
+use crate::trial_options::TrialOptions;
 
 /// Runs a cluster of real nodes under load and tells what it cost, as `gossip-node simulate` does of a virtual one
 ///
@@ -28,12 +36,11 @@ use crate::router::trial::carry_out;
 #[derive(Debug, Parser)]
 struct Options {
     #[command(flatten)]
-    plan: Plan,
+    trial: TrialOptions,
 
     /// How clients write
-    #[arg(long, value_name = "NAME", value_parser = ["broadcast", "g-set", "g-counter", "pn-counter"],
-          default_value = "broadcast")]
-    workload: String,
+    #[arg(long, value_name = "NAME", value_parser = one_of(Workload::ALL, workload), default_value = "broadcast")]
+    workload: Workload,
 
     /// How many of a hundred writes are asked for again within a second, by the same client, of another node
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
@@ -56,6 +63,10 @@ struct Options {
     node_options: Vec<String>,
 }
 
+fn workload(workload: Workload) -> PossibleValue {
+    PossibleValue::new(workload.name())
+}
+
 /// How late 99 of 100 lines may be in a run that tells anything.
 const EXACT: Duration = Duration::from_millis(5);
 
@@ -70,16 +81,17 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    options.plan.check()?;
+    let plan = options.trial.plan();
+    plan.check()?;
     let setup = Setup {
         program: options.program.map_or_else(build, Ok)?,
-        workload: options.workload,
+        workload: options.workload.to_string(),
         options: options.node_options,
         data_dir: options.data_dir,
         tells_learned: true,
     };
-    let ends = options.plan.ends().as_millis() / 1_000;
-    let outcome = carry_out(&options.plan, options.repeat, setup, |second| eprintln!("{second} of {ends} s"))?;
+    let ends = plan.ends().as_millis() / 1_000;
+    let outcome = carry_out(&plan, options.repeat, setup, |second| eprintln!("{second} of {ends} s"))?;
     if options.json {
         println!("{}", outcome.report.figures.json());
     } else {

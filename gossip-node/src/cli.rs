@@ -1,6 +1,15 @@
-//! The command line.
+//! The command line: what it says, and what is done instead of being a node.
 
-pub(crate) mod key_file;
-pub(crate) mod options;
-pub(crate) mod simulate;
-pub(crate) mod soak;
+mod choice;
+mod key_file;
+mod options;
+#[cfg(feature = "lab")]
+mod simulate;
+#[cfg(feature = "lab")]
+mod soak;
+#[cfg(feature = "lab")]
+mod trial_options;
+
+#[cfg(feature = "lab")]
+pub(crate) use options::Command;
+pub(crate) use options::Options;

@@ -35,6 +35,7 @@
 //! at two nodes that could not know, the greater one counts, at all nodes.
 
 mod json;
+#[cfg(feature = "lab")]
 pub mod lab;
 mod node;
 mod protocol;
@@ -48,8 +49,10 @@ pub use json::{Json, JsonError};
 pub use node::{Node, Output};
 pub use protocol::{Refusal, Skipped};
 pub use serve::{Input, Line, Lines, ServeError, read_lines, serve};
-pub use settings::{MaxLine, Settings, Shape};
-pub use store::{Store, StoreError};
+pub use settings::{MaxLine, Settings, Shape, ShapeError};
+#[cfg(feature = "store")]
+pub use store::Store;
+pub use store::{Persistence, StoreError};
 #[cfg(feature = "metrics")]
 pub use watch::metrics;
-pub use workload::Workload;
+pub use workload::{Workload, WorkloadError};

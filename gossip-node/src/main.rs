@@ -9,16 +9,17 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use gossip_node::{Input, Node, ServeError, Store, read_lines, serve};
+use gossip_node::{Input, Node, Persistence, ServeError, Settings, read_lines, serve};
 
-use crate::cli::options::{Command, Options};
+use crate::cli::Options;
 
 /// How many reads may wait for the loop before the next: a line each, or as many as 64 KiB hold.
 const WAITING_READS: usize = 64;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if let Some(Command::Simulate(simulate)) = &options.command {
+    #[cfg(feature = "lab")]
+    if let Some(cli::Command::Simulate(simulate)) = &options.command {
         return simulate.run();
     }
     tracing_subscriber::fmt()
@@ -46,15 +47,21 @@ fn run(options: &Options) -> Result<(), ServeError> {
         show_ledger_every(every, sender.clone());
     }
     thread::spawn(move || read_lines(io::stdin(), max_line, &sender));
-    let (node, store) = match &options.data_dir {
-        Some(directory) => {
-            let refused = |_: &_| tracing::error!(directory = %directory.display(), "cannot use this data directory");
-            let (node, store) = Store::open(directory, settings).inspect_err(refused)?;
-            (node, Some(store))
-        }
-        None => (Node::new(settings), None),
-    };
+    let (node, store) = node(options, settings)?;
     serve(node, store, &inbox, io::stdout())
+}
+
+/// A new node, or the one that goes on with what its data directory holds.
+fn node(options: &Options, settings: Settings) -> Result<(Node, Option<Box<dyn Persistence>>), ServeError> {
+    #[cfg(feature = "store")]
+    if let Some(directory) = &options.data_dir {
+        let refused = |_: &_| tracing::error!(directory = %directory.display(), "cannot use this data directory");
+        let (node, store) = gossip_node::Store::open(directory, settings).inspect_err(refused)?;
+        return Ok((node, Some(Box::new(store))));
+    }
+    #[cfg(not(feature = "store"))]
+    let _ = options;
+    Ok((Node::new(settings), None))
 }
 
 /// Lets the loop end after the line it is at; where that takes longer than a second, as nobody reads stdout, ends

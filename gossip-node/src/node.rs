@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use gossip_core::Time;
 
-use crate::json::{Json, shortened};
+use crate::json::{Json, JsonError, shortened};
 use crate::protocol::{Envelope, GOSSIP, Refusal, Reply, Request, Skipped};
 use crate::settings::Settings;
 use member::Member;
@@ -62,9 +62,18 @@ impl Node {
         }
     }
 
-    /// A node that waits for its `init`, then holds these elements, and remembers which others it is to store.
-    pub(crate) fn restored(settings: Settings, elements: Vec<Json>) -> Self {
-        Self { stored: Some(elements), ..Self::new(settings) }
+    /// A node that waits for its `init`, then goes on with what a [`Persistence`](crate::Persistence) holds, and remembers
+    /// which elements [`serve`](crate::serve()) is to append to it.
+    ///
+    /// # Errors
+    ///
+    /// An element is longer than [`max_line`](Settings::max_line) allows.
+    pub fn restored(settings: Settings, elements: Vec<Json>) -> Result<Self, JsonError> {
+        let limit = settings.max_line.element_bytes();
+        if elements.iter().any(|element| element.as_str().len() > limit) {
+            return Err(JsonError::TooLong { limit });
+        }
+        Ok(Self { stored: Some(elements), ..Self::new(settings) })
     }
 
     /// The ledger, the payload of `stats_ok` as one JSON object; `None` before `init`.

@@ -11,7 +11,7 @@ use gossip_core::Time;
 use crate::json::shortened;
 use crate::node::{Node, Output};
 use crate::settings::MaxLine;
-use crate::store::{Store, StoreError};
+use crate::store::{Persistence, StoreError};
 
 pub use lines::{Line, Lines};
 
@@ -92,7 +92,7 @@ pub fn read_lines(input: impl Read, max_line: MaxLine, inbox: &SyncSender<Input>
 /// what it failed to keep; and of `output`; that nobody reads it any more is none.
 pub fn serve(
     mut node: Node,
-    store: Option<Store>,
+    store: Option<impl Persistence>,
     inbox: &Receiver<Input>,
     output: impl Write,
 ) -> Result<(), ServeError> {
@@ -103,7 +103,11 @@ pub fn serve(
     }
 }
 
-fn run(node: &mut Node, inbox: &Receiver<Input>, mut outputs: Outputs<impl Write>) -> Result<(), ServeError> {
+fn run(
+    node: &mut Node,
+    inbox: &Receiver<Input>,
+    mut outputs: Outputs<impl Persistence, impl Write>,
+) -> Result<(), ServeError> {
     let clock = Clock::start();
     loop {
         let until = outputs.write(node, &clock)?;
@@ -149,14 +153,14 @@ fn write_ledger(node: &Node) {
 }
 
 /// Where lines go, through the store.
-struct Outputs<W> {
-    store: Option<Store>,
+struct Outputs<P, W> {
+    store: Option<P>,
     /// Lines that wait for the store.
     held: Vec<u8>,
     output: W,
 }
 
-impl<W: Write> Outputs<W> {
+impl<P: Persistence, W: Write> Outputs<P, W> {
     /// Writes all that `node` has to say; until when it has no more.
     fn write(&mut self, node: &mut Node, clock: &Clock) -> Result<Option<Time>, ServeError> {
         loop {
@@ -180,7 +184,7 @@ impl<W: Write> Outputs<W> {
     fn let_out(&mut self, node: &mut Node) -> Result<(), ServeError> {
         let unsaved = node.take_unsaved();
         if let Some(store) = self.store.as_mut().filter(|_| !unsaved.is_empty()) {
-            store.add(&unsaved)?;
+            store.append(&unsaved)?;
             tracing::debug!(elements = unsaved.len(), "stored");
         }
         self.output.write_all(&self.held)?;

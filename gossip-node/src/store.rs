@@ -1,48 +1,69 @@
-//! The store: what keeps a node's elements on disk.
+//! What keeps a node's elements beyond its end.
 
-#[cfg(test)]
+#[cfg(feature = "store")]
+mod database;
+#[cfg(all(test, feature = "store"))]
 mod tests;
+#[cfg(feature = "store")]
 mod view;
 
-use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::Path;
-
-use gossip_core::{AntiEntropy, Config};
-use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::json::{Json, JsonError};
-use crate::node::Node;
-use crate::settings::Settings;
 use crate::workload::Workload;
-use view::View;
 
-/// A node's elements in a directory of its own: an embedded database, which [`serve`](crate::serve()) writes to and syncs
-/// before it lets out anything that rests on them.
+#[cfg(feature = "store")]
+pub use database::Store;
+
+/// Where a node's elements outlive it: read once, at the start, and appended to before anything that rests on them is let
+/// out. With the feature `store`, [`Store`] keeps them in a directory; others may keep them elsewhere:
 ///
 /// ```
-/// use gossip_node::{Settings, Store};
+/// use gossip_node::{Json, Node, Persistence, Settings, StoreError};
 ///
-/// # let directory = std::env::temp_dir().join(format!("gossip-node-{}", std::process::id()));
-/// let (node, store) = Store::open(&directory, Settings::default())?;
-/// assert!(Store::open(&directory, Settings::default()).is_err(), "it is in use");
-/// # drop(store);
-/// # std::fs::remove_dir_all(&directory).unwrap();
-/// # Ok::<(), gossip_node::StoreError>(())
+/// /// Keeps elements as long as the process lasts.
+/// #[derive(Debug, Default)]
+/// struct Memory(Vec<Json>);
+///
+/// impl Persistence for Memory {
+///     fn load(&mut self) -> Result<Vec<Json>, StoreError> {
+///         Ok(self.0.clone())
+///     }
+///
+///     fn append(&mut self, elements: &[Json]) -> Result<(), StoreError> {
+///         Ok(self.0.extend_from_slice(elements))
+///     }
+/// }
+///
+/// let mut memory = Memory::default();
+/// let node = Node::restored(Settings::default(), memory.load()?)?;
+/// # Ok::<(), StoreError>(())
 /// ```
-#[derive(Debug)]
-pub struct Store {
-    database: Database,
-    /// The number of the next element.
-    next: u64,
-    /// Let go after the database.
-    _lock: Option<Lock>,
+pub trait Persistence {
+    /// What is kept, in the order in which it came.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, and is left as it is.
+    fn load(&mut self) -> Result<Vec<Json>, StoreError>;
+
+    /// Keeps more elements, all or none of them. They are kept, whatever happens then, once this returns.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be kept. Nobody may hear of them.
+    fn append(&mut self, elements: &[Json]) -> Result<(), StoreError>;
 }
 
-/// A file that is locked while the store is in use, by this process or another.
-#[derive(Debug)]
-struct Lock(File);
+impl<P: Persistence + ?Sized> Persistence for Box<P> {
+    fn load(&mut self) -> Result<Vec<Json>, StoreError> {
+        (**self).load()
+    }
+
+    fn append(&mut self, elements: &[Json]) -> Result<(), StoreError> {
+        (**self).append(elements)
+    }
+}
 
 /// Why a store cannot be used. Its elements are as they were, to the byte.
 #[derive(Debug, thiserror::Error)]
@@ -68,183 +89,11 @@ pub enum StoreError {
     OtherWorkload(Workload),
     /// One of its elements is longer than [`max_line`](Settings::max_line) allows.
     #[error("the store has an element that is {0}")]
-    Element(JsonError),
+    Element(#[from] JsonError),
     /// It cannot be read or written.
     #[error("the store: {0}")]
     Io(#[from] io::Error),
 }
 
-/// The number of what is described here: the tables, and what stands in them.
+/// The number of the format that this version writes: the tables of [`Store`], and what stands in them.
 const FORMAT: u64 = 1;
-
-/// What the store is of, by name: `format`, a number; `element`, the kind of elements; `key`, the digest of a set known to all.
-const TAG: TableDefinition<&str, &str> = TableDefinition::new("tag");
-
-/// Canonical texts, numbered in the order in which they came: a commit is written to the end of one tree, whatever the
-/// elements are.
-const ELEMENTS: TableDefinition<u64, &str> = TableDefinition::new("elements");
-
-/// The database's own memory. Elements are read once, at the start, so it holds no more than what a commit writes.
-const CACHE_BYTES: usize = 8 << 20;
-
-impl Store {
-    /// Opens the store in `directory`, which is made if need be, and the node that goes on with what it holds.
-    ///
-    /// # Errors
-    ///
-    /// The store is in use, damaged, of a newer version, of another key or of another kind of elements, or it cannot be
-    /// read. It is left as it was.
-    pub fn open(directory: impl AsRef<Path>, settings: Settings) -> Result<(Node, Self), StoreError> {
-        let directory = directory.as_ref();
-        let path = directory.join("elements.redb");
-        fs::create_dir_all(directory)?;
-        let lock = Lock::take(&directory.join("lock"))?;
-        if !path.try_exists()? {
-            create(directory, &path, &settings)?;
-        }
-        let view = file(File::open(&path)?)?;
-        let (node, mut store) =
-            Self::over(view, || file(File::options().read(true).write(true).open(&path)?), settings)?;
-        store._lock = Some(lock);
-        Ok((node, store))
-    }
-
-    /// The store in a file that is only read through `view`, until all of it is seen to be sound.
-    fn over<B: StorageBackend>(
-        view: impl StorageBackend,
-        file: impl FnOnce() -> Result<B, StoreError>,
-        settings: Settings,
-    ) -> Result<(Node, Self), StoreError> {
-        let elements = read(View::new(view)?, &settings)?;
-        let database = builder().create_with_backend(file()?).map_err(fault)?;
-        let next = elements.len() as u64;
-        Ok((Node::restored(settings, elements), Self { database, next, _lock: None }))
-    }
-
-    /// Adds elements, all or none of them. They are on disk once this returns: it takes one sync, however many they are.
-    pub(crate) fn add(&mut self, elements: &[Json]) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().map_err(fault)?;
-        let mut table = transaction.open_table(ELEMENTS).map_err(fault)?;
-        for (number, element) in (self.next..).zip(elements) {
-            table.insert(number, element.as_str()).map_err(fault)?;
-        }
-        drop(table);
-        transaction.commit().map_err(fault)?;
-        self.next += elements.len() as u64;
-        Ok(())
-    }
-}
-
-impl Lock {
-    fn take(path: &Path) -> Result<Self, StoreError> {
-        let file = File::options().create(true).append(true).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
-            Err(TryLockError::Error(error)) => Err(error.into()),
-        }
-    }
-}
-
-/// To close the file is not enough: a process that was forked off and has not got to its own program yet holds it too.
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
-    }
-}
-
-fn builder() -> Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    builder
-}
-
-fn file(file: File) -> Result<FileBackend, StoreError> {
-    FileBackend::new(file).map_err(fault)
-}
-
-/// Makes an empty store under another name first, so that there is a whole one or none, wherever this ends.
-fn create(directory: &Path, path: &Path, settings: &Settings) -> Result<(), StoreError> {
-    let unfinished = directory.join("unfinished");
-    let new = File::options().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
-    initialise(file(new)?, settings)?;
-    fs::rename(&unfinished, path)?;
-    // A name is on disk once its directory is.
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()?;
-        File::open(directory.join(".."))?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn initialise(file: impl StorageBackend, settings: &Settings) -> Result<(), StoreError> {
-    let database = builder().create_with_backend(file).map_err(fault)?;
-    let transaction = database.begin_write().map_err(fault)?;
-    transaction.open_table(ELEMENTS).map_err(fault)?;
-    let mut tag = transaction.open_table(TAG).map_err(fault)?;
-    for (name, value) in [("format", FORMAT.to_string()), ("element", element(settings)), ("key", key(settings))] {
-        tag.insert(name, value.as_str()).map_err(fault)?;
-    }
-    drop(tag);
-    transaction.commit().map_err(fault)
-}
-
-/// All elements, in the order in which they came, once every page is seen to be what was written.
-fn read(view: View<impl StorageBackend>, settings: &Settings) -> Result<Vec<Json>, StoreError> {
-    let database = builder().set_check_integrity_on_open(true).create_with_backend(view).map_err(fault)?;
-    let transaction = database.begin_read().map_err(fault)?;
-    let tag = transaction.open_table(TAG).map_err(fault)?;
-    let tag = |name: &str| match tag.get(name) {
-        Ok(Some(value)) => Ok(value.value().to_owned()),
-        Ok(None) => Err(StoreError::Damaged(format!("its tag has no {name}"))),
-        Err(error) => Err(fault(error)),
-    };
-    match tag("format")?.parse() {
-        Ok(FORMAT) => {}
-        Ok(found) if found > FORMAT => return Err(StoreError::Newer { found }),
-        _ => return Err(StoreError::Damaged("its format is none".into())),
-    }
-    if tag("key")? != key(settings) {
-        return Err(StoreError::OtherKey);
-    }
-    if tag("element")? != element(settings) {
-        return Err(StoreError::OtherWorkload(settings.workload));
-    }
-    let table = transaction.open_table(ELEMENTS).map_err(fault)?;
-    let limit = settings.max_line.element_bytes();
-    let elements = (0..).zip(table.iter().map_err(fault)?).map(|(expected, row)| {
-        let (number, text) = row.map_err(fault)?;
-        match Json::parse(text.value(), limit) {
-            Ok(value) if value.as_str() == text.value() && number.value() == expected => Ok(value),
-            Err(error @ JsonError::TooLong { .. }) => Err(StoreError::Element(error)),
-            _ => Err(StoreError::Damaged(format!("its element {} is none", number.value()))),
-        }
-    });
-    elements.collect()
-}
-
-/// The kind of the elements.
-fn element(settings: &Settings) -> String {
-    match settings.workload {
-        Workload::Broadcast | Workload::GSet => "any value".into(),
-        counter @ (Workload::GCounter | Workload::PnCounter) => format!("increments of a {counter}"),
-    }
-}
-
-/// Tells keys apart, and nothing else about them: a keyed fingerprint of what everybody knows.
-fn key(settings: &Settings) -> String {
-    let mut config = Config::default();
-    config.key = settings.key.clone();
-    let mut machine = AntiEntropy::<(), String>::new(config, 0);
-    machine.insert("gossip-node".into()).expect("it is short");
-    machine.digest().to_string()
-}
-
-fn fault(error: impl Into<redb::Error>) -> StoreError {
-    match error.into() {
-        redb::Error::DatabaseAlreadyOpen => StoreError::InUse,
-        redb::Error::Corrupted(what) => StoreError::Damaged(what),
-        redb::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => StoreError::Io(error),
-        error => StoreError::Damaged(error.to_string()),
-    }
-}

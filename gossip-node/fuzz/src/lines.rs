@@ -20,8 +20,7 @@ use super::said::Said;
 pub fn run(bytes: &[u8]) {
     let (&choice, bytes) = bytes.split_first().unwrap_or((&0, &[]));
     let mut settings = Settings::default();
-    settings.workload = [Workload::Broadcast, Workload::GSet, Workload::GCounter, Workload::PnCounter]
-        [usize::from(choice & 1 | choice >> 6 & 2)];
+    settings.workload = Workload::ALL[usize::from(choice & 1 | choice >> 6 & 2)];
     settings.max_line = [MaxLine::default(), MaxLine::MIN][usize::from(choice >> 1 & 1)];
     settings.key = [Key::open(), Key::secret(*b"a key of 16 byte")][usize::from(choice >> 2 & 1)].clone();
     let binary = Shape::Tree(NonZeroUsize::new(2).expect("it is two"));

@@ -1,16 +1,17 @@
 //! The command line.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser};
 use gossip_core::Key;
 use gossip_node::{MaxLine, Settings, Shape, Workload};
 use tracing_subscriber::filter::LevelFilter;
 
+use super::choice::one_of;
 use super::key_file::read_key;
+#[cfg(feature = "lab")]
 use super::simulate::Simulate;
 
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
@@ -20,13 +21,14 @@ use super::simulate::Simulate;
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Options {
+    #[cfg(feature = "lab")]
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
     /// What clients may ask for beside what is the same for all: to broadcast values, to add values to a set, to add to a
     /// counter, or also to subtract from one
-    #[arg(long, value_name = "NAME", value_enum, default_value = "broadcast")]
-    workload: WorkloadName,
+    #[arg(long, value_name = "NAME", value_parser = one_of(Workload::ALL, workload), default_value = "broadcast")]
+    workload: Workload,
 
     #[command(flatten)]
     spreading: Spreading,
@@ -48,8 +50,9 @@ pub(crate) struct Options {
 
     /// Keeps all values in this directory, each written and synced before it is acknowledged, and starts with those that
     /// are there; every node needs its own [default: values are gone when the node ends]
+    #[cfg(feature = "store")]
     #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<std::path::PathBuf>,
 
     /// Writes the ledger to stderr this often, as one line of JSON; SIGUSR1 asks for one at any time [default: never]
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
@@ -63,7 +66,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::default();
-        settings.workload = self.workload.into();
+        settings.workload = self.workload;
         self.spreading.apply(&mut settings);
         settings.seed = self.seed.unwrap_or_else(random_seed);
         settings.max_line = self.max_line;
@@ -78,7 +81,7 @@ pub(crate) struct Spreading {
     /// Along what values are pushed as they come: star (to and from the node whose id comes first), tree:K (K nodes below
     /// each), topology (the neighbours that the request topology names), or none (repair rounds alone); to be equal on
     /// all nodes
-    #[arg(long, value_name = "SHAPE", value_parser = shape, default_value = "star")]
+    #[arg(long, value_name = "SHAPE", default_value = "star")]
     overlay: Shape,
 
     /// How often what has come is pushed: longer means fewer messages, and later values; to be equal on all nodes
@@ -100,28 +103,14 @@ impl Spreading {
 }
 
 /// What it does instead of being a node.
-#[derive(Debug, Subcommand)]
+#[cfg(feature = "lab")]
+#[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Simulate(Simulate),
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum WorkloadName {
-    Broadcast,
-    GSet,
-    GCounter,
-    PnCounter,
-}
-
-impl From<WorkloadName> for Workload {
-    fn from(name: WorkloadName) -> Self {
-        match name {
-            WorkloadName::Broadcast => Self::Broadcast,
-            WorkloadName::GSet => Self::GSet,
-            WorkloadName::GCounter => Self::GCounter,
-            WorkloadName::PnCounter => Self::PnCounter,
-        }
-    }
+fn workload(workload: Workload) -> PossibleValue {
+    PossibleValue::new(workload.name())
 }
 
 fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
@@ -139,19 +128,6 @@ fn duration(text: &str) -> Result<Duration, String> {
     match total {
         Some(total @ 1..=3_600_000) => Ok(Duration::from_millis(total)),
         _ => Err("a time from 1ms to 60m is a whole number of ms, or one with the unit ms, s or m".into()),
-    }
-}
-
-fn shape(text: &str) -> Result<Shape, String> {
-    match text {
-        "star" => Ok(Shape::Star),
-        "topology" => Ok(Shape::Topology),
-        "none" => Ok(Shape::None),
-        _ => text
-            .strip_prefix("tree:")
-            .and_then(|fan_out| fan_out.parse().ok())
-            .map(Shape::Tree)
-            .ok_or_else(|| "a shape is star, tree:K with K from 1, topology or none".into()),
     }
 }
 

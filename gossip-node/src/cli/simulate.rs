@@ -12,6 +12,7 @@ use gossip_node::lab::trial::{self, Decimal, Plan, Report};
 
 use super::options::Spreading;
 use super::soak::Soak;
+use super::trial_options::TrialOptions;
 
 /// Simulates a cluster under load and tells what it cost: on virtual time, in this process
 ///
@@ -41,7 +42,7 @@ use super::soak::Soak;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Simulate {
     #[command(flatten)]
-    plan: Plan,
+    trial: TrialOptions,
 
     #[command(flatten)]
     spreading: Spreading,
@@ -60,16 +61,17 @@ pub(crate) struct Simulate {
 
 impl Simulate {
     pub(crate) fn run(&self) -> ExitCode {
+        let plan = self.trial.plan();
         if self.soak.is_wanted() {
-            return self.soak.run(self.plan.seed);
+            return self.soak.run(plan.seed);
         }
-        if let Err(error) = self.plan.check() {
+        if let Err(error) = plan.check() {
             eprintln!("error: {error}");
             return ExitCode::from(2);
         }
         let mut runs = Vec::new();
-        for seed in (self.plan.seed..).take(self.seeds as usize) {
-            match self.run_seed(seed) {
+        for seed in (plan.seed..).take(self.seeds as usize) {
+            match self.run_seed(&plan, seed) {
                 Ok(run) => runs.push(run),
                 Err(violation) => {
                     eprintln!("error: with the seed {seed}, a law is broken: {violation}");
@@ -78,14 +80,14 @@ impl Simulate {
             }
         }
         let report = Report::mean(&runs).expect("there is at least one run");
-        let text = if self.json { report.figures.json() } else { format!("{}\n{report}", self.plan) };
+        let text = if self.json { report.figures.json() } else { format!("{plan}\n{report}") };
         // Whoever reads no further has what was wanted.
         let _ = writeln!(io::stdout(), "{text}");
         ExitCode::from(u8::from(report.figures.lost > Decimal::whole(0)))
     }
 
-    fn run_seed(&self, seed: u64) -> Result<Report, Violation> {
-        let mut plan = self.plan.clone();
+    fn run_seed(&self, plan: &Plan, seed: u64) -> Result<Report, Violation> {
+        let mut plan = plan.clone();
         plan.seed = seed;
         let mut settings = Settings::default();
         self.spreading.apply(&mut settings);
@@ -115,5 +117,53 @@ impl Progress {
         let [now, ends] = [now, self.ends].map(|time| time.as_millis() / 1_000);
         let (seed, sent, inserted, learned) = (self.seed, sums.sent, sums.inserted, sums.learned);
         eprintln!("seed {seed}: {now} of {ends} s, {inserted} elements written, {learned} learned, {sent} messages");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        trial: TrialOptions,
+    }
+
+    fn parse(options: &str) -> Result<Plan, clap::Error> {
+        let words = std::iter::once("simulate").chain(options.split_whitespace());
+        Line::try_parse_from(words).map(|line| line.trial.plan())
+    }
+
+    fn plan(options: &str) -> Plan {
+        parse(options).unwrap_or_else(|error| panic!("{options}: {error}"))
+    }
+
+    #[test]
+    fn every_option_says_one_thing_of_the_plan() {
+        assert_eq!(plan(""), Plan::default());
+        let line = "--nodes 1 --rate 2 --seconds 3 --quiet 4 --latency 5 --latency-dist uniform --loss 6 --partition one \
+                    --partition-every 7 --isolate n8 --crash n9 --from 10 --for 11 --seed 12";
+        let mut all = Plan::default();
+        (all.nodes, all.rate, all.seconds, all.quiet, all.latency) = (1, 2, 3, 4, 5);
+        (all.latency_dist, all.loss) = (trial::Distribution::Uniform, 6);
+        (all.partition, all.partition_every) = (Some(trial::Partition::One), 7);
+        (all.isolate, all.crash, all.from, all.lasting, all.seed) = (Some(8), Some(9), 10, 11, 12);
+        assert_eq!(plan(line), all);
+    }
+
+    #[test]
+    fn only_a_node_of_the_cluster_can_be_isolated_or_crash_and_it_has_to_be_back_at_the_end() {
+        assert_eq!(plan("--isolate n24").check(), Ok(()));
+        let error = plan("--isolate n25").check().unwrap_err();
+        assert_eq!(error.to_string(), "there is no node n25: the last of 25 is n24");
+        let error = plan("--crash n0 --from 20 --for 10").check().unwrap_err();
+        assert_eq!(error.to_string(), "n0 would still be down when it is to be read finally");
+        for line in ["--isolate 3", "--isolate n", "--isolate n+1", "--crash 0", "--nodes 0", "--rate 0", "--loss 101"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 }

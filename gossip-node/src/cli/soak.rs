@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use gossip_node::lab::chaos::{Entry, Outcome, Plan, Record, RecordError};
+use gossip_node::lab::chaos::{Entry, Outcome, Record, RecordError, Schedule};
 
 /// How long to go on, and where to keep what happened.
 #[derive(Args, Debug)]
@@ -52,8 +52,8 @@ impl Soak {
         let mut runs = 0;
         while self.runs.is_none_or(|most| runs < most) && self.hours.is_none_or(|hours| total < HOUR * u64::from(hours))
         {
-            let plan = Plan::draw(seed);
-            let entry = Entry::of(seed, &plan, &Outcome::of(&plan), total);
+            let schedule = Schedule::draw(seed);
+            let entry = Entry::of(seed, &schedule, &Outcome::of(&schedule), total);
             total = entry.total_ms;
             let broken = entry.broken.clone();
             eprintln!(

@@ -5,10 +5,14 @@ use std::io;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
+use redb::StorageBackend;
 use serde_json::Value;
 
+use super::database::initialise;
 use super::*;
+use crate::node::Node;
 use crate::serve::{Input, ServeError, serve};
+use crate::settings::Settings;
 
 /// A disk with a cache, whose power can be cut.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +56,8 @@ impl Disk {
     }
 
     fn open(&self) -> Result<(Node, Store), StoreError> {
-        Store::over(self.clone(), || Ok(self.clone()), Settings::default())
+        let mut store = Store::over(self.clone(), || Ok(self.clone()), &Settings::default())?;
+        Ok((Node::restored(Settings::default(), store.load()?)?, store))
     }
 
     fn cut_after(&self, operations: u64) {

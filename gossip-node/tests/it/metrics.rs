@@ -7,7 +7,7 @@ use gossip_node::metrics::{describe, publish};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 #[allow(dead_code, reason = "its `main` is this test")]
-#[path = "../examples/metrics.rs"]
+#[path = "../../examples/metrics.rs"]
 mod example;
 
 /// The samples of a scrape, by name and labels.

@@ -1,16 +1,16 @@
 //! Golden transcripts: what a node answers to what, line for line.
 //!
 //! `transcripts/*.txt`, one file a topic. `> ` begins a line in; what follows it is what comes out, `! ` being the
-//! reason why a line was skipped, which goes to the log. `# ` is a comment. `@ ` sets something: `@ workload NAME` and
-//! `@ max-line BYTES` and `@ overlay none` before the first line, `@ wait MS` lets time pass. What stands there is what users' programs rely
-//! on; a change is not a refactoring. With `UPDATE_TRANSCRIPTS` set, the files are written anew.
+//! reason why a line was skipped, which goes to the log. `# ` is a comment. `@ ` sets something: `@ workload NAME`,
+//! `@ max-line BYTES` and `@ overlay SHAPE` before the first line, `@ wait MS` lets time pass. What stands there is what
+//! users' programs rely on; a change is not a refactoring. With `UPDATE_TRANSCRIPTS` set, the files are written anew.
 
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use gossip_core::Time;
-use gossip_node::{MaxLine, Node, Output, Settings, Shape, Workload};
+use gossip_node::{MaxLine, Node, Output, Settings};
 
 #[test]
 fn every_transcript_is_what_happens() {
@@ -66,10 +66,8 @@ impl Session {
 
     fn set(&mut self, setting: &str) {
         match setting.split_once(' ') {
-            Some(("workload", "g-set")) => self.settings.workload = Workload::GSet,
-            Some(("workload", "g-counter")) => self.settings.workload = Workload::GCounter,
-            Some(("workload", "pn-counter")) => self.settings.workload = Workload::PnCounter,
-            Some(("overlay", "none")) => self.settings.overlay = Shape::None,
+            Some(("workload", name)) => self.settings.workload = name.parse().unwrap(),
+            Some(("overlay", name)) => self.settings.overlay = name.parse().unwrap(),
             Some(("max-line", bytes)) => self.settings.max_line = MaxLine::new(bytes.parse().unwrap()).unwrap(),
             Some(("wait", millis)) => {
                 self.now = self.now + Duration::from_millis(millis.parse().unwrap());

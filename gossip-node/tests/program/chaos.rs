@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use gossip_node::lab::chaos::{Entry, Outcome, Plan};
+use gossip_node::lab::chaos::{Entry, Outcome, Schedule};
 
 fn chaos(options: &str, record: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gossip-node"));
@@ -65,11 +65,11 @@ fn in_a_few_runs_everything_happens() {
     let mut all = gossip_core::sim::Report::default();
     let mut hostile = 0;
     for seed in 132..137 {
-        let plan = Plan::draw(seed);
-        let outcome = Outcome::of(&plan);
+        let schedule = Schedule::draw(seed);
+        let outcome = Outcome::of(&schedule);
         assert_eq!(outcome.broken, None, "seed {seed}");
         all.add(&outcome.report);
-        hostile += plan.hostile().count();
+        hostile += schedule.hostile().count();
     }
     let counts = [
         all.lost,

@@ -1,5 +1,4 @@
 //! A node with a directory for its data: what it acknowledged outlives it, and what is not its store is left alone.
-#![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 
 use std::collections::BTreeSet;
 use std::fs;

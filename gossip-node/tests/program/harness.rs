@@ -1,7 +1,5 @@
 //! The harness of real processes: what it tells of a short run, and what it does not let pass.
 
-mod router;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,15 +9,20 @@ use serde_json::{Value, json};
 
 use crate::router::trial::{Outcome, carry_out};
 use crate::router::{Line, Setup};
+use crate::trial_options::TrialOptions;
 
 #[derive(Debug, Parser)]
 struct Options {
     #[command(flatten)]
-    plan: Plan,
+    trial: TrialOptions,
+}
+
+fn plan(options: &str) -> Plan {
+    Options::parse_from(std::iter::once("harness").chain(options.split_whitespace())).trial.plan()
 }
 
 fn run(workload: &str, options: &str, repeats: u8, data_dir: Option<&Path>) -> Outcome {
-    let plan = Options::parse_from(std::iter::once("harness").chain(options.split_whitespace())).plan;
+    let plan = plan(options);
     let setup = Setup {
         program: PathBuf::from(env!("CARGO_BIN_EXE_gossip-node")),
         workload: workload.into(),
@@ -70,8 +73,7 @@ fn wrong(name: &str, workload: &str, options: &str, script: &str) -> String {
     let write = r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod +x "$0""#;
     let written = Command::new("sh").arg("-c").arg(write).arg(&program).arg(script).status();
     assert!(written.unwrap().success());
-    let options = format!("harness --nodes 1 --rate 1 --seconds 1 {options}");
-    let plan = Options::parse_from(options.split_whitespace()).plan;
+    let plan = plan(&format!("--nodes 1 --rate 1 --seconds 1 {options}"));
     let setup = Setup { program, workload: workload.into(), options: vec![], data_dir: None, tells_learned: true };
     carry_out(&plan, 0, setup, |_| {}).expect_err("it is wrong").to_string()
 }

@@ -1,7 +1,4 @@
 //! Five real processes: links are cut and healed while clients write, and soon every node reads all of it.
-#![allow(clippy::disallowed_methods, reason = "real processes take real time")]
-
-mod router;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
 //! What a node shows of itself: the ledger on stderr, rounds and peers in the log.
-#![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};

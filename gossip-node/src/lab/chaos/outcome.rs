@@ -7,7 +7,7 @@ use gossip_core::sim::{Faults, ReplicaId, Report, Simulation};
 use gossip_core::{AntiEntropy, Element, Time};
 
 use super::hostile::Member;
-use super::schedule::{Plan, place};
+use super::schedule::{Schedule, place};
 use crate::Shape;
 
 /// How long after the last fault and the last insertion all honest replicas hold all that any of them held then, at the
@@ -28,13 +28,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Carries a plan out.
-    pub fn of(plan: &Plan) -> Self {
+    /// Carries a schedule out.
+    pub fn of(schedule: &Schedule) -> Self {
         let run = || {
-            if plan.texts {
-                carry_out(plan, |number| format!("{number:x}").repeat(1 + number as usize % 9))
+            if schedule.texts {
+                carry_out(schedule, |number| format!("{number:x}").repeat(1 + number as usize % 9))
             } else {
-                carry_out(plan, |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+                carry_out(schedule, |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
             }
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
@@ -46,9 +46,9 @@ impl Outcome {
     }
 }
 
-fn carry_out<E: Element + Ord + 'static>(plan: &Plan, element: impl Fn(u64) -> E) -> Outcome {
-    let mut simulation = simulation(plan, element);
-    let healed = heal(plan, &mut simulation);
+fn carry_out<E: Element + Ord + 'static>(schedule: &Schedule, element: impl Fn(u64) -> E) -> Outcome {
+    let mut simulation = simulation(schedule, element);
+    let healed = heal(schedule, &mut simulation);
     let lasted = simulation.now().saturating_since(Time::ZERO);
     let (healed, broken) = match healed {
         Ok(healed) => (healed, None),
@@ -58,22 +58,22 @@ fn carry_out<E: Element + Ord + 'static>(plan: &Plan, element: impl Fn(u64) -> E
 }
 
 /// Runs until all is well again.
-fn heal<E: Element + Ord>(plan: &Plan, simulation: &mut Simulation<Member<E>>) -> Result<Duration, String> {
-    simulation.run_until(plan.ends).map_err(|violation| violation.to_string())?;
+fn heal<E: Element + Ord>(schedule: &Schedule, simulation: &mut Simulation<Member<E>>) -> Result<Duration, String> {
+    simulation.run_until(schedule.ends).map_err(|violation| violation.to_string())?;
     let machine = |simulation: &Simulation<Member<E>>, replica| {
         simulation.machine(replica).expect("there is such a replica").machine.clone()
     };
     let mut union: Vec<E> =
-        plan.honest().flat_map(|one| machine(simulation, one).iter().cloned().collect::<Vec<_>>()).collect();
+        schedule.honest().flat_map(|one| machine(simulation, one).iter().cloned().collect::<Vec<_>>()).collect();
     union.sort_unstable();
     union.dedup();
     let mut missing: Vec<(ReplicaId, &E)> =
-        plan.honest().flat_map(|one| union.iter().map(move |element| (one, element))).collect();
+        schedule.honest().flat_map(|one| union.iter().map(move |element| (one, element))).collect();
     loop {
         missing
             .retain(|&(one, element)| !simulation.machine(one).is_some_and(|member| member.machine.contains(element)));
         let Some((one, _)) = missing.first() else { break };
-        let passed = simulation.now().saturating_since(plan.ends);
+        let passed = simulation.now().saturating_since(schedule.ends);
         if passed >= WITHIN {
             let (lacks, of) = (missing.iter().filter(|(other, _)| other == one).count(), union.len());
             return Err(format!(
@@ -83,20 +83,20 @@ fn heal<E: Element + Ord>(plan: &Plan, simulation: &mut Simulation<Member<E>>) -
         }
         simulation.run_until(simulation.now() + Duration::from_secs(1)).map_err(|violation| violation.to_string())?;
     }
-    let healed = simulation.now().saturating_since(plan.ends);
+    let healed = simulation.now().saturating_since(schedule.ends);
     // Where rounds do it all each pair that talks ends with a proof, unless one goes on inventing, or bit by bit tells what
     // it has kept to itself.
     let keeps = |hostile| machine(simulation, hostile).iter().any(|element| union.binary_search(element).is_err());
-    let goes_on = plan.hostile.iter().any(|&(hostile, ref malice)| malice.invents || keeps(hostile));
-    if plan.shape == Shape::None && !goes_on {
+    let goes_on = schedule.hostile.iter().any(|&(hostile, ref malice)| malice.invents || keeps(hostile));
+    if schedule.shape == Shape::None && !goes_on {
         let since = simulation.now().saturating_since(simulation.report().planned_until);
         simulation.settle(since + WITHIN).map_err(|violation| violation.to_string())?;
     }
     Ok(healed)
 }
 
-fn simulation<E: Element + 'static>(plan: &Plan, element: impl Fn(u64) -> E) -> Simulation<Member<E>> {
-    let made = plan.clone();
+fn simulation<E: Element + 'static>(schedule: &Schedule, element: impl Fn(u64) -> E) -> Simulation<Member<E>> {
+    let made = schedule.clone();
     let make = move |id: ReplicaId, seed| {
         let replicas = made.replicas();
         let mut machine = AntiEntropy::new(made.configs[id.0].clone(), seed);
@@ -107,15 +107,16 @@ fn simulation<E: Element + 'static>(plan: &Plan, element: impl Fn(u64) -> E) -> 
         }
         Member::new(machine, made.malice(id).cloned(), peers, seed)
     };
-    let mut simulation = Simulation::new(plan.seed, plan.network, plan.replicas(), make).with_checks(plan.checks);
-    for hostile in plan.hostile() {
+    let mut simulation =
+        Simulation::new(schedule.seed, schedule.network, schedule.replicas(), make).with_checks(schedule.checks);
+    for hostile in schedule.hostile() {
         simulation = simulation.with_hostile(hostile);
     }
-    simulation.faults(&Faults { dawdling: plan.dawdling, ..Faults::default() });
-    for (at, fault, lasting) in plan.faults.iter().cloned() {
+    simulation.faults(&Faults { dawdling: schedule.dawdling, ..Faults::default() });
+    for (at, fault, lasting) in schedule.faults.iter().cloned() {
         simulation.fault(at, fault, lasting);
     }
-    for &(at, replica, number) in &plan.insertions {
+    for &(at, replica, number) in &schedule.insertions {
         simulation.insert(at, replica, element(number));
     }
     simulation
@@ -129,10 +130,11 @@ mod tests {
 
     #[test]
     fn replicas_that_stay_apart_are_noticed() {
-        let mut plan = (0..).map(Plan::draw).find(|plan| plan.hostile.is_empty()).expect("many have none");
-        plan.faults.push((plan.ends, Fault::Cut(vec![ReplicaId(0)]), 2 * WITHIN));
-        plan.insertions.extend([0, 1].map(|replica| (plan.ends, ReplicaId(replica), 1 << 20 | replica as u64)));
-        let broken = Outcome::of(&plan).broken.expect("a law is broken");
+        let mut schedule =
+            (0..).map(Schedule::draw).find(|schedule| schedule.hostile.is_empty()).expect("many have none");
+        schedule.faults.push((schedule.ends, Fault::Cut(vec![ReplicaId(0)]), 2 * WITHIN));
+        schedule.insertions.extend([0, 1].map(|replica| (schedule.ends, ReplicaId(replica), 1 << 20 | replica as u64)));
+        let broken = Outcome::of(&schedule).broken.expect("a law is broken");
         let (head, tail) =
             (broken.starts_with("convergence: r0 lacks 1 of "), broken.ends_with(" 900 s after all was well"));
         assert!(head && tail, "{broken}");
@@ -141,7 +143,7 @@ mod tests {
     #[test]
     fn one_that_tells_bit_by_bit_what_it_has_kept_to_itself_breaks_no_law() {
         // For as long as a run waits for the others to be in step, replica 1 goes on giving them elements of its own.
-        let outcome = Outcome::of(&Plan::draw(1_000_176));
+        let outcome = Outcome::of(&Schedule::draw(1_000_176));
         assert_eq!(outcome.broken, None);
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Plan};
+use super::{Outcome, Schedule};
 
 /// A run, as one line of JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +34,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What became of a plan, after runs of `before` milliseconds in all.
-    pub fn of(seed: u64, plan: &Plan, outcome: &Outcome, before: u64) -> Self {
+    /// What became of a schedule, after runs of `before` milliseconds in all.
+    pub fn of(seed: u64, schedule: &Schedule, outcome: &Outcome, before: u64) -> Self {
         let virtual_ms = millis(outcome.lasted);
         let report = &outcome.report;
         let mut events: BTreeMap<String, u64> = [
@@ -66,9 +66,9 @@ impl Entry {
             seed,
             virtual_ms,
             total_ms: before + virtual_ms,
-            replicas: plan.replicas(),
-            hostile: plan.hostile().map(|replica| replica.0).collect(),
-            overlay: plan.overlay(),
+            replicas: schedule.replicas(),
+            hostile: schedule.hostile().map(|replica| replica.0).collect(),
+            overlay: schedule.overlay(),
             healed_ms: millis(outcome.healed),
             events,
             broken: outcome.broken.clone(),
@@ -108,7 +108,7 @@ pub enum RecordError {
         /// The line's number, from 1.
         line: usize,
         /// Why.
-        error: serde_json::Error,
+        error: String,
     },
 }
 
@@ -127,7 +127,11 @@ impl Record {
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let mut last = None;
         for (index, line) in text[..whole].lines().enumerate() {
-            let malformed = |error| RecordError::Malformed { path: path.into(), line: index + 1, error };
+            let malformed = |error: serde_json::Error| RecordError::Malformed {
+                path: path.into(),
+                line: index + 1,
+                error: error.to_string(),
+            };
             last = Some(serde_json::from_str(line).map_err(malformed)?);
         }
         file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;

@@ -12,7 +12,7 @@ use crate::Shape;
 
 /// The cluster, and what happens to it and when. Equal seeds give equal plans.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Schedule {
     pub(super) seed: u64,
     /// One for each replica.
     pub(super) configs: Vec<Config>,
@@ -29,8 +29,8 @@ pub struct Plan {
     pub(super) ends: Time,
 }
 
-impl Plan {
-    /// Draws the plan of a seed.
+impl Schedule {
+    /// Draws the schedule of a seed.
     pub fn draw(seed: u64) -> Self {
         let mut draw = Draw(Rng::new(seed ^ u64::from_le_bytes(*b"chaos   ")));
         let replicas = draw.between(2, 12) as usize;
@@ -78,10 +78,9 @@ impl Plan {
     /// Along what elements are pushed: `star`, `tree:2` and so on, `graph` or `none`.
     pub fn overlay(&self) -> String {
         match self.shape {
-            Shape::None => "none".into(),
-            Shape::Star => "star".into(),
-            Shape::Tree(fan_out) => format!("tree:{fan_out}"),
+            // No client tells anybody a topology here: the neighbours are those of [`place`].
             Shape::Topology => "graph".into(),
+            shape => shape.to_string(),
         }
     }
 
