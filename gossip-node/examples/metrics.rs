@@ -2,21 +2,17 @@
 //! scraped by others: `cargo run -p gossip-node --features metrics --example metrics -- 127.0.0.1:9464`.
 
 use std::error::Error;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use gossip_core::{AntiEntropy, Config, Output, Time};
 use gossip_node::metrics::{describe, publish};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1);
-    let exporter = match &address {
-        Some(address) => address.parse()?,
-        None => free_address()?,
-    };
-    PrometheusBuilder::new().with_http_listener(exporter).install()?;
+    let exporter = export(address.as_deref().unwrap_or("127.0.0.1:0"))?;
     describe();
 
     let [left, right] = reconciled()?;
@@ -67,7 +63,30 @@ pub(crate) fn scrape(exporter: SocketAddr) -> io::Result<String> {
     Ok(response)
 }
 
-/// An address that nobody listens at.
-pub(crate) fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind(("127.0.0.1", 0))?.local_addr()
+/// Installs the exporter as what takes all metrics, and shows them at an address; port 0 is one that nobody listens at.
+pub(crate) fn export(address: &str) -> Result<SocketAddr, Box<dyn Error>> {
+    let recorder = PrometheusBuilder::new().install_recorder()?;
+    let listener = TcpListener::bind(address)?;
+    let exporter = listener.local_addr()?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if let Err(error) = answer(&stream, &recorder) {
+                eprintln!("a scrape failed: {error}");
+            }
+        }
+    });
+    Ok(exporter)
+}
+
+/// Answers one request, whatever it asks for.
+fn answer(mut stream: &TcpStream, recorder: &PrometheusHandle) -> io::Result<()> {
+    // All of it is read first: a connection that is closed with bytes unread is reset, and the answer lost with it.
+    for line in BufReader::new(stream).lines() {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    let metrics = recorder.render();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close";
+    write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{metrics}", metrics.len())
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use gossip_core::{Ledger, MessageKind};
 use gossip_node::metrics::{describe, publish};
-use metrics_exporter_prometheus::PrometheusBuilder;
 
 #[allow(dead_code, reason = "its `main` is this test")]
 #[path = "../../examples/metrics.rs"]
@@ -17,8 +16,7 @@ fn samples(response: &str) -> BTreeMap<&str, &str> {
 
 #[test]
 fn a_scrape_shows_the_ledger_to_the_byte() {
-    let exporter = example::free_address().unwrap();
-    PrometheusBuilder::new().with_http_listener(exporter).install().unwrap();
+    let exporter = example::export("127.0.0.1:0").unwrap();
     describe();
     let [left, right] = example::reconciled().unwrap();
     // Twice, since counters are set and not added to.
