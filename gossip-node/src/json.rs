@@ -106,6 +106,7 @@ impl Json {
     }
 
     fn rank(&self) -> Rank {
+        // A canonical text has no space in front, so its first byte tells its kind; what is left is a digit or a sign.
         match self.0.as_bytes()[0] {
             b'n' => Rank::Null,
             b'f' => Rank::False,
@@ -123,6 +124,7 @@ impl Json {
 
     fn string(&self) -> Cow<'_, str> {
         let inner = &self.0[1..self.0.len() - 1];
+        // Few strings have an escape, and only those are copied to be compared.
         if inner.contains('\\') {
             Cow::Owned(decode_string(&self.0).expect("the canonical text of a string is one"))
         } else {
@@ -156,6 +158,8 @@ impl Element for Json {
         let len = take_length(&mut rest)?;
         let (text, rest) = rest.split_at_checked(len)?;
         let text = std::str::from_utf8(text).ok()?;
+        // Only the canonical text is taken: two encodings of one value would be two elements, and sets that are equal
+        // would differ in their digests.
         let value = Self::parse(text, len).ok().filter(|value| value.as_str() == text)?;
         *input = rest;
         Some(value)
@@ -166,6 +170,8 @@ impl Ord for Json {
     fn cmp(&self, other: &Self) -> Ordering {
         self.rank().cmp(&other.rank()).then_with(|| match self.rank() {
             Rank::Number => self.number().cmp(&other.number()),
+            // As text, escapes are out of order: that of a line feed begins with a backslash, which comes after all
+            // capitals.
             Rank::String => self.string().cmp(&other.string()),
             _ => self.0.cmp(&other.0),
         })
@@ -193,6 +199,7 @@ impl fmt::Debug for Json {
 /// As its canonical text, verbatim; for `serde_json` only.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Raw: by way of serde's numbers, those beyond 64 bits would lose digits.
         let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
@@ -217,11 +224,14 @@ fn low_seven_bits(number: usize) -> u8 {
 /// Takes a length in its shortest form.
 fn take_length(input: &mut &[u8]) -> Option<usize> {
     let mut len = 0;
+    // Four bytes hold 28 bits; the longest message has 2^20 bytes.
     for shift in [0, 7, 14, 21] {
         let (&byte, rest) = input.split_first()?;
         *input = rest;
         len |= usize::from(byte & 0x7f) << shift;
         if byte < 0x80 {
+            // A zero at the end makes it longer than need be, and only the shortest form is taken: one element, one
+            // encoding.
             return (byte != 0 || shift == 0).then_some(len);
         }
     }

@@ -23,9 +23,11 @@ fn main() -> ExitCode {
         return simulate.run();
     }
     tracing_subscriber::fmt()
+        // Stdout belongs to the protocol: a line of the log there would be a malformed message.
         .with_writer(io::stderr)
         .with_max_level(options.log)
         .with_ansi(false)
+        // Where stderr is closed, to say so there panics.
         .log_internal_errors(false)
         .init();
     match run(&options) {
@@ -40,12 +42,14 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), ServeError> {
     let settings = options.settings();
     let max_line = settings.max_line;
+    // Bounded, so that a flood waits in the pipe, and its sender with it, rather than in memory.
     let (sender, inbox) = sync_channel(WAITING_READS);
     stop_on_sigterm(sender.clone())?;
     show_ledger_on_sigusr1(sender.clone())?;
     if let Some(every) = options.stats_every {
         show_ledger_every(every, sender.clone());
     }
+    // A thread of its own, since a read that blocks knows of no deadline.
     thread::spawn(move || read_lines(io::stdin(), max_line, &sender));
     let (node, store) = node(options, settings)?;
     serve(node, store, &inbox, io::stdout())
@@ -72,6 +76,7 @@ fn stop_on_sigterm(inbox: SyncSender<Input>) -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
     thread::spawn(move || {
         if signals.forever().next().is_some() {
+            // The inbox may be full, and then the loop will not see this; the second below ends it all the same.
             let _ = inbox.try_send(Input::Stop);
             thread::sleep(Duration::from_secs(1));
             std::process::exit(0);

@@ -70,6 +70,8 @@ impl Node {
     /// An element is longer than [`max_line`](Settings::max_line) allows.
     pub fn restored(settings: Settings, elements: Vec<Json>) -> Result<Self, JsonError> {
         let limit = settings.max_line.element_bytes();
+        // Checked here, where there is somebody to tell: past `init` a machine that refused them would leave a node
+        // with a part of its set.
         if elements.iter().any(|element| element.as_str().len() > limit) {
             return Err(JsonError::TooLong { limit });
         }
@@ -99,12 +101,16 @@ impl Node {
     /// The line gets no answer; it changed nothing but counters.
     pub fn receive_line(&mut self, line: &[u8]) -> Result<(), Skipped> {
         let envelope = Envelope::read(line)?;
+        // Before `init` every line is for us: it is `init` that tells who that is.
         if self.member.as_ref().is_some_and(|member| member.id() != envelope.dest) {
             return Err(Skipped::NotForUs(shortened(&envelope.dest)));
         }
+        // Before anything else is read: two nodes that answered each other's replies would never end.
         if envelope.is_reply() {
             return Err(Skipped::Reply);
         }
+        // Only peers are believed to be nodes. A message from anybody else is a request, of a type that there is not,
+        // and is told so.
         if let Some(member) = &mut self.member
             && let Some(peer) = member.peer(&envelope.src)
             && envelope.kind().as_deref() == Some(GOSSIP)
@@ -117,7 +123,9 @@ impl Node {
     /// The next output at `now`; call it until it is [`Output::Wait`]. Replies come first, then messages to other
     /// nodes.
     pub fn poll(&mut self, now: Time) -> Output {
+        // The machine counts on time that never goes back, and this does not count on its caller for that.
         self.now = self.now.max(now);
+        // Replies come first: a client waits for each, while a message that leaves later costs nothing but that.
         match (self.replies.pop_front(), &mut self.member) {
             (Some(line), _) => {
                 self.waiting_bytes -= line.len();
@@ -130,6 +138,8 @@ impl Node {
 
     fn answer(&mut self, envelope: Envelope<'_>) -> Result<(), Skipped> {
         let msg_id = envelope.msg_id()?;
+        // Nothing of such a request is looked at, so that it gets error 11 whatever else is wrong with it: the client
+        // may try again later, and be told then.
         let waiting = self.member.is_none() && envelope.kind().is_some_and(|kind| kind != "init");
         let Envelope { src, dest, body, others } = envelope;
         let from_node = self.member.as_ref().is_some_and(|member| member.peer(&src).is_some());
@@ -139,7 +149,10 @@ impl Node {
             .and_then(|request| handle(&mut self.member, &mut self.stored, &self.settings, &dest, request, self.now));
         let reply = match (reply, msg_id) {
             (Ok(reply), Some(_)) => reply,
+            // It was acted on; but a reply has to say what it answers.
             (Ok(_), None) => return Ok(()),
+            // Not to a node: there it would be a reply to nothing, and skipped, so that one fault would be logged
+            // twice.
             (Err(refusal), Some(_)) if !from_node => Reply::from(&refusal),
             (Err(refusal), _) => return Err(refusal.into()),
         };
@@ -164,10 +177,13 @@ fn handle<'a>(
     match (member, request) {
         (Some(member), request) => member.handle(request, settings, now),
         (none, Request::Init { node_id, node_ids }) => {
+            // Whoever wired the cluster wrongly hears of it here. Later it would be silence: the node would skip all
+            // that is meant for it.
             if node_id != dest {
                 return Err(Refusal::ForeignInit);
             }
             let member = none.insert(Member::new(node_id, node_ids, settings)?);
+            // Only now is there a machine to hold them, since it is seeded with the node's id.
             if let Some(elements) = stored.take() {
                 member.restore(elements);
             }

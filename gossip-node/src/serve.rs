@@ -70,10 +70,13 @@ pub fn read_lines(input: impl Read, max_line: MaxLine, inbox: &SyncSender<Input>
             Ok(Line::End) => Some(Input::End),
             Err(error) => Some(Input::Failed(error)),
         };
+        // What was read at once is handed over at once: the loop wakes once for up to 64 KiB of lines, and not for
+        // each.
         if last.is_none() && lines.is_next_read() {
             continue;
         }
         let lines = (!waiting.is_empty()).then(|| Input::Lines(std::mem::take(&mut waiting)));
+        // Where nobody takes lines any more, there is nobody to read for.
         let ends = last.is_some();
         if !lines.into_iter().chain(last).all(|input| inbox.send(input).is_ok()) || ends {
             return;
@@ -98,6 +101,7 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let output = Outputs { store, held: Vec::new(), output };
     match run(&mut node, inbox, output) {
+        // Whoever closes stdout has seen enough; for a program in a pipe that is a normal end.
         Err(ServeError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
@@ -110,8 +114,10 @@ fn run(
 ) -> Result<(), ServeError> {
     let clock = Clock::start();
     loop {
+        // All there is to say is stored and written before it waits: nobody waits for a reply that lies here.
         let until = outputs.write(node, &clock)?;
         let mut next = clock.receive_until(inbox, until);
+        // Without a bound, a flood of lines would starve the replies to them, and the messages that are due.
         let mut room = BATCH;
         while let Some(input) = next {
             match input {
@@ -119,6 +125,8 @@ fn run(
                     room = room.saturating_sub(lines.len());
                     for line in lines {
                         take_in(node, &line);
+                        // Each answer to a read is as long as the whole set. 1 024 of them at once would take its size
+                        // a thousand times.
                         if node.waiting_bytes() >= HELD_BYTES {
                             outputs.write(node, &clock)?;
                         }
@@ -130,8 +138,10 @@ fn run(
                     outputs.write(node, &clock)?;
                     return Err(error.into());
                 }
+                // At once: of what is held back nobody was told, so nobody counts on it.
                 Input::Stop => return Ok(()),
             }
+            // What waits already is taken in without asking for outputs: the more share a sync, the fewer there are.
             next = if room == 0 { None } else { inbox.try_recv().ok() };
         }
     }
@@ -139,6 +149,7 @@ fn run(
 
 fn take_in(node: &mut Node, line: &[u8]) {
     if let Err(reason) = node.receive_line(line) {
+        // Quoted and cut: a line is a stranger's, and may have 16 MiB.
         let line = shortened(&String::from_utf8_lossy(line));
         tracing::warn!(%reason, %line, "skipped a line");
     }
@@ -168,6 +179,7 @@ impl<P: Persistence, W: Write> Outputs<P, W> {
                 Output::Line(line) => {
                     self.held.extend_from_slice(line.as_bytes());
                     self.held.push(b'\n');
+                    // So memory is bounded, whatever a node has to say: a set of any size is sent in pieces of 64 KiB.
                     if self.held.len() >= HELD_BYTES {
                         self.let_out(node)?;
                     }
@@ -182,6 +194,8 @@ impl<P: Persistence, W: Write> Outputs<P, W> {
     }
 
     fn let_out(&mut self, node: &mut Node) -> Result<(), ServeError> {
+        // In this order, which is the whole of the promise: what is held back rests on `unsaved`, and is let out once
+        // that is kept.
         let unsaved = node.take_unsaved();
         if let Some(store) = self.store.as_mut().filter(|_| !unsaved.is_empty()) {
             store.append(&unsaved)?;
@@ -208,6 +222,7 @@ impl Clock {
 
     /// The next input; `None` if there is none by `until`. A channel that nobody feeds any more is an input's end.
     fn receive_until(&self, inbox: &Receiver<Input>, until: Option<Time>) -> Option<Input> {
+        // No deadline: a node alone has nothing to do until somebody says something.
         let Some(until) = until else { return Some(inbox.recv().unwrap_or(Input::End)) };
         match inbox.recv_timeout(until.saturating_since(self.now())) {
             Ok(input) => Some(input),

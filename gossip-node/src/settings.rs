@@ -49,9 +49,11 @@ impl Settings {
     pub fn config(&self) -> Config {
         let mut config = Config::default();
         config.key = self.key.clone();
+        // Both follow from the line, so that whatever one node takes in, any other can be sent.
         config.max_element_bytes = self.max_line.encoded_element_bytes();
         config.max_message = self.max_line.message_budget();
         config.round_every = self.round_every;
+        // Without a shape nobody is pushed to, and the machine is spared all that it keeps for that.
         config.batch_every = self.overlay.pushes().then_some(self.batch_every);
         config
     }

@@ -81,13 +81,13 @@ pub enum StoreError {
         /// The number of its format.
         found: u64,
     },
-    /// It was written under another [`key`](Settings::key).
+    /// It was written under another [`key`](crate::Settings::key).
     #[error("the store was written under another key, or under none")]
     OtherKey,
-    /// Its elements are not those of this [`workload`](Settings::workload).
+    /// Its elements are not those of this [`workload`](crate::Settings::workload).
     #[error("the store has elements of another kind than the workload {0}")]
     OtherWorkload(Workload),
-    /// One of its elements is longer than [`max_line`](Settings::max_line) allows.
+    /// One of its elements is longer than [`max_line`](crate::Settings::max_line) allows.
     #[error("the store has an element that is {0}")]
     Element(#[from] JsonError),
     /// It cannot be read or written.

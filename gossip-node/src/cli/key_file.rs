@@ -26,12 +26,15 @@ pub(crate) enum KeyFileError {
 /// no more than it takes to see that.
 pub(crate) fn read_key(path: impl AsRef<Path>) -> Result<Key, KeyFileError> {
     let mut text = Vec::new();
+    // The key, a newline of two bytes, and one byte more, which tells that it is too long. A device that never ends
+    // would do no harm.
     File::open(path)?.take(DIGITS as u64 + 3).read_to_end(&mut text)?;
     parse_key(&text)
 }
 
 fn parse_key(text: &[u8]) -> Result<Key, KeyFileError> {
     let (line, newline) = match text {
+        // Editors end files with a newline, some of them with two characters.
         [line @ .., b'\r', b'\n'] => (line, 2),
         [line @ .., b'\n'] => (line, 1),
         line => (line, 0),
@@ -44,6 +47,8 @@ fn parse_key(text: &[u8]) -> Result<Key, KeyFileError> {
     if digits.len() < DIGITS {
         return Err(KeyFileError::TooShort { digits: digits.len() });
     }
+    // After the digits are seen to be digits: where something else stands is worth more to know than that it is too
+    // long.
     if text.len() > DIGITS + newline {
         return Err(KeyFileError::TooLong { column: DIGITS + 1 });
     }

@@ -119,13 +119,16 @@ fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
+    // The longest unit first, as `ms` ends with an `s` too; and the empty one last, as every text ends with it.
     let (number, millis) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1)]
         .into_iter()
         .find_map(|(unit, millis)| text.strip_suffix(unit).map(|number| (number, millis)))
         .expect("every text ends with nothing");
+    // `parse` would take a sign as well.
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let total = number.parse::<u64>().ok().filter(|_| digits).and_then(|number| number.checked_mul(millis));
     match total {
+        // From 1 ms, as an interval of 0 would spin.
         Some(total @ 1..=3_600_000) => Ok(Duration::from_millis(total)),
         _ => Err("a time from 1ms to 60m is a whole number of ms, or one with the unit ms, s or m".into()),
     }
@@ -138,6 +141,7 @@ fn seed(text: &str) -> Result<u64, String> {
 /// A node that is started again must not repeat its nonces, or an answer to what it asked before would pass for one to
 /// what it asks now.
 fn random_seed() -> u64 {
+    // The one source of chance in std; it need not be good, but another one at each start.
     RandomState::new().hash_one("seed")
 }
 

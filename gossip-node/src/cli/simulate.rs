@@ -70,6 +70,7 @@ impl Simulate {
             return ExitCode::from(2);
         }
         let mut runs = Vec::new();
+        // One seed after the other, so that any run of several can be had again by itself.
         for seed in (plan.seed..).take(self.seeds as usize) {
             match self.run_seed(&plan, seed) {
                 Ok(run) => runs.push(run),
@@ -110,6 +111,7 @@ impl Progress {
     }
 
     fn tell(&mut self, now: Time, sums: &sim::Report) {
+        // `simulate` asks ten times a virtual second, which may be thousands of times a real one.
         if self.told.elapsed() < Duration::from_secs(1) {
             return;
         }

@@ -47,6 +47,7 @@ impl Soak {
     fn soak(&self, first_seed: u64) -> Result<ExitCode, RecordError> {
         let mut record = self.record.as_deref().map(Record::open).transpose()?;
         let last = record.as_ref().and_then(Record::last);
+        // A record goes on where it ends, so that no seed is run twice, and all are, whenever it was stopped.
         let mut seed = last.map_or(first_seed, |last| last.seed + 1);
         let mut total = last.map_or(0, |last| last.total_ms);
         let mut runs = 0;
@@ -64,6 +65,7 @@ impl Soak {
                 entry.virtual_ms / 1_000,
                 entry.healed_ms / 1_000,
             );
+            // Before a broken law ends it: that run is the one most worth keeping.
             if let Some(record) = &mut record {
                 record.add(entry)?;
             }

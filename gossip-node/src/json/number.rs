@@ -36,12 +36,14 @@ impl<'a> Number<'a> {
     fn normal(negative: bool, whole: &'a str, fraction: &'a str, exponent: &str) -> Option<Self> {
         let whole = whole.trim_start_matches('0');
         let fraction = fraction.trim_end_matches('0');
+        // Before the exponent is read: zero is zero, however long its exponent is.
         if whole.is_empty() && fraction.is_empty() {
             return Some(Self { negative: false, whole, fraction, point: 0 });
         }
         let exponent = read_exponent(exponent)?;
         if whole.is_empty() {
             let digits = fraction.trim_start_matches('0');
+            // Neither sum overflows: an exponent is below 10^18, and no line has more than 2^24 digits.
             let zeros = length(fraction) - length(digits);
             return Some(Self { negative, whole, fraction: digits, point: exponent - zeros });
         }
@@ -57,6 +59,7 @@ impl<'a> Number<'a> {
     /// `d.ddde-n`: no zeros that could be left out, one digit other than zero before the point.
     pub(crate) fn write(&self, out: &mut String, limit: usize) -> bool {
         let room = u64::try_from(limit.saturating_sub(out.len())).unwrap_or(u64::MAX);
+        // The length is known before anything is written, so 1e999999999999999999 is refused without a digit of it.
         if self.written_len() > room {
             return false;
         }
@@ -127,6 +130,8 @@ impl<'a> Number<'a> {
     /// The order of the magnitudes.
     fn cmp_magnitude(&self, other: &Self) -> Ordering {
         match (self.is_zero(), other.is_zero()) {
+            // No digits begin with a zero, so the greater `point` decides; and none end with one, so what is a
+            // beginning of the other is less.
             (false, false) => self.point.cmp(&other.point).then_with(|| self.digits().cmp(other.digits())),
             (zero, other_zero) => other_zero.cmp(&zero),
         }
@@ -167,6 +172,7 @@ fn read_exponent(text: &str) -> Option<i64> {
     if digits.is_empty() {
         return Some(0);
     }
+    // Zeros in front are off by now: they make no exponent longer.
     if digits.len() > EXPONENT_DIGITS {
         return None;
     }

@@ -23,9 +23,12 @@ impl<'a> Object<'a> {
         for (key, value) in raw {
             match decode_string(key.get()) {
                 Ok(key) => entries.push((key, value)),
+                // It goes on: the entries that are left may tell whom to answer, and the fault is what they are
+                // answered.
                 Err(error) => fault = Some(error),
             }
         }
+        // A stable order, by which equal keys lie side by side, for the next line to find.
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         let twice = entries.windows(2).find(|pair| pair[0].0 == pair[1].0);
         let fault = fault.or(twice.map(|pair| JsonError::duplicate_key(&pair[0].0)));
@@ -43,6 +46,7 @@ impl<'a> Object<'a> {
     /// The value of a key that occurs exactly once.
     pub(crate) fn only(&self, key: &str) -> Option<&'a RawValue> {
         let mut values = self.entries.iter().filter(|(name, _)| name == key).map(|&(_, value)| value);
+        // A second one makes it as if there were none: to take the first would be to guess.
         values.next().filter(|_| values.next().is_none())
     }
 

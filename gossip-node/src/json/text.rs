@@ -28,6 +28,7 @@ impl Canonical {
     fn value(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
         let text = raw.get();
         match text.as_bytes().first() {
+            // Before it is opened, as each level takes stack: a line of 1 MiB may have half a million of them.
             Some(b'[' | b'{') if depth == Json::MAX_DEPTH => Err(JsonError::TooDeep),
             Some(b'[') => self.array(&elements(raw), depth + 1),
             Some(b'{') => self.object(raw, depth + 1),
@@ -48,6 +49,7 @@ impl Canonical {
     }
 
     fn object(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
+        // Sorted by key as it is read: by bytes, which in UTF-8 is by code point.
         let object = Object::read(raw).expect("it begins as an object").sound()?;
         let mut before = "{";
         for (key, value) in object.iter() {
@@ -66,11 +68,13 @@ impl Canonical {
     }
 
     fn number(&mut self, text: &str) -> Result<(), JsonError> {
+        // A number is read off its text: no float comes between, so none of its digits is lost.
         let number = Number::read(text).ok_or(JsonError::Exponent)?;
         if number.write(&mut self.text, self.limit) { Ok(()) } else { Err(self.too_long()) }
     }
 
     fn push(&mut self, text: &str) -> Result<(), JsonError> {
+        // `text` never outgrows `limit`, so the difference is not negative.
         if text.len() > self.limit - self.text.len() {
             return Err(self.too_long());
         }
@@ -90,6 +94,7 @@ pub(crate) fn elements(raw: &RawValue) -> Vec<&RawValue> {
 
 /// The characters of a JSON string that follows the grammar.
 pub(crate) fn decode_string(text: &str) -> Result<String, JsonError> {
+    // The grammar was checked with the line it came in; half of a surrogate pair is what is left to be wrong.
     serde_json::from_str(text).map_err(|_| JsonError::LoneSurrogate)
 }
 
@@ -99,6 +104,7 @@ pub(crate) fn encode_string(text: &str) -> String {
 
 /// A text of a stranger, quoted, in a length fit for a message.
 pub(crate) fn shortened(text: &str) -> String {
+    // With `{:?}`, so that no stranger can break a line of the log or write to a terminal by way of it.
     match text.char_indices().nth(64) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
         None => format!("{text:?}"),

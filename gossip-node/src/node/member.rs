@@ -40,9 +40,13 @@ pub(crate) struct Member {
 impl Member {
     /// A node among others, of which its own id is left out, wherever it stands among them.
     pub(crate) fn new(id: String, node_ids: Vec<String>, settings: &Settings) -> Result<Self, Refusal> {
+        // Two ids frame every line between nodes, and `LINE_FRAME` reserves 256 bytes for each. They are counted as
+        // JSON, where a control character takes six.
         if node_ids.iter().chain([&id]).any(|id| id_len(id) > MAX_ID) {
             return Err(Refusal::LongId);
         }
+        // Equal seeds would have all nodes choose the same peers at the same moments, so the cluster's seed is mixed
+        // with the id.
         let mut machine = AntiEntropy::new(settings.config(), seed(settings.seed, &id));
         let peers: BTreeSet<Arc<str>> =
             node_ids.iter().filter(|&peer| *peer != id).map(|peer| Arc::from(peer.as_str())).collect();
@@ -50,6 +54,7 @@ impl Member {
             machine.add_peer(peer.clone());
         }
         let id: Arc<str> = id.into();
+        // After the peers, since only a peer can be pushed to.
         if let Some(overlay) = settings.overlay.overlay(&id, peers.clone()) {
             machine.set_overlay(overlay);
         }
@@ -69,13 +74,16 @@ impl Member {
 
     /// Holds what a store held, and remembers from now on what is to be stored.
     pub(crate) fn restore(&mut self, elements: Vec<Json>) {
+        // A clone shares its text, so the machine and `values` hold every text once.
         self.machine.extend(elements.iter().cloned()).expect("`Node::restored` has checked their lengths");
         elements.into_iter().for_each(|element| self.hold(element));
+        // Only from here on: what was just restored is kept already.
         self.unsaved = Some(Vec::new());
     }
 
     /// What came in since the last call, learned or written here.
     pub(crate) fn take_unsaved(&mut self, now: Time) -> Vec<Json> {
+        // Without this every batch of a node that keeps nothing would poll for events that nobody asked for.
         if self.unsaved.is_none() {
             return Vec::new();
         }
@@ -92,6 +100,7 @@ impl Member {
             Request::Topology { mut neighbours } => {
                 if settings.overlay == Shape::Topology {
                     let neighbours = neighbours.remove(&*self.id).unwrap_or_default();
+                    // A topology may name nodes that `init` did not. They are left out, as nothing can be sent to them.
                     self.machine.set_overlay(Overlay::of(neighbours.iter().filter_map(|id| self.peer(id))));
                 }
                 Ok(Reply::TopologyOk {})
@@ -102,6 +111,8 @@ impl Member {
                 Ok(Reply::WriteOk { request: self.workload.row().write })
             }
             Request::Read => {
+                // The sum is kept as elements come, in `hold`: to add it up at each read would cost as much as the set
+                // is large.
                 let (Row { shown: key, least_delta, .. }, sum) = (self.workload.row(), self.sum_at(now));
                 let shown = if least_delta.is_some() { Shown::Sum(sum) } else { Shown::Elements(&self.values) };
                 Ok(Reply::ReadOk(Read { key, shown }))
@@ -117,6 +128,7 @@ impl Member {
     }
 
     pub(crate) fn receive(&mut self, from: &Arc<str>, message: Option<&RawValue>) -> Result<(), Skipped> {
+        // Two keys `message` are as bad as none: nobody can tell which one the sender meant.
         let text = message.ok_or_else(|| Skipped::NotAMessage("it has no `message`, or several".into()))?.get();
         let message: Message<Json> =
             serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
@@ -126,6 +138,8 @@ impl Member {
     }
 
     pub(crate) fn poll(&mut self, now: Time) -> Output {
+        // In the order in which the machine gave them out: to overtake one would be reordering, which costs round
+        // trips.
         if let Some((to, message)) = self.unsent.pop_front() {
             return self.send(&to, &message);
         }
@@ -134,6 +148,7 @@ impl Member {
                 gossip_core::Output::Event(event) => self.on(event),
                 gossip_core::Output::Send { to, message } => return self.send(&to, &message),
                 gossip_core::Output::Wait(until) => {
+                    // A round may end with a message that came in, and then nothing is sent that would show it.
                     self.rounds.end_all(|peer| self.machine.peer_stats(peer).map(|stats| &stats.ledger));
                     return Output::Wait(until);
                 }
@@ -162,6 +177,7 @@ impl Member {
     }
 
     fn insert(&mut self, key: &str, value: Json) -> Result<bool, Refusal> {
+        // The machine first: what it refuses must not show in reads.
         let new = self.machine.insert(value.clone()).map_err(|error| too_long(key, error.limit))?;
         if new {
             self.hold(value);
@@ -174,6 +190,7 @@ impl Member {
         if let Some(unsaved) = &mut self.unsaved {
             unsaved.push(value.clone());
         }
+        // Before the value is among the others: its own delta must not count as one that was there.
         self.sum += growth(&self.values, &value, self.workload);
         self.values.insert(value);
     }
@@ -186,15 +203,19 @@ impl Member {
 
     /// Compares before it merges. The requester is told what it did not list, which it has to look for among all.
     fn sync(&mut self, remote_digest: &str, remote: Vec<Json>, now: Time) -> Result<Reply<'_>, Refusal> {
+        // A digest is hexadecimal, and clients may write it in capitals.
         if self.machine.digest().to_string().eq_ignore_ascii_case(remote_digest) {
             return Ok(Reply::InSync { r#match: true, transferred: 0 });
         }
         let mut listed = BTreeSet::new();
         for value in remote {
+            // None is refused, and so nothing is left half done: their lengths were checked as the request was read.
             self.insert("remote_messages", value.clone())?;
             listed.insert(value);
         }
         let local_messages = self.values(now);
+        // All that was listed is held by now, so what is beyond it is what the requester lacks. What it listed twice
+        // counts once.
         let transferred = local_messages.len() - listed.len();
         Ok(Reply::OutOfSync { r#match: false, transferred, local_messages })
     }
@@ -207,6 +228,8 @@ impl Member {
 
     /// All elements in order, those included whose events are still to come.
     fn values(&mut self, now: Time) -> &BTreeSet<Json> {
+        // The machine holds an element once its message is in, and says so when it is polled. A read must not show less
+        // than the digest counts, so the events are fetched now, and messages that come between them wait in `unsent`.
         while self.values.len() < self.machine.len() {
             match self.machine.poll(now) {
                 gossip_core::Output::Event(event) => self.on(event),
@@ -228,6 +251,7 @@ impl Member {
             }
             Event::Unreachable { peer } => tracing::info!(target: TARGET, %peer, "unreachable"),
             Event::Reachable { peer } => tracing::info!(target: TARGET, %peer, "reachable"),
+            // Events are non-exhaustive: a new one is seen in the log before anybody acts on it.
             other => tracing::debug!(target: TARGET, ?other, "event"),
         }
     }

@@ -25,6 +25,7 @@ impl<'a> Envelope<'a> {
     }
 
     fn open(raw: &'a RawValue) -> Option<Self> {
+        // Each key once: of two senders or two bodies, nobody can tell which one is meant, and there is nobody to ask.
         let mut others = Object::read(raw)?;
         let src = decode_string(others.take_only("src")?.get()).ok()?;
         let dest = decode_string(others.take_only("dest")?.get()).ok()?;
@@ -34,6 +35,7 @@ impl<'a> Envelope<'a> {
 
     /// Whether it answers something: `in_reply_to` is there, and is not `null`.
     pub(crate) fn is_reply(&self) -> bool {
+        // One that occurs twice, or is no number, marks a reply as well: to be answered could only start a loop.
         self.body.has("in_reply_to") && self.body.only("in_reply_to").is_none_or(|raw| raw.get() != "null")
     }
 
@@ -43,6 +45,7 @@ impl<'a> Envelope<'a> {
             return Ok(None);
         }
         let raw = self.body.only("msg_id").ok_or(Skipped::MsgId)?;
+        // By way of the canonical text, so that 1e3 and 1000.0 are the integer 1000, and are quoted as that.
         match Json::from_raw(raw, MSG_ID_LEN) {
             Ok(value) if value.as_str() == "null" => Ok(None),
             Ok(value) => value.to_i128().map(Some).ok_or(Skipped::MsgId),
@@ -57,4 +60,5 @@ impl<'a> Envelope<'a> {
 }
 
 /// The digits and the sign of an integer of 128 bits.
+// 2^127 has 39 digits.
 const MSG_ID_LEN: usize = 40;

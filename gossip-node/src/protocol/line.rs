@@ -16,6 +16,7 @@ pub(crate) fn gossip_line(src: &str, dest: &str, message: &Message<Json>) -> Str
 
 /// How long an id is as JSON.
 pub(crate) fn id_len(id: &str) -> usize {
+    // Not the length of the text: quotes are added, and characters escaped.
     spaced(&id).len()
 }
 

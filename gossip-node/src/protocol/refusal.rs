@@ -63,8 +63,10 @@ impl Refusal {
     pub const fn code(&self) -> u32 {
         match self {
             Self::Unsupported { .. } => 10,
+            // The one that may pass: a client is to ask again later.
             Self::BeforeInit => 11,
             Self::MsgIdUsed(_) => 22,
+            // All of these are definite, so a checker may take it that nothing was written.
             _ => 12,
         }
     }

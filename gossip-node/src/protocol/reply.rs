@@ -37,6 +37,7 @@ pub(crate) enum Reply<'a> {
     EchoOk {
         echo: Json,
     },
+    // In a box: a report is longer than all other replies, and each of them would be as long.
     StatsOk(Box<Report<'a>>),
     Error {
         code: u32,
@@ -62,6 +63,7 @@ impl Serialize for Read<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
         match &self.shown {
+            // By reference, from the node's own set: a read copies no element.
             Shown::Elements(elements) => map.serialize_entry(self.key, elements)?,
             Shown::Sum(sum) => map.serialize_entry(self.key, sum)?,
         }

@@ -50,6 +50,7 @@ impl Request {
         settings: &Settings,
     ) -> Result<Self, Refusal> {
         let workload = settings.workload;
+        // Before any key is read: of a key that occurs twice nobody can tell which value is meant.
         let body = body.sound().map_err(|error| Refusal::Value { key: "body".into(), error })?;
         let mut fields = Fields { body, max_line: settings.max_line };
         let kind = fields.string("type")?;
@@ -76,6 +77,8 @@ impl Request {
             "stats" => Self::Stats,
             _ => return Err(Refusal::Unsupported { kind: shortened(&kind), workload }),
         };
+        // At the end, since a key that is missing or wrong says more about what the client did than one that is not
+        // used.
         check(fields.body, settings.max_line)?;
         check(others, settings.max_line)?;
         Ok(request)
@@ -112,6 +115,7 @@ impl<'a> Fields<'a> {
         let limit = self.max_line.element_bytes();
         let element = |raw| {
             let element = value(raw, key, limit)?;
+            // Each node that this element spreads to counts it, so nothing else may come in by this way.
             if workload.row().least_delta.is_some() && Increment::read(&element, workload).is_none() {
                 return Err(Refusal::Wrong {
                     key,
@@ -130,6 +134,7 @@ impl<'a> Fields<'a> {
     /// By how much a counter is to grow.
     fn delta(&mut self, key: &'static str, least: i64) -> Result<i64, Refusal> {
         let expected = if least < 0 { "an integer from -2^63 to 2^63 - 1" } else { "an integer from 0 to 2^63 - 1" };
+        // The text may be as long as a line: 5.000000 is the integer 5.
         let delta = value(self.take(key)?, key, self.max_line.bytes())?.as_str().parse().ok();
         delta.filter(|delta| *delta >= least).ok_or(Refusal::Wrong { key, expected })
     }
@@ -143,6 +148,7 @@ impl<'a> Fields<'a> {
     /// An object of arrays of strings.
     fn topology(&mut self, key: &'static str) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
         const EXPECTED: &str = "an object of arrays of strings";
+        // By hand and not by serde, which takes an object with a key twice and lets the last one win.
         let object = Object::read(self.take(key)?).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
         let object = object.sound().map_err(|error| Refusal::Value { key: key.into(), error })?;
         object.iter().map(|(node, neighbours)| Ok((node.into(), strings(neighbours, key, EXPECTED)?))).collect()
@@ -159,6 +165,7 @@ fn check(object: Object<'_>, max_line: MaxLine) -> Result<(), Refusal> {
 }
 
 fn string(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<String, Refusal> {
+    // The raw text is sound JSON by now, so its first byte tells the type without parsing it.
     if !raw.get().starts_with('"') {
         return Err(Refusal::Wrong { key, expected });
     }
@@ -179,5 +186,6 @@ fn value(raw: &RawValue, key: &str, limit: usize) -> Result<Json, Refusal> {
 
 /// A key as it is, unless it is longer than any of ours.
 fn short_key(key: &str) -> String {
+    // A stranger's key may be as long as a line, and the refusal quotes it; the longest of ours has 15 bytes.
     if key.len() <= 64 { key.into() } else { shortened(key) }
 }

@@ -36,12 +36,15 @@ impl<R: BufRead> Lines<R> {
     /// Those of the input; an interruption is none.
     pub fn next_line(&mut self) -> io::Result<Line> {
         let mut line = Vec::new();
+        // One byte more than a line may have: its newline, or the proof that it is too long.
         (&mut self.input).take(self.max as u64 + 1).read_until(b'\n', &mut line)?;
         if line.is_empty() {
             Ok(Line::End)
+        // The last line may end without a newline, and counts if it is no longer than others.
         } else if line.pop_if(|last| *last == b'\n').is_some() || line.len() <= self.max {
             Ok(Line::Whole(line))
         } else {
+            // Skipped and not read: of 1 GiB without a newline nothing is held.
             let rest = self.input.skip_until(b'\n')?;
             Ok(Line::TooLong { len: (line.len() + rest) as u64 })
         }

@@ -28,11 +28,14 @@ impl MaxLine {
 
     /// The largest element, as its canonical text, in bytes.
     pub const fn element_bytes(self) -> usize {
+        // A message must hold one element at least, or a longest value could never be sent.
         self.message_budget().bytes() - MessageBudget::OVERHEAD - LENGTH
     }
 
     /// The largest message whose base64 and frame fit a line.
     pub(crate) const fn message_budget(self) -> MessageBudget {
+        // Base64 writes four characters for three bytes, the last ones included: so groups of four are counted, and the
+        // division comes first.
         MessageBudget::new((self.0 - LINE_FRAME) / 4 * 3)
     }
 
@@ -55,6 +58,7 @@ pub(crate) const MAX_ID: usize = 256;
 const LINE_FRAME: usize = 2 * MAX_ID + 128;
 
 /// The longest length in front of an element's text.
+// A varint of three bytes: 21 bits, and no element has 2^21 bytes.
 const LENGTH: usize = 3;
 
 #[cfg(test)]

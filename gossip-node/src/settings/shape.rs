@@ -31,6 +31,7 @@ impl Shape {
         match self {
             Self::Star => Some(Overlay::star(me, nodes)),
             Self::Tree(fan_out) => Some(Overlay::tree(me, nodes, fan_out)),
+            // Nobody has told the neighbours yet: until the request `topology` does, rounds do what pushes would.
             Self::None | Self::Topology => None,
         }
     }

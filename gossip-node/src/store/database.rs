@@ -63,10 +63,12 @@ impl Store {
         let directory = directory.as_ref();
         let path = directory.join("elements.redb");
         fs::create_dir_all(directory)?;
+        // Before anything is looked at: a file that another process is writing to would look damaged.
         let lock = Lock::take(&directory.join("lock"))?;
         if !path.try_exists()? {
             create(directory, &path, &settings)?;
         }
+        // Read-only, so that a store which is refused stays as it was even if this has a fault.
         let view = file(File::open(&path)?)?;
         let mut store = Self::over(view, || file(File::options().read(true).write(true).open(&path)?), &settings)?;
         store._lock = Some(lock);
@@ -80,6 +82,7 @@ impl Store {
         file: impl FnOnce() -> Result<B, StoreError>,
         settings: &Settings,
     ) -> Result<Self, StoreError> {
+        // Opened twice, and the first time through a view that is thrown away: to open a database is to write to it.
         let loaded = read(View::new(view)?, settings)?;
         let database = builder().create_with_backend(file()?).map_err(fault)?;
         let next = loaded.len() as u64;
@@ -137,8 +140,10 @@ fn file(file: File) -> Result<FileBackend, StoreError> {
 /// Makes an empty store under another name first, so that there is a whole one or none, wherever this ends.
 fn create(directory: &Path, path: &Path, settings: &Settings) -> Result<(), StoreError> {
     let unfinished = directory.join("unfinished");
+    // Truncated: an earlier try may have left a part of one.
     let new = File::options().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
     initialise(file(new)?, settings)?;
+    // What is synced can be renamed: the name never stands for less than a whole store.
     fs::rename(&unfinished, path)?;
     // A name is on disk once its directory is.
     if cfg!(unix) {
@@ -164,6 +169,8 @@ pub(super) fn initialise(file: impl StorageBackend, settings: &Settings) -> Resu
 
 /// All elements, in the order in which they came, once every page is seen to be what was written.
 fn read(view: View<impl StorageBackend>, settings: &Settings) -> Result<Vec<Json>, StoreError> {
+    // All pages are checked, not only those that are read here: a wrong bit elsewhere would come to light at some later
+    // write.
     let database = builder().set_check_integrity_on_open(true).create_with_backend(view).map_err(fault)?;
     let transaction = database.begin_read().map_err(fault)?;
     let tag = transaction.open_table(TAG).map_err(fault)?;
@@ -172,11 +179,13 @@ fn read(view: View<impl StorageBackend>, settings: &Settings) -> Result<Vec<Json
         Ok(None) => Err(StoreError::Damaged(format!("its tag has no {name}"))),
         Err(error) => Err(fault(error)),
     };
+    // First of all, since in another format the rest may mean something else.
     match tag("format")?.parse() {
         Ok(FORMAT) => {}
         Ok(found) if found > FORMAT => return Err(StoreError::Newer { found }),
         _ => return Err(StoreError::Damaged("its format is none".into())),
     }
+    // What was written under another key is another cluster's, and its elements would spread in this one.
     if tag("key")? != key(settings) {
         return Err(StoreError::OtherKey);
     }
@@ -188,6 +197,8 @@ fn read(view: View<impl StorageBackend>, settings: &Settings) -> Result<Vec<Json
     let elements = (0..).zip(table.iter().map_err(fault)?).map(|(expected, row)| {
         let (number, text) = row.map_err(fault)?;
         match Json::parse(text.value(), limit) {
+            // Only canonical texts were ever written, in order and without a gap. Whatever else is there was altered,
+            // and it is not for this program to guess how.
             Ok(value) if value.as_str() == text.value() && number.value() == expected => Ok(value),
             Err(error @ JsonError::TooLong { .. }) => Err(StoreError::Element(error)),
             _ => Err(StoreError::Damaged(format!("its element {} is none", number.value()))),
@@ -209,6 +220,7 @@ fn fault(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::DatabaseAlreadyOpen => StoreError::InUse,
         redb::Error::Corrupted(what) => StoreError::Damaged(what),
+        // A file that makes no sense is reported as invalid data: that is damage, while other errors are the disk's.
         redb::Error::Io(error) if error.kind() != io::ErrorKind::InvalidData => StoreError::Io(error),
         error => StoreError::Damaged(error.to_string()),
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use redb::StorageBackend;
 
+// The pages of the database are as long, so most writes are of whole blocks.
 const BLOCK: usize = 4_096;
 
 /// Opening a database writes to its file, be it only that it is open; so does its repair after a crash. What is opened to
@@ -42,6 +43,7 @@ impl<B: StorageBackend> View<B> {
         let mut block = Box::new([0; BLOCK]);
         let start = number * BLOCK as u64;
         let part = usize::try_from(state.seen.saturating_sub(start)).unwrap_or(BLOCK).min(BLOCK);
+        // What is behind the end reads as zeros, as in a file that has grown.
         self.below.read(start, &mut block[..part])?;
         Ok(block)
     }
@@ -74,6 +76,7 @@ impl<B: StorageBackend> StorageBackend for View<B> {
         while !data.is_empty() {
             let (number, from) = place(at);
             let (part, rest) = data.split_at(data.len().min(BLOCK - from));
+            // Copied on its first write; from then on it is read from memory, and the file is as it was.
             let mut block = self.block(&state, number)?;
             block[from..from + part.len()].copy_from_slice(part);
             state.written.insert(number, block);

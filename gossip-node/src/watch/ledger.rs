@@ -21,6 +21,7 @@ pub(crate) struct Report<'a> {
 impl<'a> Report<'a> {
     pub(crate) fn of(machine: &'a AntiEntropy<Arc<str>, Json>) -> Self {
         let stats = machine.stats();
+        // The peers of now: what was exchanged with those removed is in `total` alone.
         let peer = |id: &'a Arc<str>| machine.peer_stats(id).map(|stats| (&**id, Peer::of(stats)));
         Self {
             elements: machine.len(),
@@ -80,6 +81,8 @@ struct Side {
 impl Side {
     fn of(traffic: &ByKind) -> Self {
         let Volume { messages, bytes } = Volume::of(traffic.total());
+        // Kinds that did not occur are left out, or most of a large cluster's ledger would be zeros: eight kinds, both
+        // ways, for each peer.
         let kinds = traffic.iter().filter(|(_, traffic)| traffic.messages > 0);
         Self { messages, bytes, by_kind: kinds.map(|(kind, traffic)| (kind.name(), Volume::of(traffic))).collect() }
     }

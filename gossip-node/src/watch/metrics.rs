@@ -37,6 +37,7 @@ pub fn describe() {
 pub fn publish<P: Clone + Ord + Display, E: Element>(machine: &AntiEntropy<P, E>, replica: &str) {
     let labels = vec![Label::new("replica", replica.to_owned())];
     let stats = machine.stats();
+    // Exact up to 2^53, which no memory holds.
     gauge!("gossip_elements", labels.clone()).set(machine.len() as f64);
     gauge!("gossip_state_bytes", labels.clone()).set(stats.state_bytes as f64);
     counter!("gossip_from_strangers_total", labels.clone()).absolute(stats.from_strangers);
@@ -45,6 +46,7 @@ pub fn publish<P: Clone + Ord + Display, E: Element>(machine: &AntiEntropy<P, E>
         let Some(stats) = machine.peer_stats(peer) else { continue };
         let labels = with(&labels, [("peer", peer.to_string())]);
         gauge!("gossip_peer_reachable", labels.clone()).set(f64::from(u8::from(stats.reachable)));
+        // No sample before there is one: a 0 would read as the best of all links.
         if let Some(round_trip) = stats.round_trip {
             gauge!("gossip_peer_round_trip_seconds", labels.clone()).set(round_trip.as_secs_f64());
         }
@@ -54,10 +56,12 @@ pub fn publish<P: Clone + Ord + Display, E: Element>(machine: &AntiEntropy<P, E>
 
 fn publish_ledger(prefix: &str, [messages, bytes]: [&'static str; 2], labels: &[Label], ledger: &Ledger) {
     for counter in ledger.counters() {
+        // Set and not added to: both count from the start, and a scrape that is missed loses nothing.
         counter!(name(prefix, &counter), labels.to_vec()).absolute(counter.value);
     }
     let directions: [(&str, &ByKind); 2] = [("sent", &ledger.sent), ("received", &ledger.received)];
     for (direction, traffic) in directions {
+        // All kinds, those that did not occur too: a series that begins late has no rate at its beginning.
         for (kind, traffic) in traffic.iter() {
             let labels = with(labels, [("direction", direction.to_owned()), ("kind", kind.name().to_owned())]);
             counter!(messages, labels.clone()).absolute(traffic.messages);

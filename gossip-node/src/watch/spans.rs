@@ -38,12 +38,15 @@ impl Rounds {
 
     /// Takes note of a message to `peer`; a probe begins a round, or is sent again in one.
     pub(crate) fn sent(&mut self, peer: &Arc<str>, kind: MessageKind, bytes: usize, ledger: &Ledger) {
+        // What follows looks a peer up and may copy its ledger, for each message, and nobody would see it.
         if !tracing::enabled!(Level::DEBUG) {
             return;
         }
         self.end(peer, ledger);
+        // A probe that is sent again belongs to the round that it began.
         if kind == MessageKind::Probe && !self.under_way.contains_key(peer) {
             let within = self.with(peer);
+            // Counted from 1: the ledger counts the rounds that ended, and this is the next to end.
             let span = tracing::debug_span!(target: TARGET, parent: &within, "round", number = ledger.rounds + 1);
             self.under_way.insert(peer.clone(), Round { span, before: *ledger });
         }
@@ -62,6 +65,8 @@ impl Rounds {
 
     fn end(&mut self, peer: &Arc<str>, now: &Ledger) {
         let Some(Round { before, .. }) = self.under_way.get(peer) else { return };
+        // The ledger is what tells of an end, whatever it was: a message that came in, one that went out, or a
+        // deadline.
         if now.rounds == before.rounds {
             return;
         }

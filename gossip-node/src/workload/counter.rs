@@ -24,11 +24,14 @@ impl<'a> Increment<'a> {
     pub(crate) fn read(element: &'a Json, workload: Workload) -> Option<Self> {
         let least = workload.row().least_delta?;
         let text = element.as_str();
+        // From the right: a client's id may hold commas and brackets, the two numbers cannot.
         let (before, delta) = text.strip_prefix('[')?.strip_suffix(']')?.rsplit_once(", ")?;
         let (client, msg_id) = before.rsplit_once(", ")?;
+        // Or `[[1, 2], 3, 4]` would pass for an increment of the client `[1, 2]`.
         serde_json::from_str::<String>(client).ok()?;
         msg_id.parse::<i128>().ok()?;
         let delta = delta.parse().ok().filter(|delta| *delta >= least)?;
+        // As far as the delta: a bracket, what stands before the last comma, that comma and its space.
         Some(Self { id: &text[..before.len() + 3], delta })
     }
 
@@ -42,6 +45,7 @@ impl<'a> Increment<'a> {
 
     /// Another delta under this id, where `elements` do not have this one.
     pub(crate) fn rival(&self, elements: &'a BTreeSet<Json>, workload: Workload) -> Option<i64> {
+        // There may be several, if two nodes could not know of each other; a repetition of any of them is none.
         let mut deltas = self.deltas(elements, workload).peekable();
         let first = *deltas.peek()?;
         deltas.all(|delta| delta != self.delta).then_some(first)
@@ -52,6 +56,8 @@ impl<'a> Increment<'a> {
 /// `msg_id` twice can cause, and at two nodes, the greatest counts: so the sum follows from the set alone, and that of
 /// increments only grows. It cannot overflow: there would have to be 2^64 of them.
 pub(crate) fn growth(elements: &BTreeSet<Json>, element: &Json, workload: Workload) -> i128 {
+    // Elements of no increment add nothing, be they from a peer that is wrong: the set holds them, the sum does not
+    // count them.
     let Some(increment) = Increment::read(element, workload) else { return 0 };
     match increment.deltas(elements, workload).max() {
         Some(greatest) => i128::from(greatest.max(increment.delta)) - i128::from(greatest),

@@ -17,7 +17,7 @@ pub(super) struct Malice {
     /// Of a hundred messages that an honest replica would send, how many it does not.
     silence: u64,
     /// Whether it may change elements, so that others learn what nobody has inserted.
-    pub(super) invents: bool,
+    invents: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,18 +46,24 @@ impl Trick {
 impl Malice {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         let mut tricks: Vec<_> = Trick::ALL.into_iter().filter(|_| rng.below(2) == 0).collect();
+        // A hostile replica without a trick would be an honest one that is not checked.
         if tricks.is_empty() {
             tricks.extend(Trick::ALL);
         }
+        // A steady trickle, a few at a time, or floods after long silences.
         let (apart, burst) = [(200_000, 1), (2_000_000, 4), (20_000_000, 50)][below(rng, 3)];
         Self { tricks, apart, burst, silence: [0, 0, 30, 100][below(rng, 4)], invents: rng.below(3) == 0 }
+    }
+
+    pub(super) const fn invents(&self) -> bool {
+        self.invents
     }
 }
 
 /// A replica, with what it does beside if it is hostile.
 #[derive(Clone, Debug)]
 pub(super) struct Member<E> {
-    pub(super) machine: AntiEntropy<ReplicaId, E>,
+    machine: AntiEntropy<ReplicaId, E>,
     hostility: Option<Hostility>,
 }
 
@@ -97,6 +103,10 @@ impl<E> Member<E> {
             next: None,
         });
         Self { machine, hostility }
+    }
+
+    pub(super) const fn machine(&self) -> &AntiEntropy<ReplicaId, E> {
+        &self.machine
     }
 }
 
@@ -140,6 +150,7 @@ impl<E: Element> Machine for Member<E> {
     }
 
     fn limits(&self) -> Limits {
+        // It sends what it likes; limits are for those who keep the protocol.
         if self.hostility.is_some() { Limits::default() } else { self.machine.limits() }
     }
 }
@@ -172,6 +183,7 @@ impl Hostility {
 
     fn attack<E: Element>(&mut self, now: Time, machine: &AntiEntropy<ReplicaId, E>) -> Option<Step<E, Digest>> {
         self.now = self.now.max(now);
+        // Attacks come of their own: to attack only when something comes in would leave a quiet cluster in peace.
         let due = *self.next.get_or_insert(self.now);
         if due <= self.now {
             self.next = Some(self.now + Duration::from_micros(1 + self.rng.below(2 * self.malice.apart)));
@@ -197,6 +209,7 @@ impl Hostility {
         to: ReplicaId,
         machine: &AntiEntropy<ReplicaId, E>,
     ) -> Option<Vec<u8>> {
+        // Without the cluster's tag every message is refused at once, which would test one line.
         let tag = self.tag()?;
         match trick {
             Trick::Push => Some(self.push(tag, to, machine)),
@@ -225,6 +238,8 @@ impl Hostility {
                 let has_elements = matches!(kind_of(&message), REPAIR | PAGE | GIVE | PUSH);
                 let place = below(&mut self.rng, message.len());
                 *message.get_mut(place)? ^= 1 << self.rng.below(8);
+                // Another byte may make an element that nobody has inserted, which breaks a law by itself: only those
+                // who may invent send that.
                 let may = !has_elements || (self.malice.invents && self.rng.below(8) == 0);
                 may.then_some(message)
             }
@@ -239,6 +254,8 @@ impl Hostility {
         let any = self.rng.next_u64().to_le_bytes();
         let names = self.logs.values().copied().chain([[any[0], any[1], any[2], any[3]], [1; 4]]).collect::<Vec<_>>();
         let log = names[below(&mut self.rng, names.len())];
+        // Mostly the name of the receiver's own log, so that it reads on; the others are those of logs that it does not
+        // have.
         let of = match self.logs.get(&to) {
             Some(&of) if self.rng.below(4) > 0 => of,
             _ => names[below(&mut self.rng, names.len())],
@@ -289,6 +306,7 @@ impl Hostility {
     }
 }
 
+// By hand and not by the crate's encoder, which makes none but messages that make sense.
 const VERSION: u8 = 0x10;
 const PROBE: u8 = 1;
 const PROOF: u8 = 2;

@@ -124,6 +124,7 @@ impl Record {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
+        // A line without its end is that of a run which was stopped while it was written.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let mut last = None;
         for (index, line) in text[..whole].lines().enumerate() {
@@ -132,6 +133,8 @@ impl Record {
                 line: index + 1,
                 error: error.to_string(),
             };
+            // All of them and not the last alone: it is not to be found after 1 000 hours that the file is something
+            // else.
             last = Some(serde_json::from_str(line).map_err(malformed)?);
         }
         file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;
@@ -151,6 +154,7 @@ impl Record {
     pub fn add(&mut self, entry: Entry) -> Result<(), RecordError> {
         let mut line = serde_json::to_string(&entry).expect("its keys are strings");
         line.push('\n');
+        // In one call, so that whoever stops it leaves a whole line or a part of one, and never one within another.
         let written = self.file.write_all(line.as_bytes());
         written.map_err(|error| RecordError::Io { path: self.path.clone(), error })?;
         self.last = Some(entry);

@@ -8,7 +8,7 @@ use gossip_core::sim::{Chance, Checks, Fault, Latency, Memory, Network, ReplicaI
 use gossip_core::{Config, Economy, Key, MessageBudget, Overlay, Time};
 
 use super::hostile::Malice;
-use crate::Shape;
+use crate::settings::Shape;
 
 /// The cluster, and what happens to it and when. Equal seeds give equal plans.
 #[derive(Clone, Debug)]
@@ -32,10 +32,13 @@ pub struct Schedule {
 impl Schedule {
     /// Draws the schedule of a seed.
     pub fn draw(seed: u64) -> Self {
+        // The draws, and their order, are what a recorded seed stands for: with one more, or one earlier, each is
+        // another run. So new ones go to the end.
         let mut draw = Draw(Rng::new(seed ^ u64::from_le_bytes(*b"chaos   ")));
         let replicas = draw.between(2, 12) as usize;
         let shape = match draw.below(5) {
             0 => Shape::None,
+            // Twice as often as the others, being the default.
             1 | 2 => Shape::Star,
             3 => Shape::Tree(NonZeroUsize::new(draw.between(1, 4) as usize).expect("from 1")),
             _ => Shape::Topology,
@@ -44,6 +47,7 @@ impl Schedule {
         let lasting = Duration::from_secs(60 * draw.between(15, 120));
         let faults = draw.faults(replicas, lasting);
         let insertions = draw.insertions(replicas, lasting);
+        // All is well only once the last fault is over: one that began late outlasts `lasting`.
         let ends = faults.iter().map(|&(at, _, lasting)| at + lasting);
         let ends = ends.chain(insertions.iter().map(|&(at, ..)| at)).max().unwrap_or(Time::ZERO);
         Self {
@@ -99,6 +103,7 @@ pub(super) fn place(shape: Shape, me: ReplicaId, replicas: usize) -> Option<Over
     if shape != Shape::Topology {
         return shape.overlay(&me, all);
     }
+    // A ring is whole as long as no two of its replicas fail; with the chords it has more than one way to each.
     let across = replicas / 2;
     let neighbours = [me.0 + 1, me.0 + replicas - 1, me.0 + across, me.0 + replicas - across];
     Some(Overlay::of(neighbours.map(|other| ReplicaId(other % replicas)).into_iter().filter(|&other| other != me)))
@@ -163,11 +168,14 @@ impl Draw {
 
     /// Up to two, and none that the others have to go through.
     fn hostile(&mut self, shape: Shape, replicas: usize) -> Vec<(ReplicaId, Malice)> {
+        // Two runs of five have none: with no overlay either, each pair has to end with a proof.
         let wanted = self.of(&[0, 0, 1, 1, 2]);
         let mut hostile = Vec::new();
+        // Most that are drawn may not be chosen, as in a small tree. There is a bound, so that each seed ends.
         for _ in 0..4 * wanted {
             let mut names: Vec<_> = hostile.iter().map(|&(name, _)| name).collect();
             names.push(self.replica(replicas));
+            // Two honest ones at least have to be left, or there is nothing to keep in step.
             let is_new = names.iter().collect::<BTreeSet<_>>().len() == names.len();
             let fits = names.len() <= wanted && names.len() + 2 <= replicas;
             if is_new && fits && are_connected(shape, replicas, &names) {
@@ -179,6 +187,7 @@ impl Draw {
 
     fn configs(&mut self, shape: Shape, replicas: usize) -> Vec<Config> {
         let mut all = Config::default();
+        // One element has to fit the smallest of the messages below, which have 256 bytes.
         all.max_element_bytes = 200;
         if self.below(2) == 0 {
             all.key = Key::secret([7; 16]);
@@ -188,6 +197,7 @@ impl Draw {
         (0..replicas)
             .map(|_| {
                 let mut config = all.clone();
+                // Each replica has its own: only the key and the longest element have to be the cluster's.
                 config.max_message = MessageBudget::new(self.of(&[256, 600, 1_200, 4_000, 65_536]));
                 config.window = NonZeroU16::new(self.of(&[1, 2, 7, 32])).expect("from 1");
                 config.work_per_second = self.of(&[0, 1 << 20, 16 << 20]);
@@ -235,6 +245,8 @@ impl Draw {
             at = at + self.millis(0, 2 * apart);
         }
         if self.below(3) == 0 {
+            // 300 short stops, as of a process that gets too little of its machine: deadlines pass meanwhile, and are
+            // due all at once.
             let (slow, pause, rest) = (self.replica(replicas), self.millis(50, 3_000), self.millis(50, 6_000));
             let mut at = Time::ZERO + self.millis(0, 600_000);
             for _ in 0..300 {
@@ -260,6 +272,8 @@ impl Draw {
             3 | 4 => Fault::Pause(one),
             5 => Fault::Crash(one, Memory::Kept),
             6 => Fault::Crash(one, Memory::Lost),
+            // Clocks jump both ways: after a jump forward all deadlines are due, after one back none is for a long
+            // time.
             7 => Fault::Forward(one),
             _ => Fault::Back(one),
         }
@@ -271,6 +285,7 @@ impl Draw {
         let (end, mut numbers) = (Time::ZERO + lasting, 0..);
         let mut insertions = Vec::new();
         for number in numbers.by_ref().take(self.of(&[0, 30, 500])) {
+            // Everywhere at once: most rounds in the field compare sets that are equal, and not empty.
             insertions.extend((0..replicas).map(|replica| (Time::ZERO, ReplicaId(replica), number)));
         }
         let silence = self.of(&[20_000, 60_000, 300_000]);
@@ -280,6 +295,7 @@ impl Draw {
             let (count, within, one) = (self.between(1, most), self.span(), self.replica(replicas));
             let everywhere = self.below(2) == 0;
             for number in numbers.by_ref().take(count as usize) {
+                // A burst at one replica is a log that the others fetch; one everywhere, differences between all pairs.
                 let replica = if everywhere { self.replica(replicas) } else { one };
                 insertions.push((at + self.millis(0, within.as_millis() as u64), replica, number));
             }

@@ -59,6 +59,7 @@ impl Decimal {
     }
 
     const fn over(self, by: u64) -> Self {
+        // Half of the divisor first: to the nearest, and not down.
         Self { thousandths: self.thousandths.saturating_add(by / 2) / by }
     }
 }
@@ -66,12 +67,14 @@ impl Decimal {
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!("{}.{:03}", self.thousandths / 1_000, self.thousandths % 1_000);
+        // The zeros first, then a point with nothing behind it: the other way around 10.000 would become 1.
         f.pad(text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // As it is shown: a float would be written as 2000.0 where 2000 is meant.
         RawValue::from_string(self.to_string()).map_err(S::Error::custom)?.serialize(serializer)
     }
 }

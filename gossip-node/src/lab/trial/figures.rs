@@ -71,6 +71,7 @@ impl Quantiles {
     pub fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let Some(last) = times.len().checked_sub(1) else { return Self(None) };
+        // As Jepsen's checker of sets has them, whose figures these are compared with.
         let place = |percent: usize| (times.len() * percent / 100).min(last);
         Self(Some([50, 95, 99, 100].map(|percent| Decimal::millis(times[place(percent)]))))
     }
@@ -82,6 +83,7 @@ impl Quantiles {
 
     /// The mean of each of them, over those that have any.
     fn mean(runs: impl Iterator<Item = Self>) -> Self {
+        // A run with none of it is no run in which it took no time.
         let runs: Vec<_> = runs.filter_map(|Self(values)| values).collect();
         if runs.is_empty() {
             return Self(None);

@@ -66,6 +66,7 @@ impl History {
     /// If there is no such node.
     pub fn hold(&mut self, element: usize, node: usize, at: Time) {
         let since = &mut self.element(element).held[node];
+        // The least: who learned an element may be asked to write it too, and acknowledges it later.
         *since = at.min(*since);
     }
 
@@ -87,7 +88,9 @@ impl History {
     pub fn read_instantly(&mut self, node: usize, asked: &[Time]) {
         for element in &mut self.elements {
             let Some(acknowledged) = element.acknowledged else { continue };
+            // An element that is held stays held, so the reads that miss it come first.
             let before = asked.partition_point(|&at| at < element.held[node]);
+            // Who reads before the acknowledgement was promised nothing.
             let last = asked[..before].last().filter(|&&at| at >= acknowledged);
             element.missed = element.missed.max(last.copied());
         }
@@ -115,6 +118,7 @@ impl History {
         let count = |which: &dyn Fn(&Element) -> bool| {
             Decimal::whole(acknowledged().filter(|element| which(element)).count() as u64)
         };
+        // One that is lost has no latency: it would be that of the whole run, and hide what the others took.
         let whole = |element: &&Element| element.final_misses == 0;
         Figures {
             ops: Decimal::whole(ops),
@@ -140,6 +144,7 @@ impl History {
         let took = |element: &Element| {
             let others = || (0..self.nodes).filter(|&node| node != isolated).map(|node| element.held[node]);
             let (first, last) = (others().min()?, others().max()?);
+            // Those that were whole before, or began after, say nothing about the isolation.
             (first < until && last > from).then(|| Took::since(first, last))
         };
         self.elements.iter().filter_map(took).max().unwrap_or_default()
@@ -148,6 +153,7 @@ impl History {
     fn element(&mut self, number: usize) -> &mut Element {
         if self.elements.len() <= number {
             let held = vec![NEVER; self.nodes];
+            // Elements come in any order, since nodes tell what they hold before their writers are told.
             let unknown = Element { acknowledged: None, held, missed: None, final_misses: 0 };
             self.elements.resize(number + 1, unknown);
         }
@@ -185,6 +191,7 @@ pub enum Took {
 
 impl Took {
     fn since(start: Time, end: Time) -> Self {
+        // Not a number: how much longer it would have taken, nobody knows.
         if end == NEVER { Self::Longer } else { Self::Time(end.saturating_since(start)) }
     }
 }

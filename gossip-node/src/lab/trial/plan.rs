@@ -167,15 +167,19 @@ impl Plan {
 
     /// What clients ask for, in the order of time.
     pub fn operations(&self) -> impl Iterator<Item = Operation> {
+        // A stream of its own, so that clients ask for the same whatever befalls the nodes: plans can be compared.
         let mut rng = Rng::new(self.seed ^ u64::from_le_bytes(*b"clients "));
         let (nodes, rate) = (self.count(), u64::from(self.rate));
         let mut numbers = 0..;
         let drawn = (0..rate * u64::from(self.seconds)).zip((0..nodes).cycle()).map(move |(number, node)| {
+            // Multiplied first: to add up a rounded interval would drift.
             let at = Time::from_micros(number * 1_000_000 / rate);
             (at, node, rng.below(2) == 0)
         });
         let (down, up) = self.befallen();
+        // Dropped after they are drawn, so that the others stay as they would be without the crash.
         let asked = drawn.filter(move |(at, node, _)| self.crash != Some(*node) || *at < down || *at >= up);
+        // Numbered after that, so that elements are numbered without a gap.
         asked.map(move |(at, node, writes)| Operation { at, node, write: if writes { numbers.next() } else { None } })
     }
 
@@ -207,7 +211,9 @@ impl Plan {
         let mut faults = Vec::new();
         let mut at = Time::ZERO + every;
         while let Some(partition) = self.partition.filter(|_| at < self.load_ends()) {
+            // The last one ends with the load: the quiet that follows is to show that all heals.
             faults.push((at, partition.draw(self.count(), &mut rng), (at + every).min(self.load_ends())));
+            // As long healed as parted: a heal is to be over before the next partition.
             at = at + every + every;
         }
         let (from, until) = self.befallen();
@@ -241,6 +247,7 @@ impl Partition {
     /// The nodes that are parted this time.
     fn draw(self, nodes: usize, rng: &mut Rng) -> Fault {
         let mut order: Vec<_> = (0..nodes).map(ReplicaId).collect();
+        // Fisher and Yates' shuffle, by numbers that are equal on every machine.
         for last in (1..nodes).rev() {
             order.swap(last, below(rng, last + 1));
         }
@@ -256,6 +263,7 @@ impl Partition {
 /// The links of a ring that go further than the majority in the middle of which each node sits.
 fn beyond_majorities(ring: &[ReplicaId]) -> Vec<(ReplicaId, ReplicaId)> {
     let nodes = ring.len();
+    // The least that two nodes cannot both have without having one in common.
     let majority = nodes / 2 + 1;
     let beyond = |hearer: usize| {
         let near: BTreeSet<_> = (0..majority).map(|step| (hearer + nodes - majority / 2 + step) % nodes).collect();
@@ -270,6 +278,7 @@ pub fn neighbours(nodes: usize, node: usize) -> impl Iterator<Item = usize> {
     let side = (1..).find(|side| side * side >= nodes).unwrap_or(1);
     (0..nodes).filter(move |&other| {
         let (left, right) = (node.min(other), node.max(other));
+        // Below it; or beside it, unless a row ends between them.
         right == left + side || (right == left + 1 && right % side != 0)
     })
 }

@@ -36,6 +36,7 @@ pub struct Account {
 impl Report {
     /// What there is to tell of one run.
     pub fn of(plan: &Plan, history: &History, server_messages: u64, account: Account) -> Self {
+        // One that is over with the run has no time left in which to see it.
         let heals = plan.faults().into_iter().map(|(_, _, until)| until).filter(|&until| until < plan.ends());
         let isolation = plan.isolation();
         Self {
@@ -54,6 +55,7 @@ impl Report {
         Some(Self {
             runs: runs.iter().map(|run| run.runs).sum(),
             figures: Figures::mean(&figures)?,
+            // The longest and not the mean: what is promised is a bound.
             healed: runs.iter().filter_map(|run| run.healed).max(),
             others_took: runs.iter().filter_map(|run| run.others_took).max(),
             account: Account::mean(&accounts)?,
@@ -135,6 +137,7 @@ impl fmt::Display for Account {
             writeln!(f, "  {kind:<18} {messages} messages, {bytes} bytes")?;
         }
         write!(f, "ledger               {rounds} rounds in {round_bytes} bytes")?;
+        // Decimals are not negative, so the difference is told by a word.
         let (saved, verb) = if round_bytes <= full_state_bytes {
             (full_state_bytes.less(round_bytes), "saved")
         } else {

@@ -32,6 +32,7 @@ pub fn simulate(
 ) -> Result<Report, Violation> {
     let mut simulation = simulation(plan, settings);
     while simulation.now() < plan.ends() {
+        // In steps, only for whoever waits: where they end changes nothing.
         simulation.run_until((simulation.now() + STEP).min(plan.ends()))?;
         progress(simulation.now(), &simulation.report());
     }
@@ -55,6 +56,8 @@ fn json(element: usize) -> Json {
 fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
     let nodes = plan.nodes.into();
     let (config, shape) = (settings.config(), settings.overlay);
+    // Those would run every machine twice, to test the machine. Here the cluster is on trial; the core's own tests do
+    // that.
     let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
     let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
         let mut machine = AntiEntropy::new(config.clone(), seed);
@@ -65,6 +68,7 @@ fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
         if let Some(overlay) = shape.overlay(&id, others()) {
             machine.set_overlay(overlay);
         }
+        // As clients tell it by the request `topology`, at the start and to all.
         if shape == Shape::Topology {
             machine.set_overlay(Overlay::of(neighbours(nodes, id.0).map(ReplicaId)));
         }
@@ -100,6 +104,7 @@ fn history(plan: &Plan, simulation: &Simulation<Machine>) -> History {
     for (node, asked) in reads.iter().enumerate() {
         history.read_instantly(node, asked);
     }
+    // After all else: a read counts for the elements that are acknowledged by then.
     history.read_all_finally(plan.ends());
     history
 }
