@@ -26,13 +26,19 @@
 //!
 //! [`Store::open`] gives a node that goes on with what a directory holds, and the store that [`serve()`] keeps it in. What
 //! comes in, from clients or from nodes, is stored and synced before anything that rests on it is written, so a crash takes
-//! nothing of what the node has told anybody. Without a store nothing is written to disk.
+//! nothing of what the node has told anybody. Without a store nothing is written to disk; another one than ours is a
+//! [`Persistence`].
 //!
 //! # Counters
 //!
 //! A counter is a set too, of increments: each is an element `[client, msg_id, delta]`, so client and `msg_id` must name one
 //! request for all time. The sum is exact: of 64-bit deltas it fits 128 bits. Where a client used a `msg_id` for two deltas,
 //! at two nodes that could not know, the greater one counts, at all nodes.
+//!
+//! # Features
+//!
+//! `default-features = false` leaves the node alone. `store` adds [`Store`], `lab` trials of clusters on virtual time
+//! ([`lab`]), `metrics` the export of a ledger ([`metrics`]), and `cli` the program. All but `metrics` are on by default.
 
 mod json;
 #[cfg(feature = "lab")]

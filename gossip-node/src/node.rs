@@ -39,10 +39,10 @@ pub use output::Output;
 pub struct Node {
     settings: Settings,
     member: Option<Member>,
-    /// What a store held, until there is a member to hold it.
+    /// The elements that a persistence kept, until `init` makes the member that holds them.
     stored: Option<Vec<Json>>,
     replies: VecDeque<String>,
-    /// The length of the replies.
+    /// The bytes of all replies.
     waiting_bytes: usize,
     next_msg_id: u64,
     now: Time,
@@ -78,17 +78,17 @@ impl Node {
         Ok(Self { stored: Some(elements), ..Self::new(settings) })
     }
 
-    /// The ledger, the payload of `stats_ok` as one JSON object; `None` before `init`.
+    /// The ledger as one JSON object, the payload of `stats_ok`; `None` before `init`.
     pub fn ledger(&self) -> Option<String> {
         self.member.as_ref().map(Member::ledger)
     }
 
-    /// How much is to be polled in replies.
+    /// The bytes of the replies that wait to be polled.
     pub(crate) const fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
 
-    /// The elements that came in since the last call. What was given out until now rests on no later ones.
+    /// The elements since the last call. Lines polled before this call rest on no later ones.
     pub(crate) fn take_unsaved(&mut self) -> Vec<Json> {
         let now = self.now;
         self.member.as_mut().map(|member| member.take_unsaved(now)).unwrap_or_default()

@@ -15,7 +15,7 @@ use crate::store::{Persistence, StoreError};
 
 pub use lines::{Line, Lines};
 
-/// What [`serve`] is fed.
+/// An input of [`serve`].
 #[derive(Debug)]
 pub enum Input {
     /// Lines, without their newlines.
@@ -42,14 +42,14 @@ pub enum ServeError {
     Store(#[from] StoreError),
 }
 
-/// How much is written at once, and how much the answers of a batch may be.
+/// The bytes after which held lines are written, and replies are polled within a batch.
 const HELD_BYTES: usize = 1 << 16;
 
-/// How many lines are taken in before outputs are asked for and written, if so many wait; and so about how many share a
-/// sync. They take 4 ms.
+/// The most lines that a node receives between two polls, and so about the number of lines that share a sync. A node
+/// receives so many in 4 ms.
 const BATCH: usize = 1_024;
 
-/// How much is read at once.
+/// The buffer of the reader.
 const READ_BYTES: usize = 1 << 16;
 
 /// Feeds `inbox` with the lines of `input`, as many at a time as were read at once, until it ends or nobody takes them any
@@ -91,8 +91,8 @@ pub fn read_lines(input: impl Read, max_line: MaxLine, inbox: &SyncSender<Input>
 ///
 /// # Errors
 ///
-/// Those of the input, once all that came before is answered; of the store, and then nothing is written that rests on
-/// what it failed to keep; and of `output`; that nobody reads it any more is none.
+/// The input failed: all lines before that are answered. The store failed: nothing is written that rests on what it did not
+/// keep. The output failed; a closed pipe is no error.
 pub fn serve(
     mut node: Node,
     store: Option<impl Persistence>,
@@ -124,7 +124,7 @@ fn run(
                 Input::Lines(lines) => {
                     room = room.saturating_sub(lines.len());
                     for line in lines {
-                        take_in(node, &line);
+                        receive(node, &line);
                         // Each answer to a read is as long as the whole set. 1 024 of them at once would take its size
                         // a thousand times.
                         if node.waiting_bytes() >= HELD_BYTES {
@@ -147,7 +147,7 @@ fn run(
     }
 }
 
-fn take_in(node: &mut Node, line: &[u8]) {
+fn receive(node: &mut Node, line: &[u8]) {
     if let Err(reason) = node.receive_line(line) {
         // Quoted and cut: a line is a stranger's, and may have 16 MiB.
         let line = shortened(&String::from_utf8_lossy(line));
@@ -155,7 +155,7 @@ fn take_in(node: &mut Node, line: &[u8]) {
     }
 }
 
-/// Not by way of the log: who asks for it gets it at any level, as JSON and nothing else.
+/// Writes the ledger past the log: whoever asks for it gets it at any level, as JSON and nothing else.
 fn write_ledger(node: &Node) {
     match node.ledger() {
         Some(line) => drop(writeln!(io::stderr(), "{line}")),
@@ -163,7 +163,7 @@ fn write_ledger(node: &Node) {
     }
 }
 
-/// Where lines go, through the store.
+/// The way of lines to the output, through the store.
 struct Outputs<P, W> {
     store: Option<P>,
     /// Lines that wait for the store.
@@ -172,7 +172,7 @@ struct Outputs<P, W> {
 }
 
 impl<P: Persistence, W: Write> Outputs<P, W> {
-    /// Writes all that `node` has to say; until when it has no more.
+    /// Polls `node` until it waits, and writes every line. Returns the deadline of the wait.
     fn write(&mut self, node: &mut Node, clock: &Clock) -> Result<Option<Time>, ServeError> {
         loop {
             match node.poll(clock.now()) {
@@ -181,11 +181,11 @@ impl<P: Persistence, W: Write> Outputs<P, W> {
                     self.held.push(b'\n');
                     // So memory is bounded, whatever a node has to say: a set of any size is sent in pieces of 64 KiB.
                     if self.held.len() >= HELD_BYTES {
-                        self.let_out(node)?;
+                        self.release(node)?;
                     }
                 }
                 Output::Wait(until) => {
-                    self.let_out(node)?;
+                    self.release(node)?;
                     self.output.flush()?;
                     return Ok(until);
                 }
@@ -193,7 +193,8 @@ impl<P: Persistence, W: Write> Outputs<P, W> {
         }
     }
 
-    fn let_out(&mut self, node: &mut Node) -> Result<(), ServeError> {
+    /// Stores what the held lines rest on, then writes them.
+    fn release(&mut self, node: &mut Node) -> Result<(), ServeError> {
         // In this order, which is the whole of the promise: what is held back rests on `unsaved`, and is let out once
         // that is kept.
         let unsaved = node.take_unsaved();

@@ -1,4 +1,4 @@
-//! What keeps a node's elements beyond its end.
+//! The persistence of a node's elements.
 
 #[cfg(feature = "store")]
 mod database;
@@ -40,18 +40,18 @@ pub use database::Store;
 /// # Ok::<(), StoreError>(())
 /// ```
 pub trait Persistence {
-    /// What is kept, in the order in which it came.
+    /// Loads the elements that are kept, in the order in which they came.
     ///
     /// # Errors
     ///
-    /// It cannot be read, and is left as it is.
+    /// They cannot be read. They are left as they are.
     fn load(&mut self) -> Result<Vec<Json>, StoreError>;
 
     /// Keeps more elements, all or none of them. They are kept, whatever happens then, once this returns.
     ///
     /// # Errors
     ///
-    /// They cannot be kept. Nobody may hear of them.
+    /// They cannot be kept. [`serve`](crate::serve()) ends then, before anybody hears of them.
     fn append(&mut self, elements: &[Json]) -> Result<(), StoreError>;
 }
 

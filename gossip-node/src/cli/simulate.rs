@@ -93,7 +93,7 @@ impl Simulate {
         let mut settings = Settings::default();
         self.spreading.apply(&mut settings);
         let mut progress = Progress::start(&plan);
-        trial::simulate(&plan, &settings, |now, sums| progress.tell(now, sums))
+        trial::simulate(&plan, &settings, |now, sums| progress.show(now, sums))
     }
 }
 
@@ -101,21 +101,21 @@ impl Simulate {
 struct Progress {
     seed: u64,
     ends: Time,
-    told: Instant,
+    shown: Instant,
 }
 
 #[allow(clippy::disallowed_methods, reason = "who waits wants to see something now and then; no result depends on it")]
 impl Progress {
     fn start(plan: &Plan) -> Self {
-        Self { seed: plan.seed, ends: plan.ends(), told: Instant::now() }
+        Self { seed: plan.seed, ends: plan.ends(), shown: Instant::now() }
     }
 
-    fn tell(&mut self, now: Time, sums: &sim::Report) {
+    fn show(&mut self, now: Time, sums: &sim::Report) {
         // `simulate` asks ten times a virtual second, which may be thousands of times a real one.
-        if self.told.elapsed() < Duration::from_secs(1) {
+        if self.shown.elapsed() < Duration::from_secs(1) {
             return;
         }
-        self.told = Instant::now();
+        self.shown = Instant::now();
         let [now, ends] = [now, self.ends].map(|time| time.as_millis() / 1_000);
         let (seed, sent, inserted, learned) = (self.seed, sums.sent, sums.inserted, sums.learned);
         eprintln!("seed {seed}: {now} of {ends} s, {inserted} elements written, {learned} learned, {sent} messages");

@@ -1,4 +1,4 @@
-//! A node once it knows its name: the machine, and its set in order.
+//! A node that has its id and its peers: the machine, and its set in order.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,28 +17,28 @@ use crate::workload::{Row, Workload};
 /// What the log calls this, wherever the code stands: people filter by it.
 const TARGET: &str = "gossip_node::member";
 
-/// A node that was initialised.
+/// The part of a node that there is from `init` on.
 #[derive(Debug)]
 pub(crate) struct Member {
     id: Arc<str>,
-    /// As `init` gave them.
+    /// The `node_ids` of `init`, to recognise the same `init` again.
     node_ids: Vec<String>,
     peers: BTreeSet<Arc<str>>,
     machine: AntiEntropy<Arc<str>, Json>,
-    /// The machine's set in the order of replies, but for elements whose `Learned` is yet to be polled.
+    /// The machine's set in the order of replies. Elements whose `Learned` event is not polled yet are missing.
     values: BTreeSet<Json>,
     workload: Workload,
-    /// That of the increments among `values`, if the workload counts.
+    /// The sum of the increments among `values`; 0 unless the workload counts.
     sum: i128,
     rounds: Rounds,
-    /// Messages that were polled for the sake of the events behind them.
+    /// Messages that were polled while [`values`](Self::values) looked for events, and are sent next.
     unsent: VecDeque<(Arc<str>, Message<Json>)>,
-    /// What came in since it was last asked for, if it ever is.
+    /// Elements since the last [`take_unsaved`](Self::take_unsaved); `None` where nothing keeps them.
     unsaved: Option<Vec<Json>>,
 }
 
 impl Member {
-    /// A node among others, of which its own id is left out, wherever it stands among them.
+    /// Sets up the machine of the node `id`. Its peers are the other ids of `node_ids`.
     pub(crate) fn new(id: String, node_ids: Vec<String>, settings: &Settings) -> Result<Self, Refusal> {
         // Two ids frame every line between nodes, and `LINE_FRAME` reserves 256 bytes for each. They are counted as
         // JSON, where a control character takes six.
@@ -72,7 +72,7 @@ impl Member {
         })
     }
 
-    /// Holds what a store held, and remembers from now on what is to be stored.
+    /// Holds the elements that a persistence kept, and collects from now on those that it does not have.
     pub(crate) fn restore(&mut self, elements: Vec<Json>) {
         // A clone shares its text, so the machine and `values` hold every text once.
         self.machine.extend(elements.iter().cloned()).expect("`Node::restored` has checked their lengths");
@@ -81,7 +81,7 @@ impl Member {
         self.unsaved = Some(Vec::new());
     }
 
-    /// What came in since the last call, learned or written here.
+    /// The elements since the last call, learned from peers or written by clients.
     pub(crate) fn take_unsaved(&mut self, now: Time) -> Vec<Json> {
         // Without this every batch of a node that keeps nothing would poll for events that nobody asked for.
         if self.unsaved.is_none() {
@@ -132,7 +132,7 @@ impl Member {
         let text = message.ok_or_else(|| Skipped::NotAMessage("it has no `message`, or several".into()))?.get();
         let message: Message<Json> =
             serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
-        let _entered = self.rounds.with(from).entered();
+        let _entered = self.rounds.span_of(from).entered();
         tracing::trace!(target: TARGET, kind = message.kind().name(), bytes = message.encoded_len(), "received");
         Ok(self.machine.receive(from, message)?)
     }
@@ -185,7 +185,7 @@ impl Member {
         Ok(new)
     }
 
-    /// Takes up what the machine holds.
+    /// Adds an element that the machine holds to `values`, to the sum, and to what is unsaved.
     fn hold(&mut self, value: Json) {
         if let Some(unsaved) = &mut self.unsaved {
             unsaved.push(value.clone());
@@ -195,13 +195,15 @@ impl Member {
         self.values.insert(value);
     }
 
-    /// A request that is repeated is an element already; another one may not pass for it.
+    /// Refuses an increment if its client used the `msg_id` for another delta. A repeated request passes: it is an element
+    /// already.
     fn check_increment(&self, element: &Json) -> Result<(), Refusal> {
         let rival = Increment::read(element, self.workload).and_then(|new| new.rival(&self.values, self.workload));
         rival.map_or(Ok(()), |delta| Err(Refusal::MsgIdUsed(delta)))
     }
 
-    /// Compares before it merges. The requester is told what it did not list, which it has to look for among all.
+    /// Answers `digest_sync`: compares digests, then merges. The reply holds the union; which part of it the requester lacks is
+    /// for it to find.
     fn sync(&mut self, remote_digest: &str, remote: Vec<Json>, now: Time) -> Result<Reply<'_>, Refusal> {
         // A digest is hexadecimal, and clients may write it in capitals.
         if self.machine.digest().to_string().eq_ignore_ascii_case(remote_digest) {
@@ -220,13 +222,13 @@ impl Member {
         Ok(Reply::OutOfSync { r#match: false, transferred, local_messages })
     }
 
-    /// The sum of all increments, those included whose events are still to come.
+    /// The sum of all increments, once the events that are due are polled.
     fn sum_at(&mut self, now: Time) -> i128 {
         self.values(now);
         self.sum
     }
 
-    /// All elements in order, those included whose events are still to come.
+    /// All elements in order, once the events that are due are polled.
     fn values(&mut self, now: Time) -> &BTreeSet<Json> {
         // The machine holds an element once its message is in, and says so when it is polled. A read must not show less
         // than the digest counts, so the events are fetched now, and messages that come between them wait in `unsent`.
@@ -243,11 +245,11 @@ impl Member {
     fn on(&mut self, event: Event<Arc<str>, Json>) {
         match event {
             Event::Learned { element, from } => {
-                self.rounds.with(&from).in_scope(|| tracing::trace!(target: TARGET, %element, %from, "learned"));
+                self.rounds.span_of(&from).in_scope(|| tracing::trace!(target: TARGET, %element, %from, "learned"));
                 self.hold(element);
             }
             Event::InSync { peer, digest } => {
-                self.rounds.with(&peer).in_scope(|| tracing::debug!(target: TARGET, %peer, %digest, "in sync"));
+                self.rounds.span_of(&peer).in_scope(|| tracing::debug!(target: TARGET, %peer, %digest, "in sync"));
             }
             Event::Unreachable { peer } => tracing::info!(target: TARGET, %peer, "unreachable"),
             Event::Reachable { peer } => tracing::info!(target: TARGET, %peer, "reachable"),

@@ -1,8 +1,8 @@
-//! What a node gives.
+//! The output of a node.
 
 use gossip_core::Time;
 
-/// What a node gives.
+/// The answer to a poll: a line to write, or how long to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a line that is not written is lost"]
 pub enum Output {

@@ -1,4 +1,4 @@
-//! What every line is, whatever it asks for.
+//! The envelope that every line is.
 
 use serde_json::value::RawValue;
 
@@ -11,7 +11,7 @@ pub(crate) struct Envelope<'a> {
     pub(crate) src: String,
     pub(crate) dest: String,
     pub(crate) body: Object<'a>,
-    /// What stands beside them.
+    /// The other keys of the line.
     pub(crate) others: Object<'a>,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Envelope<'a> {
         Some(Self { src, dest, body, others })
     }
 
-    /// Whether it answers something: `in_reply_to` is there, and is not `null`.
+    /// Whether the body is a reply: it has an `in_reply_to` that is not `null`.
     pub(crate) fn is_reply(&self) -> bool {
         // One that occurs twice, or is no number, marks a reply as well: to be answered could only start a loop.
         self.body.has("in_reply_to") && self.body.only("in_reply_to").is_none_or(|raw| raw.get() != "null")
@@ -53,7 +53,7 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// The body's type, if it can be made out.
+    /// The type of the body, if it has one `type` and that is a string.
     pub(crate) fn kind(&self) -> Option<String> {
         decode_string(self.body.only("type")?.get()).ok()
     }

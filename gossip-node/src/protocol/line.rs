@@ -1,4 +1,4 @@
-//! What a line looks like.
+//! The form of a line.
 
 use gossip_core::Message;
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub(crate) fn gossip_line(src: &str, dest: &str, message: &Message<Json>) -> Str
     spaced(&Line { src, dest, body: GossipBody { r#type: GOSSIP, message } })
 }
 
-/// How long an id is as JSON.
+/// The bytes of an id as JSON.
 pub(crate) fn id_len(id: &str) -> usize {
     // Not the length of the text: quotes are added, and characters escaped.
     spaced(&id).len()

@@ -45,7 +45,7 @@ pub(crate) enum Reply<'a> {
     },
 }
 
-/// What a read shows, under the key that the workload has for it.
+/// The payload of `read_ok`, under the key of the workload.
 #[derive(Debug)]
 pub(crate) struct Read<'a> {
     pub(crate) key: &'static str,
@@ -55,7 +55,7 @@ pub(crate) struct Read<'a> {
 #[derive(Debug)]
 pub(crate) enum Shown<'a> {
     Elements(&'a BTreeSet<Json>),
-    /// Of the increments.
+    /// The sum of the increments.
     Sum(i128),
 }
 
@@ -72,7 +72,7 @@ impl Serialize for Read<'_> {
 }
 
 impl Reply<'_> {
-    /// The type of the request that it answers; none of an error, which may answer any.
+    /// The type of the request that this answers; `None` for an error, which may answer any.
     const fn request(&self) -> Option<&'static str> {
         Some(match self {
             Self::InitOk {} => "init",
@@ -87,7 +87,7 @@ impl Reply<'_> {
         })
     }
 
-    /// Maelstrom names every reply after its request.
+    /// The type of the reply. Maelstrom names every reply after its request.
     fn kind(&self) -> String {
         self.request().map_or_else(|| "error".into(), |request| format!("{request}_ok"))
     }

@@ -1,4 +1,4 @@
-//! What a client may ask for.
+//! The requests of clients.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ pub(crate) enum Request {
         node_id: String,
         node_ids: Vec<String>,
     },
-    /// Whose neighbours are who.
+    /// The neighbours of each node.
     Topology {
         neighbours: BTreeMap<String, Vec<String>>,
     },
-    /// What this workload writes with.
+    /// The write of the workload, whatever its type is called.
     Write {
-        /// Under which key a refusal names the element.
+        /// The key under which a refusal names the element.
         key: &'static str,
         element: Json,
     },
@@ -104,13 +104,13 @@ impl<'a> Fields<'a> {
         strings(self.take(key)?, key, "an array of strings")
     }
 
-    /// A value that is to be held.
+    /// Takes a value that the set will hold.
     fn element(&mut self, key: &'static str) -> Result<Json, Refusal> {
         let limit = self.max_line.element_bytes();
         value(self.take(key)?, key, limit)
     }
 
-    /// Values that are to be held; none for `null` or nothing.
+    /// Takes values that the set will hold; none for `null` or a missing key.
     fn elements_or_null(&mut self, key: &'static str, workload: Workload) -> Result<Vec<Json>, Refusal> {
         let limit = self.max_line.element_bytes();
         let element = |raw| {
@@ -131,7 +131,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// By how much a counter is to grow.
+    /// Takes the growth of a counter.
     fn delta(&mut self, key: &'static str, least: i64) -> Result<i64, Refusal> {
         let expected = if least < 0 { "an integer from -2^63 to 2^63 - 1" } else { "an integer from 0 to 2^63 - 1" };
         // The text may be as long as a line: 5.000000 is the integer 5.
@@ -139,13 +139,13 @@ impl<'a> Fields<'a> {
         delta.filter(|delta| *delta >= least).ok_or(Refusal::Wrong { key, expected })
     }
 
-    /// A value that is not held.
+    /// Takes a value that the set will not hold.
     fn anything(&mut self, key: &'static str) -> Result<Json, Refusal> {
         let limit = self.max_line.bytes();
         value(self.take(key)?, key, limit)
     }
 
-    /// An object of arrays of strings.
+    /// Takes an object of arrays of strings.
     fn topology(&mut self, key: &'static str) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
         const EXPECTED: &str = "an object of arrays of strings";
         // By hand and not by serde, which takes an object with a key twice and lets the last one win.
@@ -155,7 +155,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Sees to it that what nobody asked for is sound as well.
+/// Checks that the keys which no request uses are sound as well.
 fn check(object: Object<'_>, max_line: MaxLine) -> Result<(), Refusal> {
     let object = object.sound().map_err(Refusal::Line)?;
     for (key, raw) in object.iter() {
@@ -184,7 +184,7 @@ fn value(raw: &RawValue, key: &str, limit: usize) -> Result<Json, Refusal> {
     Json::from_raw(raw, limit).map_err(|error| Refusal::Value { key: short_key(key), error })
 }
 
-/// A key as it is, unless it is longer than any of ours.
+/// A key as it is; shortened if it is longer than any of ours.
 fn short_key(key: &str) -> String {
     // A stranger's key may be as long as a line, and the refusal quotes it; the longest of ours has 15 bytes.
     if key.len() <= 64 { key.into() } else { shortened(key) }

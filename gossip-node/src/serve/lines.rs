@@ -9,14 +9,14 @@ pub struct Lines<R> {
     max: usize,
 }
 
-/// What [`Lines::next_line`] found.
+/// The result of [`Lines::next_line`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A line, without its newline.
     Whole(Vec<u8>),
     /// A line that was too long, and was skipped.
     TooLong {
-        /// How many bytes it had, its newline included.
+        /// Its bytes, with its newline.
         len: u64,
     },
     /// There are no more lines.
@@ -33,7 +33,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     ///
-    /// Those of the input; an interruption is none.
+    /// The input failed. An interrupted read is tried again.
     pub fn next_line(&mut self) -> io::Result<Line> {
         let mut line = Vec::new();
         // One byte more than a line may have: its newline, or the proof that it is too long.

@@ -32,7 +32,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// One peer's part.
+/// The exchange with one peer.
 #[derive(Debug, Serialize)]
 struct Peer {
     reachable: bool,
@@ -70,7 +70,7 @@ impl Serialize for Account {
     }
 }
 
-/// One direction: everything, then each kind of message that occurred.
+/// One direction: the total, then each kind of message that occurred.
 #[derive(Debug, Serialize)]
 struct Side {
     messages: u64,

@@ -13,7 +13,7 @@ use std::fmt::Display;
 use ::metrics::{Label, counter, describe_counter, describe_gauge, gauge};
 use gossip_core::{AntiEntropy, ByKind, Counter, Element, Ledger};
 
-/// What messages and bytes are called, of all peers and of one.
+/// The names of messages and bytes, with all peers and with one.
 const TRAFFIC: [[&str; 2]; 2] =
     [["gossip_messages_total", "gossip_bytes_total"], ["gossip_peer_messages_total", "gossip_peer_bytes_total"]];
 
@@ -70,7 +70,7 @@ fn publish_ledger(prefix: &str, [messages, bytes]: [&'static str; 2], labels: &[
     }
 }
 
-/// Prometheus wants `_total` at the end of what only grows.
+/// The name of a counter's metric. Prometheus wants `_total` at the end of what only grows.
 fn name(prefix: &str, counter: &Counter) -> String {
     format!("{prefix}_{}_total", counter.name)
 }

@@ -28,15 +28,15 @@ impl Rounds {
         Self { node: tracing::debug_span!(target: TARGET, "node", id = node), under_way: BTreeMap::new() }
     }
 
-    /// What is done with `peer` belongs in here.
-    pub(crate) fn with(&self, peer: &str) -> Span {
+    /// The span of whatever is done with `peer`: its round, or the peer's own between rounds.
+    pub(crate) fn span_of(&self, peer: &str) -> Span {
         match self.under_way.get(peer) {
             Some(round) => round.span.clone(),
             None => tracing::debug_span!(target: TARGET, parent: &self.node, "peer", id = peer),
         }
     }
 
-    /// Takes note of a message to `peer`; a probe begins a round, or is sent again in one.
+    /// Logs a message to `peer`. A probe begins a round, unless one is under way: then it is sent again.
     pub(crate) fn sent(&mut self, peer: &Arc<str>, kind: MessageKind, bytes: usize, ledger: &Ledger) {
         // What follows looks a peer up and may copy its ledger, for each message, and nobody would see it.
         if !tracing::enabled!(Level::DEBUG) {
@@ -45,12 +45,12 @@ impl Rounds {
         self.end(peer, ledger);
         // A probe that is sent again belongs to the round that it began.
         if kind == MessageKind::Probe && !self.under_way.contains_key(peer) {
-            let within = self.with(peer);
+            let within = self.span_of(peer);
             // Counted from 1: the ledger counts the rounds that ended, and this is the next to end.
             let span = tracing::debug_span!(target: TARGET, parent: &within, "round", number = ledger.rounds + 1);
             self.under_way.insert(peer.clone(), Round { span, before: *ledger });
         }
-        self.with(peer).in_scope(|| tracing::trace!(target: TARGET, kind = kind.name(), bytes, "sent"));
+        self.span_of(peer).in_scope(|| tracing::trace!(target: TARGET, kind = kind.name(), bytes, "sent"));
     }
 
     /// Ends the rounds that are over.

@@ -11,7 +11,7 @@ use gossip_core::{AntiEntropy, Digest, Element, Time};
 pub(super) struct Malice {
     tricks: Vec<Trick>,
     /// The mean time between two bursts of messages, in microseconds.
-    apart: u64,
+    every: u64,
     /// How many messages a burst has at the most.
     burst: u64,
     /// Of a hundred messages that an honest replica would send, how many it does not.
@@ -51,8 +51,8 @@ impl Malice {
             tricks.extend(Trick::ALL);
         }
         // A steady trickle, a few at a time, or floods after long silences.
-        let (apart, burst) = [(200_000, 1), (2_000_000, 4), (20_000_000, 50)][below(rng, 3)];
-        Self { tricks, apart, burst, silence: [0, 0, 30, 100][below(rng, 4)], invents: rng.below(3) == 0 }
+        let (every, burst) = [(200_000, 1), (2_000_000, 4), (20_000_000, 50)][below(rng, 3)];
+        Self { tricks, every, burst, silence: [0, 0, 30, 100][below(rng, 4)], invents: rng.below(3) == 0 }
     }
 
     pub(super) const fn invents(&self) -> bool {
@@ -186,7 +186,7 @@ impl Hostility {
         // Attacks come of their own: to attack only when something comes in would leave a quiet cluster in peace.
         let due = *self.next.get_or_insert(self.now);
         if due <= self.now {
-            self.next = Some(self.now + Duration::from_micros(1 + self.rng.below(2 * self.malice.apart)));
+            self.next = Some(self.now + Duration::from_micros(1 + self.rng.below(2 * self.malice.every)));
             for _ in 0..=self.rng.below(self.malice.burst) {
                 let to = self.peers[below(&mut self.rng, self.peers.len())];
                 let trick = self.malice.tricks[below(&mut self.rng, self.malice.tricks.len())];

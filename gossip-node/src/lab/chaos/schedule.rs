@@ -234,15 +234,15 @@ impl Draw {
     /// One after the other, several at once, or none for a while; and one replica may be slow all the time.
     fn faults(&mut self, replicas: usize, lasting: Duration) -> Vec<(Time, Fault, Duration)> {
         let end = Time::ZERO + lasting;
-        let apart = self.of(&[20_000, 60_000, 300_000]);
+        let every = self.of(&[20_000, 60_000, 300_000]);
         let mut faults = Vec::new();
-        let mut at = Time::ZERO + self.millis(0, 2 * apart);
+        let mut at = Time::ZERO + self.millis(0, 2 * every);
         while at < end {
             for _ in 0..self.of(&[1, 1, 1, 2, 4]) {
                 let fault = self.fault(replicas);
                 faults.push((at + self.millis(0, 2_000), fault, self.span()));
             }
-            at = at + self.millis(0, 2 * apart);
+            at = at + self.millis(0, 2 * every);
         }
         if self.below(3) == 0 {
             // 300 short stops, as of a process that gets too little of its machine: deadlines pass meanwhile, and are

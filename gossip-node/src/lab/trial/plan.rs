@@ -59,7 +59,7 @@ impl fmt::Display for Plan {
         if self.partition.is_some() {
             write!(f, "\npartitions           every other {partition_every} s")?;
         }
-        let [from, until] = <[Time; 2]>::from(self.befallen()).map(|time| time.as_millis() / 1_000);
+        let [from, until] = <[Time; 2]>::from(self.fault_window()).map(|time| time.as_millis() / 1_000);
         for (name, node) in [("isolation", self.isolate), ("crash", self.crash)] {
             if let Some(node) = node {
                 write!(f, "\n{name:<20} of n{node}, from second {from} to {until}")?;
@@ -160,7 +160,7 @@ impl Plan {
             return Err(PlanError::NoSuchNode { node, nodes: self.nodes });
         }
         match self.crash {
-            Some(node) if self.befallen().1 >= self.ends() => Err(PlanError::NeverBack { node }),
+            Some(node) if self.fault_window().1 >= self.ends() => Err(PlanError::NeverBack { node }),
             _ => Ok(()),
         }
     }
@@ -176,7 +176,7 @@ impl Plan {
             let at = Time::from_micros(number * 1_000_000 / rate);
             (at, node, rng.below(2) == 0)
         });
-        let (down, up) = self.befallen();
+        let (down, up) = self.fault_window();
         // Dropped after they are drawn, so that the others stay as they would be without the crash.
         let asked = drawn.filter(move |(at, node, _)| self.crash != Some(*node) || *at < down || *at >= up);
         // Numbered after that, so that elements are numbered without a gap.
@@ -216,7 +216,7 @@ impl Plan {
             // As long healed as parted: a heal is to be over before the next partition.
             at = at + every + every;
         }
-        let (from, until) = self.befallen();
+        let (from, until) = self.fault_window();
         let isolation = self.isolate.map(|node| Fault::Cut(vec![ReplicaId(node)]));
         let crash = self.crash.map(|node| Fault::Crash(ReplicaId(node), Memory::Kept));
         faults.extend(isolation.into_iter().chain(crash).map(|fault| (from, fault, until)));
@@ -225,12 +225,12 @@ impl Plan {
 
     /// The node that is isolated, from when until when.
     pub fn isolation(&self) -> Option<(usize, Time, Time)> {
-        let (from, until) = self.befallen();
+        let (from, until) = self.fault_window();
         self.isolate.map(|node| (node, from, until))
     }
 
-    /// While one node is cut off, or down.
-    fn befallen(&self) -> (Time, Time) {
+    /// The time in which one node is cut off, or down.
+    fn fault_window(&self) -> (Time, Time) {
         let from = seconds(self.from);
         (from, from + Duration::from_secs(self.lasting.into()))
     }
