@@ -1,12 +1,10 @@
 //! Rounds by sketch with a peer whose cells are not what they should be.
 
-mod common;
-
 use core::fmt::Debug;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use common::{Datagram, Network, Rng, is_head, open_key, wide};
+use crate::common::{Datagram, Network, Rng, is_head, open_key, wide};
 use gossip_core::sketch::{Cell, IdWidth};
 use gossip_core::{Config, Element, MessageKind};
 

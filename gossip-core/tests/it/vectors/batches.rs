@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use gossip_core::{AntiEntropy, MessageKind, Output, Overlay, Time};
 
-use super::rounds::small;
+use super::exchanges::small;
 use super::{hex, keys, row};
 
 /// How long a message takes, in milliseconds.

@@ -1,10 +1,8 @@
 //! Laws 3 and 6: what a round costs at the most, and that it gets somewhere.
 
-mod common;
-
 use std::cell::RefCell;
 
-use common::Network;
+use crate::common::Network;
 use gossip_core::{Config, Economy, Element, Ledger, MessageBudget};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;

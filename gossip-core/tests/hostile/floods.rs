@@ -1,28 +1,21 @@
 //! What 10^5 messages of a kind leave behind that come without a pause.
 
-mod common;
-
-use common::forge::{Secrets, page, probe, request, want_cells, wishes};
+use crate::common::forge::{Secrets, page, probe, request, want_cells, wishes};
 use gossip_core::{AntiEntropy, Config, Output, Time};
-use peak_alloc::PeakAlloc;
-
-#[global_allocator]
-static ALLOCATED: PeakAlloc = PeakAlloc;
 
 /// How many messages of a kind come between two polls.
 const FLOOD: u32 = 100_000;
 
 /// What requests and answers without elements may leave: nothing that grows with their number.
-const KEPT: usize = 16 << 10;
+const KEPT: i64 = 16 << 10;
 
 /// What wishes and listed elements may leave: those of the last request, or of a burst of 2^17, and as much as a list
 /// that grows has in reserve.
-const LISTED: usize = 2 * 8 * (2 << 17);
+const LISTED: i64 = 2 * 8 * (2 << 17);
 
 /// What all that may have sent, in messages: a window.
 const WINDOW: u32 = 32;
 
-/// One test, since it counts all that the process allocates.
 #[test]
 fn a_flood_leaves_one_answer_behind() {
     let mut victim = AntiEntropy::<usize, u64>::new(Config::default(), 1);
@@ -31,15 +24,16 @@ fn a_flood_leaves_one_answer_behind() {
     let secrets = Secrets::of(&victim, &2, &600);
     let held: Vec<u8> = [vec![0xe8, 0x07, 64], (0..1_000_u64).flat_map(u64::to_le_bytes).collect()].concat();
     let tags = &secrets.tag;
-    let flood = |name: &str, limit: usize, message: &dyn Fn(u32) -> Vec<u8>| {
+    let flood = |name: &str, limit: i64, message: &dyn Fn(u32) -> Vec<u8>| {
         let mut victim = victim.clone();
         let flood = if name.contains("list") { FLOOD / 100 } else { FLOOD };
         victim.receive_bytes(&2, &message(0)).expect("it is sound");
-        let before = ALLOCATED.current_usage();
-        for n in 1..flood {
-            victim.receive_bytes(&2, &message(n)).expect("it is sound");
-        }
-        let kept = ALLOCATED.current_usage().saturating_sub(before);
+        let counted = allocation_counter::measure(|| {
+            for n in 1..flood {
+                victim.receive_bytes(&2, &message(n)).expect("it is sound");
+            }
+        });
+        let kept = counted.bytes_current;
         let (mut sent, mut events) = (0, 0);
         loop {
             match victim.poll(Time::ZERO) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-#[path = "../fuzz/src/lib.rs"]
+#[path = "../../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "the fuzz targets reach it")]
 mod bodies;
 

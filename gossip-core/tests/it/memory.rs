@@ -1,24 +1,20 @@
 //! What a replica keeps in memory.
 
-mod common;
-
 use core::time::Duration;
 
-use common::Network;
+use crate::common::Network;
+use allocation_counter::{AllocationInfo, measure};
 use gossip_core::{AntiEntropy, Config, MessageBudget, Output, Overlay, Time};
-use peak_alloc::PeakAlloc;
 
-#[global_allocator]
-static ALLOCATED: PeakAlloc = PeakAlloc;
-
-/// One test, since it counts all that the process allocates.
 #[test]
 fn memory_follows_the_set_and_not_the_difference() {
     for n in [1_000_000, 1_100_000] {
-        let before = ALLOCATED.current_usage();
-        let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
-        machine.extend(0..n as u64).unwrap();
-        let each = (ALLOCATED.current_usage() - before) / n;
+        let (_, counted) = counting(|| {
+            let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+            machine.extend(0..n as u64).unwrap();
+            machine
+        });
+        let each = counted.bytes_current / n;
         println!("{n} integers take {each} bytes each");
         assert!(each <= 48);
     }
@@ -50,8 +46,7 @@ fn memory_follows_the_set_and_not_the_difference() {
 
 /// Below a hub, eight neighbours that never answer, while 100 000 elements come in; and nobody.
 fn a_dead_neighbour_takes_what_any_does() {
-    let kept = |neighbours: u8| {
-        let before = ALLOCATED.current_usage();
+    let hub = |neighbours: u8| {
         let mut config = Config::default();
         config.batch_every = Some(Duration::from_millis(100));
         let mut machine = AntiEntropy::<u8, u64>::new(config, 1);
@@ -61,19 +56,24 @@ fn a_dead_neighbour_takes_what_any_does() {
             machine.insert(number).unwrap();
             while !matches!(machine.poll(Time::from_millis(10 * number)), Output::Wait(_)) {}
         }
-        ALLOCATED.current_usage() - before
+        machine
     };
+    let kept = |neighbours| counting(|| hub(neighbours)).1.bytes_current;
     let (alone, others) = (kept(0), kept(8));
-    let each = others.saturating_sub(alone) / 8;
+    let each = (others - alone) / 8;
     println!("a neighbour that 100 000 elements wait for takes {each} bytes");
     assert!(each <= 8_192);
 }
 
 /// By how much the most that was allocated while `run` ran is above what it leaves behind.
-fn beyond<T>(run: impl FnOnce() -> T) -> usize {
-    ALLOCATED.reset_peak_usage();
-    let kept = run();
-    let beyond = ALLOCATED.peak_usage() - ALLOCATED.current_usage();
-    drop(kept);
-    beyond
+fn beyond<T>(run: impl FnOnce() -> T) -> i64 {
+    let (_, counted) = counting(run);
+    i64::try_from(counted.bytes_max).expect("it fits the machine") - counted.bytes_current
+}
+
+/// What `run` leaves behind, and what it allocated.
+fn counting<T>(run: impl FnOnce() -> T) -> (T, AllocationInfo) {
+    let mut kept = None;
+    let counted = measure(|| kept = Some(run()));
+    (kept.expect("it has run"), counted)
 }

@@ -1,8 +1,6 @@
 //! What rounds cost, and what the ledger says of it.
 
-mod common;
-
-use common::{Network, Sent};
+use crate::common::{Network, Sent};
 use gossip_core::{AntiEntropy, Config, Economy, Ledger, MessageBudget, MessageKind, Output, Time};
 
 fn pair<E: gossip_core::Element>(config: &Config) -> Network<E> {
@@ -69,7 +67,7 @@ fn a_walk_is_entered_in_the_books_to_the_byte() {
         let counted = |ledger: Ledger| (ledger.sent[kind].messages, ledger.sent[kind].bytes);
         let (ours, theirs) = (counted(ours), counted(theirs));
         assert_eq!(ours.0 + theirs.0, sent.len() as u64);
-        assert_eq!(ours.1 + theirs.1, sent.iter().map(|sent| sent.bytes as u64).sum());
+        assert_eq!(ours.1 + theirs.1, sent.iter().map(|sent| sent.bytes as u64).sum::<u64>());
     }
     assert_eq!(ours.sent[MessageKind::Proof].messages, 1, "the initiator closes the walk with a proof");
     assert_eq!(net.proofs.len(), 2);

@@ -1,10 +1,8 @@
 //! Replicas converge, whatever the network does.
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use common::Network;
+use crate::common::Network;
 use gossip_core::{Config, MessageBudget, MessageKind};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;

@@ -1,20 +1,13 @@
 //! Hostile bytes get an error and change nothing.
 
-mod common;
-
-use common::Network;
+use crate::common::Network;
 use gossip_core::{AntiEntropy, Config, DecodeError, Economy, Element, Key, Message, Output, Reject, Time};
-use peak_alloc::PeakAlloc;
 
-#[global_allocator]
-static ALLOCATED: PeakAlloc = PeakAlloc;
-
-/// What `run` gives, and the most it had allocated at once.
+/// What `run` gives, and the most bytes it had allocated at once.
 fn allocating<T>(run: impl FnOnce() -> T) -> (T, usize) {
-    let before = ALLOCATED.current_usage();
-    ALLOCATED.reset_peak_usage();
-    let given = run();
-    (given, ALLOCATED.peak_usage() - before)
+    let mut given = None;
+    let counted = allocation_counter::measure(|| given = Some(run()));
+    (given.expect("it has run"), counted.bytes_max as usize)
 }
 
 /// One message of every kind, of some sets.
@@ -77,7 +70,6 @@ fn refuse_prefixes<E: Element>(sets: [Vec<E>; 2], times: usize) {
     assert_eq!(machine.stats().total.rejected, messages.iter().map(|bytes| bytes.len() as u64).sum());
 }
 
-/// One test, since it counts all that the process allocates.
 #[test]
 fn hostile_bytes_allocate_nothing_beyond_their_size_and_change_nothing() {
     // Numbers are read in place; other elements take their own size while they are read, and their bytes to compare.

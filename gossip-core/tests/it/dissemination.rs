@@ -1,11 +1,9 @@
 //! Pushing keeps the laws, delivers by itself where nothing is lost, and leaves the rest to repair.
 
-#[path = "common/fleets.rs"]
-mod fleets;
-
 use core::num::{NonZeroU16, NonZeroUsize};
 use core::time::Duration;
 
+use crate::fleets;
 use gossip_core::sim::{
     Chance, Checks, Fault, Faults, Latency, Limits, Machine, Network, ReplicaId, Simulation, Step, Violation,
 };

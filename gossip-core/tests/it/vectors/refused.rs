@@ -2,7 +2,7 @@
 
 use gossip_core::{AntiEntropy, Element};
 
-use super::rounds::small;
+use super::exchanges::small;
 use super::{hex, id, keys, probe, row};
 
 /// Nonce of all these messages.

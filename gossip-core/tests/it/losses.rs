@@ -1,12 +1,10 @@
 //! Rounds by sketch over networks that lose, repeat and reorder their messages, and over slow ones that do not.
 
-mod common;
-
 use core::fmt::Debug;
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use common::{Datagram, Network, Rng, is_head, wide};
+use crate::common::{Datagram, Network, Rng, is_head, wide};
 use gossip_core::{Config, Element, MessageBudget, MessageKind};
 
 /// The budgets and windows of both sides.

@@ -1,12 +1,10 @@
 //! Rounds by sketch over sets that are hard to tell apart: differences of all sizes, ids that several elements share,
 //! and ids that are not what they seem.
 
-mod common;
-
 use core::fmt::Debug;
 use core::ops::Range;
 
-use common::{Network, open_key, wide};
+use crate::common::{Network, open_key, wide};
 use gossip_core::sketch::{Cell, Prefix};
 use gossip_core::{AntiEntropy, Config, Element, MessageKind, TypeTag};
 

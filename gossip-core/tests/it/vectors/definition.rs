@@ -5,7 +5,7 @@ use core::array;
 use gossip_core::sketch::{Cell, DeepWidth, IdWidth, SketchKey, Table};
 use gossip_core::{Element, Key};
 
-use super::rounds::{Exchange, small};
+use super::exchanges::{Exchange, small};
 use super::{bytes, fingerprint, hex, id, keys, row};
 
 /// So many elements fill all levels of the deep bits but the last few.

@@ -1,10 +1,8 @@
 //! Inputs that once broke the machine, each as small as it can be told.
 
-mod common;
-
 use std::time::Duration;
 
-use common::Network;
+use crate::common::Network;
 use gossip_core::{AntiEntropy, Config, Element, MessageBudget, MessageKind, Output, Reject, Time, TypeTag};
 
 /// The next output that is no event.

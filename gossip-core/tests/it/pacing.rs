@@ -1,11 +1,9 @@
 //! How long to wait for a peer: links that change, clocks that jump, answers that come twice or late.
 
-mod common;
-
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use common::Network;
+use crate::common::Network;
 use gossip_core::{Config, Ledger, MessageBudget, MessageKind, Time};
 
 fn pair(config: &Config) -> Network<u64> {

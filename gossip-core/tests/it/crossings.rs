@@ -1,12 +1,10 @@
 //! Which of two sides asks: probes that cross, parts that change, and sides that save in different ways.
 
-mod common;
-
 use core::fmt::Debug;
 use core::ops::Range;
 use core::time::Duration;
 
-use common::{Network, wide};
+use crate::common::{Network, wide};
 use gossip_core::{Config, Economy, Element, MessageKind};
 
 use MessageKind::{Cells, Probe};

@@ -1,12 +1,10 @@
 //! The laws, on random fleets with random schedules and faults.
 
-#[path = "common/fleets.rs"]
-mod fleets;
-
 use core::num::NonZeroU16;
 use core::time::Duration;
 use std::cell::RefCell;
 
+use crate::fleets;
 use gossip_core::sim::{
     Chance, Checks, Fault, Faults, Latency, Limits, Machine, Network, ReplicaId, Report, Simulation, Step,
 };

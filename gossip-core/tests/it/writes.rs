@@ -1,11 +1,9 @@
 //! Rounds by sketch between sets that change while they run, and between replicas that start anew.
 
-mod common;
-
 use core::fmt::Debug;
 use core::time::Duration;
 
-use common::{Network, is_head, wide};
+use crate::common::{Network, is_head, wide};
 use gossip_core::{AntiEntropy, Config, Economy, Element};
 
 const SKETCHES: [Economy; 3] = [Economy::FewestBytes, Economy::Balanced, Economy::FewestRoundTrips];

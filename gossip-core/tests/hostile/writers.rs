@@ -1,12 +1,10 @@
 //! What a writer who chooses elements can do where the key is open, and cannot where it is secret and nobody shows them
 //! digests.
 
-mod common;
-
 use core::fmt::Debug;
 use std::collections::BTreeSet;
 
-use common::{Network, open_key, wide};
+use crate::common::{Network, open_key, wide};
 use gossip_core::sketch::{Cell, Prefix};
 use gossip_core::{AntiEntropy, Config, Economy, Element, Key, MessageKind};
 use xxhash_rust::xxh3::xxh3_128;

@@ -2,14 +2,12 @@
 //!
 //! Each test says first what it may cost. Time is virtual: a replica, a peer that is honest, and one that is not.
 
-mod common;
-
 use core::ops::Range;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use common::forge::{Secrets, page, probe, request, take_varint, varint, want_cells, wishes};
-use common::{Network, Rng, open_key, wide};
+use crate::common::forge::{Secrets, page, probe, request, take_varint, varint, want_cells, wishes};
+use crate::common::{Network, Rng, open_key, wide};
 use gossip_core::sketch::{Cell, IdWidth};
 use gossip_core::{AntiEntropy, Config, Element, Ledger, MessageBudget, MessageKind, Output, Time};
 

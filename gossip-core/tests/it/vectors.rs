@@ -4,21 +4,16 @@
 //! `UPDATE_VECTORS=1` rewrites the files in `vectors/` and fills the examples of `PROTOCOL.md` in anew; not the notes
 //! beside them, which are to be read again.
 
-mod common;
-#[path = "vectors/pushes.rs"]
-mod pushes;
-#[path = "vectors/refused.rs"]
+mod batches;
+mod definition;
+mod exchanges;
 mod refused;
-#[path = "vectors/rounds.rs"]
-mod rounds;
-#[path = "vectors/sketch.rs"]
-mod sketch;
 
 use core::fmt::Write as _;
 use std::path::Path;
 
+use exchanges::{Exchange, ROUNDS, round, small};
 use gossip_core::{AntiEntropy, Config, Digest, Economy, Element, Key, MessageKind, Output, Time};
-use rounds::{Exchange, ROUNDS, round, small};
 
 #[test]
 fn elements_have_these_tags_encodings_and_fingerprints() {
@@ -37,7 +32,7 @@ fn sets_have_these_digests() {
 
 #[test]
 fn sets_have_these_cells_and_deep_bits() {
-    compare("sketches.txt", &sketch::sketches());
+    compare("sketches.txt", &definition::sketches());
 }
 
 #[test]
@@ -54,7 +49,7 @@ fn rounds_have_these_messages() {
 
 #[test]
 fn pushes_have_these_messages() {
-    compare("pushes.txt", &pushes::pushes());
+    compare("pushes.txt", &batches::pushes());
 }
 
 #[test]
@@ -112,7 +107,7 @@ fn fill(filled: &mut String, name: &str, example: &[&str], digits: &str) {
 fn last_column(file: &str, row: &str) -> String {
     let text = match file {
         "runs" => runs(),
-        "pushes" => pushes::pushes(),
+        "pushes" => batches::pushes(),
         file => round(file),
     };
     let found = text.lines().find(|line| line.split(' ').next() == Some(row));

@@ -1,0 +1,12 @@
+//! What those can do who mean harm: writers who choose elements, peers that ask, answer or push without end, and
+//! whoever sends bytes.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bytes;
+mod cells;
+mod floods;
+mod peers;
+mod pushes;
+mod writers;

@@ -1,0 +1,25 @@
+//! The laws, the costs and the wire, from outside: all of it in one binary, since each takes seconds to link.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/fleets.rs"]
+mod fleets;
+
+mod convergence;
+mod corpus;
+mod costs;
+mod crossings;
+mod dissemination;
+mod efficiency;
+mod embedding;
+mod findings;
+mod fleet;
+mod laws;
+mod losses;
+mod memory;
+mod pacing;
+mod rounds;
+mod saboteurs;
+mod sketches;
+mod vectors;
+mod writes;
