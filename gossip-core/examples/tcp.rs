@@ -1,6 +1,6 @@
 //! Replicas of a set of numbers over TCP, with threads. Each is told its address, those of its peers, and what it
-//! holds: `cargo run --example tcp -- 127.0.0.1:7001 127.0.0.1:7002,127.0.0.1:7003 0..50`; a line with a number inserts
-//! it. Kill one and start it again, with `0..0` if you like: its peers make it whole.
+//! holds: `cargo run -p examples --bin tcp -- 127.0.0.1:7001 127.0.0.1:7002,127.0.0.1:7003 0..50`; a line with a number
+//! inserts it. Kill one and start it again, with `0..0` if you like: its peers make it whole.
 
 use std::collections::BTreeMap;
 use std::error::Error;

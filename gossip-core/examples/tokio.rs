@@ -1,6 +1,6 @@
 //! Replicas of a set of words over UDP, with tokio. Each is told its address, those of its peers, and what it holds:
-//! `cargo run --example tokio -- 127.0.0.1:7001 127.0.0.1:7002,127.0.0.1:7003 0..50`; a line is inserted as it is.
-//! Kill one and start it again, with `0..0` if you like: its peers make it whole.
+//! `cargo run -p examples --features tokio --bin tokio -- 127.0.0.1:7001 127.0.0.1:7002,127.0.0.1:7003 0..50`; a line
+//! is inserted as it is. Kill one and start it again, with `0..0` if you like: its peers make it whole.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,11 +1,9 @@
-//! The examples as real processes: three replicas that start with different sets, one of which is killed and comes
+//! The programs as real processes: three replicas that start with different sets, one of which is killed and comes
 //! back.
 
-use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -19,24 +17,23 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn tcp_survives_a_kill() {
     let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     let addresses = listeners.map(|listener| listener.local_addr().expect("it is bound"));
-    survives_a_kill("tcp", addresses, |i| i, |i| i.to_string());
+    survives_a_kill(env!("CARGO_BIN_EXE_tcp"), addresses, |i| i, |i| i.to_string());
 }
 
 #[test]
 fn tokio_survives_a_kill() {
     let sockets = [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a free port"));
     let addresses = sockets.map(|socket| socket.local_addr().expect("it is bound"));
-    survives_a_kill("tokio", addresses, |i| format!("word {i}"), |i| format!("word {i}"));
+    survives_a_kill(env!("CARGO_BIN_EXE_tokio"), addresses, |i| format!("word {i}"), |i| format!("word {i}"));
 }
 
 fn survives_a_kill<E: Element>(
-    example: &str,
+    program: &str,
     addresses: [SocketAddr; 3],
     element: impl Fn(u64) -> E,
     line: impl Fn(u64) -> String,
 ) {
-    let program = build(example);
-    let start = |i: usize, range| Replica::start(&program, addresses, i, range);
+    let start = |i: usize, range| Replica::start(program, addresses, i, range);
     let digest_of = |range: Range<u64>| digest(range.map(&element));
 
     let mut replicas = vec![start(0, 0..40), start(1, 30..70), start(2, 60..100)];
@@ -63,25 +60,6 @@ fn digest<E: Element>(elements: impl Iterator<Item = E>) -> Digest {
     machine.digest()
 }
 
-/// Builds an example, in case it is not up to date: `cargo test --test examples` alone does not.
-fn build(example: &str) -> PathBuf {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--message-format=json", "--example", example])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(built.status.success());
-    let messages = built.stdout.lines().map_while(Result::ok);
-    let executable = messages.filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(&line).ok()?;
-        let is_it = message["target"]["name"] == example && message["target"]["kind"][0] == "example";
-        message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
-    });
-    executable.last().expect("cargo names what it built")
-}
-
 /// A process; killed when it is dropped.
 struct Replica {
     process: Child,
@@ -89,14 +67,14 @@ struct Replica {
 }
 
 impl Replica {
-    fn start(program: &PathBuf, addresses: [SocketAddr; 3], own: usize, range: Range<u64>) -> Self {
+    fn start(program: &str, addresses: [SocketAddr; 3], own: usize, range: Range<u64>) -> Self {
         let [own, peer, other] = [own, (own + 1) % 3, (own + 2) % 3].map(|i| addresses[i].to_string());
         let mut process = Command::new(program)
             .args([own, format!("{peer},{other}"), format!("{}..{}", range.start, range.end)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the example starts");
+            .expect("it starts");
         let output = BufReader::new(process.stdout.take().expect("it is piped"));
         let (sender, lines) = channel();
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
