@@ -133,7 +133,9 @@
 
 mod census;
 mod cut;
+pub mod forge;
 mod history;
+mod interposed;
 mod law;
 mod machine;
 mod network;
@@ -144,6 +146,7 @@ mod schedule;
 mod simulation;
 
 pub use history::Arrival;
+pub use interposed::{Interpose, Interposed};
 pub use law::{Law, Violation};
 pub use machine::{Limits, Machine, ReplicaId, Role, Step};
 pub use network::{Chance, Latency, Network};

@@ -1,19 +1,12 @@
 //! Messages made up field by field, so that a script need not guess what only the machine under test can know.
 
+use gossip_core::sim::forge::{PLAIN_PROBE, Sketch, digest, message, state, sum, varint};
+use gossip_core::{Digest, MessageKind};
+
+use MessageKind::{Cells, Give, Page, Probe, Proof, Push, Repair, WantCells};
+
 use super::choice::Choice;
 use super::script::Script;
-use gossip_core::Digest;
-
-const PROBE: u8 = 1;
-const PROOF: u8 = 2;
-const WANT_CELLS: u8 = 3;
-const CELLS: u8 = 4;
-const REPAIR: u8 = 5;
-const PAGE: u8 = 6;
-const GIVE: u8 = 7;
-const PUSH: u8 = 9;
-/// A probe whose sender has no use for cells.
-const PLAIN_PROBE: u8 = 8;
 
 /// What a forger has overheard.
 pub(crate) struct Overheard {
@@ -26,26 +19,28 @@ pub(crate) struct Overheard {
 
 /// The bytes of a message that is well-formed, most of the time.
 pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -> Vec<u8> {
-    const KINDS: [u8; 8] = [GIVE, PAGE, REPAIR, PROOF, PROBE, CELLS, WANT_CELLS, PLAIN_PROBE];
+    const KINDS: [MessageKind; 8] = [Give, Page, Repair, Proof, Probe, Cells, WantCells, Probe];
     let choice = script.byte() % 16;
-    let kind = if choice == 15 { PUSH } else { KINDS[usize::from(choice % 8)] };
-    let mut out = vec![0x10 | kind];
-    if kind != PROOF && kind != CELLS {
-        out.extend(overheard.tag);
-    }
-    if kind != PUSH {
-        out.extend(overheard.nonce);
+    let kind = if choice == 15 { Push } else { KINDS[usize::from(choice % 8)] };
+    let [one, other] = overheard.logs;
+    let nonce = match kind {
+        Push => script.choose(&[one, other, [0; 4], [7; 4]]),
+        _ => overheard.nonce,
+    };
+    let mut out = message(kind, overheard.tag, nonce, &[]);
+    if kind == Probe && choice % 8 == 7 {
+        out[0] = PLAIN_PROBE;
     }
     match kind {
-        PROBE | PLAIN_PROBE => put_digest(&mut out, script, overheard),
-        PROOF => put_state(&mut out, script, overheard),
-        WANT_CELLS => {
+        Probe => put_digest(&mut out, script, overheard),
+        Proof => put_state(&mut out, script, overheard),
+        WantCells => {
             put_state(&mut out, script, overheard);
-            put_varint(&mut out, script.byte().into());
-            put_varint(&mut out, script.choose(&[1, 8, 200, 1 << 17, 1 << 20]));
+            out.extend(varint(script.byte().into()));
+            out.extend(varint(script.choose(&[1, 8, 200, 1 << 17, 1 << 20])));
         }
-        CELLS => put_cells(&mut out, script, overheard),
-        REPAIR => {
+        Cells => put_cells(&mut out, script, overheard),
+        Repair => {
             let asks = script.byte() % 4;
             out.push(asks);
             if asks == 3 {
@@ -54,16 +49,15 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
             put_wishes(&mut out, script);
             put_elements::<E>(&mut out, script);
         }
-        PUSH => {
-            let [one, other] = overheard.logs;
-            (0..2).for_each(|_| out.extend(script.choose(&[one, other, [0; 4], [7; 4]])));
+        Push => {
+            out.extend(script.choose(&[one, other, [0; 4], [7; 4]]));
             out.push(script.byte() % 16);
             // How far either log has come, and times.
             (0..7)
                 .for_each(|_| out.extend(script.choose(&[&[0][..], &[1], &[3], &[100], &[0xff, 0xff, 7], &MOST[..]])));
             put_elements::<E>(&mut out, script);
         }
-        PAGE => {
+        Page => {
             out.extend(script.choose(&[&[65][..], &[0], &[2], &[5], &[0xff, 0xff, 7]]));
             put_bound(&mut out, script);
             put_bound(&mut out, script);
@@ -89,12 +83,8 @@ const MOST: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]
 
 fn put_digest(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) {
     let [one, other] = overheard.digests;
-    let digest = script.choose(&[Some(one), Some(other), Some(Digest::EMPTY), None]);
-    match digest {
-        Some(digest) => {
-            put_varint(out, digest.count());
-            out.extend(sum(digest).to_le_bytes());
-        }
+    match script.choose(&[Some(one), Some(other), Some(Digest::EMPTY), None]) {
+        Some(chosen) => out.extend(digest(chosen.count(), sum(chosen))),
         None => {
             out.push(script.byte());
             out.extend(script.array::<16>());
@@ -105,12 +95,7 @@ fn put_digest(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard)
 /// The tag of a digest.
 fn put_state(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) {
     let [one, other] = overheard.digests;
-    let digest = script.choose(&[one, other, Digest::EMPTY]);
-    out.extend(&sum(digest).to_le_bytes()[8..]);
-}
-
-fn sum(digest: Digest) -> u128 {
-    u128::from_str_radix(&digest.to_string()[16..], 16).expect("a digest is hexadecimal")
+    out.extend(state(script.choose(&[one, other, Digest::EMPTY])));
 }
 
 /// A head of a sketch, or what follows one; empty cells, or all alike.
@@ -119,17 +104,17 @@ fn put_cells(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) 
     out.push(flags);
     if flags & 1 == 1 {
         put_digest(out, script, overheard);
-        put_varint(out, script.byte().into());
+        out.extend(varint(script.byte().into()));
         let deep = script.byte();
-        let len = [64, 124][usize::from(flags & 2 == 2)];
-        out.extend(vec![deep; if flags & 16 == 16 { 0 } else { len }]);
+        let len = [64, 124][usize::from(flags & Sketch::WIDE_BITS > 0)];
+        out.extend(vec![deep; if flags & Sketch::NO_BITS > 0 { 0 } else { len }]);
     } else {
-        put_varint(out, script.byte().into());
+        out.extend(varint(script.byte().into()));
     }
     let count = usize::from(script.byte());
-    put_varint(out, count as u64);
+    out.extend(varint(count as u64));
     let id = script.array::<8>();
-    let id = if flags & 4 == 4 { &id[..6] } else { &id[..] };
+    let id = if flags & Sketch::NARROW_IDS > 0 { &id[..6] } else { &id[..] };
     (0..count).for_each(|_| out.extend(id));
     let check = script.byte() & 3;
     for first in (0..count).step_by(4) {
@@ -147,14 +132,6 @@ fn put_wishes(out: &mut Vec<u8>, script: &mut Script<'_>) {
         out.extend(script.array::<4>());
         out.extend(vec![0; usize::from(count - 1)]);
     }
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
-    }
-    out.push(value.to_le_bytes()[0]);
 }
 
 /// The start, the end, or some bytes in front of a place.

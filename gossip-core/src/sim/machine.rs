@@ -18,7 +18,7 @@ impl fmt::Display for ReplicaId {
 /// A replica of a grow-only set, as a pure state machine: what the simulator drives and judges.
 ///
 /// [`AntiEntropy`] is one. So is any protocol that takes in bytes and is polled; what it holds is compared with what it
-/// was given, by whatever digest it has. A wrapper that changes one of the methods tests the simulator, or a variant.
+/// was given, by whatever digest it has. An [`Interposed`](super::Interposed) machine is one that lies, or is cut off from some.
 pub trait Machine: Clone {
     /// What the set holds.
     type Element: Element;

@@ -1,8 +1,6 @@
 //! A network in a test's hand: messages wait until the test delivers, drops or repeats them.
 #![allow(dead_code, reason = "each test uses part of it")]
 
-pub(crate) mod forge;
-
 use std::collections::BTreeSet;
 
 use gossip_core::sketch::SketchKey;
@@ -161,11 +159,6 @@ pub(crate) fn wide(number: u64) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&number.to_le_bytes());
     bytes
-}
-
-/// Whether a message begins a sketch.
-pub(crate) fn is_head(datagram: &Datagram) -> bool {
-    datagram.bytes[0] & 0xf == 4 && datagram.bytes[5] & 1 == 1
 }
 
 /// What places elements in sketches where there is no secret.

@@ -4,11 +4,12 @@ use core::fmt::Debug;
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use crate::common::{Datagram, Network, Rng, is_head, open_key, wide};
-use gossip_core::sketch::{Cell, IdWidth};
+use crate::common::{Datagram, Network, Rng, open_key, wide};
+use gossip_core::sim::forge::{self, Sketch};
+use gossip_core::sketch::Cell;
 use gossip_core::{Config, Element, MessageKind};
 
-use MessageKind::{Repair, WantCells};
+use MessageKind::{Proof, Repair, WantCells};
 
 /// A pair with 150 elements alone on either side, as machine 0 is to begin the only round.
 fn pair<E: Element>(element: fn(u64) -> E) -> Network<E> {
@@ -29,7 +30,7 @@ fn lied_to<E: Element + Ord + Debug>(element: fn(u64) -> E, mut lie: impl FnMut(
             net.now = deadline.expect("a round under way has one");
         }
         for mut datagram in core::mem::take(&mut net.wire) {
-            if let Some(mut sketch) = Sketch::read(&datagram) {
+            if let Some(mut sketch) = Sketch::read(&datagram.bytes) {
                 lie(&mut sketch);
                 datagram.bytes = sketch.write();
             }
@@ -48,84 +49,8 @@ fn lied_to<E: Element + Ord + Debug>(element: fn(u64) -> E, mut lie: impl FnMut(
     net
 }
 
-/// The flags of cells: deep bits are wide, names are narrow, there are no deep bits.
-const WIDE: u8 = 2;
-const NARROW: u8 = 4;
-const NO_BITS: u8 = 16;
-
-/// A message of cells, taken apart.
-#[derive(Clone, Debug)]
-struct Sketch {
-    nonce: [u8; 4],
-    flags: u8,
-    /// What a head has before its cells: count, sum and bytes of the sender's state, and deep bits.
-    head: Option<(u64, [u8; 16], u64, Vec<u8>)>,
-    /// Which the first cell is.
-    from: u64,
-    cells: Vec<Cell>,
-}
-
-impl Sketch {
-    fn read(datagram: &Datagram) -> Option<Self> {
-        let mut rest = datagram.bytes.strip_prefix(&[0x14])?;
-        let nonce = *rest.split_off(..4)?.first_chunk()?;
-        let flags = *rest.split_off_first()?;
-        let (mut head, mut from) = (None, 0);
-        if is_head(datagram) {
-            let count = take_varint(&mut rest);
-            let sum = *rest.split_off(..16)?.first_chunk()?;
-            let bytes = take_varint(&mut rest);
-            let deep = match flags & (WIDE | NO_BITS) {
-                0 => 64,
-                WIDE => 124,
-                _ => 0,
-            };
-            head = Some((count, sum, bytes, rest.split_off(..deep)?.to_vec()));
-        } else {
-            from = take_varint(&mut rest);
-        }
-        let count = usize::try_from(take_varint(&mut rest)).ok()?;
-        let cells = Self::width(flags).decode_cells(count, rest)?;
-        Some(Self { nonce, flags, head, from, cells })
-    }
-
-    fn write(&self) -> Vec<u8> {
-        let mut out = [&[0x14], &self.nonce[..], &[self.flags]].concat();
-        match &self.head {
-            Some((count, sum, bytes, deep)) => {
-                put_varint(&mut out, *count);
-                out.extend(sum);
-                put_varint(&mut out, *bytes);
-                out.extend(deep);
-            }
-            None => put_varint(&mut out, self.from),
-        }
-        put_varint(&mut out, self.cells.len() as u64);
-        Self::width(self.flags).encode_cells(&self.cells, &mut out);
-        out
-    }
-
-    fn width(flags: u8) -> IdWidth {
-        if flags & NARROW > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 }
-    }
-}
-
-fn take_varint(rest: &mut &[u8]) -> u64 {
-    let len = 1 + rest.iter().position(|&byte| byte < 0x80).expect("an end");
-    let bytes = rest.split_off(..len).expect("it is there");
-    bytes.iter().rev().fold(0, |value, &byte| value << 7 | u64::from(byte & 0x7f))
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
-    }
-    out.push(value.to_le_bytes()[0]);
-}
-
 fn noisy_cells(rng: &mut Rng, sketch: &mut Sketch) {
-    let most = if sketch.flags & NARROW > 0 { 16 } else { 0 };
+    let most = if sketch.flags & Sketch::NARROW_IDS > 0 { 16 } else { 0 };
     sketch.cells.iter_mut().for_each(|cell| *cell = Cell::new(rng.next() >> most, rng.next().to_le_bytes()[0]));
 }
 
@@ -134,16 +59,16 @@ fn noise<E: Element + Ord + Debug>(element: fn(u64) -> E) {
         let mut rng = Rng(seed);
         lied_to(element, |sketch| {
             noisy_cells(&mut rng, sketch);
-            if let Some((count, sum, bytes, deep)) = &mut sketch.head {
+            if let Some(head) = &mut sketch.head {
                 // Of all that is said, more and more is noise.
                 if seed % 4 > 0 {
-                    deep.fill_with(|| rng.next().to_le_bytes()[0]);
+                    head.deep.fill_with(|| rng.next().to_le_bytes()[0]);
                 }
                 if seed % 4 > 1 {
-                    sum.fill_with(|| rng.next().to_le_bytes()[0]);
+                    head.sum = u128::from_le_bytes([(); 16].map(|()| rng.next().to_le_bytes()[0]));
                 }
                 if seed % 4 > 2 {
-                    (*count, *bytes) = (rng.next() >> (rng.next() % 64), rng.next() >> (rng.next() % 64));
+                    (head.count, head.bytes) = (rng.next() >> (rng.next() % 64), rng.next() >> (rng.next() % 64));
                 }
             }
         });
@@ -180,8 +105,8 @@ fn claims<E: Element + Ord + Debug>(element: fn(u64) -> E) {
     for count in [0, 1, 5_149, 5_151, 1 << 32, 1 << 63, u64::MAX] {
         for bytes in [None, Some(0), Some(1), Some(u64::MAX)] {
             let net = lied_to(element, |sketch| {
-                if let Some((said_count, _, said_bytes, _)) = &mut sketch.head {
-                    (*said_count, *said_bytes) = (count, bytes.unwrap_or(*said_bytes));
+                if let Some(head) = &mut sketch.head {
+                    (head.count, head.bytes) = (count, bytes.unwrap_or(head.bytes));
                 }
             });
             let [sketches, _, walks] = efforts(&net);
@@ -200,8 +125,8 @@ fn a_peer_may_claim_any_count_and_any_bytes() {
 #[test]
 fn a_sketch_that_always_begins_anew_ends_with_its_round() {
     let net = lied_to(wide, |sketch| {
-        if let Some((_, sum, ..)) = &mut sketch.head {
-            sum[15] ^= 1;
+        if let Some(head) = &mut sketch.head {
+            head.sum ^= 1 << 120;
         }
     });
     let ledger = net.ledgers()[0];
@@ -214,8 +139,8 @@ fn one_more<E: Element + Ord + Debug>(element: fn(u64) -> E, name: u64, agrees: 
     efforts(&lied_to(element, |sketch| {
         let from = usize::try_from(sketch.from).expect("few");
         open_key().toggle_in_sequence(&mut sketch.cells, from, name);
-        if let Some((count, ..)) = &mut sketch.head {
-            *count += u64::from(agrees);
+        if let Some(head) = &mut sketch.head {
+            head.count += u64::from(agrees);
         }
     }))
 }
@@ -230,7 +155,11 @@ fn an_element_that_is_in_the_cells_alone_is_never_merged() {
 fn shapes<E: Element + Ord + Debug>(element: fn(u64) -> E) {
     assert_eq!(efforts(&lied_to(element, |sketch| sketch.cells.clear())), [0, 0, 1], "none");
     assert_eq!(efforts(&lied_to(element, |sketch| sketch.cells.resize(70_000, Cell::EMPTY))), [0, 0, 1], "many");
-    assert_eq!(efforts(&lied_to(element, |sketch| sketch.flags ^= NARROW)), [0, 0, 1], "of the other width");
+    assert_eq!(
+        efforts(&lied_to(element, |sketch| sketch.flags ^= Sketch::NARROW_IDS)),
+        [0, 0, 1],
+        "of the other width"
+    );
     let one_by_one = lied_to(element, |sketch| sketch.cells.truncate(1));
     assert_eq!((efforts(&one_by_one)[0], one_by_one.count(WantCells) > 300), (1, true), "one by one");
     let elsewhere = lied_to(element, |sketch| sketch.from += 1).ledgers()[0];
@@ -251,7 +180,8 @@ fn a_proof_that_no_verdict_was_asked_for_proves_nothing() {
     }
     let repair = &net.wire[0];
     // Of a digest that neither ever had: that of no elements.
-    let proof = [&[0x12], &repair.bytes[5..9], &[0; 8]].concat();
+    let nonce = forge::nonce(&repair.bytes).expect("a request has one");
+    let proof = forge::message(Proof, [0; 4], nonce, &[&[0; 8]]);
     net.deliver(&Datagram { from: 1, to: 0, bytes: proof });
     net.settle();
     net.assert_in_sync((0..5_300).map(wide));

@@ -1,7 +1,9 @@
 //! What 10^5 messages of a kind leave behind that come without a pause.
 
-use crate::common::forge::{Secrets, page, probe, request, want_cells, wishes};
+use gossip_core::sim::forge::{self, Forger};
 use gossip_core::{AntiEntropy, Config, Output, Time};
+
+use gossip_core::MessageKind::{Cells, Give, Page, Probe, Proof, Repair};
 
 /// How many messages of a kind come between two polls.
 const FLOOD: u32 = 100_000;
@@ -21,9 +23,11 @@ fn a_flood_leaves_one_answer_behind() {
     let mut victim = AntiEntropy::<usize, u64>::new(Config::default(), 1);
     victim.extend(0..20_000).expect("they are small");
     victim.add_peer(2);
-    let secrets = Secrets::of(&victim, &2, &600);
-    let held: Vec<u8> = [vec![0xe8, 0x07, 64], (0..1_000_u64).flat_map(u64::to_le_bytes).collect()].concat();
-    let tags = &secrets.tag;
+    let forger = Forger::of(&victim, &2);
+    let digest = forge::digest(20_000, forge::sum(forger.digest));
+    let state = forge::state(forger.digest);
+    let listed = forge::elements(&(0..1_000_u64).collect::<Vec<_>>());
+    let known = forge::elements(&[600_u64]);
     let flood = |name: &str, limit: i64, message: &dyn Fn(u32) -> Vec<u8>| {
         let mut victim = victim.clone();
         let flood = if name.contains("list") { FLOOD / 100 } else { FLOOD };
@@ -47,16 +51,16 @@ fn a_flood_leaves_one_answer_behind() {
         assert!(kept <= limit && sent <= WINDOW && events <= 1, "{name}");
         assert_eq!(victim.len(), 20_000);
     };
-    flood("probes that differ", KEPT, &|n| probe(&secrets, n, 20_000, n.into()));
-    flood("probes of far more", KEPT, &|n| probe(&secrets, n, 1 << 40, n.into()));
-    flood("probes that are equal", KEPT, &|n| request(1, &secrets, n, &[&secrets.digest]));
-    flood("proofs", KEPT, &|n| [&[0x12], &n.to_le_bytes()[..], &secrets.state].concat());
-    flood("wishes for cells", KEPT, &|n| want_cells(&secrets, n, secrets.state, 0, 1 << 17));
-    flood("wishes for cells of unknown states", KEPT, &|n| want_cells(&secrets, n, [3; 8], 0, 1 << 17));
-    flood("cells", KEPT, &|n| [&[0x14], &n.to_le_bytes()[..], &[8, 0, 1], &[7; 8], &[1]].concat());
-    flood("repairs", KEPT, &|n| request(5, &secrets, n, &[&[2], &[0], &secrets.elements]));
-    flood("wishes of one burst", LISTED, &|n| wishes(&secrets, 257, 0, 1_000 * (n % 1_000), 300));
-    flood("pages of all", KEPT, &|n| page(&secrets, n));
-    flood("pages that list much", LISTED, &|n| request(6, &secrets, n / 100, &[&[65], &[0], &[17], &held[..]]));
-    flood("gives", KEPT, &|n| [&[0x17], &tags[..], &n.to_le_bytes(), &[0, 17, 2], &secrets.elements].concat());
+    flood("probes that differ", KEPT, &|n| forger.probe(n, 20_000, n.into()));
+    flood("probes of far more", KEPT, &|n| forger.probe(n, 1 << 40, n.into()));
+    flood("probes that are equal", KEPT, &|n| forger.message(Probe, n, &[&digest]));
+    flood("proofs", KEPT, &|n| forger.message(Proof, n, &[&state]));
+    flood("wishes for cells", KEPT, &|n| forger.want_cells(n, state, 0, 1 << 17));
+    flood("wishes for cells of unknown states", KEPT, &|n| forger.want_cells(n, [3; 8], 0, 1 << 17));
+    flood("cells", KEPT, &|n| forger.message(Cells, n, &[&[8, 0, 1], &[7; 8], &[1]]));
+    flood("repairs", KEPT, &|n| forger.message(Repair, n, &[&[2], &[0], &known]));
+    flood("wishes of one burst", LISTED, &|n| forger.wishes(257, 0, 1_000 * (n % 1_000), 300));
+    flood("pages of all", KEPT, &|n| forger.page(n));
+    flood("pages that list much", LISTED, &|n| forger.message(Page, n / 100, &[&[65], &[0], &[17], &listed]));
+    flood("gives", KEPT, &|n| forger.message(Give, n, &[&[0, 17, 2], &known]));
 }

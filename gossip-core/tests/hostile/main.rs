@@ -9,4 +9,5 @@ mod cells;
 mod floods;
 mod peers;
 mod pushes;
+mod siege;
 mod writers;

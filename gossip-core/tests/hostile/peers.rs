@@ -3,182 +3,34 @@
 //! Each test says first what it may cost. Time is virtual: a replica, a peer that is honest, and one that is not.
 
 use core::ops::Range;
-use core::time::Duration;
-use std::collections::BTreeMap;
 
-use crate::common::forge::{Secrets, page, probe, request, take_varint, varint, want_cells, wishes};
 use crate::common::{Network, Rng, open_key, wide};
-use gossip_core::sketch::{Cell, IdWidth};
-use gossip_core::{AntiEntropy, Config, Element, Ledger, MessageBudget, MessageKind, Output, Time};
+use crate::siege::{HONEST, HOSTILE, RATE, SECONDS, Siege, VICTIM, besiege};
+use gossip_core::sim::forge::{self, Forger, Head, Sketch, varint};
+use gossip_core::sketch::Cell;
+use gossip_core::{AntiEntropy, Config, Ledger, MessageBudget, MessageKind, Output, Time};
 
-/// The replica under siege, the honest peer, and the other.
-const VICTIM: usize = 0;
-const HONEST: usize = 1;
-const HOSTILE: usize = 2;
-
-/// The budget of the tests, in work a second: 64 times less than by default, so that they reach it soon.
-const RATE: u64 = 256 << 10;
-
-/// How long a siege lasts, and how often the hostile peer may send what it likes.
-const SECONDS: u64 = 10;
-const TICK: Duration = Duration::from_millis(1);
-const LATENCY: Duration = Duration::from_millis(10);
-
-/// What may be done beyond the budget, since it is looked at before a message is built: the largest, and what its
-/// answer leads to.
-const OVERDRAFT: u64 = 256 << 10;
-
-/// What a siege may cost: a budget that was full, what filled it again meanwhile, and one overdraft.
-const SIEGE: u64 = RATE * (4 + SECONDS) + OVERDRAFT;
-
-/// A message costs so much beside its bytes.
-const MESSAGE: u64 = 256;
-
-/// What the hostile peer sends when it is its turn, or gets a message.
-type Attack<'a> = &'a mut dyn FnMut(&Secrets, Option<&[u8]>) -> Vec<Vec<u8>>;
-
-struct Siege<E> {
-    net: Network<E>,
-    /// By their arrival.
-    under_way: BTreeMap<(Time, u64), (usize, usize, Vec<u8>)>,
-    sent: u64,
-    /// What is inserted at half time, on both sides in turn.
-    fresh: Vec<E>,
-    /// When the victim and the honest peer held the same after that, and had a proof of it.
-    repaired: Option<Time>,
-    /// Bytes that the hostile peer sent.
-    spent: u64,
-    secrets: Secrets,
-}
-
-impl<E: Element + Ord + core::fmt::Debug> Siege<E> {
-    /// 500 elements are on either side alone, and 200 more at half time.
-    fn new(count: u64, element: fn(u64) -> E) -> Self {
-        let mut config = Config::default();
-        config.work_per_second = u32::try_from(RATE).expect("small");
-        Self::with(&config, count, element)
-    }
-
-    fn with(config: &Config, count: u64, element: fn(u64) -> E) -> Self {
-        let mut net = Network::pair(config, [0..count, 500..count + 500].map(|set| set.map(element)));
-        net.machines[VICTIM].add_peer(HOSTILE);
-        let secrets = Secrets::of(&net.machines[VICTIM], &HONEST, &element(600));
-        net.machines[VICTIM].sync_now(&HONEST);
-        let fresh = (0..400).map(|number| element(1 << 40 | number)).collect();
-        Self { net, under_way: BTreeMap::new(), sent: 0, fresh, repaired: None, spent: 0, secrets }
-    }
-
-    fn send(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
-        self.sent += 1;
-        self.under_way.insert((self.net.now + LATENCY, self.sent), (from, to, bytes));
-    }
-
-    fn attack(&mut self, attack: Attack<'_>, message: Option<&[u8]>) {
-        for bytes in attack(&self.secrets, message) {
-            self.spent += bytes.len() as u64;
-            self.send(HOSTILE, VICTIM, bytes);
-        }
-    }
-
-    /// Runs a siege to its end; what the victim's books say about the hostile peer.
-    fn run(&mut self, attack: Attack<'_>) -> Ledger {
-        let (half, end, mut tick) = (Time::from_millis(SECONDS * 500), Time::from_millis(SECONDS * 1_000), Time::ZERO);
-        let union = self.net.machines[VICTIM].len() + 500 + self.fresh.len();
-        while self.net.now < end {
-            if tick <= self.net.now {
-                self.attack(attack, None);
-                tick = self.net.now + TICK;
-            }
-            if self.net.now >= half && !self.fresh.is_empty() {
-                for (index, element) in self.fresh.drain(..).enumerate() {
-                    self.net.machines[[VICTIM, HONEST][index % 2]].insert(element).expect("it is small");
-                }
-                self.net.machines[VICTIM].sync_now(&HONEST);
-            }
-            let deadline = self.net.drain_all().expect("replicas with peers have deadlines");
-            for datagram in core::mem::take(&mut self.net.wire) {
-                if datagram.to == HOSTILE {
-                    self.attack(attack, Some(&datagram.bytes));
-                } else {
-                    self.send(datagram.from, datagram.to, datagram.bytes);
-                }
-            }
-            let machines = &self.net.machines;
-            let proof = machines[VICTIM].peer_stats(&HONEST).and_then(|stats| stats.last_proof);
-            let equal = machines[HONEST].len() == union && proof == Some(machines[HONEST].digest());
-            if self.repaired.is_none() && equal {
-                self.repaired = Some(self.net.now);
-            }
-            let first = self.under_way.first_key_value().map_or(Time::MAX, |(&(at, _), _)| at);
-            self.net.now = deadline.min(first).min(tick);
-            while let Some(entry) = self.under_way.first_entry().filter(|entry| entry.key().0 <= self.net.now) {
-                let (from, to, bytes) = entry.remove();
-                let taken = self.net.machines[to].receive_bytes(&from, &bytes);
-                assert!(from == HOSTILE || taken.is_ok());
-            }
-        }
-        let victim = &self.net.machines[VICTIM];
-        assert_eq!(victim.len(), union, "the hostile peer knows nothing that is new");
-        victim.peer_stats(&HOSTILE).expect("it is a peer").ledger
-    }
-}
-
-/// A siege, and the same with a hostile peer that is silent: the honest repair takes no longer.
-fn besiege<E: Element + Ord + core::fmt::Debug>(
-    name: &str,
-    count: u64,
-    element: fn(u64) -> E,
-    attack: Attack<'_>,
-) -> Ledger {
-    let mut peace = Siege::new(count, element);
-    peace.run(&mut |_, _| vec![]);
-    let mut siege = Siege::new(count, element);
-    let ledger = siege.run(attack);
-    let [repaired, expected] = [&siege, &peace].map(|siege| siege.repaired.expect("honest repair ends"));
-    let sent = ledger.sent.total();
-    println!(
-        "{name}: {} bytes in, {} messages of {} bytes out, work {} of {SIEGE}, deferred {}, ignored {}, rejected {}; \
-         repaired at {} ms, undisturbed {}",
-        siege.spent,
-        sent.messages,
-        sent.bytes,
-        ledger.work,
-        ledger.deferred,
-        ledger.ignored,
-        ledger.rejected,
-        repaired.as_millis(),
-        expected.as_millis(),
-    );
-    assert!(ledger.work <= SIEGE, "{} of {SIEGE}", ledger.work);
-    assert!(sent.bytes + MESSAGE * sent.messages <= ledger.work, "what is sent is paid for");
-    assert!(repaired <= expected, "{repaired:?}, {expected:?}");
-    ledger
-}
+use MessageKind::{Give, Page, Probe, Proof, Repair, WantCells};
 
 /// The nonce of a request of the victim's.
-fn nonce(message: &[u8]) -> &[u8] {
-    &message[5..9]
+fn nonce(message: &[u8]) -> [u8; 4] {
+    forge::nonce(message).expect("requests have one")
 }
 
 fn is(message: &[u8], kind: MessageKind) -> bool {
-    MessageKind::ALL.iter().position(|&of| of == kind) == Some(usize::from(message[0] & 0xf) - 1)
+    forge::kind(message) == Some(kind)
 }
 
 /// A head of `count` cells of noise, of a set of `elements`.
 fn head(message: &[u8], rng: &mut Rng, elements: u64, count: usize) -> Vec<u8> {
-    let sum: Vec<u8> = [rng.next(), rng.next()].iter().flat_map(|part| part.to_le_bytes()).collect();
-    let deep: Vec<u8> = (0..8).flat_map(|_| rng.next().to_le_bytes()).collect();
-    let state = [varint(elements), sum, varint(8 * elements)].concat();
-    [&[0x14], nonce(message), &[1], &state, &deep, &cells(rng, count)].concat()
+    let sum = u128::from(rng.next()) | u128::from(rng.next()) << 64;
+    let deep = (0..8).flat_map(|_| rng.next().to_le_bytes()).collect();
+    let head = Head { count: elements, sum, bytes: 8 * elements, deep };
+    Sketch { nonce: nonce(message), flags: 0, head: Some(head), from: 0, cells: noise(rng, count) }.write()
 }
 
-/// A run of cells of noise, of 64 bits.
-fn cells(rng: &mut Rng, count: usize) -> Vec<u8> {
-    let ids = (0..count).flat_map(|_| rng.next().to_le_bytes());
-    let mut run: Vec<u8> = varint(count as u64).into_iter().chain(ids).collect();
-    run.extend(vec![0x55; count / 4]);
-    run.extend((!count.is_multiple_of(4)).then_some(0x55 & ((1 << (count % 4 * 2)) - 1)));
-    run
+fn noise(rng: &mut Rng, count: usize) -> Vec<Cell> {
+    (0..count).map(|_| Cell::new(rng.next(), 1)).collect()
 }
 
 #[test]
@@ -187,8 +39,9 @@ fn a_peer_that_claims_equality_is_believed_and_costs_a_round_a_second() {
     const ROUNDS: u64 = 2 * SECONDS;
     const BYTES: u64 = 28 * ROUNDS;
     let ledger = besiege("claims equality", 20_000, |number| number, &mut |_, message| match message {
-        Some(message) if is(message, MessageKind::Probe) => {
-            vec![[&[0x12], nonce(message), message.last_chunk::<8>().expect("a sum")].concat()]
+        Some(message) if is(message, Probe) => {
+            let state = message.last_chunk::<8>().expect("a sum");
+            vec![forge::message(Proof, [0; 4], nonce(message), &[state])]
         }
         _ => vec![],
     });
@@ -201,12 +54,12 @@ fn a_peer_with_another_digest_each_time_gets_no_more_than_a_head_for_each() {
     // 42 bytes of fields, 64 of deep bits, 32 cells of 66 bits.
     const HEAD: u64 = 42 + 64 + 32 * 66 / 8 + 2;
     let (mut rng, mut probes) = (Rng(1), 0);
-    let ledger = besiege("another digest each time", 20_000, |number| number, &mut |secrets, message| {
+    let ledger = besiege("another digest each time", 20_000, |number| number, &mut |forger, message| {
         if message.is_some() {
             return vec![];
         }
         probes += 1;
-        vec![probe(secrets, probes << 8 | 1, 20_000, rng.next())]
+        vec![forger.probe(probes << 8 | 1, 20_000, rng.next())]
     });
     assert!(ledger.sent.total().bytes <= HEAD * u64::from(probes), "{ledger:?}");
     assert_eq!(
@@ -219,12 +72,12 @@ fn a_peer_with_another_digest_each_time_gets_no_more_than_a_head_for_each() {
 fn a_peer_whose_probes_make_us_ask_pays_for_our_rounds() {
     // Counts so far apart have us take over; it answers our probe, and so on.
     let (mut rng, mut probes) = (Rng(1), 0);
-    let ledger = besiege("has us ask", 20_000, |number| number, &mut |secrets, message| match message {
-        Some(message) if is(message, MessageKind::Probe) => vec![head(message, &mut rng, 90_000, 32)],
+    let ledger = besiege("has us ask", 20_000, |number| number, &mut |forger, message| match message {
+        Some(message) if is(message, Probe) => vec![head(message, &mut rng, 90_000, 32)],
         Some(_) => vec![],
         None => {
             probes += 1;
-            vec![probe(secrets, probes << 8 | 1, 90_000, rng.next())]
+            vec![forger.probe(probes << 8 | 1, 90_000, rng.next())]
         }
     });
     assert!(ledger.rounds > 0, "{ledger:?}");
@@ -239,14 +92,19 @@ fn shadow(numbers: Range<u64>) -> AntiEntropy<usize, u64> {
 }
 
 /// Its head, but of a set that nobody ever had.
-fn lying_head(shadow: &AntiEntropy<usize, u64>, probe: &[u8], rng: &mut Rng) -> Vec<u8> {
+fn lying_head(shadow: &AntiEntropy<usize, u64>, probe: &[u8], rng: &mut Rng) -> Sketch {
     let mut shadow = shadow.clone();
     shadow.receive_bytes(&VICTIM, probe).expect("it is sound");
     let Output::Send { message, .. } = shadow.poll(Time::ZERO) else { panic!("it is answered") };
-    let mut head = message.encode();
-    // Message, nonce, flags, count; then the sum.
-    head[9..25].fill_with(|| rng.next().to_le_bytes()[0]);
+    let mut head = Sketch::read(&message.encode()).expect("they are cells");
+    lie_again(&mut head, rng);
     head
+}
+
+/// Of yet another set.
+fn lie_again(sketch: &mut Sketch, rng: &mut Rng) {
+    let head = sketch.head.as_mut().expect("a head");
+    head.sum = u128::from_le_bytes([(); 16].map(|()| rng.next().to_le_bytes()[0]));
 }
 
 #[test]
@@ -255,16 +113,17 @@ fn a_peer_that_mismatches_every_request_gets_twelve_steps_of_a_round() {
     const REQUESTS: u64 = 1 + 12;
     const ROUNDS: u64 = 2 * SECONDS;
     const BYTES: u64 = 28 * REQUESTS * ROUNDS;
-    let (shadow, mut rng, mut last) = (shadow(500..21_400), Rng(1), vec![]);
+    let (shadow, mut rng, mut last) = (shadow(500..21_400), Rng(1), None);
     let ledger = besiege("mismatches", 20_000, |number| number, &mut |_, message| match message {
-        Some(probe) if is(probe, MessageKind::Probe) => {
-            last = lying_head(&shadow, probe, &mut rng);
-            vec![last.clone()]
+        Some(probe) if is(probe, Probe) => {
+            let sketch = last.insert(lying_head(&shadow, probe, &mut rng));
+            vec![sketch.write()]
         }
-        Some(request) if is(request, MessageKind::WantCells) => {
-            last[1..5].copy_from_slice(nonce(request));
-            last[9..25].fill_with(|| rng.next().to_le_bytes()[0]);
-            vec![last.clone()]
+        Some(request) if is(request, WantCells) => {
+            let sketch = last.as_mut().expect("it was probed first");
+            sketch.nonce = nonce(request);
+            lie_again(sketch, &mut rng);
+            vec![sketch.write()]
         }
         _ => vec![],
     });
@@ -276,29 +135,16 @@ fn a_peer_that_mismatches_every_request_gets_twelve_steps_of_a_round() {
 
 /// A message of cells as one would have it who has one element more than there is, or a `flawed` one that has another check
 /// than its own: no number of them can be read.
-fn with_one_more(message: &[u8], flawed: bool) -> Vec<u8> {
-    // A head has a count, a sum, bytes, and deep bits; other cells the number of the first.
-    let (mut from, mut rest) = (0, &message[6..]);
-    if message[5] & 1 == 1 {
-        take_varint(&mut rest);
-        rest = &rest[16..];
-        take_varint(&mut rest);
-        rest = &rest[64..];
-    } else {
-        from = usize::try_from(take_varint(&mut rest)).expect("few");
-    }
-    let front = &message[..message.len() - rest.len()];
-    let count = take_varint(&mut rest);
-    let mut cells = IdWidth::Bits64.decode_cells(usize::try_from(count).expect("few"), rest).expect("they are cells");
-    let before = cells.clone();
-    open_key().toggle_in_sequence(&mut cells, from, 1 << 60);
+fn with_one_more(message: &[u8], flawed: bool) -> Sketch {
+    let mut sketch = Sketch::read(message).expect("they are cells");
+    let before = sketch.cells.clone();
+    let from = usize::try_from(sketch.from).expect("few");
+    open_key().toggle_in_sequence(&mut sketch.cells, from, 1 << 60);
     if flawed {
-        let changed = cells.iter_mut().zip(before).filter(|(cell, before)| **cell != *before);
+        let changed = sketch.cells.iter_mut().zip(before).filter(|(cell, before)| **cell != *before);
         changed.for_each(|(cell, _)| *cell ^= Cell::new(0, 1));
     }
-    let mut out = [front, &varint(count)].concat();
-    IdWidth::Bits64.encode_cells(&cells, &mut out);
-    out
+    sketch
 }
 
 /// A hostile peer's cells are never readable; the books of whom it asks.
@@ -311,10 +157,11 @@ fn cells_without_end(flawed: bool) -> Ledger {
         let mut answers = vec![];
         while let Output::Send { message, .. } = shadow.poll(Time::ZERO) {
             if message.kind() == MessageKind::Cells {
-                answers.push(with_one_more(&message.encode(), flawed));
+                let sketch = with_one_more(&message.encode(), flawed);
+                answers.push(sketch.write());
                 // And what nobody asked for.
-                let more = [&varint(CELLS - 1)[..], &cells(&mut rng, 50)].concat();
-                answers.push([&answers[0][..5], &[8], &more].concat());
+                let (flags, from, cells) = (Sketch::LAST, CELLS - 1, noise(&mut rng, 50));
+                answers.push(Sketch { flags, head: None, from, cells, ..sketch }.write());
             }
         }
         answers
@@ -335,16 +182,16 @@ fn cells_without_end_are_read_ten_times_a_sketch() {
 #[test]
 fn a_peer_that_covers_next_to_nothing_of_each_page_pays_for_all_of_them() {
     let mut place = 0_u64;
-    let ledger = besiege("covers nothing", 20_000, |number| number, &mut |secrets, message| match message {
-        Some(message) if is(message, MessageKind::Probe) => {
+    let ledger = besiege("covers nothing", 20_000, |number| number, &mut |forger, message| match message {
+        Some(message) if is(message, Probe) => {
             // A state, and nothing else: it keeps no sketch.
-            let state = [&varint(20_000)[..], &[9; 16], &varint(160_000)].concat();
-            vec![[&[0x17], &secrets.tag[..], nonce(message), &[0, 0, 3], &state, &[0]].concat()]
+            let state = [forge::digest(20_000, u128::from_le_bytes([9; 16])), varint(160_000)].concat();
+            vec![forge::message(Give, forger.tag, nonce(message), &[&[0, 0, 3], &state, &[0]])]
         }
-        Some(message) if is(message, MessageKind::Page) => {
+        Some(message) if is(message, Page) => {
             place += 2;
             let bounds = [&[0][..], &[8], &(place | 1).to_be_bytes()].concat();
-            vec![[&[0x17], &secrets.tag[..], nonce(message), &bounds, &[2], &[0]].concat()]
+            vec![forge::message(Give, forger.tag, nonce(message), &[&bounds, &[2], &[0]])]
         }
         _ => vec![],
     });
@@ -355,9 +202,9 @@ fn a_peer_that_covers_next_to_nothing_of_each_page_pays_for_all_of_them() {
 #[test]
 fn pages_without_end_are_paid_for() {
     let mut asked = 0;
-    let ledger = besiege("endless pages", 20_000, |number| number, &mut |secrets, message| {
+    let ledger = besiege("endless pages", 20_000, |number| number, &mut |forger, message| {
         asked += 1;
-        if message.is_some() { vec![] } else { vec![page(secrets, asked << 8 | 1)] }
+        if message.is_some() { vec![] } else { vec![forger.page(asked << 8 | 1)] }
     });
     assert!(ledger.deferred > 0, "{ledger:?}");
     // A full state at first, and what the budget allows: not what 10 000 pages would be, 1.3 GB.
@@ -369,14 +216,14 @@ fn cells_in_a_loop_are_paid_for() {
     for known in [true, false] {
         let mut asked = 0;
         let ledger =
-            besiege(&format!("cells in a loop, known {known}"), 140_000, |number| number, &mut |secrets, message| {
+            besiege(&format!("cells in a loop, known {known}"), 140_000, |number| number, &mut |forger, message| {
                 if message.is_some() {
                     return vec![];
                 }
-                let state = if known { secrets.state } else { [3; 8] };
+                let state = if known { forge::state(forger.digest) } else { [3; 8] };
                 let ask = |_| {
                     asked += 1;
-                    want_cells(secrets, asked << 8 | 1, state, 0, 1 << 17)
+                    forger.want_cells(asked << 8 | 1, state, 0, 1 << 17)
                 };
                 (0..10).map(ask).collect()
             });
@@ -388,13 +235,13 @@ fn cells_in_a_loop_are_paid_for() {
 fn wishes_in_a_loop_are_paid_for() {
     // 2^17 at once, then one by one as more of the same burst: each time all were sorted anew, once.
     let mut asked = 0;
-    let ledger = besiege("wishes in a loop", 20_000, wide, &mut |secrets, message| {
+    let ledger = besiege("wishes in a loop", 20_000, wide, &mut |forger, message| {
         if message.is_some() {
             return vec![];
         }
         asked += 1;
-        let first = (asked % 500 == 1).then(|| wishes(secrets, 257, 0, 0, 1 << 17));
-        let more = (0..20).map(|more| wishes(secrets, 257, 0, (1 << 20) + 1_000 * asked + more, 1));
+        let first = (asked % 500 == 1).then(|| forger.wishes(257, 0, 0, 1 << 17));
+        let more = (0..20).map(|more| forger.wishes(257, 0, (1 << 20) + 1_000 * asked + more, 1));
         first.into_iter().chain(more).collect()
     });
     assert!(ledger.deferred > 0, "{ledger:?}");
@@ -418,7 +265,7 @@ fn old_messages_are_worth_what_new_ones_are() {
         }
     }
     // What is new to the victim would be learned from whoever has it.
-    recorded.retain(|message| !is(message, MessageKind::Repair) && !is(message, MessageKind::Give));
+    recorded.retain(|message| !is(message, Repair) && !is(message, Give));
     let mut next = 0;
     let ledger = besiege("replays", 20_000, |number| number, &mut |_, message| {
         if message.is_some() {
@@ -449,11 +296,11 @@ fn junk_is_refused_and_counted_and_earns_nothing() {
 fn what_one_request_earns() {
     const MESSAGE_LIMIT: u64 = 64 << 10;
     const WINDOW: u64 = 32;
-    let earn = |count: u64, make: &dyn Fn(&Secrets) -> Vec<u8>| {
+    let earn = |count: u64, make: &dyn Fn(&Forger) -> Vec<u8>| {
         let mut siege = Siege::with(&Config::default(), count, |number: u64| number);
         // Its own rounds are none of this.
         siege.net.machines[VICTIM].remove_peer(&HONEST);
-        let message = make(&siege.secrets);
+        let message = make(&siege.forger);
         siege.net.machines[VICTIM].receive_bytes(&HOSTILE, &message).expect("it is sound");
         siege.net.drain(VICTIM);
         let sent = siege.net.machines[VICTIM].peer_stats(&HOSTILE).expect("a peer").ledger;
@@ -467,22 +314,25 @@ fn what_one_request_earns() {
         [message.len() as u64, sent.sent.total().messages, sent.sent.total().bytes]
     };
     const N: u64 = 1 << 18;
-    let [len, messages, bytes] = earn(N, &|secrets| probe(secrets, 257, N, 1));
+    let [len, messages, bytes] = earn(N, &|forger| forger.probe(257, N, 1));
     assert!(len == 28 && messages == 1 && bytes <= 42 + 64 + 2 + 264);
-    let [len, messages, bytes] = earn(31, &|secrets| probe(secrets, 257, 31, 1));
+    let [len, messages, bytes] = earn(31, &|forger| forger.probe(257, 31, 1));
     // A tiny set goes out whole: up to 256 bytes, or what the first cells would be.
     assert!(len == 26 && messages == 1 && bytes <= 50 + 256);
-    let [len, _, bytes] = earn(N, &|secrets| request(1, secrets, 257, &[&secrets.digest]));
+    let [len, _, bytes] = earn(N, &|forger| {
+        let digest = forge::digest(N, forge::sum(forger.digest));
+        forger.message(Probe, 257, &[&digest])
+    });
     assert_eq!([len, bytes], [28, 13]);
-    let [len, messages, bytes] = earn(N, &|secrets| want_cells(secrets, 257, secrets.state, 0, 1 << 20));
+    let [len, messages, bytes] = earn(N, &|forger| forger.want_cells(257, forge::state(forger.digest), 0, 1 << 20));
     assert!(len == 21 && messages <= WINDOW && bytes <= (1 << 17) * 66 / 8 + WINDOW * 16);
-    let [len, messages, _] = earn(N, &|secrets| want_cells(secrets, 257, [3; 8], 0, 1 << 20));
+    let [len, messages, _] = earn(N, &|forger| forger.want_cells(257, [3; 8], 0, 1 << 20));
     assert!(len == 21 && messages == 1);
-    let [_, messages, bytes] = earn(N, &|secrets| page(secrets, 257));
+    let [_, messages, bytes] = earn(N, &|forger| forger.page(257));
     assert!(messages <= WINDOW && bytes <= WINDOW * MESSAGE_LIMIT);
-    let [_, messages, bytes] = earn(N, &|secrets| wishes(secrets, 257, 2, 0, 1 << 17));
+    let [_, messages, bytes] = earn(N, &|forger| forger.wishes(257, 2, 0, 1 << 17));
     assert!(messages <= WINDOW && bytes <= WINDOW * MESSAGE_LIMIT);
-    let [_, messages, _] = earn(N, &|secrets| request(5, secrets, 257, &[&[0], &[0], &secrets.elements]));
+    let [_, messages, _] = earn(N, &|forger| forger.message(Repair, 257, &[&[0], &[0], &forge::elements(&[600_u64])]));
     assert_eq!(messages, 0, "elements alone earn nothing");
 }
 
@@ -507,7 +357,7 @@ fn room_for_cells_that_others_hold_for_ever_costs_one_round() {
         let Output::Send { message, .. } = silent.poll(Time::ZERO) else { panic!("it is answered") };
         net.machines[VICTIM].receive(&peer, message).expect("it is sound");
         net.drain(VICTIM);
-        assert!(is(&net.wire.remove(0).bytes, MessageKind::WantCells));
+        assert!(is(&net.wire.remove(0).bytes, WantCells));
     }
     for (rounds, walks, equal) in [(1, 0, false), (2, 1, true)] {
         net.machines[VICTIM].sync_now(&HONEST);
@@ -525,7 +375,7 @@ fn strangers_earn_nothing() {
     victim.remove_peer(&HOSTILE);
     let before = victim.clone();
     for nonce in 0..1_000 {
-        for message in [page(&siege.secrets, nonce), probe(&siege.secrets, nonce, 1, 1), vec![]] {
+        for message in [siege.forger.page(nonce), siege.forger.probe(nonce, 1, 1), vec![]] {
             assert!(victim.receive_bytes(&HOSTILE, &message).is_err());
         }
     }

@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 
+use gossip_core::sim::forge::{self, ASKS, UP};
 use gossip_core::{AntiEntropy, Config, Message, MessageKind, Output, Overlay, Time};
 
 /// How much work a peer may earn a second; four times as much at once.
 const RATE: u64 = 64 << 10;
 
-/// Another name for a log each time.
+/// Another id for its log each time.
 struct Forger {
     tag: [u8; 4],
     log: u32,
@@ -16,26 +17,11 @@ struct Forger {
 impl Forger {
     /// A push without elements: the flags, and places as they stand on the wire.
     fn push(&self, of: u32, flags: u8, places: [u64; 4]) -> Vec<u8> {
-        let mut bytes = vec![0x19];
-        bytes.extend(self.tag);
-        bytes.extend(self.log.to_le_bytes());
-        bytes.extend(of.to_le_bytes());
-        bytes.push(flags);
-        for mut place in places {
-            while place > 0x7f {
-                bytes.push(place as u8 | 0x80);
-                place >>= 7;
-            }
-            bytes.push(place as u8);
-        }
-        bytes.extend([0; 4]);
-        bytes
+        let [acked, from, to, ack] = places;
+        let numbers = [acked, from, to, ack, 0, 0, 0];
+        forge::push(self.tag, self.log.to_le_bytes(), of.to_le_bytes(), flags, numbers, &[0])
     }
 }
-
-/// Asks at once; and has the receiver above it.
-const ASKS: u8 = 1;
-const UP: u8 = 2;
 
 /// A hub of 20 000 numbers, an honest peer 1 and a hostile one, 2, below it; what the hub pushed last names its log.
 struct Scene {
@@ -69,12 +55,12 @@ impl Scene {
             scene.hub.sync_now(&2);
             scene.run(1).into_iter().find(|message| message.kind() == MessageKind::Probe).expect("a probe").encode()
         };
-        scene.forger.tag.copy_from_slice(&probe[1..5]);
+        scene.forger.tag = forge::tag(&probe).expect("a probe has one");
         let asking = scene.forger.push(0, ASKS | UP, [0; 4]);
         scene.hub.receive_bytes(&2, &asking).expect("it is well-formed");
         let push =
             scene.run(1).into_iter().find(|message| message.kind() == MessageKind::Push).expect("a push").encode();
-        scene.hub_log = u32::from_le_bytes(push[5..9].try_into().expect("four bytes"));
+        scene.hub_log = u32::from_le_bytes(forge::nonce(&push).expect("a log id"));
         scene.earned = (0, 0);
         scene
     }

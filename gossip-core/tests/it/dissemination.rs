@@ -5,53 +5,22 @@ use core::time::Duration;
 
 use crate::fleets;
 use gossip_core::sim::{
-    Chance, Checks, Fault, Faults, Latency, Limits, Machine, Network, ReplicaId, Simulation, Step, Violation,
+    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Network, ReplicaId, Simulation, Step,
+    Violation,
 };
-use gossip_core::{
-    AntiEntropy, Config, Digest, Economy, Key, MessageBudget, MessageKind, Output, Overlay, Stats, Time,
-};
+use gossip_core::{AntiEntropy, Config, Economy, Key, MessageBudget, MessageKind, Output, Overlay, Stats, Time};
 use proptest::prelude::*;
 
-/// A machine some of whose messages never leave it.
+/// Lets messages of some kinds out of a machine, and no others.
 #[derive(Clone)]
-struct Censored {
-    machine: AntiEntropy<ReplicaId, u64>,
-    leaves: fn(&'static str) -> bool,
-}
+struct Censor(fn(&'static str) -> bool);
 
-impl Machine for Censored {
-    type Element = u64;
-    type Digest = Digest;
-
-    fn insert(&mut self, element: u64) -> bool {
-        Machine::insert(&mut self.machine, element)
-    }
-
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
-        Machine::receive(&mut self.machine, from, message)
-    }
-
-    fn poll(&mut self, now: Time) -> Step<u64, Digest> {
-        match Machine::poll(&mut self.machine, now) {
-            Step::Send { kind, .. } if !(self.leaves)(kind) => Step::Note("censored"),
+impl<M: Machine> Interpose<M> for Censor {
+    fn poll(&mut self, machine: &mut M, now: Time) -> Step<M::Element, M::Digest> {
+        match machine.poll(now) {
+            Step::Send { kind, .. } if !(self.0)(kind) => Step::Note("censored"),
             step => step,
         }
-    }
-
-    fn contains(&self, element: &u64) -> bool {
-        self.machine.contains(element)
-    }
-
-    fn count(&self) -> usize {
-        self.machine.len()
-    }
-
-    fn digest(&self) -> Digest {
-        self.machine.digest()
-    }
-
-    fn limits(&self) -> Limits {
-        self.machine.limits()
     }
 }
 
@@ -96,7 +65,10 @@ struct Plan {
 }
 
 impl Plan {
-    fn simulation(&self, leaves: fn(&'static str) -> bool) -> Simulation<Censored> {
+    fn simulation(
+        &self,
+        leaves: fn(&'static str) -> bool,
+    ) -> Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>> {
         let plan = self.clone();
         let make = move |id: ReplicaId, seed| {
             let mut config = Config::default();
@@ -112,7 +84,7 @@ impl Plan {
                 machine.add_peer(peer);
             }
             machine.set_overlay(plan.shape.overlay(id, plan.count));
-            Censored { machine, leaves }
+            Interposed::new(machine, Censor(leaves))
         };
         let mut simulation = Simulation::new(self.seed, self.network, self.count, make);
         simulation.faults(&self.faults);
@@ -131,7 +103,10 @@ impl Plan {
 const PLANNED: u64 = 20;
 
 /// Runs until all that was planned has happened and all replicas hold the same; how long that took beyond it.
-fn converge(simulation: &mut Simulation<Censored>, within: u64) -> Result<u64, Violation> {
+fn converge(
+    simulation: &mut Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>,
+    within: u64,
+) -> Result<u64, Violation> {
     simulation.run_until(Time::from_millis(1_000 * PLANNED))?;
     let mut seconds = 0;
     while !simulation.is_uniform() {
@@ -206,12 +181,15 @@ proptest! {
     }
 }
 
-fn pushes(simulation: &Simulation<Censored>) -> u64 {
+fn pushes(simulation: &Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>) -> u64 {
     simulation.report().kinds.get("push").map_or(0, |&(messages, _)| messages)
 }
 
 /// 25 replicas, 100 ms apart, 50 elements a second for 20 s, then 10 s of quiet.
-fn broadcast(faults: impl FnOnce(&mut Simulation<Censored>), network: Network) -> Simulation<Censored> {
+fn broadcast(
+    faults: impl FnOnce(&mut Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>),
+    network: Network,
+) -> Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>> {
     let insertions = (0..1_000).map(|number| (20 * number, (7 * number as usize) % 25, number)).collect();
     let plan = Plan {
         seed: 1,
@@ -239,8 +217,8 @@ fn constant() -> Network {
     Network { latency: Latency::Constant(Duration::from_millis(100)), ..Network::default() }
 }
 
-fn total(simulation: &Simulation<Censored>, of: impl Fn(&Stats) -> u64) -> u64 {
-    (0..25).map(|replica| of(simulation.machine(ReplicaId(replica)).expect("25 of them").machine.stats())).sum()
+fn total(simulation: &Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>, of: impl Fn(&Stats) -> u64) -> u64 {
+    (0..25).map(|replica| of(simulation.machine(ReplicaId(replica)).expect("25 of them").machine().stats())).sum()
 }
 
 #[test]
@@ -262,7 +240,7 @@ fn in_a_steady_state_every_message_has_elements_and_nobody_asks() -> Result<(), 
 
 #[test]
 fn a_dead_hub_is_routed_around_and_comes_back() -> Result<(), Violation> {
-    let hub = |simulation: &mut Simulation<Censored>| {
+    let hub = |simulation: &mut Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>| {
         simulation.fault(Time::from_millis(5_000), Fault::Cut(vec![ReplicaId(0)]), Duration::from_secs(10));
     };
     let mut simulation = broadcast(hub, constant());
@@ -280,10 +258,11 @@ fn a_dead_hub_is_routed_around_and_comes_back() -> Result<(), Violation> {
     simulation.run_until(Time::from_millis(30_000))?;
     // All are below the hub again: in a steady state nothing else is sent to others.
     assert!(simulation.is_uniform());
-    let links = |simulation: &Simulation<Censored>| {
+    let links = |simulation: &Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>| {
         let spoke = simulation.machine(ReplicaId(7)).expect("25 of them");
-        let sent =
-            |peer| spoke.machine.peer_stats(&ReplicaId(peer)).expect("a peer").ledger.sent[MessageKind::Push].messages;
+        let sent = |peer| {
+            spoke.machine().peer_stats(&ReplicaId(peer)).expect("a peer").ledger.sent[MessageKind::Push].messages
+        };
         (sent(0), (1..25).filter(|&peer| peer != 7).map(sent).sum::<u64>())
     };
     let (to_hub, to_others) = links(&simulation);

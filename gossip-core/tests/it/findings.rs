@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::common::Network;
-use gossip_core::{AntiEntropy, Config, Element, MessageBudget, MessageKind, Output, Reject, Time, TypeTag};
+use gossip_core::sim::forge::{self, varint};
+use gossip_core::{AntiEntropy, Config, Element, Message, MessageBudget, MessageKind, Output, Reject, Time, TypeTag};
+
+use MessageKind::{Give, Probe, Repair};
 
 /// The next output that is no event.
 fn next<E: Element>(machine: &mut AntiEntropy<u8, E>, now: Time) -> Output<u8, E> {
@@ -36,22 +39,14 @@ fn a_peer_may_claim_any_number_of_bytes() {
         machine.sync_now(&1);
         let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a probe is due") };
         // An answer that differs, covers nothing, and whose state has 2^64 - 1 bytes.
-        let mut answer = message.encode();
-        answer.truncate(9);
-        answer[0] = 0x17;
-        answer.extend([0, 0, 1]);
-        answer.extend([1; 17]);
-        answer.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
-        answer.push(0);
+        let state = [forge::digest(1, u128::from_le_bytes([1; 16])), varint(u64::MAX)].concat();
+        let answer = in_place_of(&message, Give, &[&[0, 0, 1], &state, &[0]]);
         machine.receive_bytes(&1, &answer).unwrap();
         // The walk that follows meets a peer that holds the same, after all.
         let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a page is due") };
-        let mut answer = message.encode();
-        answer.truncate(9);
-        answer[0] = 0x17;
-        answer.extend([0, 17, 1]);
-        answer.extend(state(&machine));
-        answer.push(0);
+        let held = machine.digest();
+        let state = [forge::digest(held.count(), forge::sum(held)), varint(8)].concat();
+        let answer = in_place_of(&message, Give, &[&[0, 17, 1], &state, &[0]]);
         machine.receive_bytes(&1, &answer).unwrap();
         while !matches!(next(&mut machine, Time::ZERO), Output::Wait(_)) {}
     }
@@ -67,24 +62,18 @@ fn a_peer_may_claim_any_number_of_elements() {
     let mut other = machine.clone();
     other.sync_now(&1);
     let Output::Send { message, .. } = next(&mut other, Time::ZERO) else { panic!("a probe is due") };
-    let mut probe = message.encode();
-    probe.truncate(9);
+    let mut probe = in_place_of(&message, Probe, &[&forge::digest(u64::MAX, u128::from_le_bytes([7; 16]))]);
     // In the middle of a round, so that we answer and do not ask.
     probe[5] = 3;
-    probe.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
-    probe.extend([7; 16]);
     machine.receive_bytes(&1, &probe).unwrap();
     let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("an answer is due") };
     assert!(matches!(message.kind(), MessageKind::Cells | MessageKind::Give), "{message:?}");
 }
 
-/// The state a peer shows that holds the same.
-fn state(machine: &AntiEntropy<u8, u64>) -> Vec<u8> {
-    let sum = u128::from_str_radix(&machine.digest().to_string()[16..], 16).unwrap();
-    let mut state = vec![u8::try_from(machine.digest().count()).unwrap()];
-    state.extend(sum.to_le_bytes());
-    state.push(8);
-    state
+/// A message of another kind, of the same cluster and round.
+fn in_place_of<E: Element>(message: &Message<E>, kind: MessageKind, fields: &[&[u8]]) -> Vec<u8> {
+    let bytes = message.encode();
+    forge::message(kind, forge::tag(&bytes).unwrap(), forge::nonce(&bytes).unwrap(), fields)
 }
 
 #[test]
@@ -122,10 +111,8 @@ fn elements_that_come_as_ids_obey_the_limit_too() {
     let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a probe is due") };
     // A repair that asks and wants nothing, with the one id 2^63, which stands for a number of far more than three
     // digits.
-    let mut repair = message.encode();
-    repair.truncate(9);
-    repair[0] = 0x15;
-    repair.extend([0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0x80]);
+    let ids = [&[1, 7][..], &(1_u64 << 63).to_le_bytes()].concat();
+    let repair = in_place_of(&message, Repair, &[&[0], &[0], &ids]);
     let refused = machine.receive_bytes(&1, &repair);
     assert!(matches!(refused, Err(Reject::TooLarge(_))), "{refused:?}");
     assert!(machine.is_empty());

@@ -6,9 +6,10 @@ use std::cell::RefCell;
 
 use crate::fleets;
 use gossip_core::sim::{
-    Chance, Checks, Fault, Faults, Latency, Limits, Machine, Network, ReplicaId, Report, Simulation, Step,
+    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Network, ReplicaId, Report, Simulation,
+    Step,
 };
-use gossip_core::{AntiEntropy, Config, Digest, Economy, Element, Key, MessageBudget, MessageKind, Time, TypeTag};
+use gossip_core::{AntiEntropy, Config, Economy, Element, Key, MessageBudget, MessageKind, Time, TypeTag};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -32,51 +33,25 @@ impl Element for Crowded {
     }
 }
 
-/// A replica of our protocol's version, or of another.
+/// How far the version that a replica writes and reads is from ours.
 #[derive(Clone)]
-struct Replica<E> {
-    machine: AntiEntropy<ReplicaId, E>,
-    version: u8,
-}
+struct Version(u8);
 
-impl<E: Element> Machine for Replica<E> {
-    type Element = E;
-    type Digest = Digest;
-
-    fn insert(&mut self, element: E) -> bool {
-        Machine::insert(&mut self.machine, element)
-    }
-
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+impl<M: Machine> Interpose<M> for Version {
+    fn receive(&mut self, machine: &mut M, from: ReplicaId, message: &[u8]) -> bool {
         let mut message = message.to_vec();
         if let Some(first) = message.first_mut() {
-            *first ^= self.version << 4;
+            *first ^= self.0 << 4;
         }
-        Machine::receive(&mut self.machine, from, &message)
+        machine.receive(from, &message)
     }
 
-    fn poll(&mut self, now: Time) -> Step<E, Digest> {
-        let mut step = Machine::poll(&mut self.machine, now);
+    fn poll(&mut self, machine: &mut M, now: Time) -> Step<M::Element, M::Digest> {
+        let mut step = machine.poll(now);
         if let Step::Send { message, .. } = &mut step {
-            message[0] ^= self.version << 4;
+            message[0] ^= self.0 << 4;
         }
         step
-    }
-
-    fn contains(&self, element: &E) -> bool {
-        self.machine.contains(element)
-    }
-
-    fn count(&self) -> usize {
-        self.machine.len()
-    }
-
-    fn digest(&self) -> Digest {
-        self.machine.digest()
-    }
-
-    fn limits(&self) -> Limits {
-        self.machine.limits()
     }
 }
 
@@ -135,7 +110,10 @@ fn plans() -> impl Strategy<Value = Plan> {
 }
 
 impl Plan {
-    fn simulation<E: Element + 'static>(&self, element: impl Fn(u64) -> E) -> Simulation<Replica<E>> {
+    fn simulation<E: Element + 'static>(
+        &self,
+        element: impl Fn(u64) -> E,
+    ) -> Simulation<Interposed<AntiEntropy<ReplicaId, E>, Version>> {
         let plan = self.clone();
         let count = self.replicas.len();
         let outsider = (self.outsider != Outsider::None).then(|| ReplicaId(count - 1));
@@ -159,7 +137,7 @@ impl Plan {
                     machine.sync_now(&peer);
                 }
             }
-            Replica { machine, version: if foreign == Outsider::Version { 3 } else { 0 } }
+            Interposed::new(machine, Version(if foreign == Outsider::Version { 3 } else { 0 }))
         };
         let mut simulation = Simulation::new(self.seed, self.network, count, make);
         if let Some(outsider) = outsider {
@@ -186,7 +164,7 @@ impl Plan {
 }
 
 fn settle<E: Element>(
-    simulation: Simulation<Replica<E>>,
+    simulation: Simulation<Interposed<AntiEntropy<ReplicaId, E>, Version>>,
     checks: Checks,
     lines: bool,
 ) -> Result<(Report, String), TestCaseError> {

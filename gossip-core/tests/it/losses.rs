@@ -4,7 +4,8 @@ use core::fmt::Debug;
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use crate::common::{Datagram, Network, Rng, is_head, wide};
+use crate::common::{Datagram, Network, Rng, wide};
+use gossip_core::sim::forge::Sketch;
 use gossip_core::{Config, Element, MessageBudget, MessageKind};
 
 /// The budgets and windows of both sides.
@@ -59,7 +60,7 @@ fn any_message_may_be_lost<E: Element + Ord + Debug>(shape: (usize, u16), elemen
         let naps = play(&mut net, |net, under_way| {
             for datagram in under_way.drain(..) {
                 if carried != lost {
-                    heads += usize::from(is_head(&datagram));
+                    heads += usize::from(Sketch::is_head(&datagram.bytes));
                     net.deliver(&datagram);
                 }
                 carried += 1;

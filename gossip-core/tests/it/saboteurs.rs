@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gossip_core::sim::{
-    Chance, Checks, Faults, Latency, Law, Limits, Machine, Network, ReplicaId, Report, Role, Simulation, Step,
-    Violation,
+    Chance, Checks, Faults, Interpose, Interposed, Latency, Law, Machine, Network, ReplicaId, Report, Role, Simulation,
+    Step, Violation, forge,
 };
-use gossip_core::{AntiEntropy, Config, Digest, MessageBudget, Time};
+use gossip_core::{AntiEntropy, Config, Digest, MessageBudget, MessageKind, Time};
 
 /// What a saboteur does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +38,12 @@ enum Sabotage {
 
 use Sabotage as S;
 
+type Replica = AntiEntropy<ReplicaId, u64>;
 type Output = Step<u64, Digest>;
 
 #[derive(Clone)]
 struct Saboteur {
     does: Sabotage,
-    machine: AntiEntropy<ReplicaId, u64>,
     seed: u64,
     now: Time,
     received: u32,
@@ -59,13 +59,11 @@ const REPLICAS: usize = 5;
 const BUDGET: usize = 400;
 
 impl Saboteur {
-    fn new(does: Sabotage, id: ReplicaId, seed: u64) -> Self {
+    fn at_work(does: Sabotage, id: ReplicaId, seed: u64) -> Interposed<Replica, Self> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let seed = if does == S::DiffersBetweenEqualSeeds { seed ^ MADE.fetch_add(1, Ordering::Relaxed) } else { seed };
-        let machine = machine(id, seed);
-        Self {
+        let saboteur = Self {
             does,
-            machine,
             seed,
             now: Time::ZERO,
             received: 0,
@@ -73,7 +71,8 @@ impl Saboteur {
             queue: VecDeque::new(),
             late: Vec::new(),
             probed_by: BTreeSet::new(),
-        }
+        };
+        Interposed::new(machine(id, seed), saboteur)
     }
 
     /// Whether it is the first time that it has taken in so many messages.
@@ -82,7 +81,7 @@ impl Saboteur {
     }
 }
 
-fn machine(id: ReplicaId, seed: u64) -> AntiEntropy<ReplicaId, u64> {
+fn machine(id: ReplicaId, seed: u64) -> Replica {
     let mut config = Config::default();
     config.max_message = MessageBudget::new(BUDGET);
     config.max_element_bytes = 8;
@@ -91,18 +90,14 @@ fn machine(id: ReplicaId, seed: u64) -> AntiEntropy<ReplicaId, u64> {
     machine
 }
 
-impl Machine for Saboteur {
-    type Element = u64;
-    type Digest = Digest;
-
-    fn insert(&mut self, element: u64) -> bool {
+impl Interpose<Replica> for Saboteur {
+    fn insert(&mut self, machine: &mut Replica, element: u64) -> bool {
         let forgets = self.does == S::ForgetsInCrash && !self.polled && element.is_multiple_of(4);
-        forgets || Machine::insert(&mut self.machine, element)
+        forgets || Machine::insert(machine, element)
     }
 
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
-        const PROBE: u8 = 1;
-        if message.first().is_some_and(|first| first & 0xf == PROBE) {
+    fn receive(&mut self, machine: &mut Replica, from: ReplicaId, message: &[u8]) -> bool {
+        if forge::kind(message) == Some(MessageKind::Probe) {
             self.probed_by.insert(from);
         }
         match self.does {
@@ -113,20 +108,20 @@ impl Machine for Saboteur {
             S::NeedsSession if !self.probed_by.contains(&from) => return true,
             _ => {}
         }
-        let taken = Machine::receive(&mut self.machine, from, message);
+        let taken = Machine::receive(machine, from, message);
         self.received += u32::from(taken);
         match self.does {
-            S::TakesWhatItRefuses if !taken => drop(self.machine.insert(77)),
-            S::ClaimsSync => self.queue.push_back(Step::InSync { peer: from, digest: self.machine.digest() }),
-            S::Invents if taken && self.once() => drop(self.machine.insert(u64::MAX - self.seed)),
-            S::Drops if taken && self.once() && self.machine.len() > 1 => {
-                let mut without = AntiEntropy::new(self.machine.config().clone(), self.seed);
-                self.machine.peers().for_each(|&peer| assert!(without.add_peer(peer)));
-                without.extend(self.machine.iter().skip(1).copied()).expect("they were held");
-                self.machine = without;
+            S::TakesWhatItRefuses if !taken => drop(machine.insert(77)),
+            S::ClaimsSync => self.queue.push_back(Step::InSync { peer: from, digest: machine.digest() }),
+            S::Invents if taken && self.once() => drop(machine.insert(u64::MAX - self.seed)),
+            S::Drops if taken && self.once() && machine.len() > 1 => {
+                let mut without = AntiEntropy::new(machine.config().clone(), self.seed);
+                machine.peers().for_each(|&peer| assert!(without.add_peer(peer)));
+                without.extend(machine.iter().skip(1).copied()).expect("they were held");
+                *machine = without;
             }
             S::KeepsBytes => loop {
-                match Machine::poll(&mut self.machine, self.now) {
+                match Machine::poll(machine, self.now) {
                     Step::Wait(_) => break,
                     step => self.queue.push_back(step),
                 }
@@ -136,15 +131,15 @@ impl Machine for Saboteur {
         taken
     }
 
-    fn poll(&mut self, now: Time) -> Output {
+    fn poll(&mut self, machine: &mut Replica, now: Time) -> Output {
         (self.now, self.polled) = (now, true);
         for (from, message) in std::mem::take(&mut self.late) {
-            Machine::receive(&mut self.machine, from, &message);
+            Machine::receive(machine, from, &message);
         }
-        let step = self.queue.pop_front().unwrap_or_else(|| Machine::poll(&mut self.machine, now));
+        let step = self.queue.pop_front().unwrap_or_else(|| Machine::poll(machine, now));
         match (self.does, step) {
             (S::StaysSilent, Step::Send { kind: "give" | "page" | "repair" | "cells", .. }) => Step::Note("silence"),
-            (S::NeverProves, Step::InSync { .. }) => self.poll(now),
+            (S::NeverProves, Step::InSync { .. }) => self.poll(machine, now),
             (S::ProvesWhatItHolds, Step::InSync { peer, .. }) => {
                 Step::InSync { peer, digest: "0".repeat(48).parse().expect("a digest") }
             }
@@ -169,29 +164,16 @@ impl Machine for Saboteur {
             (_, step) => step,
         }
     }
-
-    fn contains(&self, element: &u64) -> bool {
-        self.machine.contains(element)
-    }
-
-    fn count(&self) -> usize {
-        self.machine.len()
-    }
-
-    fn digest(&self) -> Digest {
-        self.machine.digest()
-    }
-
-    fn limits(&self) -> Limits {
-        self.machine.limits()
-    }
 }
 
 fn run(does: Sabotage, seed: u64) -> Result<Report, Violation> {
-    simulation(seed, move |id, seed| Saboteur::new(does, id, seed)).settle(Duration::from_secs(120))
+    simulation(seed, move |id, seed| Saboteur::at_work(does, id, seed)).settle(Duration::from_secs(120))
 }
 
-fn simulation(seed: u64, make: impl FnMut(ReplicaId, u64) -> Saboteur + 'static) -> Simulation<Saboteur> {
+fn simulation(
+    seed: u64,
+    make: impl FnMut(ReplicaId, u64) -> Interposed<Replica, Saboteur> + 'static,
+) -> Simulation<Interposed<Replica, Saboteur>> {
     let network = Network {
         latency: Latency::Uniform(Duration::from_millis(5), Duration::from_millis(50)),
         loss: Chance::percent(5),
@@ -231,7 +213,7 @@ fn an_honest_machine_breaks_no_law() {
 /// One of them lies; the others are to converge all the same, and are held to the laws as ever.
 fn run_with_one(does: Sabotage, seed: u64, is_known: bool) -> Result<Report, Violation> {
     let liar = ReplicaId(2);
-    let make = move |id, seed| Saboteur::new(if id == liar { does } else { S::Nothing }, id, seed);
+    let make = move |id, seed| Saboteur::at_work(if id == liar { does } else { S::Nothing }, id, seed);
     let simulation = simulation(seed, make);
     let mut simulation = if is_known { simulation.with_hostile(liar) } else { simulation };
     simulation.settle(Duration::from_secs(120))

@@ -5,6 +5,7 @@ use core::fmt::Debug;
 use core::ops::Range;
 
 use crate::common::{Network, open_key, wide};
+use gossip_core::sim::forge;
 use gossip_core::sketch::{Cell, Prefix};
 use gossip_core::{AntiEntropy, Config, Element, MessageKind, TypeTag};
 
@@ -157,7 +158,7 @@ fn elements_whose_names_in_the_sketch_are_equal_are_told_apart() {
 fn id<E: Element>(element: E) -> u64 {
     let mut machine = AntiEntropy::<u8, E>::new(Config::default(), 1);
     machine.insert(element).expect("it is small");
-    u64::from_str_radix(&machine.digest().to_string()[32..], 16).expect("a digest is hexadecimal")
+    forge::sum(machine.digest()) as u64
 }
 
 /// What the first 32 cells of the sketch of these names are read as.

@@ -3,7 +3,8 @@
 use core::fmt::Debug;
 use core::time::Duration;
 
-use crate::common::{Network, is_head, wide};
+use crate::common::{Network, wide};
+use gossip_core::sim::forge::Sketch;
 use gossip_core::{AntiEntropy, Config, Economy, Element};
 
 const SKETCHES: [Economy; 3] = [Economy::FewestBytes, Economy::Balanced, Economy::FewestRoundTrips];
@@ -89,7 +90,7 @@ fn sketches_of<E: Element + Ord + Debug>(element: fn(u64) -> E, written: u64) ->
     net.machines[1].extend((FRESH..FRESH + written).map(element)).unwrap();
     let mut begun = 0;
     while {
-        begun += net.wire.iter().filter(|datagram| is_head(datagram)).count() as u64;
+        begun += net.wire.iter().filter(|datagram| Sketch::is_head(&datagram.bytes)).count() as u64;
         net.hop()
     } {}
     net.assert_in_sync((0..COMMON + 600).chain(FRESH..FRESH + written).map(element));

@@ -1,4 +1,5 @@
-//! Messages that break a rule, beside ones that just keep it.
+//! Messages that break a rule, beside ones that just keep it. They are written out here, byte by byte: what pins the wire
+//! form is made of nothing that knows it.
 
 use gossip_core::{AntiEntropy, Element};
 

@@ -1,0 +1,188 @@
+//! Messages made by hand, field by field: what somebody sends who means harm, and no machine stands behind.
+//!
+//! This is the one place, beside the codec, that knows the wire form: what tests, fuzzers and hostile replicas make up
+//! is made of this. The vectors beside `PROTOCOL.md` pin both.
+
+mod sketch;
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::wire;
+use crate::{AntiEntropy, Digest, Element, MessageKind, Output, Time};
+
+pub use sketch::{Head, Sketch};
+
+/// The high half of each first byte.
+const VERSION: u8 = 1;
+
+/// The first byte of a probe whose sender has no use for cells.
+pub const PLAIN_PROBE: u8 = VERSION << 4 | 8;
+
+/// Of a push: it is to be answered at once.
+pub const ASKS: u8 = 1;
+/// Of a push: its receiver is above its sender.
+pub const UP: u8 = 2;
+
+/// The first byte of a message of this kind.
+pub const fn first_byte(kind: MessageKind) -> u8 {
+    let code = match kind {
+        MessageKind::Probe => 1,
+        MessageKind::Proof => 2,
+        MessageKind::WantCells => 3,
+        MessageKind::Cells => 4,
+        MessageKind::Repair => 5,
+        MessageKind::Page => 6,
+        MessageKind::Give => 7,
+        MessageKind::Push => 9,
+    };
+    VERSION << 4 | code
+}
+
+/// The kind that the first byte says.
+pub fn kind(message: &[u8]) -> Option<MessageKind> {
+    let first = *message.first()?;
+    let plain = (first == PLAIN_PROBE).then_some(MessageKind::Probe);
+    MessageKind::ALL.into_iter().find(|&kind| first_byte(kind) == first).or(plain)
+}
+
+/// Whether the cluster's tag follows the first byte: what only answers a request goes without.
+const fn has_tag(kind: MessageKind) -> bool {
+    !matches!(kind, MessageKind::Proof | MessageKind::Cells)
+}
+
+/// The cluster's tag, if this message has it.
+pub fn tag(message: &[u8]) -> Option<[u8; 4]> {
+    kind(message).filter(|&kind| has_tag(kind))?;
+    message.get(1..)?.first_chunk().copied()
+}
+
+/// The nonce of a round; of a push, the id of its sender's log, which is in its place.
+pub fn nonce(message: &[u8]) -> Option<[u8; 4]> {
+    let at = if has_tag(kind(message)?) { 5 } else { 1 };
+    message.get(at..)?.first_chunk().copied()
+}
+
+/// A message with these fields behind the nonce. A kind without a tag leaves it out.
+pub fn message(kind: MessageKind, tag: [u8; 4], nonce: [u8; 4], fields: &[&[u8]]) -> Vec<u8> {
+    let tag = if has_tag(kind) { &tag[..] } else { &[] };
+    [&[first_byte(kind)], tag, &nonce, &fields.concat()].concat()
+}
+
+/// A push: of the log `log` to one whose log is `of`, with four places and three times.
+pub fn push(tag: [u8; 4], log: [u8; 4], of: [u8; 4], flags: u8, numbers: [u64; 7], elements: &[u8]) -> Vec<u8> {
+    let numbers: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
+    message(MessageKind::Push, tag, log, &[&of, &[flags], &numbers, elements])
+}
+
+/// A number in seven bits a byte.
+pub fn varint(value: u64) -> Vec<u8> {
+    let mut out = vec![];
+    put_varint(&mut out, value);
+    out
+}
+
+/// Appends a number in seven bits a byte.
+pub fn put_varint(out: &mut Vec<u8>, value: u64) {
+    wire::put_varint(out, value);
+}
+
+/// Takes a varint off the front; `None` if there is none in its shortest form.
+pub fn take_varint(input: &mut &[u8]) -> Option<u64> {
+    wire::take_varint(input)
+}
+
+/// A digest of so many elements, of this sum.
+pub fn digest(count: u64, sum: u128) -> Vec<u8> {
+    [varint(count), sum.to_le_bytes().to_vec()].concat()
+}
+
+/// The sum of fingerprints in a digest.
+pub const fn sum(digest: Digest) -> u128 {
+    digest.sum()
+}
+
+/// The tag of a digest, which stands for a state.
+pub const fn state(digest: Digest) -> [u8; 8] {
+    ((digest.sum() >> 64) as u64).to_le_bytes()
+}
+
+/// A run of elements, each encoded.
+pub fn elements<E: Element>(elements: &[E]) -> Vec<u8> {
+    let mut out = varint(elements.len() as u64);
+    if !elements.is_empty() {
+        out.push(ENCODED);
+    }
+    elements.iter().for_each(|element| element.encode(&mut out));
+    out
+}
+
+/// What says that elements are encoded, where ids would have their width.
+const ENCODED: u8 = 64;
+
+/// Somebody who has overheard the victim.
+#[derive(Clone, Copy, Debug)]
+pub struct Forger {
+    /// The cluster's tag.
+    pub tag: [u8; 4],
+    /// What the victim's digest was.
+    pub digest: Digest,
+}
+
+impl Forger {
+    /// Knows what a probe of the victim's to this peer says.
+    ///
+    /// # Panics
+    ///
+    /// If the peer is none of the victim's.
+    pub fn of<P: Clone + Ord, E: Element>(victim: &AntiEntropy<P, E>, peer: &P) -> Self {
+        let mut spy = victim.clone();
+        spy.sync_now(peer);
+        loop {
+            match spy.poll(Time::ZERO) {
+                Output::Send { message, .. } if message.kind() == MessageKind::Probe => {
+                    let tag = tag(&message.encode()).expect("a probe has a tag");
+                    return Self { tag, digest: victim.digest() };
+                }
+                Output::Wait(_) => panic!("it sends no probe"),
+                _ => {}
+            }
+        }
+    }
+
+    /// A message of this cluster.
+    pub fn message(&self, kind: MessageKind, nonce: u32, fields: &[&[u8]]) -> Vec<u8> {
+        message(kind, self.tag, nonce.to_le_bytes(), fields)
+    }
+
+    /// A probe of so many elements, with this tag of their state.
+    pub fn probe(&self, nonce: u32, count: u64, state: u64) -> Vec<u8> {
+        const LOW: u128 = 0x0707_0707_0707_0707;
+        self.message(MessageKind::Probe, nonce, &[&digest(count, u128::from(state) << 64 | LOW)])
+    }
+
+    /// Asks for `count` cells of a state, from cell `from` on.
+    pub fn want_cells(&self, nonce: u32, state: [u8; 8], from: u64, count: u64) -> Vec<u8> {
+        self.message(MessageKind::WantCells, nonce, &[&state, &varint(from), &varint(count)])
+    }
+
+    /// Asks for everything, though nothing is listed, in as many messages as there may be.
+    pub fn page(&self, nonce: u32) -> Vec<u8> {
+        self.message(MessageKind::Page, nonce, &[&varint(2 * 65_535 + 1), &ALL, &[0]])
+    }
+
+    /// Wants the elements of `count` ids that begin next to each other, and `asks` for the state at the end (2), or
+    /// nothing (0).
+    pub fn wishes(&self, nonce: u32, asks: u8, from: u32, count: u32) -> Vec<u8> {
+        // Each id after the first is a gap of 0 to the one before, in a Rice code of seven bits and one for the end.
+        let gaps = vec![0; count as usize - 1];
+        let run = [&varint(count.into())[..], &[SHORT | 7], &from.to_le_bytes(), &gaps].concat();
+        self.message(MessageKind::Repair, nonce, &[&[asks], &run, &[0]])
+    }
+}
+
+/// The bounds of all there is: no bytes of a place, and the end.
+const ALL: [u8; 2] = [0, 17];
+
+/// Ids of 32 bits, as wishes have them.
+const SHORT: u8 = 0x80;

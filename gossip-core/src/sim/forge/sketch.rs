@@ -1,0 +1,116 @@
+//! A message of cells, taken apart.
+
+use alloc::vec::Vec;
+
+use super::{digest, first_byte, message, nonce, take_varint, varint};
+use crate::MessageKind;
+use crate::sketch::{Cell, IdWidth};
+
+/// A message of cells, taken apart.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    /// Whose round they are for.
+    pub nonce: [u8; 4],
+    /// All flags but the one that says that there is a head.
+    pub flags: u8,
+    /// What comes before the first cells.
+    pub head: Option<Head>,
+    /// Which the first cell is; of no account where there is a head.
+    pub from: u64,
+    /// The cells.
+    pub cells: Vec<Cell>,
+}
+
+/// What a sketch begins with: its sender's state, and bits from deep in it.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// How many elements.
+    pub count: u64,
+    /// The sum of their fingerprints.
+    pub sum: u128,
+    /// How many bytes they take.
+    pub bytes: u64,
+    /// Deep bits, as bytes.
+    pub deep: Vec<u8>,
+}
+
+impl Sketch {
+    const HEAD: u8 = 1;
+    /// Deep bits are wide.
+    pub const WIDE_BITS: u8 = 2;
+    /// Ids are narrow.
+    pub const NARROW_IDS: u8 = 4;
+    /// The answer ends here.
+    pub const LAST: u8 = 8;
+    /// There are no deep bits.
+    pub const NO_BITS: u8 = 16;
+
+    /// Whether a message begins a sketch.
+    pub fn is_head(message: &[u8]) -> bool {
+        message.first() == Some(&first_byte(MessageKind::Cells))
+            && message.get(5).is_some_and(|flags| flags & Self::HEAD > 0)
+    }
+
+    /// Takes a message apart; `None` if it has no cells.
+    pub fn read(message: &[u8]) -> Option<Self> {
+        let nonce = nonce(message)?;
+        let mut rest = message.strip_prefix(&[first_byte(MessageKind::Cells)])?.get(4..)?;
+        let flags = *rest.split_off_first()? & !Self::HEAD;
+        let (mut head, mut from) = (None, 0);
+        if Self::is_head(message) {
+            let count = take_varint(&mut rest)?;
+            let sum = u128::from_le_bytes(*rest.split_off(..16)?.first_chunk()?);
+            let bytes = take_varint(&mut rest)?;
+            let deep = match flags & (Self::WIDE_BITS | Self::NO_BITS) {
+                0 => 64,
+                Self::WIDE_BITS => 124,
+                _ => 0,
+            };
+            head = Some(Head { count, sum, bytes, deep: rest.split_off(..deep)?.to_vec() });
+        } else {
+            from = take_varint(&mut rest)?;
+        }
+        let count = usize::try_from(take_varint(&mut rest)?).ok()?;
+        let cells = width(flags).decode_cells(count, rest)?;
+        Some(Self { nonce, flags, head, from, cells })
+    }
+
+    /// The message.
+    pub fn write(&self) -> Vec<u8> {
+        let mut fields = match &self.head {
+            Some(head) => {
+                let state = [digest(head.count, head.sum), varint(head.bytes)].concat();
+                [&[self.flags | Self::HEAD], &state[..], &head.deep].concat()
+            }
+            None => [&[self.flags], &varint(self.from)[..]].concat(),
+        };
+        fields.extend(varint(self.cells.len() as u64));
+        width(self.flags).encode_cells(&self.cells, &mut fields);
+        message(MessageKind::Cells, [0; 4], self.nonce, &[&fields])
+    }
+}
+
+fn width(flags: u8) -> IdWidth {
+    if flags & Sketch::NARROW_IDS > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_written_as_it_was() {
+        let cells: Vec<Cell> = (0..7).map(|id| Cell::new(id, 1)).collect();
+        let head = |deep| Head { count: 300, sum: 1 << 100, bytes: 2_400, deep: [7].repeat(deep) };
+        let forms = [(0, 64), (Sketch::WIDE_BITS, 124), (Sketch::NO_BITS, 0), (Sketch::NARROW_IDS, 64)];
+        let heads = forms.map(|(flags, deep)| (flags, Some(head(deep))));
+        for (flags, head) in heads.into_iter().chain([(0, None), (Sketch::NARROW_IDS | Sketch::LAST, None)]) {
+            let sketch = Sketch { nonce: [1, 2, 3, 4], flags, head, from: 0, cells: cells.clone() };
+            let bytes = sketch.write();
+            assert_eq!(Sketch::is_head(&bytes), sketch.head.is_some());
+            let read = Sketch::read(&bytes).expect("they are cells");
+            assert_eq!((read.flags, read.from, &read.cells, read.write()), (flags, 0, &cells, bytes.clone()));
+            assert_eq!(crate::Message::<u64>::decode(&bytes).map(|message| message.encode()), Ok(bytes));
+        }
+    }
+}

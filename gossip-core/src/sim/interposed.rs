@@ -1,0 +1,109 @@
+//! A machine with something between it and the simulator.
+
+use super::{Limits, Machine, ReplicaId, Step};
+use crate::Time;
+
+/// What stands between a machine `M` and the simulator: it sees all inputs and outputs, and may change them.
+///
+/// Each method does by default what the machine does.
+pub trait Interpose<M: Machine>: Clone {
+    /// As [`Machine::insert`].
+    fn insert(&mut self, machine: &mut M, element: M::Element) -> bool {
+        machine.insert(element)
+    }
+
+    /// As [`Machine::receive`].
+    fn receive(&mut self, machine: &mut M, from: ReplicaId, message: &[u8]) -> bool {
+        machine.receive(from, message)
+    }
+
+    /// As [`Machine::poll`].
+    fn poll(&mut self, machine: &mut M, now: Time) -> Step<M::Element, M::Digest> {
+        machine.poll(now)
+    }
+
+    /// As [`Machine::limits`].
+    fn limits(&self, machine: &M) -> Limits {
+        machine.limits()
+    }
+}
+
+/// A machine and what is [interposed](Interpose). What it holds, and the digest of that, are the machine's.
+///
+/// ```
+/// use gossip_core::sim::{Interpose, Interposed, Machine, Network, ReplicaId, Simulation, Step};
+/// use gossip_core::{AntiEntropy, Config, Time};
+///
+/// /// Never says that it holds what the other does.
+/// #[derive(Clone)]
+/// struct NoProofs;
+///
+/// impl<M: Machine> Interpose<M> for NoProofs {
+///     fn poll(&mut self, machine: &mut M, now: Time) -> Step<M::Element, M::Digest> {
+///         match machine.poll(now) {
+///             Step::Send { kind: "proof", .. } => Step::Note("no proof"),
+///             step => step,
+///         }
+///     }
+/// }
+///
+/// let mut simulation = Simulation::new(7, Network::default(), 2, |id, seed| {
+///     let mut machine = AntiEntropy::new(Config::default(), seed);
+///     machine.add_peer(ReplicaId(1 - id.0));
+///     Interposed::new(machine, NoProofs)
+/// });
+/// simulation.insert(Time::ZERO, ReplicaId(0), 42);
+/// simulation.run_until(Time::from_millis(5_000))?;
+/// assert!(simulation.machine(ReplicaId(1)).unwrap().machine().contains(&42));
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Interposed<M, I> {
+    machine: M,
+    interposed: I,
+}
+
+impl<M, I> Interposed<M, I> {
+    /// A machine, and what stands between it and the simulator.
+    pub const fn new(machine: M, interposed: I) -> Self {
+        Self { machine, interposed }
+    }
+
+    /// The machine.
+    pub const fn machine(&self) -> &M {
+        &self.machine
+    }
+}
+
+impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
+    type Element = M::Element;
+    type Digest = M::Digest;
+
+    fn insert(&mut self, element: M::Element) -> bool {
+        self.interposed.insert(&mut self.machine, element)
+    }
+
+    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+        self.interposed.receive(&mut self.machine, from, message)
+    }
+
+    fn poll(&mut self, now: Time) -> Step<M::Element, M::Digest> {
+        self.interposed.poll(&mut self.machine, now)
+    }
+
+    fn contains(&self, element: &M::Element) -> bool {
+        self.machine.contains(element)
+    }
+
+    fn count(&self) -> usize {
+        self.machine.count()
+    }
+
+    fn digest(&self) -> M::Digest {
+        self.machine.digest()
+    }
+
+    fn limits(&self) -> Limits {
+        self.interposed.limits(&self.machine)
+    }
+}
