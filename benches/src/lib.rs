@@ -1,6 +1,7 @@
 //! What rounds cost: two sets that differ, systems that reconcile them, the driver that counts and checks, and the table and
 //! figures of what came of it. And what it costs to keep a cluster in step under load.
 
+#[cfg(feature = "report")]
 mod broadcast;
 mod bytes;
 mod decodes;
@@ -16,6 +17,7 @@ mod sets;
 mod system;
 mod table;
 
+#[cfg(feature = "report")]
 pub use broadcast::{Broadcast, Cluster, broadcast_figures, overlays};
 pub use bytes::Bytes;
 pub use decodes::{Decoder, Decodes, log_uniform};

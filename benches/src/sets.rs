@@ -3,7 +3,6 @@
 use core::fmt;
 use std::array;
 
-use clap::ValueEnum;
 use gossip_core::{Config, Economy, Element};
 
 use crate::bytes::Bytes;
@@ -11,7 +10,8 @@ use crate::gossip::Gossip;
 use crate::system::System;
 
 /// Which side holds what the other lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "report", derive(clap::ValueEnum))]
 pub enum Side {
     /// Each holds half of the difference; an odd one is the responder's.
     Half,

@@ -69,7 +69,8 @@ fn snapshot(compiler: &str, counts: &[(&str, u64)]) -> String {
 fn build() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder of the target folder");
     Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--release", "--locked", "-p", "benches", "--bin", "fixed_round", "--target-dir"])
+        .args(["build", "--quiet", "--release", "--locked", "-p", "benches", "--no-default-features"])
+        .args(["--bin", "fixed_round", "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_remove("RUSTFLAGS")
