@@ -34,7 +34,7 @@ fn messages<E: Element>(sets: [Vec<E>; 2]) -> Vec<Vec<u8>> {
     }
     let mut config = Config::default();
     config.batch_every = Some(core::time::Duration::from_secs(1));
-    let mut machine = AntiEntropy::<u8, E>::new(config, 1);
+    let mut machine = AntiEntropy::<usize, E>::new(config, 1);
     machine.add_peer(1);
     machine.set_overlay(gossip_core::Overlay::star(&0, [0, 1]));
     machine.extend(sets[0].iter().take(20).cloned()).unwrap();
@@ -51,7 +51,7 @@ fn messages<E: Element>(sets: [Vec<E>; 2]) -> Vec<Vec<u8>> {
 /// Every prefix of every message is refused, and takes no more memory at once than a few of its own lengths.
 fn refuse_prefixes<E: Element>(sets: [Vec<E>; 2], times: usize) {
     let messages = messages(sets);
-    let mut machine = AntiEntropy::<u8, E>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, E>::new(Config::default(), 1);
     machine.add_peer(1);
     for bytes in &messages {
         let (whole, most) = allocating(|| Message::<E>::decode(bytes));
@@ -79,7 +79,7 @@ fn hostile_bytes_allocate_nothing_beyond_their_size_and_change_nothing() {
     refuse_prefixes::<String>([texts(0..60), texts(20..80)], 2);
 
     // 2^60 elements, in each form.
-    let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
     machine.add_peer(1);
     machine.insert(7).unwrap();
     for form in [64, 0, 63] {
@@ -96,7 +96,7 @@ fn hostile_bytes_allocate_nothing_beyond_their_size_and_change_nothing() {
     assert!(refused.is_err());
     assert_eq!(most, 0);
     // What it would do next is what one does that never saw any of this.
-    let mut untouched = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+    let mut untouched = AntiEntropy::<usize, u64>::new(Config::default(), 1);
     untouched.add_peer(1);
     untouched.insert(7).unwrap();
     assert!(machine.receive_bytes(&1, &claim).is_err());
@@ -122,12 +122,12 @@ fn hostile_bytes_allocate_nothing_beyond_their_size_and_change_nothing() {
 fn strangers_and_foreigners_are_refused() {
     let mut other = Config::default();
     other.key = Key::secret([1; 16]);
-    let mut sender = AntiEntropy::<u8, u64>::new(other, 1);
+    let mut sender = AntiEntropy::<usize, u64>::new(other, 1);
     sender.insert(1).unwrap();
     sender.add_peer(2);
     sender.sync_now(&2);
     let Output::Send { message, .. } = sender.poll(Time::ZERO) else { panic!("nothing to send") };
-    let mut receiver = AntiEntropy::<u8, u64>::new(Config::default(), 2);
+    let mut receiver = AntiEntropy::<usize, u64>::new(Config::default(), 2);
     assert_eq!(receiver.receive(&1, message.clone()), Err(Reject::UnknownPeer));
     assert_eq!(receiver.receive_bytes(&1, &[]), Err(Reject::UnknownPeer));
     assert_eq!(receiver.stats().from_strangers, 2);

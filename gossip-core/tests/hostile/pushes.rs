@@ -25,8 +25,8 @@ impl Forger {
 
 /// A hub of 20 000 numbers, an honest peer 1 and a hostile one, 2, below it; what the hub pushed last names its log.
 struct Scene {
-    hub: AntiEntropy<u8, u64>,
-    honest: AntiEntropy<u8, u64>,
+    hub: AntiEntropy<usize, u64>,
+    honest: AntiEntropy<usize, u64>,
     forger: Forger,
     hub_log: u32,
     now: u64,

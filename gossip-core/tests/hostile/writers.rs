@@ -50,7 +50,7 @@ fn whoever_reads_digests_under_a_key_needs_no_key() {
     let mut config = secret();
     config.economy = Economy::Pages;
     let read = |elements: &[[u8; 32]]| {
-        let mut replica = AntiEntropy::<u8, [u8; 32]>::new(config.clone(), 1);
+        let mut replica = AntiEntropy::<usize, [u8; 32]>::new(config.clone(), 1);
         let mut before = 0;
         let fingerprints = elements.iter().map(|&element| {
             assert!(replica.insert(element).expect("it is small"));

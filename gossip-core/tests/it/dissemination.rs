@@ -278,7 +278,7 @@ fn a_dead_neighbour_takes_no_more_than_two_tries() {
     let mut config = Config::default();
     config.batch_every = Some(Duration::from_millis(100));
     config.window = NonZeroU16::new(4).expect("from 1");
-    let mut machine = AntiEntropy::<u32, u64>::new(config, 1);
+    let mut machine = AntiEntropy::<usize, u64>::new(config, 1);
     machine.add_peer(1);
     machine.set_overlay(Overlay::star(&0, [0, 1]));
     let mut pushes = 0;
@@ -303,7 +303,7 @@ fn a_silence_while_a_round_is_under_way_wakes_nobody_in_vain() {
     let mut config = Config::default();
     config.batch_every = Some(Duration::from_millis(100));
     config.answer_within = Duration::from_secs(60);
-    let mut machine = AntiEntropy::<u32, u64>::new(config, 1);
+    let mut machine = AntiEntropy::<usize, u64>::new(config, 1);
     machine.add_peer(0);
     machine.set_overlay(Overlay::star(&1, [0, 1]));
     let (mut now, mut in_vain, mut probes) = (Time::ZERO, 0, 0);

@@ -14,14 +14,14 @@ fn the_machine_may_live_anywhere() {
 fn calls_say_what_they_did() {
     let mut config = Config::default();
     config.max_element_bytes = 2;
-    let mut machine = AntiEntropy::<u8, u16>::new(config.clone(), 1);
+    let mut machine = AntiEntropy::<usize, u16>::new(config.clone(), 1);
     assert_eq!((machine.config(), machine.is_empty(), machine.contains(&7)), (&config, true, false));
     assert_eq!((machine.extend([7, 8, 7, 9]), machine.extend([9, 10])), (Ok(3), Ok(1)));
     assert_eq!((machine.insert(10), machine.insert(11)), (Ok(false), Ok(true)));
     assert_eq!((machine.len(), machine.is_empty()), (5, false));
     assert_eq!([7, 11, 12].map(|element| machine.contains(&element)), [true, true, false]);
 
-    let mut narrow = AntiEntropy::<u8, Vec<u8>>::new(config, 1);
+    let mut narrow = AntiEntropy::<usize, Vec<u8>>::new(config, 1);
     let refused = Err(TooLarge { len: 3, limit: 2 });
     assert_eq!(narrow.extend([vec![1], vec![1, 2], vec![3]]), refused);
     assert!(narrow.iter().eq([&vec![1]]), "those before it are inserted, and those after it are not");
@@ -29,7 +29,7 @@ fn calls_say_what_they_did() {
 
 #[test]
 fn whoever_is_removed_takes_nothing_of_others_along() {
-    let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
     assert_eq!([1, 2, 1].map(|peer| machine.add_peer(peer)), [true, true, false]);
     machine.sync_now(&1);
     machine.sync_now(&2);
@@ -44,7 +44,7 @@ fn whoever_is_removed_takes_nothing_of_others_along() {
 
 #[test]
 fn at_the_end_of_time_nothing_is_due() {
-    let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
     machine.add_peer(1);
     for _ in 0..2 {
         assert_eq!(machine.poll(Time::MAX), Output::Wait(None));
@@ -54,7 +54,7 @@ fn at_the_end_of_time_nothing_is_due() {
 #[cfg(feature = "serde")]
 #[test]
 fn messages_are_text_in_readable_formats_and_bytes_in_others() {
-    let mut machine = AntiEntropy::<u8, String>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, String>::new(Config::default(), 1);
     machine.insert("a".into()).unwrap();
     machine.add_peer(2);
     machine.sync_now(&2);

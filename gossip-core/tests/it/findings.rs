@@ -9,7 +9,7 @@ use gossip_core::{AntiEntropy, Config, Element, Message, MessageBudget, MessageK
 use MessageKind::{Give, Probe, Repair};
 
 /// The next output that is no event.
-fn next<E: Element>(machine: &mut AntiEntropy<u8, E>, now: Time) -> Output<u8, E> {
+fn next<E: Element>(machine: &mut AntiEntropy<usize, E>, now: Time) -> Output<usize, E> {
     loop {
         match machine.poll(now) {
             Output::Event(_) => {}
@@ -23,7 +23,7 @@ fn the_longest_round_interval_is_valid() {
     for seed in 0..16 {
         let mut config = Config::default();
         config.round_every = Duration::MAX;
-        let mut machine = AntiEntropy::<u8, u64>::new(config, seed);
+        let mut machine = AntiEntropy::<usize, u64>::new(config, seed);
         machine.add_peer(1);
         let Output::Wait(Some(first)) = next(&mut machine, Time::ZERO) else { panic!("a round is to come") };
         while !matches!(next(&mut machine, first), Output::Wait(_)) {}
@@ -32,7 +32,7 @@ fn the_longest_round_interval_is_valid() {
 
 #[test]
 fn a_peer_may_claim_any_number_of_bytes() {
-    let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
     machine.insert(1).unwrap();
     machine.add_peer(1);
     for _ in 0..2 {
@@ -56,7 +56,7 @@ fn a_peer_may_claim_any_number_of_bytes() {
 /// It once overflowed: what so many elements take was reckoned in bits. The simulation `--chaos` found it, with the seed 3.
 #[test]
 fn a_peer_may_claim_any_number_of_elements() {
-    let mut machine = AntiEntropy::<u8, String>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, String>::new(Config::default(), 1);
     machine.extend((0..200).map(|number| format!("element {number}"))).unwrap();
     machine.add_peer(1);
     let mut other = machine.clone();
@@ -105,7 +105,7 @@ fn elements_that_come_as_ids_obey_the_limit_too() {
 
     let mut config = Config::default();
     config.max_element_bytes = 4;
-    let mut machine = AntiEntropy::<u8, Spelt>::new(config, 1);
+    let mut machine = AntiEntropy::<usize, Spelt>::new(config, 1);
     machine.add_peer(1);
     machine.sync_now(&1);
     let Output::Send { message, .. } = next(&mut machine, Time::ZERO) else { panic!("a probe is due") };
@@ -125,7 +125,7 @@ fn a_round_wanted_during_a_walk_follows_it() {
     let mut config = Config::default();
     config.max_message = MessageBudget::MIN;
     config.max_element_bytes = 8;
-    let [mut walker, mut other] = [1, 2].map(|seed| AntiEntropy::<u8, u64>::new(config.clone(), seed));
+    let [mut walker, mut other] = [1, 2].map(|seed| AntiEntropy::<usize, u64>::new(config.clone(), seed));
     walker.extend(0..100).unwrap();
     other.extend(100..200).unwrap();
     walker.add_peer(2);

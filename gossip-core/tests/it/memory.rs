@@ -10,7 +10,7 @@ use gossip_core::{AntiEntropy, Config, MessageBudget, Output, Overlay, Time};
 fn memory_follows_the_set_and_not_the_difference() {
     for n in [1_000_000, 1_100_000] {
         let (_, counted) = counting(|| {
-            let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+            let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
             machine.extend(0..n as u64).unwrap();
             machine
         });
@@ -23,7 +23,7 @@ fn memory_follows_the_set_and_not_the_difference() {
     for others in [0..0, 200_000..400_000] {
         let union = 200_000 + others.end - others.start;
         let inserting = beyond(|| {
-            let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
+            let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
             machine.extend(0..union).unwrap();
             machine
         });
@@ -46,10 +46,10 @@ fn memory_follows_the_set_and_not_the_difference() {
 
 /// Below a hub, eight neighbours that never answer, while 100 000 elements come in; and nobody.
 fn a_dead_neighbour_takes_what_any_does() {
-    let hub = |neighbours: u8| {
+    let hub = |neighbours: usize| {
         let mut config = Config::default();
         config.batch_every = Some(Duration::from_millis(100));
-        let mut machine = AntiEntropy::<u8, u64>::new(config, 1);
+        let mut machine = AntiEntropy::<usize, u64>::new(config, 1);
         (1..=neighbours).for_each(|peer| assert!(machine.add_peer(peer)));
         machine.set_overlay(Overlay::star(&0, 0..=neighbours));
         for number in 0..100_000_u64 {

@@ -183,12 +183,12 @@ fn a_silent_peer_is_asked_less_and_less_often_and_welcomed_back() {
 #[test]
 fn events_tell_of_silence_and_return_once() {
     use gossip_core::Event;
-    let mut machine = AntiEntropy::<u8, u64>::new(Config::default(), 1);
-    let mut other = AntiEntropy::<u8, u64>::new(Config::default(), 2);
+    let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
+    let mut other = AntiEntropy::<usize, u64>::new(Config::default(), 2);
     machine.add_peer(2);
     other.add_peer(1);
     let (mut now, mut events, mut sent) = (Time::ZERO, vec![], 0);
-    let mut run = |machine: &mut AntiEntropy<u8, u64>, events: &mut Vec<_>, until: Time| {
+    let mut run = |machine: &mut AntiEntropy<usize, u64>, events: &mut Vec<_>, until: Time| {
         loop {
             match machine.poll(now) {
                 Output::Event(event) => {

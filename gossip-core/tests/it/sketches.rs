@@ -156,7 +156,7 @@ fn elements_whose_names_in_the_sketch_are_equal_are_told_apart() {
 
 /// The id of an element: the low half of its fingerprint, which is the digest of the set of it alone.
 fn id<E: Element>(element: E) -> u64 {
-    let mut machine = AntiEntropy::<u8, E>::new(Config::default(), 1);
+    let mut machine = AntiEntropy::<usize, E>::new(Config::default(), 1);
     machine.insert(element).expect("it is small");
     forge::sum(machine.digest()) as u64
 }

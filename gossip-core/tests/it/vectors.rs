@@ -161,7 +161,7 @@ fn encoding<E: Element>(element: &E) -> Vec<u8> {
 
 /// The digest of a set of one is its count and its fingerprint.
 fn fingerprint<E: Element>(key: &Key, element: E) -> u128 {
-    let mut machine = AntiEntropy::<u8, E>::new(config(key), 0);
+    let mut machine = AntiEntropy::<usize, E>::new(config(key), 0);
     machine.insert(element).expect("a small element");
     u128::from_str_radix(&machine.digest().to_string()[16..], 16).expect("a digest is hexadecimal")
 }
@@ -256,7 +256,7 @@ fn cluster<E: Element>(text: &mut String, name: &str, key: &Key, of: &str, limit
 
 /// What an empty replica sends first.
 fn probe<E: Element>(config: Config) -> Vec<u8> {
-    let mut machine = AntiEntropy::<u8, E>::new(config, 1);
+    let mut machine = AntiEntropy::<usize, E>::new(config, 1);
     machine.add_peer(2);
     machine.sync_now(&2);
     let Output::Send { message, .. } = machine.poll(Time::ZERO) else { panic!("nothing to send") };
@@ -283,7 +283,7 @@ fn digests() -> String {
 }
 
 fn set_digest<E: Element>(key: &Key, set: Vec<E>) -> Digest {
-    let mut machine = AntiEntropy::<u8, E>::new(config(key), 0);
+    let mut machine = AntiEntropy::<usize, E>::new(config(key), 0);
     machine.extend(set).expect("small elements");
     machine.digest()
 }

@@ -122,7 +122,7 @@ fn request<E: Element>(kind: u8, fields: &[u8]) -> Vec<u8> {
 
 fn case<E: Element>(text: &mut String, rule: &str, of: &str, taken: &[u8], refused: &[u8]) {
     let [(_, open), _] = keys();
-    let mut machine = AntiEntropy::<u8, E>::new(small(&open), 1);
+    let mut machine = AntiEntropy::<usize, E>::new(small(&open), 1);
     machine.add_peer(2);
     assert!(machine.receive_bytes(&2, refused).is_err(), "{rule}: the one is taken");
     assert!(machine.is_empty());
