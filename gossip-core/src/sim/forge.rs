@@ -8,7 +8,7 @@ mod sketch;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::wire;
+use crate::codec::{self, Sink};
 use crate::{AntiEntropy, Digest, Element, MessageKind, Output, Time};
 
 pub use sketch::{Head, Sketch};
@@ -21,8 +21,8 @@ pub const PLAIN_PROBE: u8 = VERSION << 4 | 8;
 
 /// Of a push: it is to be answered at once.
 pub const ASKS: u8 = 1;
-/// Of a push: its receiver is above its sender.
-pub const UP: u8 = 2;
+/// Of a push: its receiver is the parent of its sender.
+pub const TO_PARENT: u8 = 2;
 
 /// The first byte of a message of this kind.
 pub const fn first_byte(kind: MessageKind) -> u8 {
@@ -84,12 +84,12 @@ pub fn varint(value: u64) -> Vec<u8> {
 
 /// Appends a number in seven bits a byte.
 pub fn put_varint(out: &mut Vec<u8>, value: u64) {
-    wire::put_varint(out, value);
+    out.put_varint(value);
 }
 
 /// Takes a varint off the front; `None` if there is none in its shortest form.
 pub fn take_varint(input: &mut &[u8]) -> Option<u64> {
-    wire::take_varint(input)
+    codec::take_varint(input)
 }
 
 /// A digest of so many elements, of this sum.

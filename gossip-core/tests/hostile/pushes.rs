@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use gossip_core::sim::forge::{self, ASKS, UP};
+use gossip_core::sim::forge::{self, ASKS, TO_PARENT};
 use gossip_core::{AntiEntropy, Config, Message, MessageKind, Output, Overlay, Time};
 
 /// How much work a peer may earn a second; four times as much at once.
@@ -56,7 +56,7 @@ impl Scene {
             scene.run(1).into_iter().find(|message| message.kind() == MessageKind::Probe).expect("a probe").encode()
         };
         scene.forger.tag = forge::tag(&probe).expect("a probe has one");
-        let asking = scene.forger.push(0, ASKS | UP, [0; 4]);
+        let asking = scene.forger.push(0, ASKS | TO_PARENT, [0; 4]);
         scene.hub.receive_bytes(&2, &asking).expect("it is well-formed");
         let push =
             scene.run(1).into_iter().find(|message| message.kind() == MessageKind::Push).expect("a push").encode();
@@ -110,7 +110,7 @@ impl Scene {
 fn one_that_asks_for_everything_again_and_again_gets_what_its_budget_allows() {
     let mut scene = Scene::new();
     for _ in 0..1_000 {
-        let asking = scene.forger.push(scene.hub_log, ASKS | UP, [0; 4]);
+        let asking = scene.forger.push(scene.hub_log, ASKS | TO_PARENT, [0; 4]);
         for _ in 0..10 {
             scene.hub.receive_bytes(&2, &asking).expect("it is well-formed");
         }
@@ -125,7 +125,7 @@ fn one_that_renames_its_log_each_time_gets_what_its_budget_allows() {
     let mut scene = Scene::new();
     for _ in 0..1_000 {
         scene.forger.log += 1;
-        let renamed = scene.forger.push(scene.hub_log, UP, [0, 0, 0, 20_000]);
+        let renamed = scene.forger.push(scene.hub_log, TO_PARENT, [0, 0, 0, 20_000]);
         scene.hub.receive_bytes(&2, &renamed).expect("it is well-formed");
         scene.run(10);
     }
@@ -137,7 +137,7 @@ fn places_beyond_all_there_is_change_nothing_for_others() {
     let mut scene = Scene::new();
     let far = u64::from(u32::MAX);
     for places in [[far, 0, 0, far], [0, far, 0, far], [0, 0, far, 0], [far, far, far, 20_001]] {
-        for flags in [0, ASKS, UP, ASKS | UP, 4, 8, UP | 8] {
+        for flags in [0, ASKS, TO_PARENT, ASKS | TO_PARENT, 4, 8, TO_PARENT | 8] {
             let lie = scene.forger.push(scene.hub_log, flags, places);
             scene.hub.receive_bytes(&2, &lie).expect("it is well-formed");
             scene.run(20);
@@ -150,7 +150,7 @@ fn places_beyond_all_there_is_change_nothing_for_others() {
 #[test]
 fn one_that_acknowledges_what_it_was_never_sent_harms_itself() {
     let mut scene = Scene::new();
-    let lie = scene.forger.push(scene.hub_log, UP, [0, 0, 0, 20_000]);
+    let lie = scene.forger.push(scene.hub_log, TO_PARENT, [0, 0, 0, 20_000]);
     scene.hub.receive_bytes(&2, &lie).expect("it is well-formed");
     scene.hub.insert(1 << 41).expect("it is small");
     let pushed: usize = scene.run(300).iter().map(|message| message.encoded_len()).sum();

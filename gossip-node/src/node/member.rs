@@ -149,7 +149,7 @@ impl Member {
                 gossip_core::Output::Send { to, message } => return self.send(&to, &message),
                 gossip_core::Output::Wait(until) => {
                     // A round may end with a message that came in, and then nothing is sent that would show it.
-                    self.rounds.end_all(|peer| self.machine.peer_stats(peer).map(|stats| &stats.ledger));
+                    self.rounds.end_all(|peer| self.machine.peer_stats(peer).map(|stats| stats.ledger));
                     return Output::Wait(until);
                 }
             }

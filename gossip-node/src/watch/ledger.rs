@@ -42,7 +42,7 @@ struct Peer {
 }
 
 impl Peer {
-    fn of(stats: &PeerStats) -> Self {
+    fn of(stats: PeerStats) -> Self {
         Self {
             reachable: stats.reachable,
             round_trip_micros: stats.round_trip.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),

@@ -54,11 +54,11 @@ impl Rounds {
     }
 
     /// Ends the rounds that are over.
-    pub(crate) fn end_all<'a>(&mut self, ledger: impl Fn(&str) -> Option<&'a Ledger>) {
+    pub(crate) fn end_all(&mut self, ledger: impl Fn(&str) -> Option<Ledger>) {
         let peers: Vec<_> = self.under_way.keys().cloned().collect();
         for peer in peers {
             if let Some(ledger) = ledger(&peer) {
-                self.end(&peer, ledger);
+                self.end(&peer, &ledger);
             }
         }
     }
