@@ -1,12 +1,14 @@
 //! Bugs, put round the machine, that the search must find.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use gossip_core::{AntiEntropy, Event, Message, MessageKind, Output, Time};
 
+use crate::push::{Push, WIDTH};
 use crate::replica::{Datagram, Value};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Bug {
     #[default]
     None,
@@ -22,6 +24,21 @@ pub(crate) enum Bug {
     ProvesWhatCrosses,
     /// A wait that ends for nothing takes it back to where the round began.
     RollsBack,
+    // Those that follow are of pushes.
+    /// It acknowledges one element more than came.
+    AcknowledgesWhatNeverCame,
+    /// It takes the elements of a push that is not the first for one that it holds, and counts them as received.
+    CountsWhatItDrops,
+    /// It pushes nothing twice.
+    NeverSendsAgain,
+    /// It takes a peer's log for the first that it knew of that peer, and tells the peer so.
+    KeepsPlacesOverACrash,
+    /// It waits for an acknowledgement, however long that takes.
+    WaitsForAnAcknowledgement,
+    /// It takes an answer or a repair of a peer's former life to say that the peer, as it is, holds all.
+    TrustsAFormerLife,
+    /// What came from a peer never goes back there, even if the peer was removed and added again.
+    RemembersWhoSent,
 }
 
 /// A bug and what it remembers.
@@ -30,15 +47,39 @@ pub(crate) struct Malady<E> {
     bug: Bug,
     /// That of the first request.
     nonce: Option<[u8; 4]>,
-    /// Whether a request is unanswered.
+    /// Whether a request, or a push with elements, is unanswered.
     asked: Option<MessageKind>,
     /// The machine as its round began.
     began: Option<Box<AntiEntropy<usize, E>>>,
+    peers: BTreeMap<usize, Peer<E>>,
+}
+
+/// What is remembered of a peer that pushes.
+#[derive(Clone, Hash, PartialEq, Eq)]
+struct Peer<E> {
+    /// Its log as it was named first, and last.
+    logs: Option<[u32; 2]>,
+    /// The life that named it last, and its push.
+    life: u8,
+    last: Option<Vec<u8>>,
+    /// Our log.
+    ours: u32,
+    /// Up to where ours was pushed.
+    sent: u64,
+    /// What came from it, and how much of that before it was removed.
+    came: Vec<E>,
+    removed: usize,
+}
+
+impl<E> Default for Peer<E> {
+    fn default() -> Self {
+        Self { logs: None, life: 0, last: None, ours: 0, sent: 0, came: Vec::new(), removed: 0 }
+    }
 }
 
 impl<E: Value> Malady<E> {
     pub(crate) const fn new(bug: Bug) -> Self {
-        Self { bug, nonce: None, asked: None, began: None }
+        Self { bug, nonce: None, asked: None, began: None, peers: BTreeMap::new() }
     }
 
     /// The machine's next output.
@@ -58,18 +99,30 @@ impl<E: Value> Malady<E> {
                 Output::Event(Event::InSync { peer, digest: machine.digest() })
             }
             (Output::Event(Event::InSync { .. }), Bug::TellsNoProof) => self.poll(machine, now),
-            (Output::Wait(_), Bug::WaitsForEver) if self.asked.is_some() => Output::Wait(None),
+            (Output::Event(Event::Learned { element, from }), Bug::RemembersWhoSent) => {
+                self.peers.entry(*from).or_default().came.push(element.clone());
+                output
+            }
+            (Output::Wait(_), Bug::WaitsForEver | Bug::WaitsForAnAcknowledgement) if self.asked.is_some() => {
+                Output::Wait(None)
+            }
             _ => output,
         }
     }
 
-    /// The bytes of a message that goes out.
-    pub(crate) fn dispatch(&mut self, message: &Message<E>) -> Vec<u8> {
-        let mut bytes = message.encode();
-        let kind = message.kind();
-        if !matches!(kind, MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair) {
-            return bytes;
+    /// The bytes of a message that goes out, if it does.
+    pub(crate) fn dispatch(&mut self, to: usize, message: &Message<E>) -> Option<Vec<u8>> {
+        let bytes = message.encode();
+        match message.kind() {
+            MessageKind::Push => self.push(to, bytes),
+            kind @ (MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair) => {
+                Some(self.request(kind, bytes))
+            }
+            _ => Some(bytes),
         }
+    }
+
+    fn request(&mut self, kind: MessageKind, mut bytes: Vec<u8>) -> Vec<u8> {
         match self.bug {
             Bug::WaitsForEver | Bug::ProvesWhatCrosses => self.asked = Some(kind),
             Bug::RepeatsNonce => {
@@ -77,14 +130,41 @@ impl<E: Value> Malady<E> {
                 let first = *self.nonce.get_or_insert(bytes[NONCE].try_into().expect("four bytes"));
                 bytes[NONCE].copy_from_slice(&first);
             }
-            Bug::None | Bug::ProvesTheNewest | Bug::TellsNoProof | Bug::RollsBack => {}
+            _ => {}
         }
         bytes
     }
 
+    fn push(&mut self, to: usize, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        if self.bug < Bug::AcknowledgesWhatNeverCame {
+            return Some(bytes);
+        }
+        let mut push = Push::decode(&bytes);
+        let peer = self.peers.entry(to).or_default();
+        let [from, end] = push.part();
+        match self.bug {
+            Bug::AcknowledgesWhatNeverCame => push.ack += 1,
+            Bug::NeverSendsAgain if from < peer.sent => return None,
+            Bug::NeverSendsAgain => peer.sent = end,
+            // It names the log that the peer has now, of which it knows nothing.
+            Bug::KeepsPlacesOverACrash => push.of = peer.logs.map_or(push.of, |[_, last]| last),
+            Bug::WaitsForAnAcknowledgement if !push.elements.is_empty() => self.asked = Some(MessageKind::Push),
+            Bug::TrustsAFormerLife => peer.ours = push.log,
+            Bug::RemembersWhoSent => {
+                let theirs: Vec<[u8; WIDTH]> = peer.came[..peer.removed].iter().map(encoded).collect();
+                push.elements.retain(|element| !theirs.contains(element));
+            }
+            _ => {}
+        }
+        Some(push.encode())
+    }
+
     /// What it answers to a message on its own, if the machine is not to see it.
-    pub(crate) fn intercept(&mut self, datagram: &Datagram) -> Option<Datagram> {
+    pub(crate) fn intercept(&mut self, machine: &AntiEntropy<usize, E>, datagram: &mut Datagram) -> Option<Datagram> {
         let asked = self.asked.take();
+        if datagram.kind == MessageKind::Push && self.bug >= Bug::AcknowledgesWhatNeverCame {
+            self.take_push(machine, datagram);
+        }
         let crosses = datagram.kind == MessageKind::Probe && asked == Some(MessageKind::Probe);
         if self.bug != Bug::ProvesWhatCrosses || !crosses {
             return None;
@@ -92,7 +172,46 @@ impl<E: Value> Malady<E> {
         // The first byte of a proof, the nonce, and the upper half of the sum, with which a probe ends.
         let probe = &datagram.bytes;
         let bytes = [&[0x12], &probe[5..9], &probe[probe.len() - 8..]].concat();
-        Some(Datagram { from: datagram.to, to: datagram.from, kind: MessageKind::Proof, bytes: bytes.into() })
+        let (from, to) = (datagram.to, datagram.from);
+        Some(Datagram { from, to, kind: MessageKind::Proof, bytes: bytes.into(), life: 0 })
+    }
+
+    fn take_push(&mut self, machine: &AntiEntropy<usize, E>, datagram: &mut Datagram) {
+        let mut push = Push::decode(&datagram.bytes);
+        let peer = self.peers.entry(datagram.from).or_default();
+        match self.bug {
+            Bug::CountsWhatItDrops if push.part()[0] > 0 => {
+                let held = machine.iter().next().map(encoded);
+                push.elements.iter_mut().zip(held).for_each(|(element, held)| *element = held);
+            }
+            Bug::KeepsPlacesOverACrash => {
+                let first = peer.logs.map_or(push.log, |[first, _]| first);
+                peer.logs = Some([first, push.log]);
+                push.log = first;
+            }
+            Bug::TrustsAFormerLife if datagram.life >= peer.life => {
+                (peer.life, peer.last) = (datagram.life, Some(datagram.bytes.to_vec()));
+            }
+            _ => {}
+        }
+        datagram.bytes = push.encode().into();
+    }
+
+    /// What it believes to have come after a message.
+    pub(crate) fn imagine(&self, machine: &AntiEntropy<usize, E>, datagram: &Datagram) -> Option<Vec<u8>> {
+        if self.bug != Bug::TrustsAFormerLife || datagram.kind == MessageKind::Push {
+            return None;
+        }
+        let peer = self.peers.get(&datagram.from).filter(|peer| datagram.life < peer.life)?;
+        let push = Push::decode(peer.last.as_ref()?);
+        Some(push.acknowledging(peer.ours, machine.len() as u64).encode())
+    }
+
+    /// A peer is removed.
+    pub(crate) fn remove(&mut self, peer: usize) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.removed = peer.came.len();
+        }
     }
 
     /// A deadline has come.
@@ -102,9 +221,15 @@ impl<E: Value> Malady<E> {
         }
     }
 
-    fn decides(&self) -> impl Hash + Eq + use<E> {
-        (self.bug, self.nonce, self.asked, self.began.as_ref().map(|began| began.model()))
+    fn decides(&self) -> impl Hash + Eq + use<'_, E> {
+        (self.bug, self.nonce, self.asked, self.began.as_ref().map(|began| began.model()), &self.peers)
     }
+}
+
+fn encoded<E: Value>(element: &E) -> [u8; WIDTH] {
+    let mut bytes = Vec::new();
+    element.encode(&mut bytes);
+    bytes.try_into().expect("of that width")
 }
 
 impl<E: Value> Hash for Malady<E> {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Message, MessageKind, ModelState, Output, Time};
+use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Message, MessageKind, Output, Overlay, Time};
 
 use crate::bug::{Bug, Malady};
 
@@ -21,6 +22,8 @@ pub(crate) struct Datagram {
     pub(crate) to: usize,
     pub(crate) kind: MessageKind,
     pub(crate) bytes: Arc<[u8]>,
+    /// How often its sender had begun anew, which the message need not tell.
+    pub(crate) life: u8,
 }
 
 /// The laws that are looked after.
@@ -32,6 +35,45 @@ pub(crate) enum Law {
     Progress,
     WaitIsTruthful,
     Bounded,
+    BoundedStaleness,
+}
+
+impl Law {
+    /// Those of rounds alone.
+    pub(crate) const OF_ROUNDS: &[Self] = &[
+        Self::Convergence,
+        Self::NothingLostNothingInvented,
+        Self::HonestProofs,
+        Self::Progress,
+        Self::WaitIsTruthful,
+        Self::Bounded,
+    ];
+
+    /// Those of machines that push. A round of theirs that leaves the rest to pushes ends without a proof, so progress is
+    /// not what it is elsewhere.
+    pub(crate) const OF_PUSHES: &[Self] = &[
+        Self::Convergence,
+        Self::NothingLostNothingInvented,
+        Self::HonestProofs,
+        Self::WaitIsTruthful,
+        Self::Bounded,
+        Self::BoundedStaleness,
+    ];
+
+    /// Those of machines that push which say nothing about the time while writes go on.
+    pub(crate) const IN_QUIET: &[Self] = Self::OF_PUSHES.split_last().expect("some").1;
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Convergence => "convergence",
+            Self::NothingLostNothingInvented => "nothing lost, nothing invented",
+            Self::HonestProofs => "honest proofs",
+            Self::Progress => "progress",
+            Self::WaitIsTruthful => "wait is truthful",
+            Self::Bounded => "bounded",
+            Self::BoundedStaleness => "bounded staleness",
+        }
+    }
 }
 
 /// What happens to a replica.
@@ -42,6 +84,8 @@ pub(crate) enum Input<E> {
     Batched(Datagram),
     Insert(E),
     Sync(usize),
+    Remove(usize),
+    Add(usize),
     /// Its clock moves on to this time.
     Time(Time),
 }
@@ -51,17 +95,23 @@ pub(crate) struct Replica<E> {
     pub(crate) id: usize,
     pub(crate) machine: AntiEntropy<usize, E>,
     pub(crate) malady: Malady<E>,
+    /// How often it began anew.
+    pub(crate) life: u8,
     pub(crate) now: Time,
+    /// How much later that is than its last poll.
+    lag: Duration,
     /// The deadline it reported last.
     pub(crate) until: Option<Time>,
     pub(crate) is_polled: bool,
     /// Whether a round of its own is under way, where it has one peer.
     pub(crate) is_asking: bool,
-    /// How often in a row it woke for nothing.
+    /// How often in a row it woke for nothing, and how often it may beside what is explained below.
     idle: usize,
+    pub(crate) may_idle: usize,
     /// All digests that it ever had, crashed or not.
     pub(crate) past: BTreeSet<Digest>,
-    model: ModelState<usize, E>,
+    /// Of what decides how it goes on, once that was asked for.
+    digest: OnceLock<u64>,
 }
 
 /// What came of an input.
@@ -82,8 +132,9 @@ impl<E: Value> Replica<E> {
         seed: u64,
         bug: Bug,
         peers: &[usize],
+        overlay: Option<Overlay<usize>>,
         set: impl IntoIterator<Item = E>,
-    ) -> Self {
+    ) -> (Self, Outcome) {
         let mut machine = AntiEntropy::new(config.clone(), seed);
         let mut past = BTreeSet::from([machine.digest()]);
         for element in set {
@@ -91,15 +142,26 @@ impl<E: Value> Replica<E> {
             past.insert(machine.digest());
         }
         peers.iter().for_each(|&peer| assert!(machine.add_peer(peer)));
-        let model = machine.model();
-        let malady = Malady::new(bug);
-        let (now, until) = (Time::ZERO, None);
-        let mut replica =
-            Self { id, machine, malady, now, until, is_polled: true, is_asking: false, idle: 0, past, model };
+        if let Some(overlay) = overlay {
+            machine.set_overlay(overlay);
+        }
+        let mut replica = Self {
+            id,
+            machine,
+            malady: Malady::new(bug),
+            life: 0,
+            now: Time::ZERO,
+            lag: Duration::ZERO,
+            until: None,
+            is_polled: true,
+            is_asking: false,
+            idle: 0,
+            may_idle: 0,
+            past,
+            digest: OnceLock::new(),
+        };
         let outcome = replica.drain();
-        assert!(outcome.sent.is_empty() && outcome.broken.is_none(), "it has not been asked anything");
-        replica.model = replica.machine.model();
-        replica
+        (replica, outcome)
     }
 
     /// Lets something happen, and polls for all that comes of it.
@@ -108,17 +170,28 @@ impl<E: Value> Replica<E> {
         let rounds = self.rounds();
         let mut sent = Vec::new();
         let mut taken = true;
+        self.digest = OnceLock::new();
         self.is_polled = !matches!(input, Input::Batched(_));
         match input {
-            Input::Message(datagram) | Input::Batched(datagram) => {
-                if let Some(answer) = self.malady.intercept(&datagram) {
+            Input::Message(mut datagram) | Input::Batched(mut datagram) => {
+                if let Some(answer) = self.malady.intercept(&self.machine, &mut datagram) {
                     sent.push(answer);
                 } else {
-                    taken = self.machine.receive_bytes(&datagram.from, &datagram.bytes).is_ok();
+                    // Of whom it has removed it takes nothing.
+                    let is_stranger = !self.machine.peers().any(|peer| *peer == datagram.from);
+                    taken = self.machine.receive_bytes(&datagram.from, &datagram.bytes).is_ok() || is_stranger;
+                    if let Some(bytes) = self.malady.imagine(&self.machine, &datagram) {
+                        self.machine.receive_bytes(&datagram.from, &bytes).expect("it is of the cluster");
+                    }
                 }
             }
             Input::Insert(element) => drop(self.machine.insert(element)),
             Input::Sync(peer) => self.machine.sync_now(&peer),
+            Input::Remove(peer) => {
+                self.malady.remove(peer);
+                assert!(self.machine.remove_peer(&peer));
+            }
+            Input::Add(peer) => assert!(self.machine.add_peer(peer)),
             Input::Time(now) => {
                 self.malady.wake(&mut self.machine);
                 self.now = now;
@@ -127,7 +200,6 @@ impl<E: Value> Replica<E> {
         let lost = self.machine.len() < before;
         let mut outcome = if self.is_polled { self.drain() } else { Outcome::default() };
         self.past.insert(self.machine.digest());
-        self.model = self.machine.model();
         self.is_asking &= self.rounds() == rounds;
         // Every round begins with one.
         self.is_asking |= outcome.sent.iter().any(|datagram| datagram.kind == MessageKind::Probe);
@@ -136,13 +208,21 @@ impl<E: Value> Replica<E> {
         Outcome { sent, broken: broken.or(outcome.broken), ..outcome }
     }
 
+    /// Its clock moves on, and it is not polled.
+    pub(crate) fn sleep(&mut self, wait: Duration) {
+        self.digest = OnceLock::new();
+        self.now = self.now + wait;
+        self.lag += wait;
+    }
+
     fn drain(&mut self) -> Outcome {
+        self.lag = Duration::ZERO;
         let mut outcome = Outcome::default();
         let mut count = 0;
         let until = loop {
             match self.malady.poll(&mut self.machine, self.now) {
                 Output::Wait(until) => break until,
-                Output::Send { to, message } => outcome.sent.push(self.datagram(to, &message)),
+                Output::Send { to, message } => outcome.sent.extend(self.datagram(to, &message)),
                 Output::Event(Event::InSync { peer, digest }) => outcome.proofs.push((peer, digest)),
                 Output::Event(_) => {}
             }
@@ -158,16 +238,16 @@ impl<E: Value> Replica<E> {
         let again = self.malady.poll(&mut self.machine, self.now) != Output::Wait(until);
         // A wait for each peer may end for nothing, and the time for a round come while all are left alone.
         self.idle = if woke && count == 0 { self.idle + 1 } else { 0 };
-        if is_late || again || self.idle > self.machine.peers().count() + 1 {
+        if is_late || again || self.idle > self.machine.peers().count() + 1 + self.may_idle {
             outcome.broken = outcome.broken.or(Some(Law::WaitIsTruthful));
         }
         self.until = until;
         outcome
     }
 
-    fn datagram(&mut self, to: usize, message: &Message<E>) -> Datagram {
-        let bytes = self.malady.dispatch(message);
-        Datagram { from: self.id, to, kind: message.kind(), bytes: bytes.into() }
+    fn datagram(&mut self, to: usize, message: &Message<E>) -> Option<Datagram> {
+        let bytes = self.malady.dispatch(to, message)?.into();
+        Some(Datagram { from: self.id, to, kind: message.kind(), bytes, life: self.life })
     }
 
     /// How many rounds of its own have ended.
@@ -182,17 +262,27 @@ impl<E: Value> Replica<E> {
     }
 }
 
-/// Of how it goes on, and of nothing else.
+impl<E: Value> Replica<E> {
+    /// Of how it goes on, and of nothing else.
+    fn digest(&self) -> u64 {
+        *self.digest.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            (self.machine.model(), &self.malady, self.life, self.lag, self.idle, self.is_polled).hash(&mut hasher);
+            hasher.finish()
+        })
+    }
+}
+
+/// Searches know states by digests of 64 bits anyway.
 impl<E: Value> Hash for Replica<E> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.model, &self.malady, self.idle, self.is_polled).hash(state);
+        self.digest().hash(state);
     }
 }
 
 impl<E: Value> PartialEq for Replica<E> {
     fn eq(&self, other: &Self) -> bool {
-        (&self.model, &self.malady, self.idle, self.is_polled)
-            == (&other.model, &other.malady, other.idle, other.is_polled)
+        self.digest() == other.digest()
     }
 }
 

@@ -1,64 +1,14 @@
 //! A scope: a few replicas, what they hold, and what may happen to them; and the search through all of it.
 
-use std::collections::BTreeSet;
-use std::collections::hash_map::DefaultHasher;
-use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use gossip_core::{Config, MessageKind};
+use gossip_core::{Config, MessageKind, Overlay};
 use stateright::{Model, Property};
 
+use crate::budget::{Action, Budget};
 use crate::bug::Bug;
 use crate::replica::{Datagram, Input, Law, Outcome, Replica, Value};
-
-/// How often what may happen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Budget {
-    /// A replica's clock moves on to its deadline, and no other's does.
-    pub(crate) wakes: u8,
-    /// A replica is told to begin a round with some peer.
-    pub(crate) syncs: u8,
-    pub(crate) losses: u8,
-    /// A message comes, and will come again.
-    pub(crate) repeats: u8,
-    /// A message comes, and the machine is not polled before something else happens to it.
-    pub(crate) batches: u8,
-    pub(crate) inserts: u8,
-    /// A replica begins anew, and empty.
-    pub(crate) crashes: u8,
-}
-
-impl fmt::Display for Budget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wakes, syncs, losses, repeats, batches, inserts, crashes } = *self;
-        let all = [
-            (wakes, "wake"),
-            (syncs, "sync"),
-            (losses, "loss"),
-            (repeats, "repeat"),
-            (batches, "batch"),
-            (inserts, "insert"),
-            (crashes, "crash"),
-        ];
-        let some = all.iter().filter(|(count, _)| *count > 0);
-        let texts: Vec<String> = some.map(|(count, what)| format!("{count} {what}")).collect();
-        f.pad(&texts.join(", "))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Deliver(usize),
-    Repeat(usize),
-    Batch(usize),
-    Lose(usize),
-    Wake(usize),
-    Sync(usize, usize),
-    Insert(usize),
-    Crash(usize),
-}
 
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct State<E: Value> {
@@ -67,6 +17,33 @@ pub(crate) struct State<E: Value> {
     pub(crate) wire: Vec<Datagram>,
     pub(crate) left: Budget,
     pub(crate) broken: Option<Law>,
+}
+
+impl<E: Value> State<E> {
+    /// What is done in this state.
+    pub(crate) fn tell(&self, action: Action) -> String {
+        let message = |index: usize| {
+            let Datagram { from, to, kind, life, .. } = &self.wire[index];
+            let life = if *life < self.replicas[*from].life { ", of a former life" } else { "" };
+            format!("{} from {from} to {to}{life}", kind.name())
+        };
+        match action {
+            Action::Deliver(index) => format!("deliver {}", message(index)),
+            Action::Repeat(index) => format!("repeat {}", message(index)),
+            Action::Batch(index) => format!("deliver {}, with what comes next", message(index)),
+            Action::Lose(index) => format!("lose {}", message(index)),
+            action => format!("{action:?}"),
+        }
+    }
+}
+
+/// What replicas need to push to each other.
+#[derive(Clone)]
+pub(crate) struct Pushes<E> {
+    /// The place of each, of so many.
+    pub(crate) overlay: fn(usize, usize) -> Overlay<usize>,
+    /// What is written, one a second, while a hole is looked at.
+    pub(crate) load: Vec<E>,
 }
 
 pub(crate) struct Scope<E: Value> {
@@ -78,40 +55,56 @@ pub(crate) struct Scope<E: Value> {
     pub(crate) fresh: E,
     /// Who knows whom.
     pub(crate) links: Vec<[usize; 2]>,
+    pub(crate) pushes: Option<Pushes<E>>,
     pub(crate) budget: Budget,
+    /// How many more wakes in a row may be for nothing than should.
+    pub(crate) may_idle: usize,
+    /// The laws that are asked for.
+    pub(crate) laws: &'static [Law],
     /// What must be seen on the way.
     pub(crate) reaches: Vec<Property<Self>>,
-    /// Digests of states without a fault ahead that are known to settle.
+    /// Digests of states on the way to the end, without a fault ahead, that are known to settle.
     pub(crate) settling: Mutex<BTreeSet<u64>>,
+    /// What the ends of states are known to break, by their digests: under writes, or in quiet.
+    pub(crate) verdicts: Mutex<BTreeMap<(bool, u64), Option<Law>>>,
 }
 
-/// Steps until a fleet has settled, at the most.
-const INSTANTS: usize = 300;
-
-/// Hops of messages within an instant, at the most.
-const HOPS: usize = 100;
-
 impl<E: Value> Scope<E> {
-    fn peers(&self, id: usize) -> Vec<usize> {
+    pub(crate) fn peers(&self, id: usize) -> Vec<usize> {
         let other = |&[a, b]: &[usize; 2]| if a == id { Some(b) } else { (b == id).then_some(a) };
         self.links.iter().filter_map(other).collect()
     }
 
-    fn replica(&self, id: usize, life: u64, set: &[E]) -> Replica<E> {
-        let seed = id as u64 + 100 * life;
-        Replica::new(id, &self.config, seed, self.bug, &self.peers(id), set.iter().cloned())
+    /// A replica as it begins, and what it sends at once.
+    fn replica(&self, id: usize, seed: u64, set: &[E]) -> (Replica<E>, Outcome) {
+        let overlay = self.pushes.as_ref().map(|pushes| (pushes.overlay)(id, self.sets.len()));
+        let (mut replica, outcome) =
+            Replica::new(id, &self.config, seed, self.bug, &self.peers(id), overlay, set.iter().cloned());
+        replica.may_idle = self.may_idle;
+        (replica, outcome)
+    }
+
+    /// A replica begins anew, without memory.
+    fn begin_anew(&self, state: &mut State<E>, id: usize, seed: u64) {
+        let (mut replica, outcome) = self.replica(id, seed, &[]);
+        replica.past.extend(&state.replicas[id].past);
+        replica.life = state.replicas[id].life + 1;
+        state.replicas[id] = Arc::new(replica);
+        assert!(outcome.sent.is_empty() && outcome.broken.is_none(), "it holds nothing");
     }
 
     fn is_known(&self, element: &E) -> bool {
-        *element == self.fresh || self.sets.iter().any(|set| set.contains(element))
+        let is_load = self.pushes.as_ref().is_some_and(|pushes| pushes.load.contains(element));
+        *element == self.fresh || is_load || self.sets.iter().any(|set| set.contains(element))
     }
 
     /// Lets something happen to a replica, and looks after the laws of single steps.
-    fn happen(&self, state: &mut State<E>, id: usize, input: Input<E>) -> Outcome {
-        let before = Arc::clone(&state.replicas[id]);
+    pub(crate) fn happen(&self, state: &mut State<E>, id: usize, input: Input<E>) -> Outcome {
+        // Not the replica itself: it would be cloned at each step, sketch and all.
+        let before: Vec<E> = state.replicas[id].machine.iter().cloned().collect();
         let replica = Arc::make_mut(&mut state.replicas[id]);
         let mut outcome = replica.take(input);
-        let is_lost = before.machine.iter().any(|element| !replica.machine.contains(element));
+        let is_lost = before.iter().any(|element| !replica.machine.contains(element));
         let is_invented = replica.machine.iter().any(|element| !self.is_known(element));
         let had = |id: usize, digest| state.replicas[id].past.contains(digest);
         let is_honest = outcome.proofs.iter().all(|(peer, digest)| had(id, digest) && had(*peer, digest));
@@ -123,76 +116,18 @@ impl<E: Value> Scope<E> {
         outcome
     }
 
-    fn in_sync(&self, state: &State<E>) -> bool {
-        let digest = state.replicas[0].machine.digest();
-        let are_equal = state.replicas.iter().all(|replica| replica.machine.digest() == digest);
-        let proven = |&[a, b]: &[usize; 2]| state.replicas[a].has_proof(b) && state.replicas[b].has_proof(a);
-        are_equal && self.links.iter().all(proven)
+    /// Whether nobody has removed a peer that it has not added again.
+    fn is_whole(&self, state: &State<E>) -> bool {
+        let has = |id: usize, peer: usize| state.replicas[id].machine.peers().any(|other| *other == peer);
+        self.links.iter().all(|&[a, b]| has(a, b) && has(b, a))
     }
 
-    /// Whether all ends well from here on if nothing else happens: messages arrive, at once, and clocks run, all alike.
-    ///
-    /// This is asked in every state that is found, so the end is near however far things went wrong before. To follow
-    /// each path to its end would say less: where the budget ends, nothing has ended yet.
-    fn settles(&self, state: &State<E>) -> Result<(), Law> {
-        let mut state = state.clone();
-        let mut passed = Vec::new();
-        let mut are_fresh = false;
-        if state.replicas.iter().any(|replica| !replica.is_polled) {
-            self.pass(&mut state, Duration::ZERO)?;
+    fn keeps(&self, state: &State<E>, law: Law) -> bool {
+        if let Some(broken) = state.broken {
+            return broken != law;
         }
-        for _ in 0..INSTANTS {
-            are_fresh |= state.wire.is_empty() && state.replicas.iter().all(|replica| !replica.is_asking);
-            let mut hasher = DefaultHasher::new();
-            (&state.replicas, &state.wire, are_fresh).hash(&mut hasher);
-            let key = hasher.finish();
-            if self.in_sync(&state) || self.settling.lock().expect("no panic").contains(&key) {
-                self.settling.lock().expect("no panic").extend(passed);
-                return Ok(());
-            }
-            passed.push(key);
-            let wait = |replica: &Arc<Replica<E>>| Some(replica.until?.saturating_since(replica.now));
-            if !state.wire.is_empty() {
-                self.flow(&mut state, are_fresh)?;
-            } else if let Some(wait) = state.replicas.iter().filter_map(wait).min() {
-                self.pass(&mut state, wait)?;
-            } else {
-                return Err(Law::WaitIsTruthful);
-            }
-        }
-        Err(Law::Convergence)
-    }
-
-    /// Clocks run for a while.
-    fn pass(&self, state: &mut State<E>, wait: Duration) -> Result<(), Law> {
-        for id in 0..state.replicas.len() {
-            let now = state.replicas[id].now + wait;
-            self.happen(state, id, Input::Time(now));
-        }
-        state.broken.map_or(Ok(()), Err)
-    }
-
-    /// Messages arrive until none is under way. If all rounds began after the last insert, and nobody else can tell
-    /// these two anything, those that end with an answer end in a proof.
-    fn flow(&self, state: &mut State<E>, are_fresh: bool) -> Result<(), Law> {
-        let rounds = |state: &State<E>| -> u64 { state.replicas.iter().map(|replica| replica.rounds()).sum() };
-        let (before, mut proofs, mut hops) = (rounds(state), 0, 0);
-        while !state.wire.is_empty() {
-            for datagram in std::mem::take(&mut state.wire) {
-                proofs += self.happen(state, datagram.to, Input::Message(datagram)).proofs.len();
-            }
-            hops += 1;
-            if hops == HOPS {
-                return Err(Law::Bounded);
-            }
-        }
-        let is_vain = are_fresh && self.sets.len() == 2 && rounds(state) > before && proofs == 0;
-        state.broken.or(is_vain.then_some(Law::Progress)).map_or(Ok(()), Err)
-    }
-
-    fn keeps(&self, state: &State<E>, laws: &[Law]) -> bool {
-        let broken = state.broken.or_else(|| self.settles(state).err());
-        broken.is_none_or(|law| !laws.contains(&law))
+        // Peers that do not know each other are told again first.
+        !self.is_whole(state) || self.end(state, law == Law::BoundedStaleness) != Some(law)
     }
 }
 
@@ -201,8 +136,17 @@ impl<E: Value> Model for Scope<E> {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State<E>> {
-        let replicas = self.sets.iter().enumerate().map(|(id, set)| Arc::new(self.replica(id, 0, set))).collect();
-        vec![State { replicas, wire: vec![], left: self.budget, broken: None }]
+        let mut state = State { replicas: vec![], wire: vec![], left: self.budget, broken: None };
+        for (id, set) in self.sets.iter().enumerate() {
+            let (replica, mut outcome) = self.replica(id, id as u64, set);
+            state.replicas.push(Arc::new(replica));
+            state.wire.append(&mut outcome.sent);
+        }
+        state.wire.sort_unstable();
+        if self.pushes.is_some() {
+            self.settle_in(&mut state).expect("nothing has happened");
+        }
+        vec![state]
     }
 
     fn actions(&self, state: &State<E>, actions: &mut Vec<Action>) {
@@ -223,8 +167,12 @@ impl<E: Value> Model for Scope<E> {
             actions.extend((left.wakes > 0 && replica.until.is_some()).then_some(Action::Wake(id)));
             actions.extend((left.inserts > 0).then_some(Action::Insert(id)));
             actions.extend((left.crashes > 0).then_some(Action::Crash(id)));
-            if left.syncs > 0 {
-                actions.extend(self.peers(id).into_iter().map(|peer| Action::Sync(id, peer)));
+            actions.extend((left.twins > 0).then_some(Action::Twin(id)));
+            for peer in self.peers(id) {
+                actions.extend((left.syncs > 0).then_some(Action::Sync(id, peer)));
+                let is_there = replica.machine.peers().any(|other| *other == peer);
+                actions.extend((!is_there).then_some(Action::Add(id, peer)));
+                actions.extend((is_there && left.removals > 0).then_some(Action::Remove(id, peer)));
             }
         }
     }
@@ -266,26 +214,37 @@ impl<E: Value> Model for Scope<E> {
             }
             Action::Crash(id) => {
                 left.crashes -= 1;
-                let mut replica = self.replica(id, 1 + u64::from(left.crashes), &[]);
-                replica.past.extend(&next.replicas[id].past);
-                next.replicas[id] = Arc::new(replica);
+                let seed = id as u64 + 100 * (1 + u64::from(left.crashes));
+                self.begin_anew(&mut next, id, seed);
             }
+            Action::Twin(id) => {
+                left.twins -= 1;
+                self.begin_anew(&mut next, id, id as u64);
+            }
+            Action::Remove(id, peer) => {
+                left.removals -= 1;
+                self.happen(&mut next, id, Input::Remove(peer));
+            }
+            Action::Add(id, peer) => drop(self.happen(&mut next, id, Input::Add(peer))),
         }
         Some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let always: [Property<Self>; 6] = [
-            Property::always("convergence", |scope: &Self, state| scope.keeps(state, &[Law::Convergence])),
-            Property::always("nothing lost, nothing invented", |scope, state| {
-                scope.keeps(state, &[Law::NothingLostNothingInvented])
-            }),
-            Property::always("honest proofs", |scope, state| scope.keeps(state, &[Law::HonestProofs])),
-            Property::always("progress", |scope, state| scope.keeps(state, &[Law::Progress])),
-            Property::always("wait is truthful", |scope, state| scope.keeps(state, &[Law::WaitIsTruthful])),
-            Property::always("bounded", |scope, state| scope.keeps(state, &[Law::Bounded])),
-        ];
-        always.into_iter().chain(self.reaches.iter().cloned()).collect()
+        // Conditions cannot capture, so each law has its own.
+        let law = |law: &Law| -> Property<Self> {
+            let holds: fn(&Self, &State<E>) -> bool = match law {
+                Law::Convergence => |scope, state| scope.keeps(state, Law::Convergence),
+                Law::NothingLostNothingInvented => |scope, state| scope.keeps(state, Law::NothingLostNothingInvented),
+                Law::HonestProofs => |scope, state| scope.keeps(state, Law::HonestProofs),
+                Law::Progress => |scope, state| scope.keeps(state, Law::Progress),
+                Law::WaitIsTruthful => |scope, state| scope.keeps(state, Law::WaitIsTruthful),
+                Law::Bounded => |scope, state| scope.keeps(state, Law::Bounded),
+                Law::BoundedStaleness => |scope, state| scope.keeps(state, Law::BoundedStaleness),
+            };
+            Property::always(law.name(), holds)
+        };
+        self.laws.iter().map(law).chain(self.reaches.iter().cloned()).collect()
     }
 }
 
