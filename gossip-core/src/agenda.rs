@@ -23,6 +23,14 @@ impl<P: Clone + Ord> Agenda<P> {
         Self { ready: Queue::new(), untimed: Queue::new(), answers: Deadlines::new(), rests: Deadlines::new() }
     }
 
+    /// Takes a peer out of all, with its time to answer and its time to rest: it is gone.
+    pub(crate) fn remove(&mut self, peer: &P, [answer_by, rests_until]: [&mut Deadline; 2]) {
+        self.ready.remove(peer);
+        self.untimed.remove(peer);
+        self.answers.set(peer, answer_by, None);
+        self.rests.set(peer, rests_until, None);
+    }
+
     /// The first deadline.
     pub(crate) fn deadline(&self) -> Option<Time> {
         self.answers.first().into_iter().chain(self.rests.first()).min()
@@ -56,7 +64,7 @@ impl<P: Clone + PartialEq> Queue<P> {
     }
 
     /// Takes a peer out, wherever it stands. O(peers queued).
-    pub(crate) fn remove(&mut self, peer: &P) {
+    fn remove(&mut self, peer: &P) {
         self.0.retain(|other| other != peer);
     }
 

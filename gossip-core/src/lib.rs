@@ -153,6 +153,7 @@ mod key;
 mod known;
 mod machine;
 mod message;
+mod pacing;
 mod peer;
 mod push;
 mod rng;
@@ -178,6 +179,7 @@ pub use message::{DecodeError, Message, MessageKind};
 pub use push::Overlay;
 pub use stats::{ByKind, Counter, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
+pub use wire::Place;
 
 /// The README's examples compile.
 #[cfg(doctest)]

@@ -7,7 +7,8 @@ mod model;
 pub(crate) mod tests;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
+use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::fmt;
@@ -25,6 +26,7 @@ use crate::rng::Rng;
 use crate::set::Set;
 use crate::stats::{PeerStats, Stats};
 use crate::time::Time;
+use crate::wire::Place;
 
 use chance::Chance;
 #[cfg(feature = "model")]
@@ -127,14 +129,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// Takes a peer in; whether it is new. Messages are taken from peers only.
     pub fn add_peer(&mut self, peer: P) -> bool {
-        if self.peers.contains_key(&peer) {
-            return false;
-        }
+        let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
+        vacant.insert(Box::new(Peer::new()));
         if let Some(pusher) = &mut self.pusher {
             pusher.add(peer.clone());
         }
-        self.peers.insert(peer.clone(), Box::new(Peer::new()));
-        self.settle(&peer);
+        self.settle([peer]);
         true
     }
 
@@ -145,7 +145,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         Q: Ord + ?Sized,
     {
         let Some((id, mut gone)) = self.peers.remove_entry(peer) else { return false };
-        gone.retire(&id, &mut self.agenda);
+        self.agenda.remove(&id, gone.deadlines());
         if let Some(pusher) = &mut self.pusher {
             pusher.remove(&id);
         }
@@ -180,13 +180,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 self.pusher = Some(Box::new(pusher));
             }
         }
-        peers.iter().for_each(|peer| self.settle(peer));
+        self.settle(peers);
     }
 
-    /// Gives a peer its place in the overlay, if there is one.
-    fn settle(&mut self, peer: &P) {
-        if let Some(mut turn) = self.turn(peer) {
-            turn.settle();
+    /// Gives peers their places in the overlay, if there is one.
+    fn settle(&mut self, peers: impl IntoIterator<Item = P>) {
+        for peer in peers {
+            if let Some(mut turn) = self.turn(&peer) {
+                turn.settle();
+            }
         }
     }
 
@@ -311,6 +313,37 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// The elements held, in the order of their ids: the same on all replicas that hold the same.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
         self.set.iter()
+    }
+
+    /// Where the log ends now: what comes next stands behind it.
+    pub fn end(&self) -> Place {
+        self.set.end()
+    }
+
+    /// The elements that came since the log ended at a place, in the order in which they came: whether they were inserted
+    /// here or learned, and whether events told of them or not. O(1) before the first, and each.
+    ///
+    /// That is what a service saves, and what it saves first: an element is on its way to peers once
+    /// [`poll`](Self::poll) gives a message.
+    ///
+    /// ```
+    /// use gossip_core::{AntiEntropy, Config, Place};
+    ///
+    /// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+    /// let (mut file, mut saved) = (vec![], Place::START);
+    /// let mut save = |machine: &AntiEntropy<&str, u64>| {
+    ///     file.extend(machine.since(saved)); // and sync it
+    ///     saved = machine.end();
+    ///     file.len()
+    /// };
+    /// machine.extend([3, 1]).unwrap();
+    /// assert_eq!(save(&machine), 2);
+    /// machine.insert(2).unwrap();
+    /// assert_eq!(save(&machine), 3);
+    /// assert!(machine.since(Place::START).eq(&[3, 1, 2]));
+    /// ```
+    pub fn since(&self, place: Place) -> impl Iterator<Item = &E> {
+        self.set.since(place)
     }
 
     /// The digest of what is held. O(1).

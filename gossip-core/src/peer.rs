@@ -3,29 +3,28 @@
 mod answer;
 mod ask;
 pub(crate) mod budget;
-#[cfg(feature = "model")]
-mod model;
 mod owed;
-mod pacing;
+#[cfg(feature = "model")]
+mod peer_model;
 mod read;
 mod receive;
 #[cfg(test)]
 mod tests;
 mod turn;
 
-use crate::agenda::{Agenda, Deadline, Ticket};
+use crate::agenda::{Deadline, Ticket};
 use crate::known::Known;
 use crate::message::Nonce;
+use crate::pacing::Pacing;
 use crate::round::Round;
 use crate::stats::{Ledger, PeerStats};
 use crate::time::Time;
 use crate::wire::Bound;
 
 use budget::Budget;
-#[cfg(feature = "model")]
-pub(crate) use model::PeerModel;
 use owed::Owed;
-pub(crate) use pacing::Pacing;
+#[cfg(feature = "model")]
+pub(crate) use peer_model::PeerModel;
 pub(crate) use turn::{Task, Turn};
 
 /// What is kept about a peer.
@@ -84,12 +83,9 @@ impl Peer {
         }
     }
 
-    /// Takes it out of all that is to be done: it is removed.
-    pub(crate) fn retire<P: Clone + Ord>(&mut self, id: &P, agenda: &mut Agenda<P>) {
-        agenda.ready.remove(id);
-        agenda.untimed.remove(id);
-        agenda.answers.set(id, &mut self.answer_by, None);
-        agenda.rests.set(id, &mut self.rests_until, None);
+    /// Its deadlines, which go with it.
+    pub(crate) const fn deadlines(&mut self) -> [&mut Deadline; 2] {
+        [&mut self.answer_by, &mut self.rests_until]
     }
 
     /// An answer with this nonce came. One to a round that was given up, and none answered since, tells that the waits

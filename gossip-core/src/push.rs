@@ -9,10 +9,10 @@
 mod attach;
 mod batches;
 mod link;
-#[cfg(feature = "model")]
-mod model;
 mod origins;
 mod overlay;
+#[cfg(feature = "model")]
+mod push_model;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -25,16 +25,16 @@ use core::time::Duration;
 use crate::agenda::{Deadline, Deadlines};
 use crate::known::Known;
 use crate::message::LogId;
-use crate::peer::Pacing;
+use crate::pacing::Pacing;
 use crate::time::Time;
 use crate::wire::Place;
 
 use attach::Search;
 use link::{Arrival, Standing};
-#[cfg(feature = "model")]
-pub(crate) use model::PushModel;
 use origins::Origins;
 pub use overlay::Overlay;
+#[cfg(feature = "model")]
+pub(crate) use push_model::PushModel;
 use schedule::Schedule;
 
 /// Links to peers, and what they share. Every peer has a slot for a link, most of a large cluster's empty: links are there
@@ -148,6 +148,7 @@ pub(crate) struct Wishes {
 /// A link's slot and what all links share, borrowed together.
 #[derive(Debug)]
 pub(crate) struct Hand<'a, P> {
+    peer: &'a P,
     slot: &'a mut Option<Box<Link>>,
     common: &'a mut Common<P>,
 }
@@ -207,7 +208,7 @@ impl<P: Clone + Ord> Pusher<P> {
         self.common.deadlines.set(peer, &mut link.deadline, None);
         self.common.lost.remove(peer);
         self.common.children.remove(peer);
-        self.common.search.forget(peer);
+        self.common.search.heard.remove(peer);
         self.common.tasks.retain(|(other, _)| other != peer);
         if self.common.parent.as_ref() == Some(peer) {
             self.common.parent = None;
@@ -217,8 +218,8 @@ impl<P: Clone + Ord> Pusher<P> {
     }
 
     /// A peer's link, to act on.
-    pub(crate) fn hand(&mut self, peer: &P) -> Option<Hand<'_, P>> {
-        Some(Hand { slot: self.links.get_mut(peer)?, common: &mut self.common })
+    pub(crate) fn hand<'a>(&'a mut self, peer: &'a P) -> Option<Hand<'a, P>> {
+        Some(Hand { peer, slot: self.links.get_mut(peer)?, common: &mut self.common })
     }
 
     /// Goes by another overlay from now on. Links stay; who stands where is to be [settled](LinkTurn::settle) for each.
@@ -297,14 +298,18 @@ impl<P: Clone + Ord> Common<P> {
 
 impl<P: Clone + Ord> Hand<'_, P> {
     /// The link, with what is known of the peer.
-    pub(crate) const fn turn<'a>(&'a mut self, peer: &'a P, known: &'a mut Known, about: About<'a>) -> LinkTurn<'a, P> {
-        LinkTurn { peer, slot: self.slot, common: self.common, known, about }
+    pub(crate) const fn turn<'a>(&'a mut self, known: &'a mut Known, about: About<'a>) -> LinkTurn<'a, P> {
+        LinkTurn { peer: self.peer, slot: self.slot, common: self.common, known, about }
     }
 
-    /// The log ends here, and what it has got since the last time came from this peer, where it had waited so long; or was
-    /// inserted here.
-    pub(crate) fn note(&mut self, end: Place, from: Option<(&P, Duration)>) {
-        self.common.origins.note(end, from);
+    /// The log ends here, and what it has got since the last time was inserted here.
+    pub(crate) fn note_inserts(&mut self, end: Place) {
+        self.common.origins.note(end, None);
+    }
+
+    /// The log ends here, and what it has got since the last time came from the peer, where it had waited so long.
+    pub(crate) fn note_arrivals(&mut self, end: Place, age: Duration) {
+        self.common.origins.note(end, Some((self.peer, age)));
     }
 
     /// Whether there is a message to send.

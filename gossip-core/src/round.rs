@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 
 use crate::digest::Digest;
 use crate::message::Nonce;
+use crate::pacing::TRIES;
 use crate::sketch::IdWidth;
 use crate::wire::Place;
 
@@ -59,9 +60,6 @@ pub(crate) enum Step {
 /// How many steps a round may take, those of a walk aside: more than the strategies need one after the other, so only
 /// inserts that go on throughout use them up.
 const STEPS: u32 = 12;
-
-/// How often a request is sent at the most.
-pub(crate) const TRIES: u32 = 3;
 
 impl Round {
     /// A round that is to begin with a probe, with this nonce before its first message, where our full state has so many

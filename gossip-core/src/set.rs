@@ -203,10 +203,9 @@ impl<E: Element> Set<E> {
         self.entries(0).map(|entry| entry.element)
     }
 
-    /// The elements in the order of their insertion: what states were before.
-    #[cfg(feature = "model")]
-    pub(crate) fn history(&self) -> impl Iterator<Item = &E> {
-        self.store.log().from(0)
+    /// The elements that came since the log ended at a place, in the order in which they came.
+    pub(crate) fn since(&self, place: Place) -> impl Iterator<Item = &E> {
+        self.store.log().from(place.index())
     }
 
     pub(crate) fn len(&self) -> usize {

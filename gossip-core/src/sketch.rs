@@ -68,12 +68,12 @@ mod cell;
 mod deep;
 mod encoding;
 mod estimate;
-mod key;
 mod layout;
 mod likelihood;
 mod parameters;
 mod peel;
 mod prefix;
+mod sketch_key;
 mod table;
 mod tables;
 
@@ -81,11 +81,11 @@ pub use cell::Cell;
 pub use deep::{DeepBits, DeepWidth, LevelBits};
 pub use encoding::IdWidth;
 pub use estimate::{Estimate, Evidence};
-pub use key::SketchKey;
 pub use parameters::{CHECK_BITS, MAX_CELLS};
 pub use peel::Decodings;
 pub(crate) use peel::cancel_pairs;
 pub use prefix::Prefix;
+pub use sketch_key::SketchKey;
 pub use table::Table;
 pub use tables::Tables;
 

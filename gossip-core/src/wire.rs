@@ -10,4 +10,4 @@ pub(crate) use bound::Bound;
 pub(crate) use cells::Cells;
 pub(crate) use elements::{Elements, Item};
 pub(crate) use ids::{Ids, WISH};
-pub(crate) use place::Place;
+pub use place::Place;

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::peer::PeerModel;
 use crate::push::PushModel;
 use crate::rng::Rng;
+use crate::wire::Place;
 
 /// What decides how a machine goes on: of equal states of one [`Config`](crate::Config), equal inputs make equal
 /// outputs and equal states. Statistics are left out and times are counted from the last poll, so that a search through
@@ -47,7 +48,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Self { config: _, set, peers, agenda, chance, pusher, events, rng, now, stats: _ } = self;
         let pushes = pusher.is_some();
         ModelState {
-            elements: set.history().cloned().collect(),
+            elements: set.since(Place::START).cloned().collect(),
             peers: peers.iter().map(|(id, peer)| (id.clone(), peer.model(*now, pushes))).collect(),
             ready: agenda.ready.iter().cloned().collect(),
             untimed: agenda.untimed.iter().cloned().collect(),

@@ -51,7 +51,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     fn push(&mut self) -> Option<Body> {
         let room = self.config.message_limit() - longest::PUSH;
         let (config, now, end) = (self.config, self.now, self.set.end());
-        let mut link = Self::link_of(self.id, self.hand.as_mut(), self.peer, config, now, end)?;
+        let mut link = Self::link_of(self.hand.as_mut(), self.peer, config, now, end)?;
         let (pushed, wishes) = link.next_batch(self.set, room)?;
         self.grant(wishes);
         let is_bare = pushed.batch.elements.count() == 0;

@@ -71,10 +71,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
         };
         // What a sketch has told.
-        let end = self.set.end();
-        let id = self.id;
         if let Some(hand) = &mut self.hand {
-            hand.note(end, Some((id, Duration::ZERO)));
+            hand.note_arrivals(self.set.end(), Duration::ZERO);
         }
         if !expected {
             self.count(|ledger| ledger.ignored += 1);
@@ -98,10 +96,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Notes where the elements of a message came from, and that its sender is there: so that they do not go back.
     fn note_origins(&mut self, before: Place, body: &Body) {
         let age = if let Body::Push { batch, .. } = body { batch.age } else { 0 };
-        let (id, end) = (self.id, self.set.end());
         let Some(hand) = &mut self.hand else { return };
-        hand.note(before, None);
-        hand.note(end, Some((id, Duration::from_millis(age.into()))));
+        hand.note_inserts(before);
+        hand.note_arrivals(self.set.end(), Duration::from_millis(age.into()));
         self.on_link(|link| link.on_message());
     }
 

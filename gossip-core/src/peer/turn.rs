@@ -9,9 +9,9 @@ use crate::digest::Digest;
 use crate::element::Element;
 use crate::event::Event;
 use crate::message::Message;
+use crate::pacing::TRIES;
 use crate::push::{self, About, Hand, LinkTurn, Wishes};
 use crate::rng::Rng;
-use crate::round::TRIES;
 use crate::round::policy::Policy;
 use crate::round::{Round, Step};
 use crate::set::Set;
@@ -212,12 +212,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Its link, with what a link is told.
     fn link(&mut self) -> Option<LinkTurn<'_, P>> {
         let (config, now, end) = (self.config, self.now, self.set.end());
-        Self::link_of(self.id, self.hand.as_mut(), self.peer, config, now, end)
+        Self::link_of(self.hand.as_mut(), self.peer, config, now, end)
     }
 
     /// The same of its parts, where the set is needed beside it.
     pub(super) fn link_of<'b>(
-        id: &'b P,
         hand: Option<&'b mut Hand<'_, P>>,
         peer: &'b mut Peer,
         config: &Config,
@@ -232,7 +231,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             answer_within: config.answer_within,
             in_round: peer.round.is_some(),
         };
-        Some(hand?.turn(id, &mut peer.known, about))
+        Some(hand?.turn(&mut peer.known, about))
     }
 
     /// Does what a link wants.

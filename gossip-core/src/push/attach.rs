@@ -16,7 +16,7 @@ pub(super) struct Search<P> {
     pub(super) at: Option<Time>,
     /// Whether some are asked now, and who of all peers was heard since those were asked first.
     pub(super) asked: bool,
-    heard: BTreeSet<P>,
+    pub(super) heard: BTreeSet<P>,
     /// How many candidates, from the second on, were asked since there was no parent.
     next_candidate: usize,
     /// How long the last parent took to answer, at the longest.
@@ -58,13 +58,6 @@ impl<P> Search<P> {
     pub(super) fn stop(&mut self) {
         (self.at, self.asked) = (None, false);
         self.heard.clear();
-    }
-}
-
-impl<P: Ord> Search<P> {
-    /// A peer is gone, and answers no more.
-    pub(super) fn forget(&mut self, peer: &P) {
-        self.heard.remove(peer);
     }
 }
 

@@ -74,7 +74,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         };
         if has_forgotten {
             let before = Place::new(self.about.end.index() - new);
-            self.common.origins.forget(self.peer, before);
+            let peer = self.peer;
+            self.common.origins.disown(before, |from| from == peer);
             self.link_or_new().due = true;
         }
     }
@@ -165,7 +166,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         };
         (link.ack_due_since, link.unanswered) = (None, 0);
         let held = link.last_elements_at.map_or(Duration::ZERO, |since| now.saturating_since(since));
-        let born = self.common.origins.oldest(link.sent, self.peer).filter(|_| has_elements);
+        let others = self.common.origins.since(link.sent).filter(|(_, from, _)| *from != Some(self.peer));
+        let born = others.filter_map(|(.., born)| born).min().filter(|_| has_elements);
         let batch = Batch {
             log: self.common.log,
             of: self.known.log().unwrap_or(LogId::UNKNOWN),
@@ -180,7 +182,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             elements,
         };
         link.sent = to;
-        link.own = self.common.origins.count(to, self.peer);
+        self.count_own();
+        let link = self.slot.as_mut()?;
         if flags.asks {
             link.asked_at = Some(now);
         }

@@ -54,10 +54,10 @@ impl<P: Clone + PartialEq> Origins<P> {
         self.runs.push_back(Run { begins, end, from: from.cloned(), age, born: None });
     }
 
-    /// A peer has lost its memory: what came from it to places before this one may go back there.
-    pub(super) fn forget(&mut self, peer: &P, place: Place) {
-        let theirs = self.runs.iter_mut().filter(|run| run.begins < place.index() && run.from.as_ref() == Some(peer));
-        theirs.for_each(|run| run.from = None);
+    /// What came from such a peer, before a place, may go back there: it has lost its memory.
+    pub(super) fn disown(&mut self, place: Place, is_from: impl Fn(&P) -> bool) {
+        let runs = self.runs.iter_mut().filter(|run| run.begins < place.index());
+        runs.filter(|run| run.from.as_ref().is_some_and(&is_from)).for_each(|run| run.from = None);
     }
 
     /// It is `now`, for those that have come since the last time: gives where each run is from, and since when it waits.
@@ -81,17 +81,10 @@ impl<P: Clone + PartialEq> Origins<P> {
         run.from.as_ref()
     }
 
-    /// How many elements of the log, from this place on, came from a peer.
-    pub(super) fn count(&self, place: Place, peer: &P) -> usize {
-        let runs = self.from(place).filter(|run| run.from.as_ref() == Some(peer));
-        runs.map(|run| run.end - run.begins.max(place.index())).sum()
-    }
-
-    /// Since when the oldest of the elements from this place of the log on has been waiting, of those that did not come
-    /// from this peer.
-    pub(super) fn oldest(&self, place: Place, peer: &P) -> Option<Time> {
-        let runs = self.from(place).filter(|run| run.from.as_ref() != Some(peer));
-        runs.filter_map(|run| run.born).min()
+    /// The runs of the log from this place on: how many of the elements from there on they are, where those came from, and
+    /// since when the oldest has been waiting, if that is known yet.
+    pub(super) fn since(&self, place: Place) -> impl Iterator<Item = (usize, Option<&P>, Option<Time>)> {
+        self.from(place).map(move |run| (run.end - run.begins.max(place.index()), run.from.as_ref(), run.born))
     }
 
     fn from(&self, place: Place) -> impl Iterator<Item = &Run<P>> {
@@ -106,6 +99,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// How many elements from a place on came from a peer.
+    fn count<P: Clone + PartialEq>(origins: &Origins<P>, place: Place, peer: P) -> usize {
+        origins.since(place).filter(|(_, from, _)| *from == Some(&peer)).map(|(count, ..)| count).sum()
+    }
 
     proptest! {
         /// As told by a list of where each element is from, and since when it waits.
@@ -136,12 +134,14 @@ mod tests {
                 prop_assert_eq!(origins.of(place), list.get(index).and_then(|(from, ..)| from.as_ref()));
                 for peer in 1..3 {
                     let came = list[index..].iter().filter(|(from, ..)| *from == Some(peer)).count();
-                    prop_assert_eq!(origins.count(place, &peer), came);
+                    prop_assert_eq!(count(&origins, place, peer), came);
                     // Runs that came between two polls wait as long as their oldest.
                     let others = list[index..].iter().filter(|(from, ..)| *from != Some(peer));
                     let oldest = others.filter_map(|(.., born)| *born).min();
-                    prop_assert!(origins.oldest(place, &peer) <= oldest);
-                    prop_assert_eq!(origins.oldest(place, &peer).is_some(), oldest.is_some());
+                    let runs = origins.since(place).filter(|(_, from, _)| *from != Some(&peer));
+                    let told = runs.filter_map(|(.., born)| born).min();
+                    prop_assert!(told <= oldest);
+                    prop_assert_eq!(told.is_some(), oldest.is_some());
                 }
             }
         }
@@ -155,6 +155,6 @@ mod tests {
         }
         let of = [0, 1, 2].map(|index| origins.of(Place::new(index)));
         assert_eq!(of, [None, None, Some(&1)]);
-        assert_eq!(origins.count(Place::START, &1), MOST_RUNS / 2);
+        assert_eq!(count(&origins, Place::START, 1), MOST_RUNS / 2);
     }
 }

@@ -1,6 +1,7 @@
 //! Who stands where, and what waits to go where.
 
 mod batches;
+mod standing;
 
 use super::link::Standing;
 use super::*;
@@ -27,7 +28,7 @@ fn on_link(pusher: &mut Pusher<u8>, peer: u8, act: impl FnOnce(&mut LinkTurn<'_,
     let (mut known, pacing) = (Known::default(), Pacing::default());
     let (now, end, window, answer_within) = (Time::ZERO, Place::START, 4, EVERY);
     let about = About { now, end, window, pacing: &pacing, answer_within, in_round: false };
-    act(&mut pusher.hand(&peer).expect("it was added").turn(&peer, &mut known, about))
+    act(&mut pusher.hand(&peer).expect("it was added").turn(&mut known, about))
 }
 
 #[test]
@@ -35,7 +36,7 @@ fn elements_go_everywhere_but_where_they_came_from() {
     let mut spoke = of_star(1);
     spoke.common.parent = Some(0);
     let note = |spoke: &mut Pusher<u8>, end, from: u8, age| {
-        spoke.hand(&from).expect("it was added").note(at(end), Some((&from, Duration::from_millis(age))));
+        spoke.hand(&from).expect("it was added").note_arrivals(at(end), Duration::from_millis(age));
     };
     note(&mut spoke, 2, 0, 30);
     spoke.stamp(at(2), ms(100));

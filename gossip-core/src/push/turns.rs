@@ -182,7 +182,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Counts anew how many of the elements that the peer is yet to be sent came from it.
     pub(super) fn count_own(&mut self) {
         if let Some(link) = self.slot {
-            link.own = self.common.origins.count(link.sent, self.peer);
+            let own = self.common.origins.since(link.sent).filter(|(_, from, _)| *from == Some(self.peer));
+            link.own = own.map(|(count, ..)| count).sum();
         }
     }
 

@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::deep::{DeepBits, FIRST_LEVEL, LAST_LEVEL, LevelBits};
-use super::key::SketchKey;
 use super::likelihood::{LN_2, OCTAVE, ONE, bit_logs, cell_logs, rate, round_power};
 use super::parameters::{CHECK_BITS, MAX_CELLS, POSITION_BITS};
 use super::peel::census;
 use super::prefix::Prefix;
+use super::sketch_key::SketchKey;
 
 /// The numbers of differences considered: a quarter to 2^21, on the scale of the likelihoods.
 const LOWEST: i32 = -2 * OCTAVE;

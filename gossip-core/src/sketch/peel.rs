@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::cell::Cell;
-use super::key::SketchKey;
 use super::layout::Layout;
 use super::parameters::LONG;
+use super::sketch_key::SketchKey;
 
 /// How many orders of peeling are tried at most.
 const ORDERS: u32 = 4;

@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use super::cell::{Cell, add};
-use super::key::SketchKey;
 use super::layout::unfold;
 use super::parameters::MAX_CELLS;
 use super::peel::Decodings;
+use super::sketch_key::SketchKey;
 
 /// A table of any length: what the first cells of a sequence say, each element in every slot of its own once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]

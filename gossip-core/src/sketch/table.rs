@@ -6,10 +6,10 @@ use core::ops::Range;
 
 use super::cell::Cell;
 use super::deep::{DeepBits, DeepWidth, FIRST_LEVEL, LAST_LEVEL, LEVEL_BITS, LEVELS, LevelBits};
-use super::key::SketchKey;
 use super::layout::{fold, shorten};
 use super::parameters::POSITION_BITS;
 use super::prefix::Prefix;
+use super::sketch_key::SketchKey;
 
 /// A sketch of one's own set, kept up to date: 2^6 to 2^20 cells of 16 bytes.
 ///

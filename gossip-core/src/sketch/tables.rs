@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::key::SketchKey;
+use super::sketch_key::SketchKey;
 use super::table::Table;
 
 /// The tables that a replica keeps of its set: a main one that grows with the set, and beside it, as far as they are

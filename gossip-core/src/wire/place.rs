@@ -1,12 +1,15 @@
 //! `Place`: a position in a log, as messages carry it.
 
-/// How many entries of a log come before a position. It is no count of what is held: the two agree in a set that only
-/// grows, and in no other.
+/// A position in a replica's log, in which elements stand in the order in which they came. Of this life of the replica: in
+/// another the log is another.
+///
+/// It is no count of what is held. [`AntiEntropy::since`](crate::AntiEntropy::since) shows what it is good for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place(usize);
+pub struct Place(usize);
 
 impl Place {
-    pub(crate) const START: Self = Self(0);
+    /// The beginning of every log.
+    pub const START: Self = Self(0);
 
     pub(crate) const fn new(index: usize) -> Self {
         Self(index)

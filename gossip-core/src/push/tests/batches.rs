@@ -5,17 +5,15 @@ use alloc::vec::Vec;
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use super::super::attach::{REJOIN, SOON};
 use super::super::*;
 use crate::config::{Config, MessageBudget};
 use crate::event::Output;
 use crate::machine::AntiEntropy;
 use crate::message::tests::numbers as elements;
 use crate::message::{Batch, Body, Flags, Message, longest};
-use crate::peer;
 use crate::time::Time;
 
-const HUB: u8 = 0;
+pub(super) const HUB: u8 = 0;
 
 /// The hub's log, and places in logs.
 const LOG: LogId = LogId::from_bits(77);
@@ -23,12 +21,12 @@ const LOG: LogId = LogId::from_bits(77);
 /// The one that it begins where it forgets that.
 const NEXT_LOG: LogId = LogId::from_bits(78);
 
-fn at(index: usize) -> Place {
+pub(super) fn at(index: usize) -> Place {
     Place::new(index)
 }
 
 /// Replica 1 or the hub, in a star of four, with batches 400 ms apart.
-fn replica(me: u8, window: u16) -> AntiEntropy<u8, u64> {
+pub(super) fn replica(me: u8, window: u16) -> AntiEntropy<u8, u64> {
     let mut config = Config { batch_every: Some(Duration::from_millis(400)), ..Config::default() };
     config.window = NonZeroU16::new(window).expect("some messages");
     let mut machine = AntiEntropy::new(config, 1);
@@ -39,7 +37,7 @@ fn replica(me: u8, window: u16) -> AntiEntropy<u8, u64> {
 }
 
 /// What is pushed up to this time, in ms; other messages are lost.
-fn pushed(machine: &mut AntiEntropy<u8, u64>, until: u64) -> Vec<(u8, Batch)> {
+pub(super) fn pushed(machine: &mut AntiEntropy<u8, u64>, until: u64) -> Vec<(u8, Batch)> {
     let (mut pushed, mut now) = (vec![], machine.now());
     loop {
         match machine.poll(now) {
@@ -60,7 +58,7 @@ fn pushed(machine: &mut AntiEntropy<u8, u64>, until: u64) -> Vec<(u8, Batch)> {
 
 /// Of pushes: to whom, from where to where of the log and how many elements that is, up to where the other's is had, and
 /// the flags.
-fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'static str)> {
+pub(super) fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'static str)> {
     let flags = |flags: Flags| match (flags.asks, flags.to_parent, flags.detached, flags.timed) {
         (false, false, false, false) => "",
         (true, false, false, false) => "asks",
@@ -78,7 +76,7 @@ fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'static str)> {
 }
 
 /// A push of the hub's, with so many elements of its log from a place on, that acknowledges ours up to `ack`.
-fn batch(machine: &mut AntiEntropy<u8, u64>, from: usize, numbers: &[u64], ack: usize) -> Batch {
+pub(super) fn batch(machine: &mut AntiEntropy<u8, u64>, from: usize, numbers: &[u64], ack: usize) -> Batch {
     Batch {
         log: LOG,
         of: machine.pusher().common.log,
@@ -94,7 +92,7 @@ fn batch(machine: &mut AntiEntropy<u8, u64>, from: usize, numbers: &[u64], ack: 
     }
 }
 
-fn receive(machine: &mut AntiEntropy<u8, u64>, from: u8, batch: Batch) {
+pub(super) fn receive(machine: &mut AntiEntropy<u8, u64>, from: u8, batch: Batch) {
     let tag = machine.set().tag();
     machine.receive(&from, Message::new(Body::Push { tag, batch: batch.into() })).expect("it is of the cluster");
 }
@@ -235,86 +233,15 @@ fn what_was_there_before_counts_as_sent_again() {
     assert_eq!(spoke.stats().total.resent, 1);
 }
 
-/// Replica `me` of a star of so many.
-fn of_star(me: u8, nodes: u8) -> AntiEntropy<u8, u64> {
-    let config = Config { batch_every: Some(Duration::from_millis(400)), ..Config::default() };
-    let mut machine = AntiEntropy::new(config, 1);
-    (0..nodes).filter(|peer| *peer != me).for_each(|peer| _ = machine.add_peer(peer));
-    machine.set_overlay(Overlay::star(&me, 0..nodes));
-    machine
-}
-
-fn lost(machine: &mut AntiEntropy<u8, u64>) -> usize {
-    machine.pusher().lost().len()
-}
-
-fn lose(machine: &mut AntiEntropy<u8, u64>, peer: u8) {
-    machine.turn(&peer).expect("it was added").on_link(|link| link.on_unreachable());
-}
-
-fn attach(machine: &mut AntiEntropy<u8, u64>, peer: u8) {
-    assert_eq!(machine.turn(&peer).expect("it was added").perform(peer::Task::Push(Task::Attach)), None);
-}
-
 /// A round with a peer has brought over all that both had at these places.
-fn reconcile(machine: &mut AntiEntropy<u8, u64>, peer: u8, ours: Option<usize>, theirs: usize) {
+pub(super) fn reconcile(machine: &mut AntiEntropy<u8, u64>, peer: u8, ours: Option<usize>, theirs: usize) {
     machine.turn(&peer).expect("it was added").reconcile(ours.map(at), at(theirs));
 }
 
 /// Up to where we have the hub's log, and the hub ours.
-fn places(machine: &AntiEntropy<u8, u64>) -> [usize; 2] {
+pub(super) fn places(machine: &AntiEntropy<u8, u64>) -> [usize; 2] {
     let known = machine.peer(&HUB).known();
     [known.received().index(), known.acked().index()]
-}
-
-#[test]
-fn a_peer_is_lost_once_and_only_where_it_stands_somewhere() {
-    let mut spoke = of_star(2, 4);
-    let mut up = batch(&mut spoke, 0, &[], 0);
-    up.flags.to_parent = true;
-    // As it would not, since it comes before.
-    receive(&mut spoke, 1, up);
-    for expected in [1, 1] {
-        lose(&mut spoke, 1);
-        assert_eq!(lost(&mut spoke), expected);
-    }
-    let sign = batch(&mut spoke, 0, &[], 0);
-    receive(&mut spoke, 3, sign);
-    lose(&mut spoke, 3);
-    assert_eq!(lost(&mut spoke), 1, "it stands apart");
-    attach(&mut spoke, 1);
-    assert_eq!(lost(&mut spoke), 0);
-    let link = link(&mut spoke, 1);
-    assert!(!link.lost && link.standing == Standing::Parent);
-}
-
-#[test]
-fn a_better_one_is_looked_for_unless_it_is_the_best() {
-    let mut spoke = of_star(3, 4);
-    for (name, seek_at) in [(2, Some(Time::ZERO + REJOIN)), (HUB, None)] {
-        attach(&mut spoke, name);
-        let common = &spoke.pusher().common;
-        assert_eq!((common.parent, common.search.at()), (Some(name), seek_at));
-    }
-}
-
-#[test]
-fn who_may_be_above_is_asked_in_waves_of_four() {
-    let mut spoke = of_star(9, 10);
-    lose(&mut spoke, HUB);
-    let mut asked = vec![];
-    for until in (0..8_000).step_by(250) {
-        let of: Vec<u8> =
-            pushed(&mut spoke, until).into_iter().filter(|(_, batch)| batch.flags.asks).map(|it| it.0).collect();
-        if !of.is_empty() {
-            asked.push((until, of));
-        }
-    }
-    let waves = [vec![1, 2, 3, HUB], vec![4, 5, 6, HUB], vec![7, 8, 1, HUB]];
-    assert_eq!(
-        asked,
-        [0, 1_000, 2_000, 4_000, 5_000, 6_000].into_iter().zip(waves.iter().cycle().cloned()).collect::<Vec<_>>()
-    );
 }
 
 #[test]
@@ -344,33 +271,8 @@ fn what_is_known_already_is_acknowledged_at_once_only_if_it_came_before() {
     }
 }
 
-fn link(machine: &mut AntiEntropy<u8, u64>, name: u8) -> &mut Link {
+pub(super) fn link(machine: &mut AntiEntropy<u8, u64>, name: u8) -> &mut Link {
     machine.pusher().links.get_mut(&name).and_then(Option::as_mut).expect("it stands somewhere")
-}
-
-#[test]
-fn who_stands_apart_is_behind_with_all_there_is() {
-    let mut spoke = replica(1, 4);
-    let sign = batch(&mut spoke, 0, &[], 0);
-    for (element, expected) in [(None, [false, false]), (Some(1_000), [true, false])] {
-        spoke.extend(element).expect("it is small");
-        [2, HUB].into_iter().for_each(|name| receive(&mut spoke, name, sign.clone()));
-        assert_eq!([2, HUB].map(|name| link(&mut spoke, name).catching_up), expected);
-    }
-}
-
-#[test]
-fn who_is_heard_of_again_is_lost_no_more_and_behind_with_what_came_meanwhile() {
-    for (element, behind) in [(None, false), (Some(1_000), true)] {
-        let mut hub = replica(HUB, 4);
-        lose(&mut hub, 1);
-        lose(&mut hub, 2);
-        assert_eq!(lost(&mut hub), 2);
-        hub.extend(element).expect("it is small");
-        let sign = batch(&mut hub, 0, &[], 0);
-        receive(&mut hub, 1, sign);
-        assert_eq!((lost(&mut hub), link(&mut hub, 1).lost, link(&mut hub, 1).catching_up), (1, false, behind));
-    }
 }
 
 #[test]
@@ -416,69 +318,6 @@ fn what_takes_more_than_four_messages_is_left_to_a_round() {
 }
 
 #[test]
-fn who_is_heard_of_but_does_not_acknowledge_is_not_lost() {
-    let mut hub = replica(HUB, 4);
-    hub.insert(1_000).expect("it is small");
-    let sign = batch(&mut hub, 0, &[], 0);
-    let is_lost = |hub: &mut AntiEntropy<u8, u64>| [1, 2].map(|peer| link(hub, peer).lost);
-    for until in (0..8_000).step_by(200) {
-        receive(&mut hub, 1, sign.clone());
-        pushed(&mut hub, until);
-        assert!(!link(&mut hub, 1).lost, "{until}");
-    }
-    assert_eq!(is_lost(&mut hub), [false, true]);
-    // What comes just when a batch goes again tells nothing of that one.
-    let mut hub = replica(HUB, 4);
-    hub.insert(1_000).expect("it is small");
-    pushed(&mut hub, 0);
-    let first = link(&mut hub, 1).deadline.get().expect("it is waited for");
-    pushed(&mut hub, first.as_micros() / 1_000 - 1);
-    hub.set_now(first);
-    receive(&mut hub, 1, sign);
-    pushed(&mut hub, 0);
-    assert_eq!((link(&mut hub, 1).last_heard_at, link(&mut hub, 1).in_flight_since), (Some(first), Some(first)));
-    pushed(&mut hub, 2 * first.as_micros() / 1_000 + 10);
-    assert_eq!(is_lost(&mut hub), [true, true]);
-}
-
-#[test]
-fn a_silence_of_who_may_pass_something_on_counts_again_after_a_round() {
-    let mut spoke = of_star(2, 4);
-    let sign = batch(&mut spoke, 0, &[], 0);
-    receive(&mut spoke, 1, sign);
-    assert_eq!(told(&pushed(&mut spoke, 0)), []);
-    let listens = |spoke: &mut AntiEntropy<u8, u64>, name: u8| {
-        let mut turn = spoke.turn(&name).expect("it was added");
-        turn.on_link(|link| link.on_round_end(true, Duration::ZERO));
-        core::mem::take(&mut link(spoke, name).listens)
-    };
-    assert!(!listens(&mut spoke, HUB), "it counts already");
-    link(&mut spoke, HUB).idle_at = None;
-    assert_eq!([HUB, 1].map(|name| listens(&mut spoke, name)), [true, false]);
-}
-
-/// Whether a parent is looked for at once, when this peer is heard of.
-fn seeks_soon(parent: Option<u8>, asked: bool, from: u8) -> bool {
-    let mut spoke = of_star(5, 8);
-    spoke.set_now(Time::from_millis(1_000));
-    let common = &mut spoke.pusher().common;
-    (common.parent, common.search.asked) = (parent, asked);
-    common.search.at = Some(Time::from_millis(5_000));
-    let sign = batch(&mut spoke, 0, &[], 0);
-    receive(&mut spoke, from, sign);
-    assert_eq!(spoke.turn(&from).expect("it was added").perform(peer::Task::Time), None);
-    spoke.pusher().common.search.at() == Some(Time::from_millis(1_000) + SOON)
-}
-
-#[test]
-fn who_answers_is_attached_to_soon_where_it_is_the_best_or_there_is_nobody() {
-    for (parent, expected) in [(None, [true, true, false]), (Some(4), [true, false, false]), (Some(HUB), [false; 3])] {
-        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(parent, true, from)), expected, "{parent:?}");
-        assert_eq!([HUB, 3, 7].map(|from| seeks_soon(parent, false, from)), [false; 3], "nobody was asked");
-    }
-}
-
-#[test]
 fn what_is_acknowledged_of_another_log_counts_for_nothing() {
     let mut spoke = replica(1, 4);
     spoke.insert(1_000).expect("it is small");
@@ -507,18 +346,6 @@ fn only_the_first_batch_from_below_is_answered_at_once() {
     receive(&mut hub, 1, more);
     assert_eq!(told(&pushed(&mut hub, 200)), []);
     assert_eq!(told(&pushed(&mut hub, 800)), turn([[1, 2, 0], [1, 2, 1]], 2));
-}
-
-#[test]
-fn who_is_above_tells_the_time_and_nobody_else() {
-    let mut spoke = of_star(2, 4);
-    let mut timed = batch(&mut spoke, 0, &[], 0);
-    timed.flags.timed = true;
-    for (name, phase) in [(1, None), (HUB, Some((Time::ZERO, Duration::from_millis(20))))] {
-        receive(&mut spoke, name, timed.clone());
-        pushed(&mut spoke, 0);
-        assert_eq!(spoke.pusher().common.schedule.last_phase(), phase, "{name}");
-    }
 }
 
 #[test]

@@ -32,7 +32,10 @@ impl<P: Clone + Ord> Pusher<P> {
         links.values_mut().flatten().for_each(|link| link.rebase(now));
         let places = || (0..end.index()).map(Place::new);
         let origins = &common.origins;
-        let age = |peer: &P, place| Some(now.saturating_since(origins.oldest(place, peer)?));
+        let age = |peer: &P, place| {
+            let others = origins.since(place).filter(|(_, from, _)| *from != Some(peer));
+            others.filter_map(|(.., born)| born).min().map(|born| now.saturating_since(born))
+        };
         // A run that is yet to be told the time has waited elsewhere alone; the latest time there is tells how long.
         let mut stamped = origins.clone();
         let elsewhere = |born: Time| Time::MAX.saturating_since(born);

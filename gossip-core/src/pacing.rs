@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use crate::message::Nonce;
-use crate::round::TRIES;
 use crate::time::{Time, micros};
 
 /// When to ask a peer, and how long to wait for it.
@@ -22,6 +21,9 @@ pub(crate) struct Pacing {
     smoothed: Option<Duration>,
     variation: Duration,
 }
+
+/// How often a request is sent at the most.
+pub(crate) const TRIES: u32 = 3;
 
 /// How many requests back an answer is measured: those of a round that was given up among them.
 const MEASURED: usize = 8;

@@ -2,10 +2,10 @@
 
 use super::Peer;
 use super::owed::Owed;
-use super::pacing::Pacing;
 use crate::agenda::{Deadline, Ticket};
 use crate::known::Known;
 use crate::message::Nonce;
+use crate::pacing::Pacing;
 use crate::round::Round;
 use crate::time::Time;
 use crate::wire::Bound;
