@@ -1,20 +1,20 @@
-//! Who has something to send, and when the next deadline is.
+//! `Agenda`: the peers with something to send, and the next deadline.
 
 use alloc::collections::{BTreeSet, VecDeque};
 
 use crate::time::Time;
 
-/// What is to be done for peers, now or at a time.
+/// Peers that need a turn, now or at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Agenda<P> {
     /// Peers with something to send.
     pub(crate) ready: Queue<P>,
-    /// Peers that something came from since the last poll, or whose silence counts from the next one on: `receive` has no
-    /// clock, so this is where everything waits that has to be told the time.
+    /// Peers with arrivals since the last poll, or with an idle timer that starts at the next one. `receive` has no
+    /// clock, so all that needs a time waits here.
     pub(crate) untimed: Queue<P>,
-    /// When the waits for answers to our rounds end.
+    /// Ends of the waits for answers to our rounds.
     pub(crate) answers: Deadlines<P>,
-    /// Until when peers whose budget is overdrawn wait for their turn.
+    /// Ends of the rests of peers whose budget is overdrawn.
     pub(crate) rests: Deadlines<P>,
 }
 
@@ -23,7 +23,7 @@ impl<P: Clone + Ord> Agenda<P> {
         Self { ready: Queue::new(), untimed: Queue::new(), answers: Deadlines::new(), rests: Deadlines::new() }
     }
 
-    /// Takes a peer out of all, with its time to answer and its time to rest: it is gone.
+    /// Takes a removed peer out of both queues, and its deadlines out of both sets.
     pub(crate) fn remove(&mut self, peer: &P, [answer_by, rests_until]: [&mut Deadline; 2]) {
         self.ready.remove(peer);
         self.untimed.remove(peer);
@@ -33,15 +33,16 @@ impl<P: Clone + Ord> Agenda<P> {
 
     /// The first deadline.
     pub(crate) fn deadline(&self) -> Option<Time> {
+        // The queues have no part in it: `poll` says `Wait` only once both are empty.
         self.answers.first().into_iter().chain(self.rests.first()).min()
     }
 }
 
-/// Peers in turn, each once at the most.
+/// Peers in the order in which they came, each at most once.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue<P>(VecDeque<P>);
 
-/// What a peer holds while it stands in a [`Queue`]: so that nobody is searched for there.
+/// A peer's mark that it stands in a [`Queue`], so that no queue is searched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(bool);
 
@@ -50,7 +51,7 @@ impl<P: Clone + PartialEq> Queue<P> {
         Self(VecDeque::new())
     }
 
-    /// Puts a peer at the end, unless it stands in the queue already.
+    /// Puts a peer at the end, unless it stands in the queue already. O(1).
     pub(crate) fn push(&mut self, peer: &P, ticket: &mut Ticket) {
         if !ticket.0 {
             ticket.0 = true;
@@ -63,7 +64,7 @@ impl<P: Clone + PartialEq> Queue<P> {
         self.0.pop_front()
     }
 
-    /// Takes a peer out, wherever it stands. O(peers queued).
+    /// Takes a peer out, wherever it stands. O(peers queued), which is only for peers that are removed.
     fn remove(&mut self, peer: &P) {
         self.0.retain(|other| other != peer);
     }
@@ -75,17 +76,17 @@ impl<P: Clone + PartialEq> Queue<P> {
 }
 
 impl Ticket {
-    /// Its peer has had its turn, and may queue again.
+    /// Notes that its peer has left the queue, and may queue again.
     pub(crate) const fn hand_back(&mut self) {
         self.0 = false;
     }
 }
 
-/// Times of peers: at most one each, which the peer keeps as a [`Deadline`].
+/// Deadlines of peers, at most one each. The peer keeps its own as a [`Deadline`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Deadlines<P>(BTreeSet<(Time, P)>);
 
-/// A peer's time in [`Deadlines`], which alone change it: so the two never part.
+/// A peer's time in [`Deadlines`]. Only [`Deadlines::set`] changes it, so that the two never differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Deadline(Option<Time>);
 
@@ -96,6 +97,7 @@ impl<P: Clone + Ord> Deadlines<P> {
 
     /// Sets a peer's time anew, or takes it out. O(log peers).
     pub(crate) fn set(&mut self, peer: &P, deadline: &mut Deadline, at: Option<Time>) {
+        // Most calls change nothing: every message reschedules its link, and a tree's log n and a clone of `P` add up.
         if deadline.0 == at {
             return;
         }
@@ -108,7 +110,7 @@ impl<P: Clone + Ord> Deadlines<P> {
         deadline.0 = at;
     }
 
-    /// The first peer whose time has come. It comes up again until its time is set anew.
+    /// The first peer whose time has come. It is returned again until its time is set anew.
     pub(crate) fn due(&self, now: Time) -> Option<&P> {
         self.0.first().filter(|(at, _)| at.is_due(now)).map(|(_, peer)| peer)
     }

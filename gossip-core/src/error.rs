@@ -1,8 +1,8 @@
-//! Why messages and elements are refused.
+//! `Reject` and `TooLarge`: why messages and elements are refused.
 
 use crate::message::DecodeError;
 
-/// Why a message was refused. A refused message changes nothing but counters.
+/// Why a message was refused. A refused message leaves all but counters unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reject {

@@ -1,28 +1,30 @@
-//! What comes out of the machine.
+//! `Output` and `Event`: all that comes out of the machine.
 
 use crate::digest::Digest;
 use crate::message::Message;
 use crate::time::Time;
 
-/// What [`AntiEntropy::poll`](crate::AntiEntropy::poll) gives. Exhaustive on purpose: an embedder handles all of it.
+/// The result of [`AntiEntropy::poll`](crate::AntiEntropy::poll). Exhaustive on purpose: an embedder handles all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an output that is not acted on is lost"]
 pub enum Output<P, E> {
     /// Something the application may want to know.
     Event(Event<P, E>),
-    /// Send this. Dropping it is always safe and costs time.
+    /// A message to send. To drop it is always safe and costs time.
     Send {
         /// The peer to send it to.
         to: P,
-        /// What to send.
+        /// The message, of at most [`Config::max_message`](crate::Config::max_message) bytes or one largest element.
         message: Message<E>,
     },
-    /// There is nothing more to do until new input or, if given, this instant, which is later than the one polled at.
+    /// Nothing is due until new input or, if given, until this instant, which is later than the one polled at.
     Wait(Option<Time>),
 }
 
-/// Something the application may want to know.
+/// Something the application may want to know. The queue holds at most one event for each element received, and a few
+/// for each message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// New kinds may come: an application that does not know one loses nothing but the news.
 #[non_exhaustive]
 pub enum Event<P, E> {
     /// An element that came from a peer and was not held before.
@@ -32,16 +34,17 @@ pub enum Event<P, E> {
         /// The peer whose message brought it.
         from: P,
     },
-    /// A proof of equality. If the round was ours, at some instant since our probe the peer's digest was this, and ours
-    /// too; if it was the peer's, its digest was this when it sent its message, and ours when we took that in.
+    /// A proof that both sets are equal. In a round of ours, both digests were this one at some instant since our
+    /// probe. In a round of the peer's, its digest was this one when it sent its message, and ours was when we received
+    /// it.
     InSync {
         /// The peer.
         peer: P,
         /// The digest both had.
         digest: Digest,
     },
-    /// Two rounds in a row had no answer from this peer, or what was pushed to it no acknowledgement; it is asked less often
-    /// from now on, at intervals of up to ten rounds.
+    /// Two rounds in a row had no answer from this peer, or elements pushed to it twice no acknowledgement. Rounds with
+    /// it begin less often from now on, up to ten intervals apart.
     Unreachable {
         /// The peer.
         peer: P,

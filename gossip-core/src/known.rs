@@ -1,19 +1,19 @@
-//! `Known`: what is known of a peer's set, by rounds and pushes alike.
+//! `Known`: what is known of a peer's set, read by rounds and pushes alike.
 
 use crate::digest::Digest;
 use crate::message::LogId;
 use crate::wire::Place;
 
-/// What is known of a peer's set: what both had at the last proof, and how far each has the other's log.
+/// What is known of a peer's set: the set that both had at the last proof, and how far each side has the other's log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Known {
     /// The digest of the last proof of equality.
     proof: Option<Digest>,
-    /// The peer's log, once the peer has named it.
+    /// Id of the peer's log, once the peer has named it.
     log: Option<LogId>,
-    /// Up to where the peer has our log.
+    /// The peer has our log up to here.
     acked: Place,
-    /// Up to where we have the peer's.
+    /// We have the peer's log up to here.
     received: Place,
 }
 
@@ -37,31 +37,34 @@ impl Known {
     /// Where our log ended at the last proof, and how many elements a peer that holds `count` has got since; `None` if
     /// there was no proof, or the peer has lost its memory.
     pub(crate) fn since_proof(&self, count: u64) -> Option<(Place, u64)> {
+        // Sets only grow, so a digest's count is a place in the log. A peer with fewer elements than were proven has
+        // forgotten some; one that has caught up again is found out by the digest.
         let agreed = self.proof?.count();
         Some((Place::new(usize::try_from(agreed).ok()?), count.checked_sub(agreed)?))
     }
 
-    /// Both had this digest.
+    /// Notes a proof that both sets have this digest.
     pub(crate) const fn prove(&mut self, digest: Digest) {
         self.proof = Some(digest);
     }
 
-    /// The peer has our log up to here. Returns whether that is news.
+    /// Notes that the peer has our log up to here. Returns whether that is news.
     pub(crate) fn acknowledge(&mut self, place: Place) -> bool {
+        // Never backwards: messages overtake each other, and an older acknowledgement takes nothing back.
         let is_news = place > self.acked;
         self.acked = self.acked.max(place);
         is_news
     }
 
-    /// We have the peer's log up to here.
+    /// Notes that we have the peer's log up to here.
     pub(crate) fn receive(&mut self, place: Place) {
         self.received = self.received.max(place);
     }
 
-    /// The peer names its log for the first time, and says up to where it knows that we have it, and up to where it has
-    /// ours. Returns whether that is less than we thought.
+    /// Notes the id of the peer's log when the peer names it for the first time, with how far it knows that we have it
+    /// and how far it has ours. Returns whether that is less than we knew.
     ///
-    /// Without a name there were proofs alone, and those may have been of a log that the peer has forgotten.
+    /// All that was known before came from proofs, and those may be of a log that the peer has forgotten since.
     pub(crate) fn name_log(&mut self, log: LogId, received: Place, acked: Place) -> bool {
         let knew_more = received < self.received || acked < self.acked;
         self.log = Some(log);
@@ -70,7 +73,7 @@ impl Known {
         knew_more
     }
 
-    /// The peer has begun another log, and knows ours no more.
+    /// Notes the id of another log of the peer's: it has begun anew, and has nothing of ours.
     pub(crate) const fn rename_log(&mut self, log: LogId) {
         (self.log, self.received, self.acked) = (Some(log), Place::START, Place::START);
     }

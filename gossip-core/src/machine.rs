@@ -73,13 +73,14 @@ pub use model::ModelState;
 pub struct AntiEntropy<P, E> {
     config: Config,
     set: Set<E>,
-    /// Boxed, since half of the places in a map are empty, and a peer takes 1 KiB.
+    /// Boxed, since half of the slots of a map's nodes are empty and a peer takes 1 KiB: a thousand replicas that all
+    /// know each other take 1.1 GB instead of 3.9.
     peers: BTreeMap<P, Box<Peer>>,
-    /// Who has something to send, and when waits end.
+    /// Which peers have something to send, and when their waits end.
     agenda: Agenda<P>,
-    /// When to begin a round with whomever.
+    /// When the next round by chance begins.
     chance: Chance,
-    /// What is pushed along an overlay, if anything.
+    /// The second machine, which pushes along an overlay; `None` until an overlay is set.
     pusher: Option<Box<Pusher<P>>>,
     events: VecDeque<Event<P, E>>,
     rng: Rng,
@@ -106,18 +107,19 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
-    /// Inserts an element of our own; whether it is new. No event tells of it. Expected O(1), amortized.
+    /// Inserts an element of our own. Returns whether it is new. No event reports it. Expected O(1), amortized.
     ///
     /// # Errors
     ///
     /// An element over the cluster's limit is refused, and the set is unchanged.
     pub fn insert(&mut self, element: E) -> Result<bool, TooLarge> {
         let inserted = self.set.insert(element);
+        // `stats` lends its counters, so this one is kept as the set grows and not summed when it is read.
         self.stats.state_bytes = self.set.state().bytes;
         inserted
     }
 
-    /// Inserts elements of our own, say after a restart; how many of them are new.
+    /// Inserts elements of our own, say after a restart. Returns how many of them are new.
     ///
     /// # Errors
     ///
@@ -127,24 +129,26 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         elements.into_iter().try_fold(0, |new, element| Ok(new + usize::from(self.insert(element)?)))
     }
 
-    /// Takes a peer in; whether it is new. Messages are taken from peers only.
+    /// Adds a peer. Returns whether it is new. Messages are accepted from peers only.
     pub fn add_peer(&mut self, peer: P) -> bool {
         let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
         vacant.insert(Box::new(Peer::new()));
         if let Some(pusher) = &mut self.pusher {
             pusher.add(peer.clone());
         }
+        // The overlay may have named this peer before it was added: only now can it get its standing.
         self.settle([peer]);
         true
     }
 
-    /// Forgets a peer and drops what was under way with it; whether there was such a peer.
+    /// Forgets a peer and drops what was under way with it. Returns whether there was such a peer.
     pub fn remove_peer<Q>(&mut self, peer: &Q) -> bool
     where
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
         let Some((id, mut gone)) = self.peers.remove_entry(peer) else { return false };
+        // A key left in the agenda or the pusher would wake the machine for a peer that is not there (law 7).
         self.agenda.remove(&id, gone.deadlines());
         if let Some(pusher) = &mut self.pusher {
             pusher.remove(&id);
@@ -159,6 +163,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
+        // A turn borrows the peers, so it cannot borrow its key from them too.
         let Some((id, _)) = self.peers.get_key_value(peer) else { return };
         let id = id.clone();
         if let Some(mut turn) = self.turn(&id) {
@@ -166,15 +171,17 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
     }
 
-    /// Pushes fresh elements along this overlay from now on, if [`Config::batch_every`](crate::Config::batch_every)
-    /// says how often; else nothing happens. Of its names only those of peers count, added before or later. To be called
-    /// again where the cluster's members change: what is known about the links stays.
+    /// Pushes fresh elements along this overlay from now on, if [`Config::batch_every`](crate::Config::batch_every) is
+    /// set; else nothing happens. The overlay may name peers that are added later; names that are no peers are skipped.
+    /// Call it again when the cluster's members change: what is known about the links stays.
     pub fn set_overlay(&mut self, overlay: Overlay<P>) {
         let Some(every) = self.config.batch_interval() else { return };
         let peers: Vec<P> = self.peers.keys().cloned().collect();
         match &mut self.pusher {
             Some(pusher) => pusher.set_overlay(overlay),
             None => {
+                // A log id lives as long as this machine does: after a restart peers must not take what they were
+                // acknowledged before for acknowledged now.
                 let mut pusher = Pusher::new(every, overlay, LogId::by_chance(self.rng.next_u32()));
                 peers.iter().for_each(|peer| pusher.add(peer.clone()));
                 self.pusher = Some(Box::new(pusher));
@@ -183,7 +190,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.settle(peers);
     }
 
-    /// Gives peers their places in the overlay, if there is one.
+    /// Gives peers their standing in the overlay, if there is one.
     fn settle(&mut self, peers: impl IntoIterator<Item = P>) {
         for peer in peers {
             if let Some(mut turn) = self.turn(&peer) {
@@ -195,13 +202,13 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what
     /// is held by then. Expected O(elements in the message).
     ///
-    /// It is told no time: what a message changes about times, `poll` changes as it is told the time next. So time has one
-    /// entrance, and whoever has one clock for messages and another for polls cannot have them disagree.
+    /// It takes no time: whatever depends on the time of arrival, the next `poll` computes from the time it is given.
+    /// So time has one entrance, and an embedder's clocks for messages and for polls cannot disagree.
     ///
     /// # Errors
     ///
-    /// A message from a stranger, from another cluster, or with an element that is none. Nothing has changed then but
-    /// counters.
+    /// A message from a stranger, from another cluster, or with an invalid element. It leaves all but the counters
+    /// unchanged.
     pub fn receive(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
         self.take_in(from, Ok(message))
     }
@@ -216,6 +223,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     fn take_in(&mut self, from: &P, message: Result<Message<E>, DecodeError>) -> Result<(), Reject> {
+        // All rounds share 2^18 cells (4 MiB), and a turn sees one peer. The others are summed up here, O(peers), and
+        // only for the kind that can make a round ask for more.
         let has_cells = message.as_ref().is_ok_and(|message| message.kind() == MessageKind::Cells);
         let peers = self.peers.values().filter(|_| has_cells);
         let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
@@ -225,7 +234,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         };
         turn.cells_elsewhere = under_way.saturating_sub(turn.peer.cells_under_way());
         if turn.receive(message)? {
-            // Where one comes back, so may others: chance may choose any of them at once.
+            // The end of a cut frees several peers at once, and each may be backing off for up to ten rounds: chance
+            // may choose any of them now.
             self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
         }
         Ok(())
@@ -237,20 +247,24 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub fn poll(&mut self, now: Time) -> Output<P, E> {
         self.now = self.now.max(now);
         loop {
+            // Events first, and whole before the next message: an element is reported before it is passed on.
             if let Some(event) = self.events.pop_front() {
                 return Output::Event(event);
             }
             let Some((peer, task)) = self.next_task() else { break };
+            // Most tasks send nothing (a timeout that ends a round, a peer that rests), so the next one is looked for.
             if let Some(message) = self.turn(&peer).and_then(|mut turn| turn.perform(task)) {
                 return Output::Send { to: peer, message };
             }
         }
+        // At the last instant there is, nothing is due any more and no deadline can be later.
         Output::Wait(self.deadline().filter(|&deadline| deadline > self.now))
     }
 
-    /// What is to be done now, and about whom: what time has brought before what was asked for.
+    /// The next task and its peer: what a deadline has brought comes before what waits in a queue.
     fn next_task(&mut self) -> Option<(P, Task)> {
         let now = self.now;
+        // Timeouts first, since they decide what there is to send: a request goes out again, or its round is over.
         if let Some(peer) = self.agenda.answers.due(now) {
             return Some((peer.clone(), Task::TimeOut));
         }
@@ -258,8 +272,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             return Some((peer.clone(), Task::Rested));
         }
         if let Some(pusher) = &mut self.pusher {
+            // Before any turn is taken: what was inserted since the last poll is born now, and may be due at once.
             pusher.stamp(self.set.end(), now);
         }
+        // Arrivals get their time before links act: they move the parent's phase and the links' deadlines.
         if let Some(peer) = self.agenda.untimed.pop() {
             return Some((peer, Task::Time));
         }
@@ -272,13 +288,13 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.agenda.ready.pop().map(|peer| (peer, Task::Send))
     }
 
-    /// When there is something to do next.
+    /// The first deadline of the agenda, of chance and of the pusher.
     fn deadline(&self) -> Option<Time> {
         let push = self.pusher.as_ref().and_then(|pusher| pusher.deadline());
         [self.agenda.deadline(), self.next_choice(), push].into_iter().flatten().min()
     }
 
-    /// A peer and all that may be touched on its behalf.
+    /// Looks up a peer, once, and lends it with all that may be touched on its behalf.
     pub(crate) fn turn<'a>(&'a mut self, id: &'a P) -> Option<Turn<'a, P, E>> {
         Some(Turn {
             id,
@@ -291,6 +307,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             agenda: &mut self.agenda,
             events: &mut self.events,
             stats: &mut self.stats,
+            // Only cells that arrive lead to requests for more, and `take_in` counts then.
             cells_elsewhere: 0,
         })
     }
@@ -305,7 +322,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.set.len()
     }
 
-    /// Whether none is held.
+    /// Whether no element is held.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -315,15 +332,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.set.iter()
     }
 
-    /// Where the log ends now: what comes next stands behind it.
+    /// The place at which the log ends now; the next element stands behind it.
     pub fn end(&self) -> Place {
         self.set.end()
     }
 
-    /// The elements that came since the log ended at a place, in the order in which they came: whether they were inserted
-    /// here or learned, and whether events told of them or not. O(1) before the first, and each.
+    /// The elements behind a place of the log, in the order in which they came: both those inserted here and those
+    /// learned from peers, whether or not an event has reported them. O(1) before the first element and O(1) for each.
     ///
-    /// That is what a service saves, and what it saves first: an element is on its way to peers once
+    /// A service saves these, and it saves them before it sends: an element is on its way to peers once
     /// [`poll`](Self::poll) gives a message.
     ///
     /// ```
@@ -378,6 +395,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
 impl<P: fmt::Debug, E> fmt::Debug for AntiEntropy<P, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A summary: a set may hold millions of elements, and `E` need not be `Debug`.
         f.debug_struct("AntiEntropy")
             .field("digest", &self.set.digest())
             .field("peers", &self.peers.keys())

@@ -1,47 +1,53 @@
-//! `Pacing`: when to ask a peer, and how long to wait for it.
+//! `Pacing`: when to begin a round with a peer, and how long to wait for its answers.
 
 use core::time::Duration;
 
 use crate::message::Nonce;
 use crate::time::{Time, micros};
 
-/// When to ask a peer, and how long to wait for it.
+/// When to begin a round with a peer, and how long to wait for its answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Pacing {
     /// Rounds in a row that had no answer.
     failures: u32,
-    /// The earliest time of the next round that chance may choose.
+    /// The earliest time at which chance may choose the peer.
     next_round: Time,
-    /// The nonces of our last requests that are not answered, latest first, and when they were sent.
+    /// The nonces and sending times of our last requests without an answer, latest first.
     requests: [Option<(Nonce, Time)>; MEASURED],
     /// The sending time of a request that was answered since the last poll.
     unmeasured: Option<Time>,
-    /// How often waits doubled since a round trip was last measured, up to a limit.
+    /// How many times waits have doubled since a round trip was last measured.
     doublings: u32,
+    /// Smoothed round-trip time (RFC 6298: SRTT).
     smoothed: Option<Duration>,
+    /// Mean deviation of round-trip times (RFC 6298: RTTVAR).
     variation: Duration,
 }
 
-/// How often a request is sent at the most.
+/// How many times a request is sent at most.
 pub(crate) const TRIES: u32 = 3;
 
-/// How many requests back an answer is measured: those of a round that was given up among them.
+/// The most requests of which an answer is measured: more than one round sends without an answer, so that late answers
+/// to a round that was given up count too.
 const MEASURED: usize = 8;
 
-/// How many rounds without an answer make a peer unreachable.
+/// The number of rounds in a row without an answer that makes a peer unreachable.
 const FAILURES: u32 = 2;
 
 impl Pacing {
-    /// A request with this nonce goes out; or, where it has several messages, another of them.
+    /// Notes that a request with this nonce goes out, or another message of its burst.
     pub(crate) fn asked(&mut self, nonce: Nonce, now: Time) {
+        // A burst is one request, whose answer comes after its last message.
         if !matches!(self.requests[0], Some((last, _)) if last == nonce) {
             self.requests.rotate_right(1);
         }
         self.requests[0] = Some((nonce, now));
     }
 
-    /// The answer to the request with this nonce came: it names the very message it answers, so that one that was
-    /// resent is measured as well as any. Whether it is the first, and can be measured.
+    /// Notes an answer to the request with this nonce. Returns whether it is the first, so that it can be measured.
+    ///
+    /// A request that is sent again has a nonce of its own, so its round trip is measured as well as any (unlike TCP's,
+    /// by Karn's rule).
     pub(crate) fn answered(&mut self, nonce: Nonce) -> bool {
         let mut requests = self.requests.iter_mut();
         let Some(request) = requests.find(|request| matches!(request, Some((of, _)) if *of == nonce)) else {
@@ -56,64 +62,67 @@ impl Pacing {
         self.requests[0].is_some_and(|(_, sent_at)| now.saturating_since(sent_at) >= self.usual(first))
     }
 
-    /// How long an answer usually takes at the longest.
+    /// The longest time that an answer usually takes.
     fn usual(&self, first: Duration) -> Duration {
         let usual = self.smoothed.map_or(first, |smoothed| smoothed + (4 * self.variation).max(MARGIN));
         usual.clamp(MARGIN, LONGEST)
     }
 
-    /// How long to wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with
-    /// each retry (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298). 10 ms to a minute before the
-    /// first.
+    /// The wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with each retry
+    /// (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298). Before the first retry it is 10 ms to
+    /// one minute.
     pub(crate) fn patience(&self, first: Duration, retries: u32) -> Duration {
         let once = self.usual(first).saturating_mul(1 << self.doublings).min(LONGEST);
         once.saturating_mul(1 << retries.min(TRIES))
     }
 
-    /// An answer came to a round that was given up. Waits stay longer until a round trip is measured, which none would
-    /// be if all answers took longer than all tries.
+    /// Notes a late answer that cannot be measured, to a round that was given up. Waits stay longer until a round trip
+    /// is measured.
     pub(crate) fn came_late(&mut self) {
+        // By as much as three tries double it: at 200 ms of latency and a first wait of 1 ms no round trip would be
+        // measured otherwise, for ever.
         self.doublings = (self.doublings + TRIES).min(MOST_DOUBLINGS);
     }
 
-    /// The earliest time of the next round that chance may choose.
+    /// The earliest time at which chance may choose the peer.
     pub(crate) const fn next_round_at(&self) -> Time {
         self.next_round
     }
 
-    /// Chance may choose the peer from this time on.
+    /// Has chance leave the peer alone until then.
     pub(crate) const fn leave_alone(&mut self, until: Time) {
         self.next_round = until;
     }
 
-    /// Chance may choose the peer not before this time.
+    /// The same, unless it is left alone for longer already.
     pub(crate) fn put_off(&mut self, until: Time) {
         self.next_round = self.next_round.max(until);
     }
 
-    /// Chance may choose the peer from this time on, if not before.
+    /// Lets chance choose the peer from then on, if not before.
     pub(crate) fn bring_forward(&mut self, to: Time) {
         self.next_round = self.next_round.min(to);
     }
 
-    /// Something came from the peer.
+    /// Notes that something came from the peer.
     pub(crate) const fn succeed(&mut self) {
         self.failures = 0;
     }
 
-    /// A round had no answer. Returns how long to leave the peer alone.
+    /// Notes a round without an answer. Returns how long to leave the peer alone.
     pub(crate) fn fail(&mut self, interval: Duration) -> Duration {
         self.failures = self.failures.saturating_add(1);
         self.backoff(interval)
     }
 
-    /// Whether just so many rounds in a row had no answer that the peer is unreachable.
+    /// Whether the last round without an answer makes the peer unreachable.
     pub(crate) const fn has_failed(&self) -> bool {
+        // Equal and not more, so that the embedder hears of it once.
         self.failures == FAILURES
     }
 
-    /// How long to leave the peer alone after `failures` rounds in a row without an answer: up to 8 intervals, so that
-    /// the end of a long cut is noticed soon.
+    /// The backoff after `failures` rounds in a row without an answer: up to 8 intervals, so that the end of a long cut
+    /// is noticed soon.
     fn backoff(&self, interval: Duration) -> Duration {
         interval.saturating_mul(1 << self.failures.min(3))
     }
@@ -139,8 +148,9 @@ impl Pacing {
         self.smoothed
     }
 
-    /// Takes a round trip into the smoothed time. One beyond the longest wait is none: the clock was set.
+    /// Takes a sample of a round trip into the smoothed time.
     pub(crate) fn measure(&mut self, sample: Duration) {
+        // A wait before the first retry takes a minute at most: a longer sample means that the clock was set.
         if sample > LONGEST {
             return;
         }
@@ -155,15 +165,15 @@ impl Pacing {
                 (7 * smoothed + sample) / 8
             }
         };
-        // Whole microseconds, like all of our time.
+        // Gains of 1/4 and 1/8, as RFC 6298 has them. Whole microseconds, as all times here.
         self.smoothed = Some(Duration::from_micros(micros(smoothed)));
     }
 }
 
-/// The least there is to a wait beyond the round-trip time.
+/// The least part of a wait beyond the round-trip time: a steady link would have none.
 const MARGIN: Duration = Duration::from_millis(10);
 
-/// From the margin to beyond the longest wait.
+/// The most doublings: 2^13 times the margin of 10 ms is more than the longest wait of a minute.
 const MOST_DOUBLINGS: u32 = 13;
 
 /// The longest wait before the first retry.

@@ -1,4 +1,4 @@
-//! A peer: one round of ours, one answer owed, what is known of its set, pacing and a ledger.
+//! `Peer`: one round of ours, one answer owed, what is known of its set, pacing and a ledger.
 
 mod answer;
 mod ask;
@@ -27,35 +27,35 @@ use owed::Owed;
 pub(crate) use peer_model::PeerModel;
 pub(crate) use turn::{Task, Turn};
 
-/// What is kept about a peer.
+/// State of one peer. None of it is needed to answer a request (law 5): losing it costs a round.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    /// Whether it waits for its turn to send, and to be told the time.
+    /// Its tickets for two queues: peers with something to send, and peers whose arrivals need a time.
     ready: Ticket,
     untimed: Ticket,
     /// Whether the embedder wants a round with it.
     wanted: bool,
     round: Option<Round>,
-    /// When to stop waiting for an answer; set while one is awaited.
+    /// When the wait for an answer ends; set while a round awaits one.
     answer_by: Deadline,
     /// The nonce of our last round.
     last_nonce: Option<Nonce>,
-    /// How many of our last rounds ended for want of an answer, and none has come since.
+    /// How many rounds in a row have ended for want of an answer since the last answer.
     timeouts: u32,
     owed: Option<Owed>,
-    /// Where the next walk begins: where the last one was cut off.
+    /// Start of the next walk: the place at which the last one was cut off.
     resume: Bound,
-    /// Whether that walk began because a sketch could not be read. The next would not be either: it costs steps that
-    /// may be lost.
+    /// Whether that walk began because a sketch could not be read. Another sketch could not either, and would cost
+    /// steps whose messages may be lost.
     unreadable: bool,
     /// Whether a round with it has ended for want of room for its cells, since the last walk or proof.
     put_off: bool,
     budget: Budget,
-    /// Until when it is sent nothing, while something waits to be sent.
+    /// End of its rest; set while its budget is overdrawn and something waits to be sent.
     rests_until: Deadline,
     pacing: Pacing,
     known: Known,
-    /// Whether it answers.
+    /// Whether it answers rounds and pushes.
     reachable: bool,
     ledger: Ledger,
 }
@@ -83,72 +83,75 @@ impl Peer {
         }
     }
 
-    /// Its deadlines, which go with it.
+    /// Its deadlines, which the agenda drops when it is removed.
     pub(crate) const fn deadlines(&mut self) -> [&mut Deadline; 2] {
         [&mut self.answer_by, &mut self.rests_until]
     }
 
-    /// An answer with this nonce came. One to a round that was given up, and none answered since, tells that the waits
-    /// were too short.
+    /// Notes an answer with this nonce. An answer to a round that was given up, with none answered since, shows that
+    /// the waits were too short.
     fn note_answer(&mut self, nonce: Nonce) {
         // Rounds are numbered modulo 2^24, of a word whose low bits count messages.
         let Some(age) = self.last_nonce.map(|last| last.round().wrapping_sub(nonce.round())) else { return };
         let under_way = u32::from(self.round.is_some());
+        // Only the last `timeouts` rounds count: a copy of an older answer says nothing about the waits of late.
         if age.checked_sub(under_way).is_some_and(|ended| ended < self.timeouts) {
             self.timeouts = 0;
+            // The nonces of the last eight requests are kept. A later answer cannot be measured, and without longer
+            // waits a peer slower than all three tries together would never be.
             if !self.pacing.answered(nonce) {
                 self.pacing.came_late();
             }
         }
     }
 
-    /// The nonce of our next round; that of the first is by `chance`.
+    /// The nonce of our next round. The first one is random (`chance`).
     fn next_round(&mut self, chance: u32) -> Nonce {
         let nonce = self.last_nonce.map_or(Nonce::first(chance), Nonce::next_round);
         self.last_nonce = Some(nonce);
         nonce
     }
 
-    /// How many cells our round with it has asked for.
+    /// How many cells our round with it holds and awaits.
     pub(crate) fn cells_under_way(&self) -> usize {
         self.round.as_ref().and_then(Round::incoming).map_or(0, |incoming| incoming.target())
     }
 
-    /// A walk is through, or a proof has made it needless.
+    /// Resets what is kept about walks: one is complete, or a proof has made it needless.
     fn walked(&mut self) {
         (self.resume, self.unreadable, self.put_off) = (Bound::START, false, false);
     }
 
     /// Whether there is something to send to it, pushes aside.
     fn has_to_send(&self) -> bool {
+        // A wanted round begins only once the one under way is over, so it is nothing to send before.
         let asks = self.round.as_ref().map_or(self.wanted, Round::is_pending);
         self.owed.is_some() || asks
     }
 
-    /// Whether there is no round of ours with it, nor one to begin.
+    /// Whether no round of ours with it is under way or wanted.
     pub(crate) fn is_idle(&self) -> bool {
         self.round.is_none() && !self.wanted
     }
 
-    /// The earliest time of the next round that chance may choose.
+    /// The earliest time at which chance may choose it.
     pub(crate) const fn next_round_at(&self) -> Time {
         self.pacing.next_round_at()
     }
 
-    /// Where one comes back that was silent, so may others: one that does not answer may be chosen at once.
+    /// Ends the backoff of an unreachable peer, since another one has come back: perhaps a cut is over.
     pub(crate) fn try_again(&mut self, now: Time) {
         if !self.reachable {
             self.pacing.bring_forward(now);
         }
     }
 
-    /// What is known of its set.
     #[cfg(test)]
     pub(crate) const fn known(&self) -> &Known {
         &self.known
     }
 
-    /// The statistics about it.
+    /// Its statistics, put together when they are asked for: each is kept where it is used.
     pub(crate) const fn stats(&self) -> PeerStats {
         PeerStats {
             ledger: self.ledger,

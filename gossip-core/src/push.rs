@@ -1,10 +1,10 @@
-//! `Pusher`: fresh elements along an overlay, as a machine of its own.
+//! `Pusher`: a second machine, which pushes fresh elements along an overlay.
 //!
-//! It hears of inserts, messages, batches, reconciliations and lost peers, and says when to send a batch, when to begin a
-//! round, and that a peer is lost. Elements go up at once, or rather so that they come just before the parent sends its
-//! own; and down once an interval, from the root, and from others as soon as they come from the parent. So an element
-//! waits an interval at the most, wherever it comes from, and every edge carries a message each way in an interval, with
-//! the other way's acknowledgement.
+//! It hears of inserts, messages, batches, reconciliations and lost peers, and says when to send a batch, when to begin
+//! a round, and that a peer is lost. Elements go up so that they arrive just before the parent sends its own batch.
+//! They go down once an interval from the root, and from other replicas as soon as a batch comes from the parent. So an
+//! element waits one interval at most, wherever it comes from, and every edge carries one message each way in an
+//! interval, with the acknowledgement of the other way.
 
 mod attach;
 mod batches;
@@ -37,10 +37,11 @@ pub use overlay::Overlay;
 pub(crate) use push_model::PushModel;
 use schedule::Schedule;
 
-/// Links to peers, and what they share. Every peer has a slot for a link, most of a large cluster's empty: links are there
-/// for those whom the overlay names and those who pushed.
+/// Links to peers, and what they share. Every peer has a slot for a link. In a large cluster most are empty: a link is
+/// made for a peer that the overlay names or that has pushed.
 #[derive(Clone, Debug)]
 pub(crate) struct Pusher<P> {
+    // Slots, so that a turn looks its peer up once and can make the link in place.
     links: BTreeMap<P, Option<Box<Link>>>,
     common: Common<P>,
 }
@@ -49,99 +50,103 @@ pub(crate) struct Pusher<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Common<P> {
     overlay: Overlay<P>,
-    /// Names our log, as long as we remember it.
+    /// Id of our log in this life.
     log: LogId,
     origins: Origins<P>,
-    /// Whom we are attached to.
+    /// The peer that we are attached to.
     parent: Option<P>,
-    /// To whom we pass on what comes from elsewhere.
+    /// The peers that get all elements from elsewhere: children and, in a graph, neighbours.
     children: BTreeSet<P>,
     schedule: Schedule,
     search: Search<P>,
-    /// Those who should carry and do not answer.
+    /// Children and neighbours that do not answer.
     lost: BTreeSet<P>,
-    /// When something is to be done about a link.
+    /// Deadlines of links.
     deadlines: Deadlines<P>,
-    /// What is to be done about links now.
+    /// Tasks for links that are due now.
     tasks: VecDeque<(P, Task)>,
 }
 
-/// Push state of one peer: how far it was sent our log, what is in flight, and when to act next. What was pushed is read
-/// from the log again if it has to be sent again, so a link takes the same memory whatever its peer is yet to get.
+/// Push state of one peer: how far it was sent our log, what is in flight, and when to act next. Lost elements are read
+/// from the log again, so a link takes the same memory whatever its peer is yet to get.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     standing: Standing,
-    /// Up to where the peer was sent our log.
+    /// The peer was sent our log up to here.
     sent: Place,
-    /// How many elements of our log after what was sent came from the peer.
+    /// How many elements of our log behind `sent` came from the peer.
     own: usize,
-    /// How many messages with elements are not acknowledged, and of one of them: where it ends, and how many there are up
-    /// to it.
+    /// How many messages with elements are in flight, not acknowledged.
     unacked: u32,
+    /// One of them: where it ends, and how many messages there are up to it.
     mark: Option<(Place, u32)>,
-    /// When the first of them went out, or the last time that it was sent again.
+    /// When the first of them went out, or when part of them was last acknowledged.
     in_flight_since: Option<Time>,
-    /// How often in a row no acknowledgement came.
+    /// How many waits for an acknowledgement in a row have ended without one.
     timeouts: u32,
-    /// Whether something was lost, or is older than the link: it is to go in a few messages, or by a round.
+    /// Whether elements were lost, or are older than the link. They go in a few messages, or by a round.
     catching_up: bool,
     /// The end of the last message with elements, and when it was sent.
     measured: Option<(Place, Time)>,
-    /// Decaying minimum and maximum round-trip time. Each sample pulls the bound that it does not extend an eighth of the
-    /// way to itself.
+    /// Decaying minimum and maximum round-trip time. Each sample pulls the bound that it does not extend an eighth of
+    /// the way to itself.
     round_trips: Option<(Duration, Duration)>,
-    /// Whether it is to be sent a message, and whether that is in its time.
+    /// Whether a message to the peer is due.
     due: bool,
+    /// Whether that message goes in its turn, by which the receiver tells the time of the next one.
     timed: bool,
-    /// Whether to ask for what is missing, or for a sign of life; and when that was last asked.
+    /// Whether the next message asks for a push: for missing elements, or for a sign of life.
     asks: bool,
+    /// When a message last asked.
     asked_at: Option<Time>,
-    /// Since when elements of the peer's are not acknowledged, and how many messages brought them.
+    /// When the first element came that we have not acknowledged.
     ack_due_since: Option<Time>,
+    /// How many messages with such elements have come.
     unanswered: u32,
-    /// What came since the last poll, which tells the time; and whether the peer's silence counts from then on.
+    /// What came since the last poll, until the next one gives it a time.
     arrival: Option<Arrival>,
+    /// Whether the idle timer starts at the next poll.
     listens: bool,
     last_heard_at: Option<Time>,
     /// When elements of the peer's came last.
     last_elements_at: Option<Time>,
-    /// When it will have been silent for too long, and how long that was.
+    /// End of the idle timer: then the peer has been silent for `silence_limit`, and a round is worth while.
     idle_at: Option<Time>,
     silence_limit: Duration,
-    /// Whether it does not answer. Nothing is pushed to it then.
+    /// Whether the peer does not answer. Nothing is pushed to it then.
     lost: bool,
-    /// When something is to be done about it.
+    /// The first of its times.
     deadline: Deadline,
 }
 
-/// What is to be done about a link.
+/// A task that is due for a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Task {
     /// Its deadline has come.
     TimeOut,
-    /// Its turn has come: for going down in time, or not.
+    /// Fresh elements go up or down the link. `timed` if they go down in their turn.
     TakeTurn { timed: bool },
-    /// It is to be asked for a sign of life, as one that may be our parent.
+    /// The peer is asked for a sign of life: it may become our parent.
     Ask,
-    /// It is our parent no longer.
+    /// The peer is our parent no longer.
     Detach,
-    /// It is our parent from now on.
+    /// The peer is our parent from now on.
     Attach,
 }
 
-/// What a pusher wants to be done about a peer.
+/// What a pusher wishes from the machine, for one peer.
 #[must_use = "what is not done is never done"]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wishes {
-    /// It has something to send.
+    /// A batch is due to the peer.
     pub(crate) send: bool,
-    /// A round is to begin.
+    /// A round is to begin with the peer.
     pub(crate) round: bool,
-    /// It does not answer.
+    /// The peer does not answer.
     pub(crate) lost: bool,
-    /// It is to be told the time.
+    /// The link needs the time of the next poll.
     pub(crate) time: bool,
-    /// A round trip took so long.
+    /// A measured round trip, which rounds wait by as well.
     pub(crate) sample: Option<Duration>,
 }
 
@@ -153,7 +158,7 @@ pub(crate) struct Hand<'a, P> {
     common: &'a mut Common<P>,
 }
 
-/// One link, and all that it may touch and know.
+/// One link with all that it may touch and know.
 #[derive(Debug)]
 pub(crate) struct LinkTurn<'a, P> {
     peer: &'a P,
@@ -163,24 +168,25 @@ pub(crate) struct LinkTurn<'a, P> {
     about: About<'a>,
 }
 
-/// What a pusher is told with every call.
+/// What a link is told with every call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'a> {
-    /// The time of the last poll, or of this one.
+    /// The time of this poll or, while a message is received, of the last one.
     pub(crate) now: Time,
     /// Where our log ends.
     pub(crate) end: Place,
-    /// How many messages may be under way.
+    /// The most messages in flight.
     pub(crate) window: u32,
-    /// How long to wait for the peer, and for one that is not known.
+    /// Round trips of the peer, which waits follow.
     pub(crate) pacing: &'a Pacing,
+    /// The wait for a peer whose round trips are not known yet.
     pub(crate) answer_within: Duration,
     /// Whether a round with the peer is under way.
     pub(crate) in_round: bool,
 }
 
 impl<P: Clone + Ord> Pusher<P> {
-    /// A pusher of batches `every` so often, whose own log has this id.
+    /// A pusher with an interval of `every` between batches. `log` is the id of our own log.
     pub(crate) fn new(every: Duration, overlay: Overlay<P>, log: LogId) -> Self {
         let common = Common {
             overlay,
@@ -197,12 +203,12 @@ impl<P: Clone + Ord> Pusher<P> {
         Self { links: BTreeMap::new(), common }
     }
 
-    /// Takes a peer in, whom nothing is pushed to yet.
+    /// Adds a peer, to which nothing is pushed yet.
     pub(crate) fn add(&mut self, peer: P) {
         self.links.insert(peer, None);
     }
 
-    /// Forgets a peer, and all that was to be done about it.
+    /// Forgets a peer and all tasks for it.
     pub(crate) fn remove(&mut self, peer: &P) {
         let Some(mut link) = self.links.remove(peer).flatten() else { return };
         self.common.deadlines.set(peer, &mut link.deadline, None);
@@ -211,6 +217,7 @@ impl<P: Clone + Ord> Pusher<P> {
         self.common.search.heard.remove(peer);
         self.common.tasks.retain(|(other, _)| other != peer);
         if self.common.parent.as_ref() == Some(peer) {
+            // Without a parent and without a time to look for one, the next poll seeks at once.
             self.common.parent = None;
             self.common.schedule.detach();
             self.common.search.stop();
@@ -222,8 +229,10 @@ impl<P: Clone + Ord> Pusher<P> {
         Some(Hand { peer, slot: self.links.get_mut(peer)?, common: &mut self.common })
     }
 
-    /// Goes by another overlay from now on. Links stay; who stands where is to be [settled](LinkTurn::settle) for each.
+    /// Takes another overlay. Links keep what is known of logs; their standing is to be [settled](LinkTurn::settle)
+    /// anew.
     pub(crate) fn set_overlay(&mut self, overlay: Overlay<P>) {
+        // A peer that was lost in the old overlay may well answer in the new one: it is tried again.
         for link in self.links.values_mut().flatten() {
             (link.standing, link.lost) = (Standing::Detached, false);
         }
@@ -235,15 +244,16 @@ impl<P: Clone + Ord> Pusher<P> {
         self.common.search.pause();
     }
 
-    /// The log ends here at `now`: what has come since the last time waits to go out.
+    /// Stamps all elements of the log up to `end` that have no time yet: they wait to go out since `now`.
     pub(crate) fn stamp(&mut self, end: Place, now: Time) {
         self.common.stamp(end, now);
     }
 
-    /// What is to be done now, and about whom.
+    /// The next task and its peer, if one is due.
     pub(crate) fn next_task(&mut self, now: Time) -> Option<(P, Task)> {
         let common = &mut self.common;
         loop {
+            // Timeouts before turns: what is lost goes out again with what is fresh.
             if let Some(task) = common.tasks.pop_front() {
                 return Some(task);
             }
@@ -251,6 +261,7 @@ impl<P: Clone + Ord> Pusher<P> {
                 return Some((peer.clone(), Task::TimeOut));
             }
             if common.up_at().is_some_and(|at| at.is_due(now)) {
+                // Marked as gone before the links act: a link that has nothing to send must not keep the turn due.
                 common.schedule.go_up(now);
                 let parent = common.parent.clone();
                 common.tasks.extend(parent.map(|parent| (parent, Task::TakeTurn { timed: false })));
@@ -265,7 +276,7 @@ impl<P: Clone + Ord> Pusher<P> {
         }
     }
 
-    /// When there is something to do next.
+    /// The first time at which a task is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let common = &self.common;
         let down = common.down_at().map(|(at, _)| at);
@@ -273,46 +284,47 @@ impl<P: Clone + Ord> Pusher<P> {
         times.into_iter().flatten().min()
     }
 
-    /// Whether a parent is wanted, and there is none.
+    /// Whether the overlay names a parent and there is none.
     pub(crate) fn is_orphan(&self) -> bool {
         self.common.is_orphan()
     }
 
-    /// Those who should be pushed to and do not answer.
+    /// Children and neighbours that do not answer.
     pub(crate) const fn lost(&self) -> &BTreeSet<P> {
         &self.common.lost
     }
 
-    /// Whether some peers are left to rounds alone.
+    /// Whether rounds by chance have to reach some peers.
     pub(crate) fn leaves_to_rounds(&self) -> bool {
         !self.common.lost.is_empty() || self.is_orphan()
     }
 }
 
 impl<P: Clone + Ord> Common<P> {
-    /// Whether a parent is wanted, and there is none.
+    /// Whether the overlay names a parent and there is none.
     fn is_orphan(&self) -> bool {
         self.parent.is_none() && !self.overlay.upstream().is_empty()
     }
 }
 
 impl<P: Clone + Ord> Hand<'_, P> {
-    /// The link, with what is known of the peer.
+    /// The link with what is known of the peer.
     pub(crate) const fn turn<'a>(&'a mut self, known: &'a mut Known, about: About<'a>) -> LinkTurn<'a, P> {
         LinkTurn { peer: self.peer, slot: self.slot, common: self.common, known, about }
     }
 
-    /// The log ends here, and what it has got since the last time was inserted here.
+    /// Notes that the log, up to `end`, got its newest elements by inserts of our own.
     pub(crate) fn note_inserts(&mut self, end: Place) {
         self.common.origins.note(end, None);
     }
 
-    /// The log ends here, and what it has got since the last time came from the peer, where it had waited so long.
+    /// Notes that the log, up to `end`, got its newest elements from the peer, and that they had waited elsewhere for
+    /// `age`.
     pub(crate) fn note_arrivals(&mut self, end: Place, age: Duration) {
         self.common.origins.note(end, Some((self.peer, age)));
     }
 
-    /// Whether there is a message to send.
+    /// Whether a message to the peer is due.
     pub(crate) fn is_due(&self) -> bool {
         self.slot.as_ref().is_some_and(|link| link.due)
     }

@@ -1,4 +1,4 @@
-//! A round: one comparison with a peer, begun here and continued by nobody else.
+//! `Round`: one comparison with a peer. The replica that begins it alone continues it.
 
 pub(crate) mod claim;
 mod cost;
@@ -24,51 +24,52 @@ use walk::Walk;
 /// A round of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Round {
-    /// That of the last message sent.
+    /// The nonce of the last message sent.
     nonce: Nonce,
     step: Step,
-    /// The nonce of the last message before this step, or of the 255th before the last.
-    since: Nonce,
-    /// How many steps there were, but for those of a walk.
+    /// The nonce of the last message before this step, or of the 255th message before the last.
+    before_step: Nonce,
+    /// The number of steps so far, those of a walk aside.
     steps: u32,
-    /// Whether its next message is yet to be sent; else an answer is awaited.
+    /// Whether its next message is to be sent; else an answer is awaited.
     pending: bool,
-    /// How many times in a row the wait for an answer ended for nothing.
+    /// How many waits for an answer in a row have ended without one.
     retries: u32,
-    /// Whether the peer asked something while an answer was awaited: it is there.
+    /// Whether the peer has asked us something while its answer was awaited.
     heard: bool,
-    /// The bytes this round has cost, both ways.
+    /// Cost of this round in bytes, both ways.
     cost: u64,
-    /// The bytes of both full states as it began, as far as they are known.
+    /// Bytes of both full states as it began, as far as they are known.
     full_state: u64,
     /// Where our log ended as it began.
     began_at: Place,
 }
 
-/// What a round does next, or waits for.
+/// Steps of a round: the next message of each, and what is awaited then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
-    /// Our digest, once it is sent.
+    /// Compares digests. It has ours as it was sent, once it was.
     Probe(Option<Digest>),
+    // Boxed, since a peer's slot for a round is there for the largest step.
     Sketch(Box<IncomingSketch>),
     Repair(Box<Repair>),
     Walk(Walk),
-    /// The digest that is proven; the peer is yet to be told.
+    /// Tells the peer that this digest is proven.
     Close(Digest),
 }
 
-/// How many steps a round may take, those of a walk aside: more than the strategies need one after the other, so only
-/// inserts that go on throughout use them up.
+/// The most steps of a round, those of a walk aside. All strategies one after the other take fewer, so only inserts
+/// that go on throughout use them up.
 const STEPS: u32 = 12;
 
 impl Round {
-    /// A round that is to begin with a probe, with this nonce before its first message, where our full state has so many
-    /// bytes and our log ends here.
+    /// A round that begins with a probe. `nonce` is that before its first message, `full_state` the bytes of our set,
+    /// and `began_at` the end of our log.
     pub(crate) const fn new(nonce: Nonce, full_state: u64, began_at: Place) -> Self {
         Self {
             nonce,
             step: Step::Probe(None),
-            since: nonce,
+            before_step: nonce,
             steps: 0,
             pending: true,
             retries: 0,
@@ -79,40 +80,42 @@ impl Round {
         }
     }
 
-    /// The nonce for its next message. Those of a burst share one.
+    /// Counts up and returns the nonce of its next message. The messages of a burst share one.
     pub(crate) fn next_nonce(&mut self) -> Nonce {
         if matches!(&self.step, Step::Repair(repair) if !repair.begins_burst()) {
             return self.nonce;
         }
         self.nonce = self.nonce.next_message();
-        // The low bits wrap, so what was sent 256 messages ago is not waited for.
-        if self.nonce == self.since {
-            self.since = self.since.next_message();
+        // The low 8 bits wrap. A step of more than 255 messages gives up on the oldest: if it kept its beginning, no
+        // answer would seem its own, and it would wait for nothing once every 256 requests.
+        if self.nonce == self.before_step {
+            self.before_step = self.before_step.next_message();
         }
         self.nonce
     }
 
-    /// A message of so many bytes went out; `more` if others follow at once.
+    /// Notes that a message of `len` bytes went out, with `more` to follow at once or not.
     pub(crate) const fn sent(&mut self, len: usize, more: bool) {
         self.pending = more;
         self.cost += len as u64;
     }
 
-    /// A message of so many bytes came, with this nonce: whether it belongs to this round.
+    /// Charges a received message of `len` bytes to this round, if its nonce is of this round.
     pub(crate) const fn charge(&mut self, nonce: Nonce, len: usize) {
         if self.nonce.is_of_round(nonce) {
             self.cost += len as u64;
         }
     }
 
-    /// The peer's full state has so many bytes, as it told at the beginning.
+    /// Notes how many bytes the peer says that its full state has.
     pub(crate) const fn note_full_state(&mut self, theirs: u64) {
+        // The first time only: later states have elements of this round. A peer may claim up to 2^64 − 1 bytes.
         if self.steps == 0 {
             self.full_state = self.full_state.saturating_add(theirs);
         }
     }
 
-    /// No answer came, or it is overdue: the last message is to go out again.
+    /// Has the last message go out again, since no answer came or it is overdue.
     pub(crate) fn again(&mut self) {
         self.pending = true;
         if let Step::Repair(repair) = &mut self.step {
@@ -120,7 +123,7 @@ impl Round {
         }
     }
 
-    /// A wait for an answer ended for nothing: whether to ask again.
+    /// Ends a wait for an answer that did not come. Returns whether to ask again.
     pub(crate) fn time_out(&mut self) -> bool {
         self.retries += 1;
         if self.retries >= TRIES {
@@ -130,37 +133,39 @@ impl Round {
         true
     }
 
-    /// What was awaited came, if only in part: the wait for more begins anew.
+    /// Starts the count of retries anew, since part of what was awaited has come.
     pub(crate) const fn wait_on(&mut self) {
         self.retries = 0;
     }
 
-    /// The peer asks something while its answer is awaited.
+    /// Notes that the peer asks something, so it is there.
     pub(crate) const fn hear(&mut self) {
         self.heard = true;
     }
 
-    /// Whether the peer was heard since this was asked last, while an answer was awaited.
+    /// Returns whether the peer was heard while its answer is awaited, and forgets it.
     pub(crate) const fn take_heard(&mut self) -> bool {
         let heard = self.heard && !self.pending;
         self.heard = false;
         heard
     }
 
-    /// Takes another step; whether it may, or has had as many as it gets.
+    /// Takes another step. Returns false if that is one more than a round may take.
     pub(crate) fn take(&mut self, step: Step) -> bool {
-        self.since = self.nonce;
+        self.before_step = self.nonce;
+        // A walk goes on for as long as it is answered, and to close a round needs no answer: neither can go round in
+        // circles.
         self.steps += u32::from(!matches!(step, Step::Walk(_) | Step::Close(_)));
         self.step = step;
         self.steps <= STEPS
     }
 
-    /// Its next message is to be sent.
+    /// Has its next message sent.
     pub(crate) const fn go_on(&mut self) {
         self.pending = true;
     }
 
-    /// The digest that a proof with this nonce, of the state with this tag, proves: the one that was sent.
+    /// The digest that a proof with this nonce and tag proves: the one that was sent. `None` if it proves nothing.
     pub(crate) fn proven_by(&mut self, nonce: Nonce, state: u64) -> Option<Digest> {
         if !self.awaits(nonce) {
             return None;
@@ -168,21 +173,22 @@ impl Round {
         let digest = match &self.step {
             Step::Probe(digest) => *digest,
             Step::Repair(repair) => repair.digest(),
+            // No digest was sent in these, so a proof is of nothing that both sides ever had.
             Step::Sketch(_) | Step::Walk(_) | Step::Close(_) => None,
         };
         let digest = digest.filter(|digest| digest.tag() == state)?;
         if matches!(self.step, Step::Probe(_)) && self.steps == 0 {
-            // Where digests are equal, their full state is ours.
+            // Equal digests mean equal sets, so the peer's full state has as many bytes as ours.
             self.full_state *= 2;
         }
         Some(digest)
     }
 
-    /// Whether this round gives way to a probe of the peer's, of this digest and nonce, which ours crosses: of the digests
-    /// as sent one goes on, and of equal ones that of the higher nonce. Both sides decide alike.
+    /// Whether this round gives way to a probe of the peer's that crosses ours. Both sides compare the digests as they
+    /// were sent and decide alike: the digest that leads goes on and, of equal digests, the round of the higher number.
     pub(crate) fn yields_to(&self, nonce: Nonce, theirs: Digest, width: Option<IdWidth>) -> bool {
         match self.step {
-            // Ours is yet to be sent: theirs comes first.
+            // The peer has not seen ours, so theirs goes on. After a retry it may have seen the first one.
             Step::Probe(_) if self.pending && self.retries == 0 => true,
             Step::Probe(Some(ours)) if ours == theirs => self.nonce.round() < nonce.round(),
             Step::Probe(Some(ours)) => strategy::leads(width, theirs, ours),
@@ -190,18 +196,19 @@ impl Round {
         }
     }
 
-    /// Whether a message with this nonce may answer it. The answer to a burst may begin before its end.
+    /// Whether a message with this nonce may answer this round. The answer to a burst may begin before the burst ends.
     pub(crate) const fn awaits(&self, nonce: Nonce) -> bool {
         self.nonce.is_of_round(nonce) && (!self.pending || matches!(self.step, Step::Repair(_)))
     }
 
     /// Whether a message with this nonce answers one that this step sent.
     pub(crate) const fn answers_step(&self, nonce: Nonce) -> bool {
-        let age = nonce.messages_since(self.since);
-        self.nonce.is_of_round(nonce) && age > 0 && age <= self.nonce.messages_since(self.since)
+        // Ages modulo 256 and not an order of nonces, since the low bits wrap.
+        let age = nonce.messages_since(self.before_step);
+        self.nonce.is_of_round(nonce) && age > 0 && age <= self.nonce.messages_since(self.before_step)
     }
 
-    /// Forgets what decides nothing: what it has cost and, where nothing is pushed, where it began.
+    /// Forgets what decides nothing: its cost and, without pushes, where it began.
     #[cfg(feature = "model")]
     pub(crate) const fn forget_books(&mut self, pushes: bool) {
         (self.cost, self.full_state) = (0, 0);
@@ -218,7 +225,7 @@ impl Round {
         &mut self.step
     }
 
-    /// The sketch that is coming in, in that step.
+    /// The incoming sketch, in that step.
     pub(crate) fn incoming(&self) -> Option<&IncomingSketch> {
         match &self.step {
             Step::Sketch(incoming) => Some(incoming),
@@ -237,7 +244,7 @@ impl Round {
         self.pending
     }
 
-    /// Whether it asks for nothing but the peer's digest.
+    /// Whether it is in its first step or one like it: digests are compared.
     pub(crate) const fn is_probing(&self) -> bool {
         matches!(self.step, Step::Probe(_))
     }

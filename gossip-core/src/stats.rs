@@ -1,4 +1,4 @@
-//! The ledger: what was sent and received, and what that saved.
+//! `Ledger`: messages sent and received, and the bytes that were saved.
 
 use core::fmt;
 use core::ops::{Index, IndexMut};
@@ -7,11 +7,11 @@ use core::time::Duration;
 use crate::digest::Digest;
 use crate::message::MessageKind;
 
-/// Messages and their encoded bytes. Transport headers are not known here.
+/// A number of messages, and their encoded bytes. Headers of the transport are not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// How many messages.
+    /// The number of messages.
     pub messages: u64,
     /// Their encoded bytes.
     pub bytes: u64,
@@ -19,10 +19,11 @@ pub struct Traffic {
 
 /// Traffic by kind of message.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
+// An array by the kind's number and not a map: it is `Copy`, and each peer has two.
 pub struct ByKind([Traffic; MessageKind::ALL.len()]);
 
 impl ByKind {
-    /// All kinds together.
+    /// The traffic of all kinds together.
     pub fn total(&self) -> Traffic {
         self.0.iter().fold(Traffic::default(), |sum, traffic| Traffic {
             messages: sum.messages + traffic.messages,
@@ -55,7 +56,7 @@ impl IndexMut<MessageKind> for ByKind {
     }
 }
 
-/// The kinds there was traffic of.
+/// Shows the kinds with traffic, and no zeros.
 impl fmt::Debug for ByKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let traffic = self.iter().filter(|(_, traffic)| traffic.messages > 0);
@@ -71,22 +72,22 @@ pub struct Counter {
     pub name: &'static str,
     /// What it counts, in a sentence.
     pub help: &'static str,
-    /// Where it stands.
+    /// Its value.
     pub value: u64,
 }
 
-/// Declares the ledger. A counter is declared here once, with its sentence and perhaps more to say, and counted where it
-/// happens: its field, its documentation and its row in [`Ledger::counters`] follow. Two places for one more, and none of
-/// those that show them is forgotten, as `bare_pushes` once was by the metrics.
+/// Declares the ledger. Each counter is declared here once, with its sentence and perhaps a remark. Its field, its
+/// documentation and its row in [`Ledger::counters`] follow. One more counter takes two places: its row, and where it
+/// is counted. No reader of counters can forget one, as the metrics once did `bare_pushes`.
 macro_rules! ledger {
     ($($(#[$more:meta])* $name:ident: $help:literal,)*) => {
-        /// What was exchanged, with one peer or with all.
+        /// Messages exchanged with one peer or with all, and what came of them. Counters only grow.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Ledger {
-            /// What was given out by `poll`.
+            /// Messages that `poll` has returned.
             pub sent: ByKind,
-            /// What was taken in by `receive`.
+            /// Messages that `receive` has accepted.
             pub received: ByKind,
             $(#[doc = $help] #[doc = ""] $(#[$more])* pub $name: u64,)*
         }
@@ -100,7 +101,8 @@ macro_rules! ledger {
     };
 }
 
-// The order is that of a node's `stats_ok`, where users' programs may rely on it: a new counter goes to the end of its group.
+// The order is that of a node's `stats_ok`, where users' programs may rely on it: a new counter goes to the end of its
+// group.
 ledger! {
     learned: "Elements received that were not held before.",
     redundant: "Elements received that were held already.",
@@ -131,6 +133,7 @@ impl Ledger {
     /// The bytes saved against sending full states: [`full_state_bytes`](Self::full_state_bytes) less
     /// [`round_bytes`](Self::round_bytes). Negative while rounds without a proof prevail.
     pub fn saved(&self) -> i128 {
+        // Wider than the counters: a peer's claims may take `full_state_bytes` up to 2^64 − 1.
         i128::from(self.full_state_bytes) - i128::from(self.round_bytes)
     }
 }
@@ -141,7 +144,7 @@ impl Ledger {
 pub struct Stats {
     /// The ledger with all peers, removed ones included.
     pub total: Ledger,
-    /// The encoded bytes of all elements held: what sending the full state once would cost.
+    /// The encoded bytes of all elements held: the cost of sending the full state once.
     pub state_bytes: u64,
     /// Messages refused because their sender is not a peer.
     pub from_strangers: u64,
@@ -153,7 +156,8 @@ pub struct Stats {
 pub struct PeerStats {
     /// The ledger with this peer since it was added.
     pub ledger: Ledger,
-    /// Whether it answers.
+    /// Whether it answers, as [`Event::Unreachable`](crate::Event::Unreachable) and
+    /// [`Event::Reachable`](crate::Event::Reachable) report.
     pub reachable: bool,
     /// The smoothed round-trip time; `None` before the first.
     pub round_trip: Option<Duration>,

@@ -1,4 +1,4 @@
-//! What decides how a machine goes on, for model checkers.
+//! `ModelState`: all of a machine that decides its future, for model checkers.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -11,10 +11,10 @@ use crate::push::PushModel;
 use crate::rng::Rng;
 use crate::wire::Place;
 
-/// What decides how a machine goes on: of equal states of one [`Config`](crate::Config), equal inputs make equal
-/// outputs and equal states. Statistics are left out and times are counted from the last poll, so that a search through
-/// all that can happen finds states again that it has seen. Nonces stay, since those of messages under way refer to
-/// them; so does the state of the random numbers.
+/// All of a machine that decides its future: from equal states of one [`Config`](crate::Config), equal inputs lead to
+/// equal outputs and equal states. Statistics are left out and times count from the last poll, so that a search of all
+/// executions recognizes states that it has seen. Nonces stay, since messages under way refer to them; so does the
+/// state of the random numbers.
 ///
 /// ```
 /// use gossip_core::{AntiEntropy, Config, Output, Time};
@@ -30,7 +30,7 @@ use crate::wire::Place;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelState<P, E> {
-    /// In the order of their insertion, which tells the states before this one.
+    /// In the order of the log: a request for cells may name a state before this one.
     elements: Vec<E>,
     peers: Vec<(P, PeerModel)>,
     ready: Vec<P>,
@@ -42,7 +42,7 @@ pub struct ModelState<P, E> {
 }
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    /// What decides how it goes on, for model checkers. O(elements), and as often as there are peers if it pushes.
+    /// The state that decides the machine's future, for model checkers. O(elements); O(elements · peers) if it pushes.
     pub fn model(&self) -> ModelState<P, E> {
         // All fields are named, so that no new one is forgotten.
         let Self { config: _, set, peers, agenda, chance, pusher, events, rng, now, stats: _ } = self;
@@ -52,6 +52,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             peers: peers.iter().map(|(id, peer)| (id.clone(), peer.model(*now, pushes))).collect(),
             ready: agenda.ready.iter().cloned().collect(),
             untimed: agenda.untimed.iter().cloned().collect(),
+            // An overdue round counts as due now: how long it has been overdue changes nothing.
             next_round: chance.at.map(|at| at.saturating_since(*now)),
             pushes: pusher.as_ref().map(|pusher| pusher.model(set.end(), *now)),
             events: events.iter().cloned().collect(),

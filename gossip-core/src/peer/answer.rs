@@ -1,4 +1,4 @@
-//! Building answers, when they are sent and not before.
+//! The answers to a peer's requests, built when they are sent.
 
 use alloc::vec::Vec;
 
@@ -15,25 +15,32 @@ use crate::set::RECENT;
 use crate::sketch::Tables;
 use crate::wire::{Bound, Cells, Elements, Place, WISH};
 
-/// What an element that is wished for takes at the least, but for such as there are few of.
+/// The fewest bytes that a wished-for element takes in a message, save for a few.
 const WISHED: usize = 4;
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
-    /// What the peer is to be sent next, if anything. It keeps its place in the queue while there is more.
+    /// The next message to the peer, if there is one. The peer queues again while there is more.
     pub(super) fn next_message(&mut self) -> Option<Message<E>> {
+        // Inserts enter the sketch in batches of 128; a message speaks of all of them.
         self.set.settle();
         self.peer.ready.hand_back();
+        // Where an answer is owed, this message is that, and a request keeps until the next one.
         if self.peer.owed.is_none() {
             self.ask_again();
         }
+        // An overdrawn peer is sent nothing at all, requests of ours included: what we would ask draws us into work
+        // too.
         if self.rests() {
             self.await_answer();
             return None;
         }
+        // An answer first, since the peer waits for it. Then fresh elements: a probe before them would find a
+        // difference that is about to vanish.
         let body = match self.peer.owed.take() {
             Some(owed) => Some(self.answer(owed)),
             None => self.push().or_else(|| self.ask()),
         };
+        // To the end of the queue, so that a long answer takes turns with the messages to other peers.
         if self.has_to_send() {
             self.enqueue();
         } else {
@@ -47,7 +54,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Some(message)
     }
 
-    /// The batch that the peer is to be pushed now, if any.
+    /// The batch that is due to the peer, if there is one.
     fn push(&mut self) -> Option<Body> {
         let room = self.config.message_limit() - longest::PUSH;
         let (config, now, end) = (self.config, self.now, self.set.end());
@@ -62,11 +69,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Some(Body::Push { tag: self.set.tag(), batch: pushed.batch.into() })
     }
 
-    /// The next message of an answer that we owe; the rest stays owed.
+    /// The next message of an answer that we owe. The rest stays owed.
     fn answer(&mut self, owed: Owed) -> Body {
         let (nonce, answer, rest) = match owed {
             Owed::Verdict { nonce, on, sketch } => (nonce, self.verdict(nonce, on, sketch), None),
             Owed::Sketch { nonce, state, next, count } => {
+                // Once per request: after this the place stands for the state, however many messages its cells take.
                 let found = self.look_for(nonce, state, next, count);
                 return self.answer(found);
             }
@@ -88,21 +96,23 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Body::Answer { nonce, answer }
     }
 
-    /// Cells of what our sketch was at `place`, from `next` on as many as fit; up to where that is, and whether the answer
-    /// ends with them.
+    /// Cells of our sketch at `place`, from `next` on, as many as fit. Returns the cell that they end before, and
+    /// whether the answer ends with them.
     fn cells(&mut self, place: Place, next: usize, end: usize, window: u16) -> (Answer, usize, bool) {
         let width = self.set.width().unwrap_or_default();
         let room = self.config.message_limit() - longest::CELLS;
         let fitting = Cells::within(width, room).min(end.saturating_sub(next));
         let cells = self.set.cells(next..next + fitting, place).unwrap_or_default();
+        // Each message folds the table anew: a cursor is kept between two of them, never cells.
         let folded = self.set.tables().map_or(0, |tables| tables.covering(next + fitting).len() / FOLDED);
         self.spend(folded as u64 + PASSED * self.set.end().since(place) as u64);
         let reached = next + cells.len();
+        // Without cells there is nothing to go on with: the end tells the peer not to wait.
         let last = window <= 1 || cells.is_empty() || reached >= end;
         (Answer::Cells { part: Part::After { from: next, last }, cells: Cells::new(width, &cells) }, reached, last)
     }
 
-    /// Our elements of these wishes, from the one at `next` on as many as fit.
+    /// Our elements of these wishes, from the one at `next` on, as many as fit; and what of the answer stays owed.
     fn wanted(
         &mut self,
         nonce: Nonce,
@@ -115,6 +125,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let limit = self.config.message_limit();
         let mut work = 0;
         if more {
+            // Sorted here and not in `receive`: a burst may bring 2^17 wishes in many messages, and one sort does for
+            // all.
             wishes.drain(..next);
             wishes.sort_unstable();
             wishes.dedup();
@@ -122,9 +134,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             work += PASSED * wishes.len() as u64;
         }
         let remaining = wishes.get(next..).unwrap_or_default();
-        // What is not there fills no message: looking for it ends too.
+        // Wishes that nobody fills leave no bytes, so room alone would not end the search: a burst of 2^20 of them took
+        // 0.1 to 0.7 s in one poll.
         let most = remaining.len().min(limit / WISHED);
         let (elements, taken) = self.set.named(&remaining[..most], WISH, limit - longest::GIVE - longest::STATE);
+        // The interval says which wishes are answered, those that have no element here included.
         let from = remaining.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
         let end = taken.checked_sub(1).and_then(|last| remaining.get(last));
         let to = end.map_or(from, |&wish| Bound::after_name(wish, WISH));
@@ -139,8 +153,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         (nonce, Answer::Give { tag: self.set.tag(), from, to, last, state, elements }, rest)
     }
 
-    /// What we have in an interval that is not `held` there, as far as it fits; up to where that is, and whether the answer
-    /// ends with it.
+    /// Our elements in an interval that are not `held` there, as many as fit. Returns the bound that they reach, and
+    /// whether the answer ends with them.
     fn page(
         &mut self,
         cursor: Bound,
@@ -153,19 +167,24 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let end = if wants_state { longest::STATE } else { 0 };
         let room = limit - longest::GIVE - if window == 1 { end } else { 0 };
         let (elements, covered) = self.set.page(cursor, to, held, room);
+        // Elements that both hold leave no bytes either, and a page may list thousands.
         let before = |bound: Bound| held.partition_point(|&held| Bound::At(held) < bound);
         self.spend(PASSED * before(covered).saturating_sub(before(cursor)) as u64);
+        // An answer that has to end with the state goes on in another message if the state does not fit behind this
+        // page.
         let fits = elements.encoded_len() + longest::GIVE + end <= limit;
         let last = window == 1 || (covered == to && fits);
         let state = (last && wants_state).then_some(self.set.state());
         (Answer::Give { tag: self.set.tag(), from: cursor, to: covered, last, state, elements }, covered, last)
     }
 
-    /// The state with this tag, whose cells from `next` on are asked for; or what there is instead if it is forgotten.
+    /// Looks up the state whose cells are asked for. Returns what is owed: those cells or, if we have forgotten the
+    /// state, a verdict, which begins a new sketch.
     fn look_for(&mut self, nonce: Nonce, state: u64, next: usize, count: usize) -> Owed {
         let (longest, place) = (self.set.tables().map(Tables::longest), self.set.place_of(state));
         let looked_at = place.map_or(RECENT, |place| self.set.end().since(place));
         self.spend(PASSED * looked_at as u64);
+        // The end is clipped to the cells that there are, so a peer's numbers size nothing.
         match (longest, place) {
             (Some(longest), Some(place)) => {
                 let (end, window) = ((next + count).min(longest), self.config.window.get());
@@ -175,7 +194,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// That both have the same; or how ours differs, by whatever may cost least.
+    /// A proof if both digests are equal; else whatever may cost least: our whole set, first cells or, where pages do,
+    /// our state alone.
     pub(super) fn verdict(&self, nonce: Nonce, on: Question, sketch: bool) -> Answer {
         let state = self.set.state();
         let (theirs, equal) = match on {
@@ -186,6 +206,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if equal {
             return Answer::Proof { state: state.digest.tag() };
         }
+        // Only a probe may earn the whole set: in any other step the peer would ignore it.
         if theirs.is_some() && self.is_tiny() {
             let room = self.config.message_limit() - longest::PAGE;
             let (elements, to) = self.set.page(Bound::START, Bound::End, &[], room);
@@ -196,12 +217,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if sketch && let Some(answer) = self.first_cells(nonce, theirs) {
             return answer;
         }
+        // The peer sees our bytes and count, and walks.
         let (from, to) = (Bound::START, Bound::START);
         Answer::Give { tag: self.set.tag(), from, to, last: true, state: Some(state), elements: Elements::NONE }
     }
 
-    /// The first cells of our sketch, and what tells how many more a peer with this digest needs; `None` where pages cost
-    /// less.
+    /// The first cells of our sketch, with deep bits that tell a peer with this digest how many more it needs; `None`
+    /// where pages cost less.
     fn first_cells(&self, nonce: Nonce, theirs: Option<Digest>) -> Option<Answer> {
         let (policy, tables) = (self.policy()?, self.set.tables()?);
         let (state, width) = (self.set.state(), self.set.width().unwrap_or_default());
@@ -210,20 +232,22 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             return None;
         }
         let head = policy.head(state.digest.count());
+        // A known difference needs no deep bits, which are 64 of the 372 bytes of a first answer.
         let known = theirs.and_then(|theirs| self.cells_for_known_difference(nonce, theirs));
         let table = tables.covering(known.unwrap_or(head));
         let deep = known.is_none().then(|| table.deep_bits(policy.deep()));
         let deep_len = deep.map_or(0, |deep| deep.width().encoded_len());
         let room = self.config.message_limit() - longest::HEAD_OF_CELLS - deep_len;
-        // They may decode, unless the counts alone say that they do not: then it may yet come to pages.
+        // No cells where the counts alone say that these cannot be read: it may yet come to pages, and they would be
+        // lost.
         let floor = theirs.map_or(0, |theirs| theirs.count().abs_diff(state.digest.count()));
         let count = known.unwrap_or(if need(floor) > head { 0 } else { head }).min(Cells::within(width, room));
         let cells = table.sequence(0..count).unwrap_or_default();
         Some(Answer::Cells { part: Part::Head(Head { state, deep }.into()), cells: Cells::new(width, &cells) })
     }
 
-    /// The cells of a first answer to a peer that knows all but few of our elements, since it had a proof with us. Within a
-    /// round they were not enough.
+    /// The number of cells of a first answer to a peer that had a proof with us and so knows all but few of our
+    /// elements. `None` for other peers, and in the middle of a round, where these cells were not enough.
     pub(super) fn cells_for_known_difference(&self, nonce: Nonce, theirs: Digest) -> Option<usize> {
         let (policy, width) = (self.policy()?, self.set.width()?);
         let (place, learned) = self.peer.known.since_proof(theirs.count()).filter(|_| nonce.begins_round())?;
@@ -231,7 +255,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         cells_for_known_difference(policy, width, self.set.digest().count(), inserted, learned)
     }
 
-    /// Whether our set goes out whole, as the answer to a probe that differs.
+    /// Whether our set goes out whole in answer to a probe of another digest.
     pub(super) fn is_tiny(&self) -> bool {
         strategy::is_tiny(self.set.state(), self.set.width(), self.policy(), self.config.message_limit())
     }

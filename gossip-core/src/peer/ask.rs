@@ -1,4 +1,4 @@
-//! Building the requests of our own rounds, when they are sent and not before.
+//! The requests of our own rounds, built when they are sent.
 
 use super::turn::Turn;
 use crate::codec::Encode;
@@ -7,12 +7,13 @@ use crate::message::{Answer, Body, Request, longest};
 use crate::round::{Round, Step};
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
-    /// The next message of our round; begins one if one is wanted.
+    /// The next message of our round, which begins here if one is wanted; `None` if there is none to send.
     pub(super) fn ask(&mut self) -> Option<Body> {
         let state = self.set.state();
         let limit = self.config.message_limit();
         let window = self.config.window.get();
-        // What one answer of elements can have, as far as we know.
+        // The bytes of elements that one answer can hold, if the peer's window and messages are as large as ours. To
+        // ask for more in one burst would be to ask for it again.
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
         self.begin_round();
         let round = self.peer.round.as_mut().filter(|round| round.is_pending())?;
@@ -20,6 +21,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let mut bursts = false;
         let request = match round.step_mut() {
             Step::Probe(digest) => {
+                // The digest is kept as it was sent: two probes that cross are compared by these, alike on both sides.
                 let digest = *digest.insert(state.digest);
                 if self.set.tables().is_some() { Request::Probe { digest } } else { Request::PlainProbe { digest } }
             }
@@ -34,12 +36,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
             Step::Walk(walk) => {
                 let (from, end) = walk.remaining();
+                // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
                 let reach = walk.reach(answer);
                 let (elements, to) = self.set.page_to(from, reach, end, limit - longest::PAGE);
                 Request::Page { window, wants_state: walk.ask(reach), from, to, elements }
             }
             Step::Close(digest) => {
                 let body = Body::Answer { nonce, answer: Answer::Proof { state: digest.tag() } };
+                // The peer does not answer a proof, so nothing is awaited. If it is lost, the next round proves again.
                 round.sent(body.encoded_len(), false);
                 self.end_round(true);
                 return Some(body);
@@ -51,8 +55,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Some(body)
     }
 
-    /// A request whose answer is overdue goes out again if the peer was heard of meanwhile.
+    /// Sends a request again whose answer is overdue, if the peer has asked us something meanwhile.
     pub(super) fn ask_again(&mut self) {
+        // The peer is there, so the request or its answer was lost: its wait, which has doubled, need not end first.
         let first = self.config.answer_within;
         let Some(round) = &mut self.peer.round else { return };
         if round.take_heard() && self.peer.pacing.is_overdue(first, self.now) {
@@ -61,8 +66,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Sets the deadline of a round that awaits an answer and has none.
+    /// Sets the deadline of a round that awaits an answer, unless it is set.
     pub(super) fn await_answer(&mut self) {
+        // Only once nothing more is to be sent: the messages of a burst, or pushes before them, are no waiting.
         let awaits = |round: &&Round| !round.is_pending();
         if self.peer.answer_by.get().is_none()
             && let Some(round) = self.peer.round.as_ref().filter(awaits)

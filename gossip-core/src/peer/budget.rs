@@ -1,43 +1,47 @@
-//! A peer's budget of work: a bucket that time fills, and that whatever is done for the peer empties.
+//! `Budget`: a bucket of work per peer, which time fills and whatever is done for the peer empties.
 
 use core::time::Duration;
 
 use crate::time::Time;
 
-/// What is done for a message beside its bytes. The unit is a byte of an answer, 3 to 20 ns; what takes longer than the
-/// bytes it comes to counts as so many as have that time.
+// The unit of work is a byte of an answer, which takes 3 to 20 ns to make. Work that leaves no bytes counts as many as
+// could be made in the same time.
+
+/// Work for a message, beside its bytes.
 pub(crate) const MESSAGE: u64 = 256;
 
-/// An element looked for by its id, which waits for memory.
+/// Work for an element looked up by its id: the look-up waits for memory.
 pub(crate) const LOOKED_FOR: u64 = 32;
 
-/// An element passed by, one after the other.
+/// Work for an element that a scan passes.
 pub(crate) const PASSED: u64 = 8;
 
-/// A cell of a peer's sketch that is read, in up to four orders.
+/// Work for a cell of a peer's sketch that is peeled, in up to four orders.
 pub(crate) const CELL: u64 = 32;
 
-/// So many cells of our own sketch that are folded for others, and count one.
+/// How many cells of our own sketch are folded for one unit of work.
 pub(crate) const FOLDED: usize = 8;
 
-/// How long a bucket takes to fill.
+/// How long a bucket takes to fill: at the default of 16 MiB a second it holds 64 MiB, a full state of 10^6 elements of
+/// 32 bytes two times over.
 const FILLS_IN: Duration = Duration::from_secs(4);
 
-/// What is left of a budget, as the time at which it will be full.
+/// The level of a bucket, kept as the time at which it will be full: so nothing has to be done as time passes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Budget {
     full: Time,
 }
 
 impl Budget {
-    /// Takes `work` out, if there is as much or not: it is done already.
+    /// Takes `work` out, even if the bucket holds less: the work is done already.
     pub(crate) fn spend(&mut self, work: u64, per_second: u64, now: Time) {
         let micros = work.saturating_mul(1_000_000).div_ceil(per_second);
         self.full = self.full.max(now) + Duration::from_micros(micros);
     }
 
-    /// Until when it is overdrawn; `None` if it is not.
+    /// The time at which it is no longer overdrawn; `None` if it is not overdrawn.
     pub(crate) fn overdrawn_until(self, now: Time) -> Option<Time> {
+        // A bucket that is full later than one filling time from now holds less than nothing.
         let until = self.full.saturating_since(Time::ZERO + FILLS_IN);
         Some(Time::ZERO + until).filter(|&until| until > now)
     }

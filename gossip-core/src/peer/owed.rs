@@ -7,30 +7,32 @@ use crate::element::Fingerprint;
 use crate::message::{Asks, Nonce};
 use crate::wire::{Bound, Place};
 
-/// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent.
+/// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent,
+/// so whatever a peer asks for, it makes us keep at most 16 times the bytes of its request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owed {
-    /// Whether both have the same; if not, what differs, by a `sketch` unless cells are no use.
+    /// Whether both digests are equal; if not, what differs, by a `sketch` unless the peer has no use for cells.
     Verdict { nonce: Nonce, on: Question, sketch: bool },
-    /// `count` cells from `next` on, of a state with this tag, which is yet to be looked for.
+    /// `count` cells from `next` on, of the state with this tag. The state is looked up when the answer is built.
+    // That takes up to 1 024 hashes. In `receive` each request would cost them; here the last one of a flood does.
     Sketch { nonce: Nonce, state: u64, next: usize, count: usize },
-    /// Our cells as they were when our log ended at `place`, from `next` to `end`, in at most `window` messages.
+    /// Our cells at `place` of our log, from `next` to `end`, in at most `window` messages.
     Cells { nonce: Nonce, place: Place, next: usize, end: usize, window: u16 },
-    /// Our elements of these wishes, from place `next` on, in at most `window` messages; then what else was asked for.
-    /// They ascend, unless more came since the last message.
+    /// Our elements of these wishes, from the one at index `next` on, in at most `window` messages; then what the burst
+    /// `asks`. The wishes ascend, unless `more` have come since the last message.
     Wanted { nonce: Nonce, wishes: Vec<u64>, more: bool, next: usize, window: u16, asks: Asks },
-    /// To a page: what we have from the cursor to the end that is not in `held`, in at most `window` messages; and our
-    /// state, if that is wanted.
+    /// To a page: our elements between `cursor` and `to` that are not in `held`, in at most `window` messages; and our
+    /// state, if the peer wants it.
     Page { nonce: Nonce, cursor: Bound, to: Bound, held: Vec<Fingerprint>, window: u16, wants_state: bool },
 }
 
-/// What a verdict is asked for with.
+/// The request that a verdict answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
     /// A probe of this digest.
     Probe(Digest),
-    /// A repair, after which digests have this tag.
+    /// A repair, after which the peer's digest has this tag.
     Repair(u64),
-    /// A wish for cells of a state that is forgotten.
+    /// A request for cells of a state that we have forgotten.
     Cells,
 }

@@ -1,4 +1,4 @@
-//! What of a peer decides how a machine goes on.
+//! `PeerModel`: all of a peer that decides a machine's future.
 
 use super::Peer;
 use super::owed::Owed;
@@ -10,7 +10,7 @@ use crate::round::Round;
 use crate::time::Time;
 use crate::wire::Bound;
 
-/// A peer without its books, and with times that count from the last poll.
+/// A peer without its ledger, with times that count from the last poll.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PeerModel {
     tickets: [Ticket; 2],
@@ -30,9 +30,10 @@ pub(crate) struct PeerModel {
 }
 
 impl Peer {
-    /// What of it decides how a machine goes on, which `pushes` or does not.
+    /// The state that decides the future of a machine, which `pushes` or does not.
     pub(crate) fn model(&self, now: Time, pushes: bool) -> PeerModel {
-        // How full a budget is decides nothing until it is overdrawn, which takes megabytes.
+        // All fields are named, so that a new one is not forgotten. How full a budget is decides nothing until it is
+        // overdrawn, which takes 64 MiB by default: no search gets there, and each message would be a new state.
         let Self {
             ready,
             untimed,
@@ -52,6 +53,7 @@ impl Peer {
             reachable,
             ledger: _,
         } = self.clone();
+        // Costs differ by the path to a state and decide nothing.
         round.iter_mut().for_each(|round| round.forget_books(pushes));
         pacing.rebase(now);
         PeerModel {

@@ -1,4 +1,4 @@
-//! Reading a peer's sketch: asking for more cells, repairing what they tell, and turning to pages.
+//! Reading a peer's sketch: asking for more cells, repairing the difference, and turning to pages.
 
 use super::budget::{CELL, PASSED};
 use super::turn::Turn;
@@ -15,20 +15,21 @@ use crate::round::{Round, Step, need, page_bytes};
 use crate::sketch::{Estimate, Prefix};
 use crate::wire::{Cells, Place};
 
-/// What a look at the cells that came has told.
+/// The result of a look at cells that cannot be read yet.
 struct Look {
-    /// How many differ that can be counted, of those since the last proof.
+    /// Where our log ended at the last proof, and how many elements the peer has got since.
     agreed: Option<(Place, u64)>,
-    /// What our log leaves of the cells.
+    /// The cells less our own elements.
     rest: Option<Prefix>,
     /// Whether few cells are left to read.
     nearly: bool,
 }
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
-    /// Returns whether the cells answer what was asked.
+    /// Takes in cells. Returns whether they were expected.
     pub(super) fn on_cells(&mut self, nonce: Nonce, part: Part, cells: &Cells) -> bool {
         let window = usize::from(self.config.window.get());
+        // Cells of an earlier step are of another state, perhaps: only a nonce that this step sent will do.
         let Some(round) = self.peer.round.as_mut().filter(|round| !round.is_pending() && round.answers_step(nonce))
         else {
             return false;
@@ -38,11 +39,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 round.note_full_state(head.state.bytes);
                 self.begin_sketch(nonce, &head, cells);
             }
-            // Of a repair, what is missing yet. Of a sketch, the state whose cells these were is forgotten.
+            // After a repair, a verdict that something still differs. In a sketch, the peer has forgotten the state,
+            // and begins a new one.
             (Step::Repair(_) | Step::Sketch(_), Part::Head(head)) => self.begin_sketch(nonce, &head, cells),
             (Step::Sketch(incoming), Part::After { from, last }) => match incoming.take(from, cells, last, window) {
                 Received::None => {}
                 Received::Some => self.wait_on(),
+                // The peer's window was too small, or a message was lost: only the rest is asked for.
                 Received::Short if incoming.has_grown() => self.go_on(nonce),
                 Received::Short => {
                     let theirs = incoming.state();
@@ -55,11 +58,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         true
     }
 
+    /// Begins a sketch of the peer's set with its first cells.
     fn begin_sketch(&mut self, nonce: Nonce, head: &Head, cells: &Cells) {
         let ours = self.set.digest();
+        // Others may have brought what differed since the probe went out.
         if ours == head.state.digest {
             return self.close(nonce, ours);
         }
+        // A walk was cut off that began because no cells would do: requests for more would be lost time on a bad link.
         if self.peer.unreadable {
             return self.walk(nonce, head.state);
         }
@@ -70,7 +76,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.read_sketch(nonce);
     }
 
-    /// All cells that were asked for are there: they are read, or there are to be more, or it takes pages.
+    /// Reads the sketch, of which all cells that were asked for are there: repairs what differs, asks for more, or
+    /// walks.
     fn read_sketch(&mut self, nonce: Nonce) {
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return };
         let theirs = incoming.state();
@@ -81,30 +88,38 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// What the cells say that are there, if they can be read or never will be; else what they tell of how many it takes.
+    /// Reads the cells that are there. Returns the reading if it is clear or hopeless, else what the cells tell of how
+    /// many more it takes.
     fn look(&mut self) -> Result<Reading, Look> {
         let hopeless = Ok(Reading::Hopeless);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
         let (theirs, have) = (incoming.state(), incoming.target());
-        // What both had at their last proof need not be read. It takes going through all that has been inserted since.
+        // Elements that both had at their last proof need not be read. To take away those alone means to hash all that
+        // we have inserted since: 2^17 elements at most.
         let end = self.set.end();
         let agreed = self.peer.known.since_proof(theirs.digest.count());
         let agreed = agreed.filter(|&(place, _)| end.since(place) <= MOST_NAMES);
+        // Fewer cells than elements cannot be read, and another decode would be for nothing.
         let fewer = agreed.filter(|&(_, learned)| learned <= have as u64);
         let again = fewer.map_or(0, |(place, _)| CELL * have as u64 + PASSED * end.since(place) as u64);
         self.spend(CELL * have as u64 + again);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
         let subtract = |place| self.set.subtract(incoming.cells(), incoming.width(), place);
         let mut nearly = false;
+        // First what the peer has got since the proof, alone: about half of the cells do, whatever we have got
+        // ourselves.
         if let Some((place, _)) = fewer {
             match Claim::read(self.set, incoming, place, subtract(place).as_ref()) {
                 Reading::Clear(claim) => return Ok(Reading::Clear(claim)),
                 Reading::Nearly => nearly = true,
+                // The peer may have lost its memory since that proof, and not hold what was taken away.
                 Reading::Unclear | Reading::Hopeless => {}
             }
         }
-        let rest = subtract(incoming.held());
-        match Claim::read(self.set, incoming, incoming.held(), rest.as_ref()) {
+        // Then less all that we held as the sketch began. What came since would count as a difference: under 100
+        // inserts a hop each top-up fell short by what its own round trip had added.
+        let rest = subtract(incoming.began_at());
+        match Claim::read(self.set, incoming, incoming.began_at(), rest.as_ref()) {
             Reading::Nearly => nearly = true,
             Reading::Unclear => {}
             reading => return Ok(reading),
@@ -112,17 +127,19 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Err(Look { agreed, rest, nearly })
     }
 
-    /// More cells are asked for, as many as it seems to take; or deep bits first; or it takes pages.
+    /// Asks for more cells, as many as it seems to take; or for deep bits first; or walks.
     fn want_cells(&mut self, nonce: Nonce, look: &Look) {
         let (ours, tables, policy) = (self.set.state(), self.set.tables(), self.policy());
         let Some(incoming) = self.peer.round.as_mut().and_then(Round::incoming_mut) else { return };
         let (theirs, have) = (incoming.state(), incoming.target());
         let seen = tables.zip(look.rest.as_ref()).map(|(tables, rest)| incoming.estimate(rest, &tables.key()));
-        // Of what is to be read then, the number is known; unless so many cells have been in vain.
+        // The number of elements since the last proof is known, so it has no standard error. It is dropped once cells
+        // for a quarter more and 16 have not sufficed: then it is wrong.
         let known = look.agreed.map(|(_, learned)| Estimate { differences: learned, sigma: 0 });
         let known = known.filter(|known| have < need(known.differences.saturating_mul(5) / 4 + 16));
         if known.is_none() && incoming.top_ups().is_none() && seen.is_some_and(|seen| incoming.is_unknown(seen)) {
-            // More differs than the peer can know of: deep bits tell how much, once they are asked for.
+            // More differs than the peer knew when it left the deep bits out. A second probe earns them: it is not the
+            // first message of its round.
             return self.go_to(nonce, Step::Probe(None));
         }
         let longest = tables.map(|tables| tables.longest());
@@ -136,17 +153,20 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 self.count(|ledger| ledger.top_ups += top_up);
                 self.go_on(nonce);
             }
-            // Others are at it: a round later will do, but once, or they could be at it for ever.
+            // Rounds with others fill the room for cells: a later round will do. Only once, or two silent peers could
+            // put this one off for ever.
             Some(_) if !self.peer.put_off => {
                 self.peer.put_off = true;
                 self.end_round(false);
             }
+            // Pages take no room, and end whatever happens.
             Some(_) | None => self.walk(nonce, theirs),
         }
     }
 
-    /// What a sketch says is merged, as far as it tells elements, and the rest exchanged.
+    /// Merges the numbers that a claim tells, and begins a repair for all other elements.
     fn repair(&mut self, nonce: Nonce, claim: Claim, theirs: State) {
+        // At once, since they have travelled already: if the rest of the round is lost, they are not.
         let learned = self.set.insert_numbers(&claim.numbers);
         self.stats.state_bytes = self.set.state().bytes;
         self.count(|ledger| {
@@ -155,7 +175,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         });
         let learned = learned.into_iter().map(|element| Event::Learned { element, from: self.id.clone() });
         self.events.extend(learned);
-        // A claim without wishes was confirmed to give the peer's digest.
+        // A claim without wishes was confirmed to the last bit of the peer's digest, which is therefore ours now.
         if claim.ours.is_empty() && claim.wanted.is_empty() {
             self.close(nonce, self.set.digest());
         } else {
@@ -163,10 +183,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Pages of all that a peer of this state and we hold, from where the last walk was cut off.
+    /// Begins a walk with a peer of this state, at the bound where the last walk was cut off.
     pub(super) fn walk(&mut self, nonce: Nonce, theirs: State) {
         let bytes = page_bytes(theirs, self.set.width().unwrap_or_default());
         self.count(|ledger| ledger.walks += 1);
+        // A sketch of first cells alone was too dear, or had no room: the next one may well be read.
         if let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) {
             self.peer.unreadable |= incoming.top_ups().is_some();
         }

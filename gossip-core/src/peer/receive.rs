@@ -1,4 +1,4 @@
-//! Taking in a message from a peer: what it brings, and what it asks.
+//! Taking in a message from a peer: its elements are merged, its request noted, its answer handed to our round.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -13,20 +13,20 @@ use crate::event::Event;
 use crate::message::{Answer, Asks, Body, DecodeError, Message, Nonce, Request};
 use crate::round::claim::Claim;
 use crate::round::repair::{Answered, Repair};
-use crate::round::strategy::{self, MOST_NAMES, TURN};
+use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
 use crate::round::walk::Progress;
 use crate::round::{Round, Step};
 use crate::set::Merged;
 use crate::wire::{Bound, Ids, Place};
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
-    /// Takes in a message: merges its elements at once, and notes what is to be sent. Returns whether the peer is back
-    /// that did not answer.
+    /// Takes in a message: merges its elements at once, and notes what is to be sent. Returns whether the peer was
+    /// unreachable before.
     ///
     /// # Errors
     ///
-    /// A message that is none, or from another cluster, or with an element that is none. Nothing has changed then but
-    /// counters.
+    /// Malformed bytes, a message from another cluster, or an invalid element. They leave all but the counters
+    /// unchanged.
     pub(crate) fn receive(&mut self, message: Result<Message<E>, DecodeError>) -> Result<bool, Reject> {
         let taken = message.map_err(Reject::from).and_then(|message| self.take_in(message));
         if taken.is_err() {
@@ -41,6 +41,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             return Err(Reject::Foreign);
         }
         let before = self.set.end();
+        // All elements or none: one over the limit refuses the message, and law 8 has hostile bytes change nothing.
         let Merged { learned, held, bytes } = self.set.merge(body.elements())?;
         self.stats.state_bytes = self.set.state().bytes;
         let new = learned.len();
@@ -49,6 +50,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             ledger.learned += new as u64;
             ledger.redundant += (held.len() - new) as u64;
         });
+        // Late and repeated answers count as well: the ledger says what a round has cost, not what it needed.
         if let (Some(round), Some(nonce)) = (&mut self.peer.round, body.nonce()) {
             round.charge(nonce, len);
         }
@@ -56,6 +58,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if let Body::Answer { nonce, .. } = &body {
             self.peer.note_answer(*nonce);
         }
+        // Before the message is acted on: a batch that answers it must not send its elements back.
         self.note_origins(before, &body);
         let from = |element| Event::Learned { element, from: self.id.clone() };
         self.events.extend(learned.into_iter().map(from));
@@ -70,7 +73,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 true
             }
         };
-        // What a sketch has told.
+        // A sketch tells numbers only once it is read, which is after `note_origins`.
         if let Some(hand) = &mut self.hand {
             hand.note_arrivals(self.set.end(), Duration::ZERO);
         }
@@ -80,11 +83,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Ok(returned)
     }
 
-    /// The peer is there. Returns whether it is back, since it was not.
+    /// Notes that the peer is there. Returns whether it was unreachable before.
     fn find(&mut self) -> bool {
         let returned = !self.peer.reachable;
         if returned {
             self.peer.reachable = true;
+            // Its backoff of up to ten rounds ends: who was cut off has much to catch up on.
             self.peer.pacing.leave_alone(self.now);
             self.events.push_back(Event::Reachable { peer: self.id.clone() });
         }
@@ -93,15 +97,18 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         returned
     }
 
-    /// Notes where the elements of a message came from, and that its sender is there: so that they do not go back.
+    /// Notes which peer the elements of a message came from, so that they are not pushed back to it; and that it is
+    /// there.
     fn note_origins(&mut self, before: Place, body: &Body) {
         let age = if let Body::Push { batch, .. } = body { batch.age } else { 0 };
         let Some(hand) = &mut self.hand else { return };
+        // Inserts since the last poll stand before the message in the log, and are nobody's but ours.
         hand.note_inserts(before);
         hand.note_arrivals(self.set.end(), Duration::from_millis(age.into()));
         self.on_link(|link| link.on_message());
     }
 
+    /// Notes the answer that a request earns. It is built in `poll`.
     fn on_request(&mut self, nonce: Nonce, request: Request, held: Vec<Fingerprint>) {
         match request {
             Request::Probe { digest } => self.on_probe(nonce, digest, true),
@@ -111,13 +118,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
             Request::Repair { asks, wanted, .. } => self.on_repair(nonce, asks, &wanted),
             Request::Page { window, wants_state, from, to, .. } => {
+                // An interval that ends before it starts is empty, and the peer's window may be up to 65 535.
                 let (window, to) = (window.min(self.config.window.get()), to.max(from));
                 self.owe(Owed::Page { nonce, cursor: from, to, held, window, wants_state });
             }
         }
     }
 
-    /// Returns whether the answer was expected.
+    /// Hands an answer to our round. Returns whether it was expected; unexpected ones count as `ignored`.
     fn on_answer(&mut self, nonce: Nonce, answer: Answer, held: &[Fingerprint], bytes: u64) -> bool {
         match answer {
             Answer::Proof { state } => self.on_proof(nonce, state),
@@ -127,14 +135,16 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// A probe asks whether our digest is `theirs`; by a `sketch` if not, unless cells are no use to the peer.
+    /// Takes in a probe of the digest `theirs`, from a peer that can use a `sketch` or not: answers it, takes its round
+    /// over, or lets our own round go on.
     fn on_probe(&mut self, nonce: Nonce, theirs: Digest, sketch: bool) {
         let (ours, width) = (self.set.digest(), self.set.width());
         if ours == theirs {
             self.prove(theirs);
         } else if let Some(round) = &mut self.peer.round {
             if !round.yields_to(nonce, theirs, width) {
-                // What the peer was asked may be lost, and it is there: what is overdue goes out again at once.
+                // The probe is not answered, since both sides decide alike. But it shows that the peer is there: if our
+                // last request is overdue it was lost, and goes out again at once.
                 round.hear();
                 return self.enqueue();
             }
@@ -145,22 +155,27 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.owe(Owed::Verdict { nonce, on: Question::Probe(theirs), sketch });
     }
 
-    /// Whether a round of ours costs less than to answer this probe, with which a round begins: it costs half a round trip
-    /// that the larger part of the difference travels once. In the middle of rounds parts stay as they are, or under
-    /// inserts that go on there would be one round after the other.
+    /// Whether to begin a round of ours instead of answering this probe, the first of the peer's round. That costs half
+    /// a round trip and saves sending the larger part of the difference twice.
+    ///
+    /// In the middle of rounds the parts stay as they are. Else, under 100 inserts a hop on either side, probes would
+    /// begin rounds back and forth for as long as anybody writes.
     fn turns_round(&self, nonce: Nonce, theirs: Digest, sketch: bool) -> bool {
         let (ours, width) = (self.set.digest(), self.set.width());
         let sketched = sketch
             && !strategy::is_multiple(ours, theirs)
             && strategy::may_be_sketched(self.set.state(), theirs, width, self.policy());
-        let turn = self.policy().filter(|_| sketched).map_or(TURN, |policy| policy.turn());
-        ours.count().abs_diff(theirs.count()) >= turn
+        // 64 where it comes to pages. Where a sketch is likely, 16, 128 or 1 024, as the economy favours bytes or round
+        // trips.
+        let threshold = self.policy().filter(|_| sketched).map_or(THRESHOLD, |policy| policy.threshold());
+        ours.count().abs_diff(theirs.count()) >= threshold
             && strategy::leads(width, ours, theirs)
             && !self.is_tiny()
+            // Where the difference is known, a first answer has all cells that it takes: nothing is gained.
             && self.cells_for_known_difference(nonce, theirs).is_none()
     }
 
-    /// Returns whether it proves anything.
+    /// Takes in a proof. Returns whether it proves anything: our round, or the set as it is now.
     fn on_proof(&mut self, nonce: Nonce, state: u64) -> bool {
         let ours = self.set.digest();
         if let Some(proven) = self.peer.round.as_mut().and_then(|round| round.proven_by(nonce, state)) {
@@ -170,19 +185,23 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             self.prove(proven);
             return true;
         }
+        // It closes a round of the peer's, or came late. The tag is 64 bits of our own digest, so it is true all the
+        // same.
         if ours.tag() == state {
             self.prove(ours);
         }
         ours.tag() == state
     }
 
-    /// All that the peer holds, these elements of so many bytes, answers our probe. Returns whether it does.
+    /// Takes in the peer's whole set, elements with these fingerprints and of so many bytes, as the answer to a probe.
+    /// Returns whether it was expected.
     fn on_whole(&mut self, nonce: Nonce, held: &[Fingerprint], bytes: u64) -> bool {
         let Some(round) = self.awaiting(nonce).filter(|round| round.is_probing() && round.answers_step(nonce)) else {
             return false;
         };
         round.note_full_state(bytes);
         let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
+        // Nothing is wanted any more, so a repair that gives what is not listed does. It lists up to 2^17 names, 1 MiB.
         if self.set.len() <= MOST_NAMES {
             self.spend(PASSED * self.set.len() as u64);
             let claim = Claim::of_names(self.set.names_except(held), self.set.width());
@@ -193,13 +212,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         true
     }
 
+    /// Takes in one message of a repair, whose elements are merged: notes the wishes, or the verdict that it asks for.
     fn on_repair(&mut self, nonce: Nonce, asks: Asks, wanted: &Ids) {
         let ours = self.set.digest();
+        // The proof that goes out may be lost; that both sets were equal is known here already.
         if asks == Asks::Verdict(ours.tag()) {
             self.prove(ours);
         }
         match (asks, &mut self.peer.owed) {
-            // More of what came before it, in the same burst.
+            // One answer is for the whole burst: if each message earned a window, all but the last would end without a
+            // word. Beyond 2^17 unanswered wishes a message replaces those before it, which bounds what a peer makes us
+            // keep.
             (_, Some(Owed::Wanted { nonce: same, wishes, more, next, asks: others, .. }))
                 if *same == nonce && wishes.len() - *next <= MOST_NAMES =>
             {
@@ -212,6 +235,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             (Asks::Verdict(state), _) if wanted.count() == 0 => {
                 self.owe(Owed::Verdict { nonce, on: Question::Repair(state), sketch: true });
             }
+            // Elements alone, with more to follow: they are merged, and the last message of the burst asks.
             (Asks::Nothing, _) if wanted.count() == 0 => {}
             _ => {
                 let (wishes, window) = (wanted.iter().collect(), self.config.window.get());
@@ -220,13 +244,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Returns whether it answers what was asked.
+    /// Takes in part of an answer of elements. Returns whether it was expected.
     fn on_give(&mut self, nonce: Nonce, interval: (Bound, Bound), last: bool, state: Option<State>) -> bool {
         let Some(round) = self.awaiting(nonce) else { return false };
         let in_time = round.answers_step(nonce);
         match (round.step_mut(), state) {
             (Step::Walk(walk), _) => {
-                // The end of an answer may come before its middle, which is what makes the sets equal.
+                // Any answer of the round counts, since an interval is covered whenever it was. The end of an answer
+                // may come before its middle, and the sets are equal once both have.
                 let told = walk.tell(state.map(|state| state.digest));
                 self.on_page_answer(nonce, interval, last, told);
             }
@@ -235,16 +260,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 round.note_full_state(state.bytes);
                 self.close_or_walk(nonce, state);
             }
-            // The peer keeps no sketch any more.
+            // The peer has forgotten the state and keeps no sketch any more: it may have restarted with another
+            // economy.
             (Step::Sketch(_), Some(state)) if in_time => self.close_or_walk(nonce, state),
             (Step::Sketch(_), None) if in_time => {}
-            // It answers what this round asked before.
+            // An answer to an earlier step: its elements are merged, and say nothing of this one.
             _ => return false,
         }
         true
     }
 
-    /// Part of an answer to a page of ours came.
+    /// Takes in part of an answer to a page of ours. `told` is the last digest that the peer told in this walk.
     fn on_page_answer(&mut self, nonce: Nonce, (from, to): (Bound, Bound), last: bool, told: Option<Digest>) {
         let (ours, window) = (self.set.digest(), usize::from(self.config.window.get()));
         if told == Some(ours) {
@@ -255,6 +281,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Progress::None => {}
             Progress::Some => self.wait_on(),
             Progress::Page => self.go_on(nonce),
+            // All is exchanged, but one side has changed meanwhile. The next round proves it, or finds what is new.
             Progress::Done => {
                 self.peer.walked();
                 self.peer.pacing.answered(nonce);
@@ -263,7 +290,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Part of what a repair of ours wished for came.
+    /// Takes in part of an answer to a repair of ours.
     fn on_repair_answer(&mut self, nonce: Nonce, (from, to): (Bound, Bound), last: bool, state: Option<State>) {
         let (ours, pushes) = (self.set.digest(), self.hand.is_some());
         let Some(round) = &mut self.peer.round else { return };
@@ -274,12 +301,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Answered::InPart => self.wait_on(),
             Answered::Burst => self.go_on(nonce),
             Answered::Done(Some(told)) if told == ours => self.close(nonce, ours),
-            // It would be misread again.
+            // Both digests are as they were: the same sketch would be misread again, in this round and in every other.
             Answered::Done(Some(told)) if repair.was_in_vain(ours, told) => {
                 let theirs = repair.theirs();
                 self.walk(nonce, theirs);
             }
-            // Something was inserted meanwhile, or lost. Pushes see to the rest.
+            // Something was inserted meanwhile, or lost. Where elements are pushed, that is the pusher's to deliver:
+            // another probe would find it under way, for as long as anybody writes.
             Answered::Done(Some(_)) if pushes => {
                 let ours = repair.is_acknowledged().then_some(began_at);
                 let theirs = Place::of_count(repair.theirs().digest.count());
@@ -291,6 +319,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
+    /// Closes the round if the peer's digest is ours by now; else walks, since the peer has no cells for us.
     fn close_or_walk(&mut self, nonce: Nonce, theirs: State) {
         if theirs.digest == self.set.digest() {
             self.close(nonce, theirs.digest);
@@ -299,13 +328,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// The peer's digest is ours, which it is yet to be told.
+    /// Enters a proof, and has the round close with a message that tells the peer.
     pub(super) fn close(&mut self, nonce: Nonce, digest: Digest) {
         self.go_to(nonce, Step::Close(digest));
         self.prove(digest);
     }
 
-    /// Our round takes another step, and sends its next message in turn; it ends if it has taken as many as it may.
+    /// Moves our round to another step and queues its next message. The round ends instead if it has used up its steps.
     pub(super) fn go_to(&mut self, nonce: Nonce, step: Step) {
         self.peer.pacing.answered(nonce);
         if self.peer.round.as_mut().is_some_and(|round| !round.take(step)) {
@@ -314,7 +343,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.go_on(nonce);
     }
 
-    /// Our round sends its next message in turn.
+    /// Queues the next message of our round.
     pub(super) fn go_on(&mut self, nonce: Nonce) {
         self.peer.pacing.answered(nonce);
         if let Some(round) = &mut self.peer.round {
@@ -323,8 +352,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.wait_on();
     }
 
-    /// What was awaited came, if only in part: the wait for more begins anew, at the next poll.
+    /// Restarts the wait for an answer, part of which has come. It begins at the next poll.
     pub(super) fn wait_on(&mut self) {
+        // `receive` has no clock: the deadline is dropped here, and set when the queue comes to the peer.
         self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
         if let Some(round) = &mut self.peer.round {
             round.wait_on();
@@ -337,13 +367,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.peer.round.as_mut().filter(|round| round.awaits(nonce))
     }
 
-    /// An answer is owed; it replaces an older one. A peer that repairs is not asked for a while, and a probe of ours
-    /// that it has not answered is given up.
+    /// Owes the peer an answer, which replaces an older one. A peer that repairs is not asked for a round interval, and
+    /// a probe of ours that it has not answered is given up.
     fn owe(&mut self, owed: Owed) {
         let repairs = !matches!(owed, Owed::Verdict { on: Question::Probe(_), .. });
         self.peer.owed = Some(owed);
         self.enqueue();
         if repairs {
+            // The peer's round is past its probe, so it will not answer ours, and repairs the same difference.
             self.peer.pacing.put_off(self.now + self.config.round_interval());
             if self.peer.round.as_ref().is_some_and(Round::is_probing) {
                 self.end_round(false);

@@ -19,11 +19,11 @@ use crate::stats::{Ledger, Stats};
 use crate::time::{Time, micros};
 use crate::wire::Place;
 
-/// One peer and all that may be touched on its behalf, borrowed from the machine once a message or a task.
+/// One peer and all that may be touched on its behalf, borrowed from the machine once per message or task.
 pub(crate) struct Turn<'a, P, E> {
     pub(crate) id: &'a P,
     pub(crate) peer: &'a mut Peer,
-    /// What is pushed to it, where anything is.
+    /// Its link and what all links share; `None` without an overlay.
     pub(crate) hand: Option<Hand<'a, P>>,
     pub(crate) set: &'a mut Set<E>,
     pub(crate) config: &'a Config,
@@ -33,28 +33,28 @@ pub(crate) struct Turn<'a, P, E> {
     pub(crate) agenda: &'a mut Agenda<P>,
     pub(crate) events: &'a mut VecDeque<Event<P, E>>,
     pub(crate) stats: &'a mut Stats,
-    /// How many cells our rounds with others have asked for; counted where cells came.
+    /// How many cells our rounds with other peers hold and await; counted for messages that bring cells.
     pub(crate) cells_elsewhere: usize,
 }
 
-/// What it is time to do about a peer.
+/// A task that is due for a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// The wait for an answer is over.
     TimeOut,
     /// Its budget is overdrawn no longer.
     Rested,
-    /// It is told the time.
+    /// What came from it since the last poll gets its time.
     Time,
     Push(push::Task),
     /// Chance has chosen it for a round.
     Begin,
-    /// It is its turn to be sent something.
+    /// It is first in the queue of those with something to send.
     Send,
 }
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
-    /// Does what it is time for; the message that is to be sent, if one is.
+    /// Carries out a task. Returns the message to send, if the task is to send one.
     pub(crate) fn perform(&mut self, task: Task) -> Option<Message<E>> {
         match task {
             Task::TimeOut => self.time_out(),
@@ -70,7 +70,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         None
     }
 
-    /// The wait for an answer ended for nothing: the request goes out again, or the round is given up.
+    /// Ends a wait for an answer that did not come: the request goes out again, or the round is given up.
     fn time_out(&mut self) {
         self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
         let Some(round) = &mut self.peer.round else { return };
@@ -79,6 +79,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             return self.enqueue();
         }
         if let Step::Walk(walk) = round.step() {
+            // Pages of a large set take many messages: on a bad link every walk would be cut off before its end.
             self.peer.resume = walk.cursor();
         }
         // Not exactly so long, or both sides of a cut would leave each other alone in step.
@@ -91,21 +92,23 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.on_link(|link| link.on_unreachable());
     }
 
-    /// It is told the time, for what has come since the last poll.
+    /// Gives what has come since the last poll its time: round trips are measured, the link's deadlines set.
     fn tell_time(&mut self) {
         self.peer.untimed.hand_back();
+        // Samples include the wait for this poll: it is part of what a peer's answer takes to have an effect here.
         self.peer.pacing.measure_answer(self.now);
         self.on_link(|link| link.on_time());
     }
 
-    /// A round with it is to begin: at once, or after the one under way.
+    /// Has a round with it begin: now, or after the one under way.
     pub(crate) fn want_round(&mut self) {
         self.peer.wanted = true;
         self.enqueue();
     }
 
-    /// Begins a round if one is wanted and there is none.
+    /// Begins a round if one is wanted and none is under way.
     pub(super) fn begin_round(&mut self) {
+        // Here and not where it was wanted: the costs of full states are those of the set that the probe speaks of.
         if self.peer.wanted && self.peer.round.is_none() {
             self.peer.wanted = false;
             let nonce = self.peer.next_round(self.rng.next_u32());
@@ -113,10 +116,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Ends our round and enters it in the books. A round that was wanted meanwhile has its turn.
+    /// Ends our round and enters it in the ledger. A round that was wanted meanwhile gets its turn.
     pub(super) fn end_round(&mut self, proven: bool) {
         let Some(round) = self.peer.round.take() else { return };
         self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+        // Rounds that were dropped for another reason waited for nothing: only those that used up their tries show that
+        // the waits were too short.
         self.peer.timeouts = if round.retries() >= TRIES { self.peer.timeouts.saturating_add(1) } else { 0 };
         if proven {
             self.peer.walked();
@@ -126,6 +131,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             ledger.round_bytes += round.cost();
             if proven {
                 ledger.proofs += 1;
+                // A peer says how many bytes its state has, up to 2^64 − 1.
                 ledger.full_state_bytes = ledger.full_state_bytes.saturating_add(round.full_state());
             }
         });
@@ -136,9 +142,10 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.on_link(|link| link.on_round_end(proven, interval));
     }
 
-    /// Both have this digest.
+    /// Enters a proof that both sets have this digest.
     pub(super) fn prove(&mut self, digest: Digest) {
         self.peer.known.prove(digest);
+        // Sets only grow, so a log of `count` elements is all of that set: both logs are known up to there.
         let place = Place::of_count(digest.count());
         self.reconcile(Some(place), place);
         // A peer may say the same any number of times before the next poll.
@@ -148,60 +155,65 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// A round has brought over all that the peer had at `theirs` and, unless that is not sure, all that we had at `ours`.
+    /// Tells the link that a round has brought over all of the peer's log up to `theirs` and, if that is certain, all
+    /// of ours up to `ours`.
     pub(crate) fn reconcile(&mut self, ours: Option<Place>, theirs: Place) {
         self.on_link(|link| link.on_reconciled(ours, theirs));
     }
 
-    /// It answers no more.
+    /// Marks the peer as unreachable.
     pub(super) fn lose(&mut self) {
+        // Rounds and pushes both find out: the embedder hears of it once.
         if self.peer.reachable {
             self.peer.reachable = false;
             self.events.push_back(Event::Unreachable { peer: self.id.clone() });
         }
     }
 
-    /// Lets it wait while its budget is overdrawn and there is something to send; whether it waits.
+    /// Lets the peer rest while its budget is overdrawn and there is something to send. Returns whether it rests.
     pub(super) fn rests(&mut self) -> bool {
         let until = self.peer.budget.overdrawn_until(self.now).filter(|_| self.has_to_send());
+        // A rest that goes on is counted once, however often the peer is looked at meanwhile.
         let begins = u64::from(until.is_some() && self.peer.rests_until.get().is_none());
         self.agenda.rests.set(self.id, &mut self.peer.rests_until, until);
         self.count(|ledger| ledger.deferred += begins);
         until.is_some()
     }
 
+    /// Whether there is something to send to it: an answer, a push or a request.
     pub(super) fn has_to_send(&self) -> bool {
         self.peer.has_to_send() || self.hand.as_ref().is_some_and(Hand::is_due)
     }
 
-    /// Gives it a turn to send, unless it waits for one.
+    /// Puts it in the queue of those with something to send, unless it stands there.
     pub(super) fn enqueue(&mut self) {
         self.agenda.ready.push(self.id, &mut self.peer.ready);
     }
 
-    /// Has it told the time at the next poll.
+    /// Has what came from it get its time at the next poll.
     pub(super) fn want_time(&mut self) {
         self.agenda.untimed.push(self.id, &mut self.peer.untimed);
     }
 
-    /// Charges it with work that was done for it.
+    /// Charges the peer's budget with work that was done for it.
     pub(super) fn spend(&mut self, work: u64) {
+        // In `receive` this is the time of the last poll, which favours the peer by at most the time since then.
         self.peer.budget.spend(work, self.config.work_rate(), self.now);
         self.count(|ledger| ledger.work += work);
     }
 
-    /// Counts something in the books about it, and in those about all.
+    /// Counts in the peer's ledger and in that of all peers.
     pub(super) fn count(&mut self, count: impl Fn(&mut Ledger)) {
         count(&mut self.peer.ledger);
         count(&mut self.stats.total);
     }
 
-    /// What we ask for, and how much; `None` where there are pages alone.
+    /// The policy of our economy; `None` for pages alone.
     pub(super) const fn policy(&self) -> Option<&'static Policy> {
         Policy::of(self.config.economy)
     }
 
-    /// Lets its link do something, and does what that wants.
+    /// Lets the link act, and grants what it wishes. Nothing happens without an overlay.
     pub(crate) fn on_link(&mut self, act: impl FnOnce(&mut LinkTurn<'_, P>) -> Wishes) {
         if let Some(mut link) = self.link() {
             let wishes = act(&mut link);
@@ -209,13 +221,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Its link, with what a link is told.
+    /// The link, with what a link is told.
     fn link(&mut self) -> Option<LinkTurn<'_, P>> {
         let (config, now, end) = (self.config, self.now, self.set.end());
         Self::link_of(self.hand.as_mut(), self.peer, config, now, end)
     }
 
-    /// The same of its parts, where the set is needed beside it.
+    /// The same, from parts of a turn.
+    // `push` fills a batch from the set while the link is borrowed, which a method of the whole turn would not allow.
     pub(super) fn link_of<'b>(
         hand: Option<&'b mut Hand<'_, P>>,
         peer: &'b mut Peer,
@@ -234,7 +247,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Some(hand?.turn(&mut peer.known, about))
     }
 
-    /// Does what a link wants.
+    /// Grants what a link wishes.
     pub(super) fn grant(&mut self, wishes: Wishes) {
         let Wishes { send, round, lost, time, sample } = wishes;
         if lost {
@@ -246,6 +259,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if time {
             self.want_time();
         }
+        // A wanted round enqueues the peer as well, and `next_message` sends what is due on the link first.
         if round {
             self.want_round();
         } else if send {
@@ -253,7 +267,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Gives it its place in the overlay, if there is one.
+    /// Gives the peer its standing in the overlay, if there is one.
     pub(crate) fn settle(&mut self) {
         self.on_link(|link| link.settle());
     }

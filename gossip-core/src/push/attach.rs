@@ -1,4 +1,4 @@
-//! Who stands where: attaching to a parent, losing a peer, and looking for another.
+//! Standings: attaching to a parent, losing a peer, and looking for another parent.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -12,24 +12,25 @@ use crate::time::Time;
 /// A search for a parent, or for a better one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Search<P> {
-    /// When to look again.
+    /// The time of the next look.
     pub(super) at: Option<Time>,
-    /// Whether some are asked now, and who of all peers was heard since those were asked first.
+    /// Whether candidates are being asked.
     pub(super) asked: bool,
+    /// The peers that were heard since candidates were asked.
     pub(super) heard: BTreeSet<P>,
     /// How many candidates, from the second on, were asked since there was no parent.
     next_candidate: usize,
-    /// How long the last parent took to answer, at the longest.
+    /// How long the last parent took to answer at most.
     patience: Option<Duration>,
 }
 
-/// How many candidates are asked at once.
+/// The most candidates that are asked at once.
 const WAVE: usize = 4;
 
-/// How often a better parent is looked for, and any where there is none.
+/// The pause between two searches: for a better parent, or for any while there is none.
 pub(super) const REJOIN: Duration = Duration::from_secs(2);
 
-/// The shortest pause between two looks for a parent: whoever answers within it is compared with who answered first.
+/// The shortest pause between two looks. Candidates that answer within it are compared, and the best one is taken.
 pub(super) const SOON: Duration = Duration::from_millis(10);
 
 impl<P> Default for Search<P> {
@@ -49,12 +50,12 @@ impl<P> Search<P> {
         self.at = self.at.map(|at| Time::ZERO + at.saturating_since(now));
     }
 
-    /// No look is due until one is set: the overlay is another.
+    /// Drops the time of the next look, since the overlay is another.
     pub(super) const fn pause(&mut self) {
         self.at = None;
     }
 
-    /// Nobody is asked any more.
+    /// Ends the search.
     pub(super) fn stop(&mut self) {
         (self.at, self.asked) = (None, false);
         self.heard.clear();
@@ -62,18 +63,21 @@ impl<P> Search<P> {
 }
 
 impl<P: Clone + Ord> Common<P> {
-    /// Looks for a parent: attaches to the best of those who answered, or asks others.
+    /// Looks for a parent: attaches to the best candidate that has answered, or asks more of them.
     pub(super) fn seek(&mut self, now: Time) {
         let candidates = self.overlay.upstream();
         let search = &mut self.search;
+        // Candidates behind the present parent are no better than it.
         let is_better = |candidate: &&P| self.parent.as_ref() != Some(*candidate);
         let better = candidates.iter().take_while(is_better).find(|candidate| search.heard.contains(candidate));
         if let Some(better) = better.filter(|_| search.asked) {
+            // First the old parent, so that there are never two.
             self.tasks.extend(self.parent.take().map(|parent| (parent, Task::Detach)));
             self.tasks.push_back((better.clone(), Task::Attach));
             return;
         }
-        // The best is asked each time, and others in turn while there is none.
+        // The best is asked each time. Others are asked three at a time while there is no parent, so that the orphans
+        // of a hub do not all ask everybody at once.
         let has_parent = self.parent.is_some();
         let others = if has_parent { 0 } else { candidates.len().saturating_sub(1) };
         let wave: Vec<P> = (0..others.min(WAVE - 1))
@@ -89,6 +93,8 @@ impl<P: Clone + Ord> Common<P> {
         if all_asked {
             search.next_candidate = 0;
         }
+        // Once all have been asked in vain, this replica is cut off: two seconds until the next search. `ask` puts the
+        // time off further, for as long as an answer may take.
         let pause = if all_asked && search.asked { REJOIN } else { SOON };
         (search.at, search.asked) = (Some(now + pause), true);
         search.heard.clear();
@@ -96,7 +102,7 @@ impl<P: Clone + Ord> Common<P> {
 }
 
 impl<P: Clone + Ord> LinkTurn<'_, P> {
-    /// The link, which there is from now on.
+    /// The link, which is made if there is none.
     pub(super) fn link_or_new(&mut self) -> &mut Link {
         self.slot.get_or_insert_with(|| Box::new(Link::new(Standing::Detached)))
     }
@@ -113,14 +119,17 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
     }
 
+    /// Gives the peer this standing.
     fn stand(&mut self, standing: Standing) -> Wishes {
         self.set_lost(false);
         let (end, every) = (self.about.end, self.common.schedule.every());
         let link = self.link_or_new();
         link.standing = standing;
-        // What was there before is no news: it may well be there.
+        // Elements that are older than the link may well be there, by rounds: they are not pushed one window after
+        // another.
         link.catching_up |= link.sent < end;
         link.idle_at = None;
+        // Here is no time: the idle timer starts at the next poll.
         let listens = link.brings();
         link.listens |= listens;
         let round_trip = link.round_trip(every);
@@ -136,7 +145,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { time: listens, ..Wishes::default() }
     }
 
-    /// Notes that the peer answers no more, or does again.
+    /// Marks the peer as lost, or as found.
     pub(super) fn set_lost(&mut self, lost: bool) {
         let Some(link) = self.slot else { return };
         link.lost = lost;
@@ -147,11 +156,14 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
     }
 
-    /// The peer does not answer: nothing is pushed to it, and if it was the parent, another is looked for.
+    /// Acts on a peer that does not answer: nothing is pushed to it any more. If it was the parent, another one is
+    /// looked for.
     pub(crate) fn on_unreachable(&mut self) -> Wishes {
         let Some(link) = self.slot.as_mut().filter(|link| link.carries()) else { return Wishes::default() };
         link.rewind(self.known.acked());
         (link.due, link.ack_due_since) = (false, None);
+        // Both ends of an edge of a graph may be waiting for the other to speak, so it is asked now and then. Children
+        // look for us themselves, and a former parent is a candidate.
         link.idle_at = (link.standing == Standing::Neighbour).then(|| self.about.now + REJOIN);
         if self.common.parent.as_ref() == Some(self.peer) {
             link.standing = Standing::Detached;
@@ -159,7 +171,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             self.common.schedule.detach();
             let search = &mut self.common.search;
             search.stop();
-            // Others will take about as long.
+            // A candidate without a measured round trip will take about as long as the parent did.
             search.patience = Some(self.about.pacing.patience(self.about.answer_within, 0));
             search.next_candidate = 0;
         } else {
@@ -169,7 +181,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { lost: true, ..Wishes::default() }
     }
 
-    /// The peer may be a parent: asks it for a sign of life, and waits for that as long as it may take.
+    /// Asks a candidate for a sign of life, and has the search wait for it as long as that may take.
     pub(super) fn ask(&mut self) -> Wishes {
         let first = self.common.search.patience.unwrap_or(self.about.answer_within);
         let until = self.about.now + self.about.pacing.patience(first, 0);
@@ -179,27 +191,30 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send: true, ..Wishes::default() }
     }
 
-    /// The peer is not our parent any more.
+    /// Detaches from the peer.
     pub(super) fn detach(&mut self) -> Wishes {
+        // Nothing is sent for this: the next batch to the peer, if only an acknowledgement, has the flag.
         self.stand(Standing::Detached)
     }
 
-    /// The peer is our parent from now on; a better one is looked for unless it is the best.
+    /// Attaches to the peer as our parent. A better one is looked for, unless this is the best.
     pub(super) fn attach(&mut self) -> Wishes {
         let wishes = self.stand(Standing::Parent);
         let best = self.common.overlay.upstream().first() == Some(self.peer);
         self.common.search.stop();
         self.common.search.at = (!best).then(|| self.about.now + REJOIN);
         self.count_own();
+        // It is told at once, and asked for all that it has beyond what we have of its log.
         let link = self.link_or_new();
         (link.asks, link.due) = (true, true);
         Wishes { send: true, ..wishes }
     }
 
-    /// The peer was heard: it answers the search, if there is one. Whoever is best is attached to about now; where there
-    /// is no parent, so is whoever else answers first.
+    /// Takes a message of the peer's for an answer to the search, if there is one. The search attaches to the best
+    /// candidate about now and, while there is no parent, to whichever candidate answers first.
     pub(super) fn answer_search(&mut self) {
         let Common { overlay, parent, search, .. } = &mut *self.common;
+        // Any message is a sign of life, so a peer that has nothing to say need not be asked twice.
         if !search.asked || parent.as_ref() == Some(self.peer) {
             return;
         }

@@ -1,4 +1,4 @@
-//! Batches of fresh elements: what one means that came, and what one says that goes out.
+//! Batches of fresh elements: taking one in, and making one.
 
 use core::mem;
 use core::time::Duration;
@@ -11,37 +11,44 @@ use crate::set::Set;
 use crate::time::{Time, micros};
 use crate::wire::{Elements, Place};
 
-/// A batch to send, and what it costs.
+/// A batch to send.
 #[derive(Debug)]
 pub(crate) struct Pushed {
     pub(crate) batch: Batch,
-    /// Whether its elements went out before, or are older than the link.
+    /// Whether its elements went out before, or are older than the link: they count as `resent`.
     pub(crate) again: bool,
 }
 
-/// How many messages what was lost, or is older than the link, may take: about as many as a round.
+/// The most messages in which a link catches up: about as many as a round takes. A round brings over what is more.
 const MOST_AGAIN: usize = 4;
 
 impl<P: Clone + Ord> LinkTurn<'_, P> {
-    /// A batch came, whose elements are merged; so many of them are `new`.
+    /// Takes in a batch whose elements are merged; `new` of them were not held before.
     pub(crate) fn on_batch(&mut self, batch: &Batch, new: usize) -> Wishes {
+        // A peer that pushes gets a link whether the overlay names it or not: its elements have to be acknowledged.
         self.link_or_new();
+        // The log first: the places below are positions in it, and mean nothing in another.
         self.on_log(batch.log, batch.acked, batch.ack, new);
         let knows_us = batch.of == self.common.log;
         let is_late = self.receive(batch, knows_us);
+        // An acknowledgement that names another log of ours is of a former life.
         let sample = if knows_us { self.on_ack(batch.ack, batch.held) } else { None };
         self.on_flags(batch.flags);
         let end = self.about.end;
         let link = self.link_or_new();
         let has_elements = batch.elements.count() > 0;
-        // The peer has ours already: our acknowledgement was lost. Or it is the first: to be answered at once tells the
-        // peer how long a round trip takes.
+        // Elements that we had all are sent again since our acknowledgement was lost, and the first ones of a child are
+        // answered at once: without a round trip it cannot meet our turn, and would push at once each time.
         let is_first = link.last_heard_at.is_none() && link.arrival.is_none_or(|arrival| !arrival.pushed);
         link.unanswered += u32::from(has_elements);
+        // Not for the timer alone: at an interval of 100 ms, acknowledgements that wait for 2 s fill the sender's
+        // window.
         link.due |= link.unanswered >= ACK_AFTER;
         link.due |= has_elements && ((is_late && new == 0) || (is_first && link.standing == Standing::Child));
+        // While nothing was pushed to it, our log went on. That may be much, so it goes as what is caught up on.
         link.catching_up |= !link.carries() && link.sent < end;
         let before = link.arrival.unwrap_or_default();
+        // Only a batch sent in its turn tells when the next one comes.
         let lead = batch.flags.timed.then(|| Duration::from_millis(batch.lead.into()));
         link.arrival = Some(Arrival {
             pushed: true,
@@ -54,7 +61,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send, ..Wishes::default() }
     }
 
-    /// A batch names its log. Of a log that begins anew nothing is had, and of ours its owner has nothing.
+    /// Takes in the log id of a batch. A peer with another id than before has begun anew: it has nothing of our log,
+    /// and we have nothing of its new one.
     fn on_log(&mut self, log: LogId, received: Place, acked: Place, new: usize) {
         let had = self.known.acked();
         let has_forgotten = match self.known.log() {
@@ -65,6 +73,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
                 true
             }
             None => {
+                // Proofs alone came before, perhaps of a log that the peer has forgotten: the peer says itself what it
+                // has. Were the proofs trusted, nothing that it had had before would be pushed to it again.
                 let knew_more = self.known.name_log(log, received, acked);
                 if acked < had {
                     self.link_or_new().rewind(acked);
@@ -73,6 +83,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             }
         };
         if has_forgotten {
+            // What this very batch brought is there, since the peer has just sent it.
             let before = Place::new(self.about.end.index() - new);
             let peer = self.peer;
             self.common.origins.disown(before, |from| from == peer);
@@ -80,15 +91,18 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
     }
 
-    /// Takes in which part of the peer's log a batch is. Returns whether we had it all.
+    /// Takes in which part of the peer's log a batch is. Returns whether we had all of it before.
     fn receive(&mut self, batch: &Batch, knows_us: bool) -> bool {
         let (now, within) = (self.about.now, self.about.pacing.patience(self.about.answer_within, 0));
         if knows_us {
             self.known.receive(batch.acked);
         }
         let received = self.known.received();
-        // Elements that once came from here are left out, which a peer that does not know that we began anew should not do.
+        // A batch leaves out elements that came from its receiver. A peer that does not know that we have begun anew
+        // leaves out elements that we have lost: such a batch has not brought all of its part.
         let is_whole = knows_us || batch.elements.count() == batch.to.since(batch.from);
+        // A gap before the batch: it is asked for at once, but once in a round trip, or each further batch would ask
+        // again.
         if batch.from > received {
             let link = self.link_or_new();
             if link.asked_at.is_none_or(|at| now >= at + within) {
@@ -100,16 +114,18 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         batch.to <= received
     }
 
-    /// The peer has our log up to here, and had the last of it for so many milliseconds. Returns the sample of a round
-    /// trip in it.
+    /// Takes in an acknowledgement of our log up to `ack`, of which the peer had the last element for `held`
+    /// milliseconds. Returns when that was sent and how long the peer held it, if that makes a sample of a round trip.
     fn on_ack(&mut self, ack: Place, held: u32) -> Option<(Time, Duration)> {
         let About { now, end, window, .. } = self.about;
         if ack > end {
+            // No honest peer has more of our log than there is.
             return None;
         }
         let is_news = self.known.acknowledge(ack);
         let link = self.link_or_new();
         let sample = link.measured.take_if(|(end, _)| *end == ack);
+        // A full window keeps batches back whose turn has passed. They go now, not in the next turn.
         let was_full = link.unacked >= window;
         if is_news {
             link.acknowledge(ack, now);
@@ -118,9 +134,11 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         sample.map(|(_, sent_at)| (sent_at, Duration::from_millis(held.into())))
     }
 
-    /// What the peer says of how it stands to us, and whether it asks.
+    /// Takes in what the peer says of its standing, and whether it asks for a push.
     fn on_flags(&mut self, flags: Flags) {
         let acked = self.known.acked();
+        // A peer's claim that we are its parent is taken only while it is detached: from our own parent it would close
+        // a cycle.
         match self.link_or_new().standing {
             Standing::Detached if flags.to_parent => {
                 self.link_or_new().standing = Standing::Child;
@@ -133,26 +151,33 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             _ => {}
         }
         if flags.asks {
+            // One flag asks for missing elements and for a sign of life. For the latter, elements in flight go out
+            // twice.
             let link = self.link_or_new();
             link.rewind(acked);
             link.due = true;
         }
     }
 
-    /// The batch that the peer is to be sent now, if any, within so many bytes beside its head; and whether a round is to
-    /// bring the rest.
+    /// The batch that is due to the peer, with elements of at most `room` bytes, if one is due; and the wish for a
+    /// round if that is to bring the rest.
+    ///
+    /// A batch always says how far we have the peer's log, so it goes out without elements too.
     pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: usize) -> Option<(Pushed, Wishes)> {
         let About { now, end, window, in_round, .. } = self.about;
         let link = self.slot.as_mut().filter(|link| link.due)?;
         link.due = false;
         let (mut to, mut elements, mut again, mut round) = (link.sent, Elements::NONE, false, false);
         if link.has_room(window) {
+            // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
             let is_theirs = |place: Place| self.common.origins.of(place) == Some(self.peer);
             if !link.catching_up || set.batch(link.sent, MOST_AGAIN * room, is_theirs).0 == end {
                 (to, elements) = set.batch(link.sent, room, is_theirs);
                 again = link.catching_up && elements.count() > 0;
                 link.catching_up &= to < end;
             } else if !in_round {
+                // As much as that costs less by a sketch. The wait for an acknowledgement covers the round as well: if
+                // it fails, the link finds out and tries again.
                 round = true;
                 link.in_flight_since.get_or_insert(now);
             }
@@ -164,9 +189,11 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             detached: link.standing == Standing::Detached,
             timed: mem::take(&mut link.timed),
         };
+        // Every batch acknowledges, so nothing is left to acknowledge behind it.
         (link.ack_due_since, link.unanswered) = (None, 0);
         let held = link.last_elements_at.map_or(Duration::ZERO, |since| now.saturating_since(since));
         let others = self.common.origins.since(link.sent).filter(|(_, from, _)| *from != Some(self.peer));
+        // The age goes with the elements, so that whoever passes them on knows how long they have waited in all.
         let born = others.filter_map(|(.., born)| born).min().filter(|_| has_elements);
         let batch = Batch {
             log: self.common.log,
@@ -189,6 +216,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
         if has_elements {
             link.send(to, now);
+            // What did not fit goes at once, as far as the window allows, and not an interval later.
             link.due = link.has_room(window) && link.pending(end) > 0;
         }
         self.reschedule();

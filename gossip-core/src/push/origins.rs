@@ -1,4 +1,4 @@
-//! Where the newest elements of the log came from, and when.
+//! `Origins`: which peer the newest elements of the log came from, and when.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -6,28 +6,29 @@ use core::time::Duration;
 use crate::time::Time;
 use crate::wire::Place;
 
-/// Runs of the log's newest elements that came in together, oldest first. Of older ones nothing is known.
+/// Runs of the log's newest elements that came in together, oldest first. Nothing is known of older elements.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Origins<P> {
     runs: VecDeque<Run<P>>,
-    /// How many elements of the log are in runs, or were.
+    /// The log is noted up to here.
     end: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Run<P> {
-    /// Its place in the log.
+    /// Its first index in the log, and the one behind its last.
     begins: usize,
     end: usize,
-    /// The peer that sent them; `None` where they were inserted here.
+    /// The peer that sent its elements; `None` for our own inserts.
     from: Option<P>,
-    /// How long they had waited elsewhere, at the longest.
+    /// The longest time that one of them had waited elsewhere.
     age: Duration,
-    /// Since when they have been waiting, here and elsewhere; set at the next poll, which tells the time.
+    /// The time since which its oldest element has waited, here and elsewhere; set at the next poll.
     born: Option<Time>,
 }
 
-/// How many runs are kept: to forget one means that its elements may go back to where they came from.
+/// The most runs that are kept. The elements of a forgotten run may go back to the peer that they came from, which
+/// costs bytes and nothing else.
 const MOST_RUNS: usize = 4_096;
 
 impl<P: Clone + PartialEq> Origins<P> {
@@ -35,8 +36,8 @@ impl<P: Clone + PartialEq> Origins<P> {
         Self { runs: VecDeque::new(), end: 0 }
     }
 
-    /// The log ends here now, and what it has got since came from a peer, where it had waited so long; or was inserted
-    /// here.
+    /// Notes where the log's elements since the last note, up to `end`, came from: a peer, and how long they had waited
+    /// elsewhere; or our own inserts. O(1).
     pub(super) fn note(&mut self, end: Place, from: Option<(&P, Duration)>) {
         let end = end.index();
         if end <= self.end {
@@ -44,6 +45,7 @@ impl<P: Clone + PartialEq> Origins<P> {
         }
         let begins = core::mem::replace(&mut self.end, end);
         let (from, age) = from.map_or((None, Duration::ZERO), |(from, age)| (Some(from), age));
+        // Between two polls all arrivals from one peer get the same time, so they make one run.
         if let Some(last) = self.runs.back_mut().filter(|last| last.born.is_none() && last.from.as_ref() == from) {
             (last.end, last.age) = (end, last.age.max(age));
             return;
@@ -54,35 +56,38 @@ impl<P: Clone + PartialEq> Origins<P> {
         self.runs.push_back(Run { begins, end, from: from.cloned(), age, born: None });
     }
 
-    /// What came from such a peer, before a place, may go back there: it has lost its memory.
+    /// Forgets the origin of all elements before a place that came from such a peer: it has lost its memory, and needs
+    /// them back.
     pub(super) fn disown(&mut self, place: Place, is_from: impl Fn(&P) -> bool) {
         let runs = self.runs.iter_mut().filter(|run| run.begins < place.index());
         runs.filter(|run| run.from.as_ref().is_some_and(&is_from)).for_each(|run| run.from = None);
     }
 
-    /// It is `now`, for those that have come since the last time: gives where each run is from, and since when it waits.
+    /// Gives all runs that have no time the time `now`. Returns the origin of each, and since when it has waited.
     pub(super) fn stamp(&mut self, now: Time) -> impl Iterator<Item = (Option<&P>, Time)> {
+        // Runs are stamped in order, so those without a time are the last ones.
         let first = self.runs.iter().rposition(|run| run.born.is_some()).map_or(0, |last| last + 1);
         self.runs.range_mut(first..).map(move |run| {
+            // A peer may claim any age: what would be born before the clock began is born with it.
             let born = Time::ZERO + now.saturating_since(Time::ZERO + run.age);
             run.born = Some(born);
             (run.from.as_ref(), born)
         })
     }
 
-    /// Whether there are any that have come since the last time.
+    /// Whether all runs have a time.
     pub(super) fn are_stamped(&self) -> bool {
         self.runs.back().is_none_or(|run| run.born.is_some())
     }
 
-    /// The peer that the element at this place of the log came from.
+    /// The peer that the element at this place of the log came from; `None` if it was inserted here, or forgotten.
     pub(super) fn of(&self, place: Place) -> Option<&P> {
         let run = self.from(place).next().filter(|run| run.begins <= place.index())?;
         run.from.as_ref()
     }
 
-    /// The runs of the log from this place on: how many of the elements from there on they are, where those came from, and
-    /// since when the oldest has been waiting, if that is known yet.
+    /// The runs of the log from this place on: how many elements each has from there on, their origin, and since when
+    /// the oldest of them has waited, if it has a time.
     pub(super) fn since(&self, place: Place) -> impl Iterator<Item = (usize, Option<&P>, Option<Time>)> {
         self.from(place).map(move |run| (run.end - run.begins.max(place.index()), run.from.as_ref(), run.born))
     }

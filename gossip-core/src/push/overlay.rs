@@ -1,14 +1,15 @@
-//! Along which peers fresh elements are pushed.
+//! `Overlay`: the peers along which fresh elements are pushed.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 
-/// A replica's place among those that push fresh elements to each other: whom it sends them up to, and whom down.
+/// One replica's part of the overlay along which fresh elements are pushed: the candidates for its parent, and its
+/// children or neighbours.
 ///
-/// Every replica derives its own from the same names, without a word to the others. Above it stands a list: it attaches
-/// to the first of it that answers, and comes back to a better one as soon as that does. Since whoever is above it comes
-/// before it in the order of names, there are no cycles, whoever may be cut off from whom.
+/// Every replica computes its own part from the same list of names, without a message. It attaches to the first
+/// candidate that answers, and returns to a better one as soon as that answers again. All candidates come before it in
+/// the order of names, so parents form no cycle, whichever replicas are cut off from each other.
 ///
 /// ```
 /// use core::num::NonZeroUsize;
@@ -17,8 +18,8 @@ use core::num::NonZeroUsize;
 /// let nodes = || ["n1", "n2", "n3", "n4", "n5"];
 /// assert_eq!(Overlay::star(&"n1", nodes()).downstream(), ["n2", "n3", "n4", "n5"]);
 /// let binary = NonZeroUsize::new(2).unwrap();
-/// let place = Overlay::tree(&"n5", nodes(), binary);
-/// assert_eq!(place.upstream(), ["n2", "n1", "n3", "n4"]); // its parent, the root, and whoever is left
+/// let overlay = Overlay::tree(&"n5", nodes(), binary);
+/// assert_eq!(overlay.upstream(), ["n2", "n1", "n3", "n4"]); // its parent, the root, and all others before it
 /// assert_eq!(Overlay::tree(&"n2", nodes(), binary).downstream(), ["n4", "n5"]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,25 +30,28 @@ pub struct Overlay<P> {
 }
 
 impl<P: Clone + Ord> Overlay<P> {
-    /// One hub, which is the first in the order of names: the fewest hops. Its hub sends as many messages an interval as
-    /// there are others. `me` may or may not be one of `nodes`.
+    /// A star, with the first replica in the order of names as its hub: the fewest hops. The hub sends one message per
+    /// interval to each other replica. `me` may or may not be one of `nodes`. O(nodes · log nodes).
     pub fn star(me: &P, nodes: impl IntoIterator<Item = P>) -> Self {
         Self::tree(me, nodes, NonZeroUsize::MAX)
     }
 
-    /// A tree in which everybody has up to `fan_out` others below, filled in the order of names: for clusters too large
+    /// A tree in which each replica has up to `fan_out` children, filled in the order of names: for clusters too large
     /// for one hub. `me` may or may not be one of `nodes`. O(nodes · log nodes).
     pub fn tree(me: &P, nodes: impl IntoIterator<Item = P>, fan_out: NonZeroUsize) -> Self {
         let mut nodes: BTreeSet<P> = nodes.into_iter().collect();
         nodes.insert(me.clone());
         let nodes: Vec<P> = nodes.into_iter().collect();
         let place = nodes.iter().position(|node| node == me).unwrap_or(0);
+        // Places of a heap: the parent of place `i` is `(i − 1) / fan_out`, and its children follow `i · fan_out`.
         let mut above: Vec<usize> = Vec::new();
         let mut at = place;
         while at > 0 {
             at = (at - 1) / fan_out;
             above.push(at);
         }
+        // Behind its ancestors come all others before it, so that it finds a parent while any of them answers. None
+        // behind it: that one may have attached to us.
         let others = (0..place).filter(|other| !above.contains(other)).collect::<Vec<_>>();
         let first = place.saturating_mul(fan_out.get()).saturating_add(1).min(nodes.len());
         let end = first.saturating_add(fan_out.get()).min(nodes.len());
@@ -58,19 +62,20 @@ impl<P: Clone + Ord> Overlay<P> {
         }
     }
 
-    /// Any graph: each replica lists its neighbours, who list it. Elements travel along all edges, so more than a tree's
-    /// cost messages, and spare the way around where one is cut.
+    /// Any graph: each replica lists its neighbours, and they list it. Elements travel along all edges, so edges beyond
+    /// those of a tree cost messages, and spare detours where an edge is cut.
     pub fn of(neighbours: impl IntoIterator<Item = P>) -> Self {
         let neighbours: BTreeSet<P> = neighbours.into_iter().collect();
         Self { upstream: Vec::new(), downstream: neighbours.into_iter().collect(), is_graph: true }
     }
 
-    /// Whom it attaches to: the first of these that answers. Empty for the root, and in a graph.
+    /// The candidates for its parent, best first: it attaches to the first that answers. Empty for the root, and in a
+    /// graph.
     pub fn upstream(&self) -> &[P] {
         &self.upstream
     }
 
-    /// Those who attach to it while nothing is amiss; in a graph, its neighbours.
+    /// Its children: the replicas that attach to it while all answer; in a graph, its neighbours.
     pub fn downstream(&self) -> &[P] {
         &self.downstream
     }

@@ -1,4 +1,4 @@
-//! What of a pusher decides how a machine goes on.
+//! `PushModel`: all of a pusher that decides a machine's future.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use super::{Arrival, Common, Deadlines, Link, Origins, Pusher};
 use crate::time::Time;
 use crate::wire::Place;
 
-/// A pusher whose times count from the last poll: backwards where they have been, forwards where they are to come.
+/// A pusher whose times count from the last poll: backwards for past times, forwards for deadlines.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PushModel<P> {
     links: Vec<(P, Option<Box<Link>>)>,
@@ -16,17 +16,20 @@ pub(crate) struct PushModel<P> {
     origins: OriginsModel<P>,
 }
 
-/// Origins as they can be told from outside: whom each element came from; since when the oldest of those from a place on
-/// waits that did not come from a peer, for each of either; and what the next poll will tell the time.
+/// Origins as they act, whatever runs they are kept in. Two machines that got the same elements in runs of other
+/// lengths are one state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct OriginsModel<P> {
+    /// Origin of each element.
     from: Vec<Option<P>>,
+    /// For each peer and place: how long the oldest element from there on has waited that did not come from the peer.
     oldest: Vec<Option<Duration>>,
+    /// The runs that the next poll will stamp, and how long each had waited elsewhere.
     unstamped: Vec<(Option<P>, Duration)>,
 }
 
 impl<P: Clone + Ord> Pusher<P> {
-    /// What decides how it goes on, where the log ends here.
+    /// The state that decides its future, with a log up to `end`.
     pub(crate) fn model(&self, end: Place, now: Time) -> PushModel<P> {
         let Self { mut links, mut common } = self.clone();
         links.values_mut().flatten().for_each(|link| link.rebase(now));
@@ -36,7 +39,8 @@ impl<P: Clone + Ord> Pusher<P> {
             let others = origins.since(place).filter(|(_, from, _)| *from != Some(peer));
             others.filter_map(|(.., born)| born).min().map(|born| now.saturating_since(born))
         };
-        // A run that is yet to be told the time has waited elsewhere alone; the latest time there is tells how long.
+        // A run without a time yet has waited elsewhere alone. Stamped with the latest time there is, it tells how
+        // long.
         let mut stamped = origins.clone();
         let elsewhere = |born: Time| Time::MAX.saturating_since(born);
         let origins = OriginsModel {
@@ -46,13 +50,14 @@ impl<P: Clone + Ord> Pusher<P> {
         };
         common.schedule.rebase(now);
         common.search.rebase(now);
-        // They are told above, and by the links.
+        // Origins stand above in their own form, and each link has its deadline.
         (common.origins, common.deadlines) = (Origins::new(), Deadlines::new());
         PushModel { links: links.into_iter().collect(), common, origins }
     }
 }
 
 impl Link {
+    /// Has times count from the last poll.
     fn rebase(&mut self, now: Time) {
         let past = |time: Time| Time::ZERO + now.saturating_since(time);
         let pasts = [

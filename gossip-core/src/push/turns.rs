@@ -1,4 +1,4 @@
-//! What a link does when its time has come, and when something is heard of its peer.
+//! The turns of a link: what it does at its deadlines, and when something is heard of its peer.
 
 use core::time::Duration;
 
@@ -9,13 +9,15 @@ use crate::time::Time;
 use crate::wire::Place;
 
 impl<P: Clone + Ord> Common<P> {
-    /// The log ends here at `now`: those that nobody has noted were inserted here.
+    /// Stamps all elements of the log up to `end` that have no time yet. Those without an origin were inserted here.
     pub(super) fn stamp(&mut self, end: Place, now: Time) {
         self.origins.note(end, None);
         if self.origins.are_stamped() {
             return;
         }
         for (from, born) in self.origins.stamp(now) {
+            // Elements that came from the parent do not go up again. They go down, and what a child sent goes to the
+            // others.
             if from.is_none() || from != self.parent.as_ref() {
                 self.schedule.add_up(now, born);
             }
@@ -23,18 +25,19 @@ impl<P: Clone + Ord> Common<P> {
         }
     }
 
-    /// When what waits to go up goes, if there is a parent.
+    /// The time at which elements go up, if there is a parent.
     pub(super) fn up_at(&self) -> Option<Time> {
         self.schedule.up_at().filter(|_| self.parent.is_some())
     }
 
-    /// When what waits to go down goes, if there are children, and whether that is in its turn.
+    /// The time at which elements go down, if there are children, and whether that is in their turn.
     pub(super) fn down_at(&self) -> Option<(Time, bool)> {
         self.schedule.down_at().filter(|_| !self.children.is_empty())
     }
 }
 
 impl<P: Clone + Ord> LinkTurn<'_, P> {
+    /// Carries out a task.
     pub(crate) fn perform(&mut self, task: Task) -> Wishes {
         match task {
             Task::TimeOut => self.on_timeout(),
@@ -45,27 +48,30 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
     }
 
+    /// Takes a turn to send, with whatever the window allows.
     fn take_turn(&mut self, timed: bool) -> Wishes {
         let About { end, window, .. } = self.about;
         let send = self.slot.as_mut().is_some_and(|link| link.take_turn(end, window, timed));
         Wishes { send, ..Wishes::default() }
     }
 
-    /// A message came from the peer: it is there.
+    /// Notes that a message came from the peer. If it was lost, it is found.
     pub(crate) fn on_message(&mut self) -> Wishes {
         let Some(link) = self.slot else { return Wishes::default() };
+        // Any message proves that the peer is there, which the next poll notes with its time.
         link.arrival.get_or_insert_default();
         if !link.lost {
             return Wishes::default();
         }
         (link.timeouts, link.due) = (0, true);
+        // Rounds may have reached it meanwhile, so what it lacks is not pushed one window after another.
         link.catching_up |= link.sent < self.about.end;
         self.set_lost(false);
         self.count_own();
         Wishes { send: true, ..Wishes::default() }
     }
 
-    /// It is `now`, for what has come since the last poll.
+    /// Gives what came since the last poll its time: that of this poll.
     pub(crate) fn on_time(&mut self) -> Wishes {
         let now = self.about.now;
         let mut wishes = Wishes::default();
@@ -87,9 +93,10 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         wishes
     }
 
-    /// Tells a link the time of what came; how long a round trip took, if that can be told.
+    /// Enters the time of an arrival in a link. Returns the length of a round trip, if that can be measured.
     fn on_arrival(link: &mut Link, arrival: Arrival, every: Duration, now: Time) -> Option<Duration> {
         if arrival.pushed {
+            // Links that are used often are suspect after a short silence, and idle ones after up to 10 s.
             let silence = link.last_heard_at.map_or(Duration::ZERO, |heard| now.saturating_since(heard));
             link.silence_limit = (4 * silence.max(every)).min(LONGEST_SILENCE);
             link.idle_at = link.idle_at.map(|_| now + link.silence_limit);
@@ -99,12 +106,13 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             link.last_elements_at = Some(now);
             link.ack_due_since.get_or_insert(now);
         }
+        // Less the time for which the peer held it: an acknowledgement may wait for the peer's turn.
         let sample = arrival.sample.map(|(sent_at, held)| now.saturating_since(sent_at + held));
         sample.inspect(|&sample| link.measure(sample))
     }
 
-    /// A round with the peer has brought over all that it had at `theirs` and, unless that is not sure, all that we had at
-    /// `ours`.
+    /// Takes in that a round has brought over all of the peer's log up to `theirs` and, if that is certain, all of ours
+    /// up to `ours`.
     pub(crate) fn on_reconciled(&mut self, ours: Option<Place>, theirs: Place) -> Wishes {
         let About { now, end, .. } = self.about;
         let Some(link) = self.slot else { return Wishes::default() };
@@ -117,6 +125,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             link.catching_up = false;
             self.count_own();
         }
+        // What was inserted during the round goes now: while the link caught up, its turn may have passed.
         let send = self.slot.as_mut().is_some_and(|link| {
             let sends = link.carries() && link.pending(end) > 0;
             link.due |= sends;
@@ -126,7 +135,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send, ..Wishes::default() }
     }
 
-    /// Our round with the peer is over: its silence is news again, and sooner where the round leaves something undone.
+    /// Has the idle timer run again after our round, and shorter if the round ended unproven.
     pub(crate) fn on_round_end(&mut self, proven: bool, interval: Duration) -> Wishes {
         let Some(link) = self.slot else { return Wishes::default() };
         if !proven {
@@ -138,13 +147,15 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { time: listens, ..Wishes::default() }
     }
 
-    /// A deadline has come: what is not acknowledged goes out again, acknowledgements go alone, and a silence makes a round.
+    /// Acts at a deadline: unacknowledged elements go out again, an acknowledgement goes alone, a silence begins a
+    /// round.
     fn on_timeout(&mut self) -> Wishes {
         let About { now, in_round, .. } = self.about;
         let (patience, every) = (self.patience(), self.common.schedule.every());
         let Some(link) = self.slot else { return Wishes::default() };
         let is_due = |at: Time| at <= now;
         if link.overdue_at(patience, every).is_some_and(is_due) {
+            // A peer that speaks is there: then messages are lost, and it is not given up.
             let heard = link.last_heard_at > link.in_flight_since;
             link.timeouts = link.timeouts.saturating_add(1);
             link.rewind(self.known.acked());
@@ -155,7 +166,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
         if link.ack_at().is_some_and(is_due) {
             link.due = true;
-            // Where it cannot be sent, it waits for a turn.
+            // Dropped, or the deadline would stay due while it cannot be sent: then it waits for a turn.
             link.ack_due_since = None;
         }
         let mut round = false;
@@ -163,7 +174,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             if link.lost {
                 (link.asks, link.due, link.idle_at) = (true, true, Some(now + REJOIN));
             } else {
-                // While a round is under way a silence is no news: it counts again from the round's end on.
+                // While a round is under way a silence is no news: the timer starts again as the round ends.
                 round = !in_round;
                 link.silence_limit = (8 * link.silence_limit).min(LONGEST_SILENCE);
                 link.idle_at = round.then(|| now + link.silence_limit);
@@ -174,12 +185,12 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send, round, ..Wishes::default() }
     }
 
-    /// How long to wait for the peer.
+    /// The wait for an answer of the peer.
     fn patience(&self) -> Duration {
         self.about.pacing.patience(self.about.answer_within, 0)
     }
 
-    /// Counts anew how many of the elements that the peer is yet to be sent came from it.
+    /// Recounts how many of the elements that are to be sent to the peer came from it.
     pub(super) fn count_own(&mut self) {
         if let Some(link) = self.slot {
             let own = self.common.origins.since(link.sent).filter(|(_, from, _)| *from == Some(self.peer));
@@ -187,7 +198,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
     }
 
-    /// Sets the link's deadline anew.
+    /// Sets the link's deadline to the first of its times.
     pub(super) fn reschedule(&mut self) {
         let (patience, every) = (self.patience(), self.common.schedule.every());
         if let Some(link) = self.slot {

@@ -1,4 +1,4 @@
-//! `Claim`: what a sketch says, and whether that can be so.
+//! `Claim`: the difference that a sketch decodes to, confirmed by digests.
 
 use alloc::vec::Vec;
 
@@ -10,25 +10,26 @@ use crate::set::Set;
 use crate::sketch::{IdWidth, Prefix, cancel_pairs};
 use crate::wire::{Place, WISH};
 
-/// How a peer's set differs from ours, by names, all ascending.
+/// How a peer's set differs from ours. All lists ascend.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Claim {
-    /// What we hold and the peer does not.
+    /// Names of elements that we hold and the peer does not.
     pub(crate) ours: Vec<u64>,
-    /// What the peer holds and we do not: numbers, which their names tell.
+    /// Names of numbers that the peer holds and we do not. The name tells the number, so nothing has to be fetched.
     pub(crate) numbers: Vec<u64>,
-    /// What the peer holds and we do not, and what its names do not tell: wishes, the first 32 bits of ids. What else
-    /// the peer has under a wish, one element in 4 300 at 10^6, costs less than further bits would.
+    /// Wishes for elements that the peer holds and we do not: the first 32 bits of their ids. Other elements of the
+    /// peer's under the same wish, one in 4 300 at 10^6, cost less than more bits would.
     pub(crate) wanted: Vec<u64>,
-    /// How much of ids these names are.
+    /// How many bits of an id a name has.
     pub(crate) width: IdWidth,
-    /// Our digest and the peer's, where what is wanted has to come before it is known whether this is so.
+    /// Our digest and the peer's when the sketch was read, if only the elements wanted can confirm the claim.
     pub(crate) unconfirmed: Option<[Digest; 2]>,
 }
 
-/// What reading a sketch comes to.
+/// The result of reading a sketch.
 #[derive(Clone, Debug)]
 pub(crate) enum Reading {
+    /// The sketch tells the difference.
     Clear(Claim),
     /// It takes more cells.
     Unclear,
@@ -38,18 +39,20 @@ pub(crate) enum Reading {
     Hopeless,
 }
 
-/// How many cells an unread rest may be, as a share of all, for the sketch to be nearly read: an eighth. Two elements that
-/// share all their cells leave three or so of a thousand; where too few cells came, a third or more are left.
+/// The largest share of cells that a nearly read sketch leaves, as a divisor. Two elements that share all their cells
+/// leave about three of a thousand cells; a sketch of too few cells leaves a third or more.
 const NEARLY: usize = 8;
 
 impl Claim {
-    /// What a peer holds that lists all it has, with these fingerprints, and what we hold beside: names alone.
+    /// The claim against a peer that has listed its whole set: these names are ours alone, and nothing is wanted.
     pub(crate) fn of_names(ours: Vec<u64>, width: Option<IdWidth>) -> Self {
         Self { ours, width: width.unwrap_or_default(), ..Self::default() }
     }
 
-    /// What a peer's sketch says, if it agrees with the peer's digest: for numbers, to the last bit of what will be the
-    /// digest; where elements are yet to be fetched, in their count. `left` is what our log up to `place` leaves of it.
+    /// Reads a peer's sketch. A claim must agree with the peer's digest: for numbers, in all bits of the digest that we
+    /// will have; where elements have to be fetched, in their count. `left` is the sketch less our log up to `place`.
+    ///
+    /// O(cells) for each order of peeling, and a hash for each name.
     pub(crate) fn read<E: Element>(
         set: &Set<E>,
         incoming: &IncomingSketch,
@@ -57,6 +60,7 @@ impl Claim {
         left: Option<&Prefix>,
     ) -> Reading {
         let width = incoming.width();
+        // Widths differ only where a peer lies, or gives numbers to a type that has none here: no cells will help.
         let same_width = set.width().is_none_or(|ours| ours == width);
         let (Some(tables), Some(left), true) = (set.tables(), left, same_width) else { return Reading::Hopeless };
         let since: Vec<u64> = set.names_since(place, width).collect();
@@ -64,6 +68,8 @@ impl Claim {
         let mut decodings = left.decodings(&tables.key());
         for mut names in decodings.by_ref() {
             let read = names.len() as u64;
+            // What we got since `place` was not taken away before the sketch was read, so it is taken from the names:
+            // what the peer has got too cancels, and the rest is ours alone.
             if !since.is_empty() {
                 names.extend(&since);
                 names.sort_unstable();
@@ -72,8 +78,8 @@ impl Claim {
             if let Some(claim) = Self::confirm(set, &names, width, incoming.state().digest) {
                 return Reading::Clear(claim);
             }
-            // Twice as many cells as that takes are read right, but where somebody has looked for names that they
-            // confound; and these no other number of cells does. So names coincide, or it is no sketch of that digest.
+            // Twice the cells that these names need are read right, save where somebody has searched for names that
+            // share cells; and those come apart in no table. So two names coincide, or it is no sketch of that digest.
             if incoming.top_ups() > Some(0) && incoming.cells().len() >= 2 * need(read) {
                 reading = Reading::Hopeless;
             }
@@ -84,7 +90,7 @@ impl Claim {
         }
     }
 
-    /// The claim that these names differ, if that gives the peer's digest.
+    /// The claim that these names differ, if our set with that difference has the peer's digest.
     fn confirm<E: Element>(set: &Set<E>, names: &[u64], width: IdWidth, theirs: Digest) -> Option<Self> {
         let (fingerprinter, unnamed) = (set.fingerprinter(), width.unnamed_bits());
         let mut claim = Self { width, ..Self::default() };
@@ -100,6 +106,8 @@ impl Claim {
         let own = set.may_name(names, unnamed);
         for (&name, may_be_own) in names.iter().zip(own) {
             let mut own = set.of_name(name, unnamed).take_while(|_| may_be_own).peekable();
+            // A cell does not say whose an element is: our own set does. A name may be that of several elements of
+            // ours, and then all of them are ours alone.
             if own.peek().is_some() {
                 own.for_each(|entry| expected.remove(fingerprint(entry.element)));
                 claim.ours.push(name);
@@ -112,9 +120,11 @@ impl Claim {
         }
         let agrees = match claim.wanted.len() as u64 {
             0 => expected == theirs,
-            // Too little to merge anything on.
+            // A count agrees by chance now and then: enough to fetch elements, too little to merge numbers on. A claim
+            // of both kinds once merged a number that nobody had inserted.
             wanted => claim.numbers.is_empty() && expected.count().checked_add(wanted) == Some(theirs.count()),
         };
+        // Two names may share a wish, which then brings both elements.
         claim.wanted.dedup();
         claim.unconfirmed = (!claim.wanted.is_empty()).then_some([set.digest(), theirs]);
         agrees.then_some(claim)

@@ -1,17 +1,18 @@
-//! What sketches and pages cost, in integers: alike on every platform.
+//! The costs of sketches and pages, in integers: equal on every platform.
 
 use crate::digest::State;
 use crate::sketch::{CHECK_BITS, IdWidth};
 
-/// The cells that decode so many differences, in most cases: 1.13 each, more for few. Saturates.
+/// The number of cells that decode so many differences in most cases: `1.13 d + √d + 1`. Saturates.
 pub(crate) fn need(differences: u64) -> usize {
+    // Hundreds and rest apart: 13 times the whole would overflow.
     let cells =
         differences.saturating_add(differences.isqrt()).saturating_add(differences / 100 * 13).saturating_add(1);
     usize::try_from(cells.saturating_add(differences % 100 * 13 / 100)).unwrap_or(usize::MAX)
 }
 
-/// Whether paging both states costs no more than what is left of a sketch, so many `cells` which take `least` bytes in
-/// any case, where so much differs. What both would send, elements that one side lacks, counts for neither.
+/// Whether paging both states costs no more than the rest of a sketch: so many more `cells`, of at least `least` bytes,
+/// and the repair after them. Elements that one side lacks travel in both cases and count for neither.
 pub(crate) fn pages_are_cheaper(
     ours: State,
     theirs: State,
@@ -22,7 +23,8 @@ pub(crate) fn pages_are_cheaper(
 ) -> bool {
     let (we, they) = (ours.digest.count(), theirs.digest.count());
     let lacking = |more: u64, less: u64| differences.saturating_add(more).saturating_sub(less) / 2;
-    // What we hold alone, and what they hold alone.
+    // Each side's own part: half of the differences, corrected by the counts. A peer may claim any count, so neither
+    // may exceed the set that it is a part of.
     let (our_own, their_own) = (lacking(we, they).min(we), lacking(they, we).min(they));
     let cell_bits = 8 * width.bytes() as u64 + u64::from(CHECK_BITS);
     let sketch = (cells as u64).saturating_mul(cell_bits).max(8 * least);
@@ -37,15 +39,15 @@ pub(crate) fn pages_are_cheaper(
         IdWidth::Bits48 => {
             let sketch = sketch.saturating_add(their_own.saturating_mul(id_bits(their_own).saturating_sub(16)));
             let common = we - our_own;
-            // A peer may claim any count.
+            // In 128 bits, since counts and bytes may be any 64.
             let bits = (u128::from(ours.bytes) * 8).saturating_mul(common.into()) / u128::from(we.max(1));
             u128::from(sketch) >= bits
         }
     }
 }
 
-/// The most cells whose loss can be borne, should it come to pages after all, where no more than this differs: what
-/// pages list once instead of twice, which is all that both hold, makes up for it.
+/// The most cells that may be in vain, should it come to pages after all, if no more than `differences` differ. Pages
+/// list once what both sides hold, and full states twice: what that saves makes up for the cells (law 3).
 pub(crate) fn affordable(ours: State, theirs: State, width: IdWidth, differences: u64) -> usize {
     let (we, they) = (ours.digest.count(), theirs.digest.count());
     let common = we.saturating_add(they).saturating_sub(differences) / 2;
@@ -54,11 +56,11 @@ pub(crate) fn affordable(ours: State, theirs: State, width: IdWidth, differences
     width.cells_within(bytes)
 }
 
-/// What a round may cost beyond both full states, in bytes, less its other messages and what a first answer has beside
-/// cells.
+/// Bytes that cells may cost beyond what pages save: of the 512 that law 3 allows beyond both full states, 128 are left
+/// to the other messages of a round, and 64 to the deep bits of a first answer.
 const SLACK: usize = 384 - 64;
 
-/// The bytes that the pages of a state take, framing aside.
+/// The bytes of all pages of a state, framing aside.
 pub(crate) fn page_bytes(state: State, width: IdWidth) -> u64 {
     match width {
         IdWidth::Bits64 => {
@@ -69,7 +71,7 @@ pub(crate) fn page_bytes(state: State, width: IdWidth) -> u64 {
     }
 }
 
-/// What an id of so many takes, sorted and delta-coded.
+/// The bits of one id of so many uniform ones, sorted and delta-coded (Rice): `64 − log2 count`, and 2.
 fn id_bits(count: u64) -> u64 {
     66 - u64::from(count.max(4).ilog2())
 }

@@ -1,4 +1,4 @@
-//! `IncomingSketch`: a peer's sketch, as far as it has come.
+//! `IncomingSketch`: the part of a peer's sketch that has come.
 
 use alloc::vec::Vec;
 
@@ -7,56 +7,58 @@ use crate::message::Head;
 use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
 use crate::wire::{Cells, Place};
 
-/// A peer's sketch, as far as it has come. Its cells are kept as they came: what we held as it began is taken away when
-/// they are read.
+/// The part of a peer's sketch that has come. Cells are kept as the peer sent them, and our own elements are taken away
+/// each time that they are read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct IncomingSketch {
-    /// The peer's, whose cells these are.
+    /// The peer's state of which these are the cells.
     state: State,
-    /// Where our log ended as it began: with what is inserted since, more might differ each time that more has come.
-    held: Place,
-    /// How many elements that was.
+    /// Where our log ended as the sketch began. Inserts since then would be further differences each time that more
+    /// cells have come.
+    began_at: Place,
+    /// How many elements we held then.
     count: u64,
     width: IdWidth,
-    /// The peer's less ours, as it began.
+    /// The peer's deep bits less ours, as the sketch began.
     deep: Option<DeepBits>,
     /// The first cells of the sequence.
     cells: Vec<Cell>,
-    /// Runs that came before what belongs between.
+    /// Runs of cells that came before the cells ahead of them.
     ahead: Vec<(usize, Vec<Cell>)>,
-    /// How many cells there are to be.
+    /// The number of cells that were asked for in all.
     target: usize,
-    /// How many there were when the last request was made.
+    /// The number of cells that were there when the last request was made.
     asked_at: usize,
     /// Where the answer to the last request ends, once its end has come.
     answered: Option<usize>,
-    /// How many targets there were after the first.
+    /// The number of targets after the first; `None` before the first.
     top_ups: Option<usize>,
 }
 
-/// What cells that came mean.
+/// What received cells mean for the sketch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     /// Nothing new.
     None,
-    /// More is under way.
+    /// More cells are under way.
     Some,
-    /// The answer is at its end before all that was asked for.
+    /// The answer has ended before the target.
     Short,
-    /// All that was asked for is there.
+    /// All cells up to the target are there.
     Complete,
 }
 
 impl IncomingSketch {
-    /// `ours` is our sketch, of our log up to `held` and of `count` elements, where we keep one.
-    pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, held: Place, count: u64) -> Self {
+    /// A sketch that begins with these cells. `ours` is our own one, if we keep any, of our log up to `began_at` and so
+    /// of `count` elements.
+    pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, began_at: Place, count: u64) -> Self {
         let mut deep = head.deep;
         if let (Some(deep), Some(tables)) = (&mut deep, ours) {
             deep.subtract(&tables.covering(cells.count()).deep_bits(deep.width()));
         }
         Self {
             state: head.state,
-            held,
+            began_at,
             count,
             width: cells.width(),
             deep,
@@ -69,14 +71,17 @@ impl IncomingSketch {
         }
     }
 
-    /// Takes in more cells; `last` if the answer ends with them. At most `window` runs are kept for later, and of each
-    /// cell one: the runs of an answer do not overlap.
+    /// Takes in more cells; `last` if the answer ends with them. At most `window` runs are kept for later, and each
+    /// cell once.
     pub(crate) fn take(&mut self, from: usize, cells: &Cells, last: bool, window: usize) -> Received {
         let before = self.cells.len();
+        // Cells that were not asked for are not kept, whoever sends them: the target is what all rounds together
+        // account for.
         if cells.width() != self.width || from + cells.count() > self.target {
             return Received::None;
         }
         if from > before {
+            // The runs of an honest answer do not overlap. Overlapping ones could take 64 MiB a peer.
             let end = from + cells.count();
             let overlaps = |&(other, ref run): &(usize, Vec<Cell>)| from < other + run.len() && other < end;
             if self.ahead.len() < window && !self.ahead.iter().any(overlaps) {
@@ -92,32 +97,36 @@ impl IncomingSketch {
                 self.append(from, &cells);
             }
         }
-        // Where an earlier answer ended says nothing of the one that is awaited.
+        // The end of an earlier answer may come twice, the second time after the next request: taken for the end of
+        // that one's answer, it would turn the round to pages.
         if last && from >= self.asked_at {
             self.answered = Some(from + cells.count());
         }
         match self.answered {
             _ if self.cells.len() == self.target => Received::Complete,
+            // An end may overtake the cells before it, and then the answer is not over yet.
             Some(end) if end <= self.cells.len() => Received::Short,
             _ if self.cells.len() > before => Received::Some,
             _ => Received::None,
         }
     }
 
+    /// Appends the cells that are new, if they follow without a gap.
     fn append(&mut self, from: usize, cells: &[Cell]) {
         if let Some(new) = self.cells.len().checked_sub(from).and_then(|known| cells.get(known..)) {
             self.cells.extend_from_slice(new);
         }
     }
 
-    /// Asks for more cells, so many in all.
+    /// Sets another target: so many cells in all.
     pub(crate) fn aim(&mut self, target: usize) {
         self.top_ups = Some(self.top_ups.map_or(0, |top_ups| top_ups + 1));
         self.target = target.max(self.cells.len());
+        // All cells of the last target are there, so what lies ahead belongs to none.
         self.ahead.clear();
     }
 
-    /// The cells that are missing before the next that are there: a request for them is sent.
+    /// The first cell to ask for, and how many: up to the target, or to the first run that lies ahead.
     pub(crate) fn ask(&mut self) -> (usize, usize) {
         self.answered = None;
         self.asked_at = self.cells.len();
@@ -130,10 +139,12 @@ impl IncomingSketch {
         self.cells.len() > self.asked_at
     }
 
-    /// How much differs, to all appearances. `left` is what our elements leave of its cells, once taken away.
+    /// The estimated number of differences, from the counts, the deep bits and the cells. `left` are the cells less our
+    /// own elements.
     pub(crate) fn estimate(&self, left: &Prefix, key: &SketchKey) -> Estimate {
         let mut evidence = Evidence::at_least(self.count.abs_diff(self.state.digest.count()));
         if let Some(deep) = &self.deep {
+            // Levels among the cells that are there tell nothing more than these.
             evidence.deep_bits(deep, self.cells.len());
         }
         evidence.prefix(left, key);
@@ -142,11 +153,13 @@ impl IncomingSketch {
 
     /// Whether so much differs that cells without deep bits tell little of it.
     pub(crate) const fn is_unknown(&self, estimate: Estimate) -> bool {
+        // From four differences a cell on nearly all cells hold several elements: there are many, and no telling how
+        // many.
         self.deep.is_none() && estimate.differences >= 4 * self.cells.len() as u64
     }
 
-    pub(crate) const fn held(&self) -> Place {
-        self.held
+    pub(crate) const fn began_at(&self) -> Place {
+        self.began_at
     }
 
     pub(crate) const fn state(&self) -> State {
@@ -161,12 +174,12 @@ impl IncomingSketch {
         &self.cells
     }
 
-    /// The most cells that it may come to hold.
+    /// The number of cells that it holds or awaits.
     pub(crate) const fn target(&self) -> usize {
         self.target
     }
 
-    /// How many targets were aimed at and missed after the first; `None` before that.
+    /// The number of targets after the first; `None` before the first.
     pub(crate) const fn top_ups(&self) -> Option<usize> {
         self.top_ups
     }
@@ -213,7 +226,7 @@ mod tests {
         let state = State { digest: Digest::from_parts(9, 1), bytes: 72 };
         let mut incoming =
             IncomingSketch::new(&Head { state, deep: None }, &run(0..4), Some(&tables), Place::new(7), 7);
-        assert_eq!((incoming.held(), incoming.target(), incoming.top_ups()), (Place::new(7), 4, None));
+        assert_eq!((incoming.began_at(), incoming.target(), incoming.top_ups()), (Place::new(7), 4, None));
         let unknown = |incoming: &IncomingSketch, differences| incoming.is_unknown(Estimate { differences, sigma: 1 });
         assert_eq!([15, 16, 17].map(|differences| unknown(&incoming, differences)), [false, true, true]);
         incoming.aim(20);

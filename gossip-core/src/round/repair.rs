@@ -1,4 +1,4 @@
-//! A repair under way: what the peer is still to get, and what it is still to give.
+//! `Repair`: the exchange of a known difference, elements for the peer and wishes for its own.
 
 use super::claim::Claim;
 use crate::codec::Encode;
@@ -8,31 +8,32 @@ use crate::message::Asks;
 use crate::set::Set;
 use crate::wire::{Bound, Elements, Ids, WISH};
 
-/// Where a repair stands. It goes out in bursts of up to a window of messages, which together ask for what one answer
-/// can hold; the last of them asks where that ends.
+/// State of a repair. It goes out in bursts of up to a window of messages. The messages of a burst together wish for
+/// what one answer can hold, and the last of them asks where that answer ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Repair {
     claim: Claim,
-    /// The peer's, when it sent its sketch.
+    /// The peer's state when it sent its sketch.
     theirs: State,
-    /// How many of ours went out.
+    /// How many names of our own part have gone out.
     sent: usize,
-    /// How many of those wanted the burst has asked for.
+    /// How many wishes the burst has sent, of those that are still wanted.
     asked: usize,
-    /// How many messages the burst may still have; 0 before the next one.
+    /// How many messages the burst may still have; 0 between two bursts.
     remaining: u16,
-    /// What had gone out, and what was wanted, when the burst began, and whether it is of one message.
+    /// How many names had gone out, and how many wishes were wanted, when the burst began.
     before: (usize, usize),
+    /// Whether the burst so far is a single message.
     single: bool,
-    /// Whether each burst was: an answer then acknowledges all that went out.
+    /// Whether each burst was a single message: an answer then acknowledges all elements that went out.
     acknowledged: bool,
-    /// Where what the burst asks for begins.
+    /// The bound of the burst's first wish.
     begins: Bound,
     /// Where the answer ends, once its end has come.
     answered: Option<Bound>,
     /// The peer's digest at the end of the answer.
-    told: Option<Digest>,
-    /// Ours, as the verdict was asked for, once it was.
+    peer_digest: Option<Digest>,
+    /// Our digest as the verdict was asked for, once it was.
     digest: Option<Digest>,
 }
 
@@ -41,16 +42,16 @@ pub(crate) struct Repair {
 pub(crate) enum Answered {
     /// Nothing new.
     Nothing,
-    /// More is under way.
+    /// More of the answer is under way.
     InPart,
-    /// It is complete: time for the next burst.
+    /// The answer is complete: time for the next burst.
     Burst,
-    /// All is repaired, and this was the peer's digest then.
+    /// The repair is complete, or a burst has moved nothing. The peer's digest then, if it told it.
     Done(Option<Digest>),
 }
 
 impl Repair {
-    /// A repair of what differs from a peer of this state.
+    /// A repair of the claimed difference from a peer of this state.
     pub(crate) const fn new(claim: Claim, theirs: State) -> Self {
         Self {
             claim,
@@ -63,7 +64,7 @@ impl Repair {
             acknowledged: true,
             begins: Bound::START,
             answered: None,
-            told: None,
+            peer_digest: None,
             digest: None,
         }
     }
@@ -73,18 +74,19 @@ impl Repair {
         self.theirs
     }
 
-    /// Our digest, as sent with the request of a verdict.
+    /// Our digest as the verdict was asked for; `None` before that, so that no proof is taken for one.
     pub(crate) const fn digest(&self) -> Option<Digest> {
         self.digest
     }
 
-    /// Whether nothing has come of it, if these are our digest and the peer's at its end: the sketch was misread.
+    /// Whether both digests are as they were when the sketch was read: then it was misread, and nothing was repaired.
     pub(crate) fn was_in_vain(&self, ours: Digest, theirs: Digest) -> bool {
         self.claim.unconfirmed == Some([ours, theirs])
     }
 
-    /// Whether an answer acknowledges all that went out.
+    /// Whether an answer acknowledges all elements that went out.
     pub(crate) const fn is_acknowledged(&self) -> bool {
+        // One answer is for a whole burst, and says nothing of messages of it that were lost.
         self.acknowledged
     }
 
@@ -93,8 +95,8 @@ impl Repair {
         self.remaining == 0
     }
 
-    /// The next message of a burst, in at most `room` bytes, where an answer can have `answer` bytes. The burst ends
-    /// where it asks for more than elements.
+    /// The next message of a burst: what it asks, its wishes and its elements, in at most `room` bytes. An answer can
+    /// have `answer` bytes. The burst ends with the message that asks for anything.
     pub(crate) fn next<E: Element>(
         &mut self,
         set: &Set<E>,
@@ -105,16 +107,18 @@ impl Repair {
         if self.remaining == 0 {
             self.remaining = window.max(1);
             self.before = (self.sent, self.claim.wanted.len());
-            (self.begins, self.asked, self.answered, self.told) = (Bound::START, 0, None, None);
+            (self.begins, self.asked, self.answered, self.peer_digest) = (Bound::START, 0, None, None);
         }
         let (elements, taken) = set.named(&self.claim.ours[self.sent..], self.claim.width.unnamed_bits(), room);
         self.sent += taken;
         let all_sent = self.sent == self.claim.ours.len();
+        // Wishes for what one answer can hold, at the peer's bytes an element: all others would have to be sent again.
         let fitting =
             u128::from(answer) * u128::from(self.theirs.digest.count()) / u128::from(self.theirs.bytes.max(1));
         let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).max(1);
         let wishes = &self.claim.wanted[..fitting.min(self.claim.wanted.len())];
         let mut wanted = Ids::NONE;
+        // Wishes after all elements: so the state at the end of the last answer is that of a peer that has merged them.
         if all_sent {
             wanted = Ids::fill(&wishes[self.asked.min(wishes.len())..], room.saturating_sub(elements.encoded_len()));
             if self.asked == 0
@@ -124,10 +128,13 @@ impl Repair {
             }
             self.asked += wanted.count();
         }
+        // Before it is counted: the first message of a burst finds the window whole.
         self.single = self.remaining == window.max(1);
         self.acknowledged &= self.single;
         self.remaining -= 1;
         let asks = if all_sent && self.claim.wanted.is_empty() {
+            // Nothing is wished for, so the peer has all of ours after this, and may say so without an answer of
+            // elements.
             self.digest = Some(set.digest());
             Asks::Verdict(set.digest().tag())
         } else if all_sent && self.asked == self.claim.wanted.len() {
@@ -143,8 +150,8 @@ impl Repair {
         (asks, wanted, elements)
     }
 
-    /// No answer came. What went out in one message goes out again; of several, most have come, and if not, the verdict
-    /// says so and a sketch of what is missing costs less.
+    /// Rewinds a burst that has no answer. A single message goes out again. Of several, most have come; the verdict
+    /// finds what has not, and a sketch of that costs less than the burst.
     pub(crate) fn again(&mut self) {
         if self.single {
             self.sent = self.before.0;
@@ -152,25 +159,29 @@ impl Repair {
         self.remaining = 0;
     }
 
-    /// An answer covers the ids wanted in an interval; `last` if it ends there, perhaps with a state.
+    /// Takes in a part of an answer, which covers the wishes in an interval; `last` if the answer ends there, perhaps
+    /// with a state.
     pub(crate) fn cover(&mut self, from: Bound, to: Bound, last: bool, state: Option<State>) -> Answered {
         let wanted = &mut self.claim.wanted;
         let before = |bound: Bound| wanted.partition_point(|&wish| Bound::of_name(wish, WISH) < bound);
         let (start, end) = (before(from), before(to).max(before(from)));
         wanted.drain(start..end);
         self.asked = self.asked.saturating_sub(end - start);
-        // Where an earlier answer ended says nothing of the one that is awaited.
+        // The end of an earlier answer lies before the first wish of this burst. Taken for the end of this answer, the
+        // rest would be asked for again while it is under way.
         if last && (to > self.begins || self.begins == Bound::START) {
-            (self.answered, self.told) = (Some(to), state.map(|state| state.digest));
+            (self.answered, self.peer_digest) = (Some(to), state.map(|state| state.digest));
         }
         let in_part = if end > start { Answered::InPart } else { Answered::Nothing };
         let Some(answered) = self.answered else { return in_part };
+        // The end may overtake parts before it.
         if self.claim.wanted.first().is_some_and(|&wish| Bound::of_name(wish, WISH) < answered) {
             return in_part;
         }
+        // A burst that has moved nothing would be sent for ever: the peer does not have what is wanted.
         let left = self.sent < self.claim.ours.len() || !self.claim.wanted.is_empty();
         let progress = self.before != (self.sent, self.claim.wanted.len());
-        if left && progress { Answered::Burst } else { Answered::Done(self.told) }
+        if left && progress { Answered::Burst } else { Answered::Done(self.peer_digest) }
     }
 }
 

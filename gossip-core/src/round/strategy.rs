@@ -1,4 +1,4 @@
-//! Every decision of a round: who asks, what a first answer has, how many cells to ask for, and when pages take over.
+//! Every decision of a round: which side asks, what a first answer has, how many cells to ask for, and when to walk.
 
 use super::cost::{affordable, need, pages_are_cheaper};
 use super::incoming::IncomingSketch;
@@ -7,22 +7,24 @@ use crate::digest::{Digest, State};
 use crate::message::longest;
 use crate::sketch::{Estimate, IdWidth, Tables};
 
-/// The largest set whose names are listed against a complete page, 1 MiB of them; a larger one is paged.
+/// The most names that are listed at once, 1 MiB of them. A larger set walks instead.
 pub(crate) const MOST_NAMES: usize = 1 << 17;
 
-/// By how many elements counts must differ for the sides to change parts, where it comes to pages.
-pub(crate) const TURN: u64 = 64;
+/// The difference of counts from which the sides change parts, where it comes to pages.
+pub(crate) const THRESHOLD: u64 = 64;
 
-/// A set that takes no more than this goes out whole, as the answer to a probe that differs: about what a digest, two
-/// bounds and an exchange more would take. Or no more than the first cells would.
+/// The bytes of a set that always goes out whole in answer to a probe of another digest: about what a digest, two
+/// bounds and another exchange take.
 const TINY: usize = 256;
 
-/// How many cells all rounds together may have asked for: 4 MiB of them, two of the largest sketches.
+/// The most cells that all rounds together hold and await: 4 MiB of them, two of the largest sketches.
 pub(crate) const CELLS_UNDER_WAY: usize = 1 << 18;
 
-/// Of two sides that differ, whether the one with this digest does better to ask than to answer. Numbers travel in a
-/// sketch, so who lacks more reads it; what has to be asked for by id, who holds more need not ask for. Where one holds
-/// many times as much it comes to pages, and who holds less lists less in them. An empty set has nothing to send.
+/// Whether the side with digest `one` had better ask than answer a peer with digest `other`.
+///
+/// Numbers travel in a sketch, so the side that lacks more reads it. Other elements have to be wished for, and the side
+/// that holds more has fewer wishes. Where one side holds many times as much it comes to pages, in which the smaller
+/// set lists less. An empty set has nothing to send.
 pub(crate) fn leads(width: Option<IdWidth>, one: Digest, other: Digest) -> bool {
     let wished_for = width == Some(IdWidth::Bits48) && !is_multiple(one, other);
     if wished_for { one > other } else { one < other }
@@ -33,8 +35,8 @@ pub(crate) fn is_multiple(one: Digest, other: Digest) -> bool {
     one.count().max(other.count()) / 4 >= one.count().min(other.count())
 }
 
-/// Whether our set goes out whole, as the answer to a probe that differs: where it takes no more than a first answer, and
-/// fits a message of `limit` bytes.
+/// Whether our set goes out whole in answer to a probe of another digest: if it takes no more bytes than a first
+/// answer, or than 256, and fits a message of `limit` bytes.
 pub(crate) fn is_tiny(ours: State, width: Option<IdWidth>, policy: Option<&Policy>, limit: usize) -> bool {
     let width = width.unwrap_or_default();
     let first_answer = policy.map_or(0, |policy| {
@@ -44,21 +46,23 @@ pub(crate) fn is_tiny(ours: State, width: Option<IdWidth>, policy: Option<&Polic
     ours.bytes <= first_answer.max(TINY).min(limit - longest::PAGE) as u64
 }
 
-/// Whether a sketch may cost a peer with this digest less than pages, going by the counts.
+/// Whether, by the counts alone, a sketch may cost less than pages with a peer of this digest.
 pub(crate) fn may_be_sketched(ours: State, theirs: Digest, width: Option<IdWidth>, policy: Option<&Policy>) -> bool {
     let (Some(width), Some(policy)) = (width, policy) else { return false };
     let (we, they) = (ours.digest.count(), theirs.count());
-    // As long as ours are, on average.
+    // A digest has no bytes: the peer's elements are taken to be as long as ours on average.
     let bytes = u128::from(ours.bytes) * u128::from(they) / u128::from(we.max(1));
     let theirs = State { digest: theirs, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
     let first_answer = policy.deep().encoded_len() + width.cells_encoded_len(policy.head(we));
+    // Here the peer asks, so the two states change places.
     let least = we.abs_diff(they);
     !pages_are_cheaper(theirs, ours, width, least, need(least), first_answer as u64)
 }
 
-/// The cells of a first answer to a peer that knows all but `inserted` of our elements, since it had a proof with us, and
-/// has got `learned` since: it reads no more than what we got, whatever it got itself. `None` where a usual first answer
-/// costs less, or the peer would have to look through too many of its own.
+/// The number of cells of a first answer to a peer that had a proof with us: it lacks at most `inserted` of our
+/// elements and has got `learned` of its own since. It reads the cells less what both had, so its own do not count.
+///
+/// `None` where a usual first answer costs less, or the peer would have to hash too many of its own elements.
 pub(crate) fn cells_for_known_difference(
     policy: &Policy,
     width: IdWidth,
@@ -71,8 +75,10 @@ pub(crate) fn cells_for_known_difference(
     (few <= most && learned <= MOST_NAMES as u64).then_some(few)
 }
 
-/// How many cells there are to be, if they are worth it: by what is `seen` of the difference in those there are, and by
-/// what is `known` of what has to be read. `nearly` tells that few cells are left to read, `longest` how many ours are.
+/// The number of cells to have after the next request, or `None` if it had better come to pages.
+///
+/// `seen` is the estimate of the difference from the cells that are there, and `known` the number of elements to read,
+/// if it is known. `nearly` says that few cells are left to read, `longest` how many cells our own table has.
 pub(crate) fn target(
     policy: &Policy,
     ours: State,
@@ -84,6 +90,7 @@ pub(crate) fn target(
 ) -> Option<usize> {
     let (theirs, have) = (incoming.state(), incoming.target());
     let estimate = known.filter(|known| known.differences < seen.differences).unwrap_or(seen);
+    // One standard error above the estimate, which holds in 84 % of cases.
     let cells = need(estimate.shifted(1_000)).saturating_sub(have);
     if pages_are_cheaper(ours, theirs, incoming.width(), seen.shifted(1_000), cells, 0) {
         return None;
@@ -92,15 +99,18 @@ pub(crate) fn target(
         None => policy.first_request(estimate, have),
         Some(top_ups) => policy.top_up(top_ups, estimate, have, nearly)?,
     };
+    // The length of the peer's table follows from its count. Cells beyond the shorter of the two cannot be compared.
     let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
     let longest = longest.min(peers);
     let target = match target {
         target if target.max(need(estimate.differences)) <= longest => target,
-        // There may be enough for all that: a half tells how much it is to a percent or two.
+        // The table may do after all: half of it tells the difference to a percent or two.
         _ if have < longest / 2 && need(estimate.shifted(-2_000)) <= longest => longest / 2,
+        // One case in six is that far below the estimate: then the whole table reads it.
         _ if need(estimate.shifted(-1_000)) <= longest => longest,
         _ => return None,
     };
+    // By three standard errors, since law 3 is to hold unless an estimate errs by more.
     let most = affordable(ours, theirs, incoming.width(), seen.shifted(3_000));
     (have < target && target <= most).then_some(target)
 }

@@ -1,36 +1,38 @@
-//! A walk through the id space, page by page: the strategy that needs no luck.
+//! `Walk`: all elements of both sides, page by page. The strategy that needs no estimate and no luck.
 
 use alloc::vec::Vec;
 
 use crate::digest::Digest;
 use crate::wire::Bound;
 
-/// Where a walk stands. It goes round the space of fingerprints once, from where the last walk was cut off, if one was.
+/// State of a walk. It goes once round the space of fingerprints, from the bound where the last walk was cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Walk {
     start: Bound,
-    /// Whether it has passed the end of the space and comes towards its start.
+    /// Whether it has passed the end of the space.
     wrapped: bool,
+    /// All from the start to here is covered.
     cursor: Bound,
     /// Where the last page asked for begins.
     asked: Bound,
-    /// How many elements the peer holds, and the bytes that its pages take in all.
+    /// The count of the peer's elements, and the bytes of all its pages.
     peers: (u64, u64),
-    /// How many pages were sent, and whether the last one asked for the peer's state.
+    /// The number of pages sent.
     pages: u32,
-    asks: bool,
-    /// Intervals that were covered out of order.
+    /// Whether the last page asked for the peer's state.
+    wants_state: bool,
+    /// Covered intervals beyond the cursor.
     ahead: Vec<(Bound, Bound)>,
     /// Where the answer to the last page ends, once its end has come.
     answered: Option<Bound>,
-    /// The last digest that the peer told during the walk.
-    told: Option<Digest>,
+    /// The last digest that the peer told during this walk.
+    peer_digest: Option<Digest>,
 }
 
 /// What an answer means for a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Nothing that was not covered.
+    /// Nothing new is covered.
     None,
     /// More of the answer is under way.
     Some,
@@ -41,15 +43,27 @@ pub(crate) enum Progress {
 }
 
 impl Walk {
-    /// A walk from `start`, with a peer of so many elements, whose pages take so many bytes in all.
+    /// A walk from `start`. `peers` are the count of the peer's elements and the bytes of all its pages.
     pub(crate) fn new(start: Bound, peers: (u64, u64)) -> Self {
+        // A walk that was cut off at the very end begins anew: round from the end would be an empty interval first.
         let start = if start == Bound::End { Bound::START } else { start };
-        let (ahead, answered, told) = (Vec::new(), None, None);
-        Self { start, wrapped: false, cursor: start, asked: start, peers, pages: 0, asks: false, ahead, answered, told }
+        let (ahead, answered, peer_digest) = (Vec::new(), None, None);
+        Self {
+            start,
+            wrapped: false,
+            cursor: start,
+            asked: start,
+            peers,
+            pages: 0,
+            wants_state: false,
+            ahead,
+            answered,
+            peer_digest,
+        }
     }
 
-    /// The end of the interval to ask for next, if an answer has `room` bytes: what an answer can be expected to cover.
-    /// To list more would be to list it again.
+    /// The end of the interval to ask for next: as far as an answer of `room` bytes can be expected to reach. Elements
+    /// listed beyond would be listed again.
     pub(crate) fn reach(&self, room: u64) -> Bound {
         let (cursor, end) = self.remaining();
         let (count, bytes) = self.peers;
@@ -57,7 +71,8 @@ impl Walk {
         if room >= bytes {
             return end;
         }
-        // There may well be a standard error more in an interval than expected.
+        // Ids are uniform, so the elements of an interval follow Poisson's law: one standard error, the square root, is
+        // left free.
         let fitting = u128::from(room) * u128::from(count) / u128::from(bytes);
         let share = ((fitting - fitting.isqrt()).max(1) << 64) / u128::from(count.max(1));
         match u64::try_from(share).ok().and_then(|share| at.id.checked_add(share)) {
@@ -66,39 +81,42 @@ impl Walk {
         }
     }
 
-    /// The interval that is left before the end of the space or of the walk.
+    /// The interval between the cursor and the end of the space, or of the walk.
     pub(crate) fn remaining(&self) -> (Bound, Bound) {
         (self.cursor, if self.wrapped { self.start } else { Bound::End })
     }
 
-    /// The peer told its digest, or did not; the last one that it told.
+    /// Notes the digest that the peer told, if it did. Returns the last one that it told in this walk.
     pub(crate) fn tell(&mut self, digest: Option<Digest>) -> Option<Digest> {
-        self.told = digest.or(self.told);
-        self.told
+        self.peer_digest = digest.or(self.peer_digest);
+        self.peer_digest
     }
 
-    /// Where to go on if it is cut off.
+    /// The bound at which to go on if it is cut off.
     pub(crate) fn cursor(&self) -> Bound {
         self.cursor
     }
 
-    /// A page is sent, and the answer can be expected to reach so far: it begins anew. Whether it should end with the
-    /// peer's state, which takes as much as two or three elements: at the end of the walk, to prove it, and now and
-    /// then before, lest it goes on for nothing.
+    /// Notes that a page is sent whose answer is expected to `reach` so far. Returns whether to ask for the peer's
+    /// state.
+    ///
+    /// A state takes as many bytes as two or three elements. It is asked for at the end of the walk, for the proof, and
+    /// with every eighth page, since a walk between equal sets would go on for nothing.
     pub(crate) fn ask(&mut self, reach: Bound) -> bool {
         self.asked = self.cursor;
         self.answered = None;
         self.pages = self.pages.wrapping_add(1);
-        self.asks = reach >= self.remaining().1 || self.pages.is_multiple_of(8);
-        self.asks
+        self.wants_state = reach >= self.remaining().1 || self.pages.is_multiple_of(8);
+        self.wants_state
     }
 
-    /// An answer covers an interval; `last` if it is the end of the answer. At most `window` intervals are kept for
-    /// later.
+    /// Takes in a part of an answer, which covers an interval; `last` if the answer ends with it. At most `window`
+    /// intervals are kept for later.
     pub(crate) fn cover(&mut self, from: Bound, to: Bound, last: bool, window: usize) -> Progress {
         let before = self.cursor;
         let is_covered = |walk: &Self| walk.cursor >= walk.remaining().1;
-        // What is left when all is covered is to be told the peer's state.
+        // Copies of earlier answers lie before the page. Once all is covered, only the end of an answer matters: it has
+        // the peer's state.
         if to <= self.asked && !(last && is_covered(self)) {
             return Progress::None;
         }
@@ -122,10 +140,11 @@ impl Walk {
         }
         let cursor = self.cursor;
         if is_covered(self) {
+            // Half of the way where it began in the middle: what lies before its start is next.
             if self.wrapped || self.start == Bound::START {
                 return match self.answered {
                     None => Progress::Some,
-                    Some(_) if self.asks => Progress::Done,
+                    Some(_) if self.wants_state => Progress::Done,
                     // Sooner than expected: the state is yet to be asked for.
                     Some(_) => Progress::Page,
                 };
