@@ -2,14 +2,15 @@
 //!
 //! Replicas that hold the same set drift apart: messages are lost, nodes restart, networks split. [`AntiEntropy`]
 //! brings them back together. It sends a digest first, and only where digests differ it pays, for the difference and
-//! not for the state ([`sketch`]); and it keeps a [`Ledger`] of what that cost and saved. It does no IO: messages go in
-//! and come out, over any transport, with threads or without. The crate is `no_std` (it needs `alloc`) and has no
-//! unsafe code. Other implementations find the protocol, byte by byte, in `PROTOCOL.md`.
+//! not for the state ([`sketch`]). It keeps a [`Ledger`] of the bytes that this costs and saves. It does no IO:
+//! messages go in and come out, over any transport, with threads or without. The crate is `no_std` (it needs `alloc`)
+//! and has no unsafe code. `PROTOCOL.md` has the protocol, byte by byte, for other implementations. `docs/GLOSSARY.md`
+//! has each term once, and a table of what papers call it.
 //!
 //! # Embedding
 //!
-//! Three verbs: [`insert`](AntiEntropy::insert) what is written here, [`receive`](AntiEntropy::receive) what peers
-//! send, and [`poll`](AntiEntropy::poll) until it says [`Wait`](Output::Wait). This is the whole of it:
+//! Three verbs: [`insert`](AntiEntropy::insert) elements of your own, [`receive`](AntiEntropy::receive) the messages of
+//! peers, and [`poll`](AntiEntropy::poll) until it says [`Wait`](Output::Wait). This is the whole loop:
 //!
 //! ```
 //! use gossip_core::{AntiEntropy, Event, Output, Time};
@@ -47,10 +48,10 @@
 //!
 //! # Pushing
 //!
-//! Rounds bring two replicas together and cost the same whether an element is fresh or old. Where elements are to be
-//! everywhere soon, [`Config::batch_every`] and an [`Overlay`] have them pushed as they come, in batches along a star, a
-//! tree or a graph; rounds are left to repair what pushes do not reach, and begin by themselves where a link has lost
-//! something, was silent, or is gone.
+//! Rounds bring two replicas together, and cost the same whether an element is fresh or old. To have fresh elements
+//! everywhere soon, set [`Config::batch_every`] and an [`Overlay`]: elements are then pushed in batches along a star, a
+//! tree or a graph. Rounds repair what pushes do not reach, and begin by themselves on a link that has lost something,
+//! is silent, or is gone.
 //!
 //! ```
 //! use core::time::Duration;
@@ -63,11 +64,11 @@
 //! for peer in nodes.into_iter().filter(|&node| node != "n2") {
 //!     machine.add_peer(peer);
 //! }
-//! machine.set_overlay(Overlay::star(&"n2", nodes)); // the others do the same, each with its own name
+//! machine.set_overlay(Overlay::star(&"n2", nodes)); // the others do the same, each as itself
 //! ```
 //!
-//! What has been pushed is kept as a place in the order in which the set grew. Acknowledgements say how far the peer has
-//! come, on the back of what it pushes itself, and what was lost is read from the set again.
+//! For each peer the machine keeps a [`Place`] in the log, up to which the peer was pushed its elements.
+//! Acknowledgements travel with the batches of the other direction, and lost elements are read from the log again.
 //!
 //! # A set that only grows
 //!
@@ -77,13 +78,13 @@
 //!
 //! # Who may write
 //!
-//! Whoever can have elements of their choice inserted, and means harm, can break laws 1 and 3, though no others, unless
-//! the cluster has a secret [`Key`], which says how far that goes.
+//! A hostile writer, whose elements some replica inserts, can break laws 1 and 3 but no others, unless the cluster has
+//! a secret [`Key`]. The page of `Key` says how far that goes.
 //!
 //! # What a peer can cost
 //!
-//! Strangers, and messages that are refused, earn nothing; nor do answers and elements, beside what a round of ours does
-//! next. What one request earns at the most, by default, from a replica of any size:
+//! Only requests are answered. Messages from non-peers, refused messages and unsolicited answers get no reply. The most
+//! that one request earns, by default, from a replica of any size:
 //!
 //! | request | bytes | earns | bytes |
 //! |---|---|---|---|
@@ -95,46 +96,47 @@
 //! | a push that asks for what it lacks | 31 | 4 × `max_message`, or a round | 256 KiB |
 //! | a repair with wishes | 1 to 5 a wish | what is wished for, in `window` × `max_message` | 2 MiB |
 //!
-//! It does not matter how often it is asked: per peer one answer is owed, and over time a peer earns no more than
-//! [`Config::work_per_second`], in which looking things up and reading its cells count as well. The rounds of our own that
-//! it draws us into are paid out of that too. Each of them takes 12 steps, pages aside, sends a request three times at most
-//! and reads a sketch ten times; pages go on for as long as they are answered. Others wait for none of this.
+//! Asking more often earns no more: one answer is owed to each peer, and over time a peer earns at most
+//! [`Config::work_per_second`], in which look-ups and the reading of its cells count as well. A peer also pays for the
+//! rounds of our own that it draws us into. Each of them takes at most 12 steps, pages aside, sends a request at most
+//! three times and reads a sketch at most ten times; pages go on for as long as they are answered. No other peer waits
+//! for this.
 //!
-//! What is kept about a peer between two polls is one answer owed, at most 16 times the bytes of one message of its, and
-//! one round of ours. What a peer inserts is kept for good, and to merge it takes time in proportion to its bytes: whoever
-//! lets a peer write bounds that, by reading less from it or by [`remove_peer`](AntiEntropy::remove_peer).
-//! [`PeerStats`] tells who it is: [`work`](Ledger::work), [`deferred`](Ledger::deferred), [`rejected`](Ledger::rejected),
-//! [`ignored`](Ledger::ignored).
+//! Between two polls the machine keeps one answer owed to a peer, at most 16 times the bytes of one of its messages,
+//! and one round of ours. Elements of a peer are kept for good, and to merge them takes time in proportion to their
+//! bytes. The embedder bounds that: it reads less from the peer, or calls [`remove_peer`](AntiEntropy::remove_peer).
+//! [`PeerStats`] show which peer it is: [`work`](Ledger::work), [`deferred`](Ledger::deferred),
+//! [`rejected`](Ledger::rejected), [`ignored`](Ledger::ignored).
 //!
 //! # The laws
 //!
-//! 1. **Convergence.** Whatever is lost, duplicated, reordered or delayed, once messages flow again every replica ends with
-//!    the union of what live replicas held, and each pair that talks ends with a proof: equal digests, echoed to the probe
-//!    that asked. (Provided different sets have different digests: overwhelmingly so while the [`Key`] is secret or writers
-//!    are honest.)
+//! 1. **Convergence.** Whatever is lost, duplicated, reordered or delayed, once messages flow again every replica ends
+//!    with the union of what live replicas held, and each pair that talks ends with a proof: equal digests, echoed to
+//!    the probe that asked. (Provided different sets have different digests: overwhelmingly so while the [`Key`] is
+//!    secret or writers are honest.)
 //! 2. **Nothing lost, nothing invented.** While it lives, a replica's set only grows, and only by elements that some
 //!    replica inserted. Two elements with one fingerprint are both kept.
 //! 3. **Never worse than full state.** A round without loss, concurrent inserts or crossing probes costs at most what
-//!    paging both full states at the same message budget would cost, framing included, plus 512 bytes; where the estimate of
-//!    the difference erred by more than three standard errors, at most 10 % more. (How well elements fill messages that hold
-//!    fewer than 16 is luck, and up to 6 %. Elements made to be alike to sketches, which an open [`Key`] allows, can cost
-//!    half as much again.)
-//! 4. **Eager to learn, lazy to speak.** `receive` merges at once; answers are built in `poll`, from the newest state. Per
-//!    peer there is one slot for our own round and one for the answer owed; a newer request replaces an older.
-//! 5. **No sessions on the wire.** Any replica can answer any request from what the request holds. What is kept about a
-//!    peer is pacing, one cursor and statistics; where elements are pushed, places in two logs; and of sketches under way 4 MiB at most, all peers together. Losing it costs
-//!    a round, never correctness.
+//!    paging both full states at the same message budget would cost, framing included, plus 512 bytes; where the
+//!    estimate of the difference erred by more than three standard errors, at most 10 % more. (How well elements fill
+//!    messages that hold fewer than 16 is luck, and up to 6 %. Elements made to be alike to sketches, which an open
+//!    [`Key`] allows, can cost half as much again.)
+//! 4. **Eager to learn, lazy to speak.** `receive` merges at once; answers are built in `poll`, from the newest state.
+//!    Per peer there is one slot for our own round and one for the answer owed; a newer request replaces an older.
+//! 5. **No sessions on the wire.** Any replica can answer any request from what the request holds. The state of a peer
+//!    is pacing, one cursor and statistics; with pushes, places in two logs; and sketches under way, 4 MiB at most for
+//!    all peers together. Losing it costs a round, never correctness.
 //! 6. **Progress.** Every completed round without concurrent inserts ends in a proof, or moves on to the next, stronger
-//!    strategy: from the first cells to more of them, and to pages. A sketch that cannot be read is a cost, never a stall and
-//!    never a wrong element.
-//! 7. **`Wait` is truthful.** `Wait(Some(t))` has `t > now`; polling at `t` yields something else than `Wait`, or a later
-//!    deadline or none once. Nothing queued is ever later than it. A clock that runs backwards counts as standing still; one that
-//!    jumps forward costs at most one round.
-//! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to
-//!    1 MiB, so unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's
+//!    strategy: from the first cells to more of them, and to pages. A sketch that cannot be read is a cost, never a
+//!    stall and never a wrong element.
+//! 7. **`Wait` is truthful.** `Wait(Some(t))` has `t > now`; polling at `t` yields something else than `Wait`, or a
+//!    later deadline or none once. Nothing queued is ever later than it. A clock that runs backwards counts as standing
+//!    still; one that jumps forward costs at most one round.
+//! 8. **Bounded.** Every message sent fits [`Config::max_message`], or one largest element; decoding accepts up to 1
+//!    MiB, so unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's
 //!    numbers never size an allocation. A request earns at most `window` messages, no more are pushed before some are
-//!    acknowledged, and a peer earns at most [`Config::work_per_second`]: beyond that answers are deferred, while merging is not. Events queue at most what was
-//!    received. Hostile bytes get an error and change nothing.
+//!    acknowledged, and a peer earns at most [`Config::work_per_second`]: beyond that answers are deferred, while
+//!    merging is not. Events queue at most what was received. Hostile bytes get an error and change nothing.
 //! 9. **Deterministic.** Equal seeds and inputs give equal outputs, byte for byte, on every platform.
 #![no_std]
 #![forbid(unsafe_code)]
