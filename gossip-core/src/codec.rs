@@ -1,18 +1,19 @@
-//! Varints, and the bit streams below.
+//! Varints, and the sinks that values are encoded into.
 
 pub(crate) mod bits;
 
 use alloc::vec::Vec;
 
-/// Where bytes are written; or counted, so that what is written and how long it is have one description.
+/// Destination of encoded bytes: a buffer, or a counter. So an encoding and its length come from one description.
 pub(crate) trait Sink {
-    /// Writes these bytes.
+    /// Appends `bytes`.
     fn put(&mut self, bytes: &[u8]);
 
-    /// Writes `len` bytes, which `write` appends.
+    /// Appends the `len` bytes that `write` produces; a counter does not call it.
     fn put_with(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>));
 
-    /// Writes `value` as LEB128: seven bits a byte, the lowest first, the top bit set in all but the last; 1 to 10 bytes.
+    /// Appends `value` as LEB128: seven bits a byte, the lowest first, the top bit set in all but the last; 1 to 10
+    /// bytes.
     fn put_varint(&mut self, value: u64);
 }
 
@@ -24,6 +25,7 @@ impl Sink for Vec<u8> {
     fn put_with(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let before = self.len();
         write(self);
+        // `Counter` goes by `len` alone: a wrong one would be a message longer than its budget and the ledger say.
         debug_assert_eq!(self.len() - before, len, "as many as were announced");
     }
 
@@ -36,7 +38,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// A sink that only counts: O(1) a write, however many bytes it has.
+/// Counter of bytes: O(1) a write, whatever its length.
 #[derive(Debug)]
 struct Counter(usize);
 
@@ -59,7 +61,7 @@ pub(crate) trait Encode {
     /// Writes the wire form.
     fn put(&self, out: &mut impl Sink);
 
-    /// How many bytes that is.
+    /// Length of the wire form in bytes.
     fn encoded_len(&self) -> usize {
         let mut counter = Counter(0);
         self.put(&mut counter);
@@ -67,24 +69,29 @@ pub(crate) trait Encode {
     }
 }
 
-/// Takes a varint off the front; `None` if it is cut short, too large or longer than it need be.
+/// Takes a varint off the front of `input`; `None`, with `input` as it was, for one that is truncated, above 2^64 − 1
+/// or overlong.
 pub(crate) fn take_varint(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for (i, &byte) in input.iter().enumerate().take(10) {
         let bits = u64::from(byte & 0x7f);
+        // Nine bytes hold 63 bits, so the tenth adds one.
         if i == 9 && bits > 1 {
             return None;
         }
         value |= bits << (7 * i);
         if byte < 0x80 {
             *input = &input[i + 1..];
+            // A zero byte at the end adds nothing: it would be a second form of the same number.
             return (byte != 0 || i == 0).then_some(value);
         }
     }
     None
 }
 
+/// Bytes of a varint, 1 to 10.
 pub(crate) fn varint_len(value: u64) -> usize {
+    // `| 1`, since 0 takes a byte as well.
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 

@@ -1,11 +1,11 @@
-//! What an embedder may set. Every value the types allow is valid.
+//! Settings of a replica. Every value that the types allow is valid.
 
 use core::num::NonZeroU16;
 use core::time::Duration;
 
 use crate::key::Key;
 
-/// How a replica behaves. Replicas of one cluster must agree on `key` and `max_element_bytes`, and on nothing else.
+/// Settings of a replica. Replicas of one cluster must agree on `key` and `max_element_bytes`, and on nothing else.
 ///
 /// ```
 /// use core::time::Duration;
@@ -18,53 +18,53 @@ use crate::key::Key;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// What keys the fingerprints. Part of the cluster's tag. Default: [`Key::open`].
+    /// Key of the fingerprints. Part of the cluster's tag. Default: [`Key::open`].
     pub key: Key,
-    /// The largest element, in encoded bytes, that any replica of the cluster takes. Part of the cluster's tag, since
-    /// an element that one replica cannot pass on would never reach everybody. Values above 1 MiB − 96 mean just that.
-    /// Default: 1 024.
+    /// Largest element of the cluster, in encoded bytes. Part of the cluster's tag, since an element that one replica
+    /// refuses would never reach everybody. Values above 1 MiB − 96 mean just that. Default: 1 024.
     pub max_element_bytes: u32,
-    /// The largest message this replica sends, but that one element must fit: see [`MessageBudget`]. Messages of peers
-    /// may be larger. Default: 64 KiB.
+    /// Largest message of this replica; one element must fit, see [`MessageBudget`]. Messages of peers may be larger.
+    /// Default: 64 KiB.
     pub max_message: MessageBudget,
-    /// How many messages one request may earn, at the most; so `window` × `max_message` is what may be under way from
-    /// one peer at once. Default: 32.
+    /// Most messages in the answer to one request. At most `window` × `max_message` bytes of answers from one peer are
+    /// under way at once. Default: 32.
     pub window: NonZeroU16,
-    /// How much work one peer may earn a second, and four times as much at once after a pause. The unit is a byte sent
-    /// to it; a message counts 256 more than its bytes, an element looked for 32, one passed by in a search 8, a cell of
-    /// its sketch that is read 32. Who has had more is sent nothing until that is worked off, and does not get out of
-    /// date by it: what it sends is merged at once, and what is sent to it then is built from the newest state. Less than
-    /// 64 KiB means 64 KiB.
+    /// Work that one peer may cause a second; after a pause, four times as much at once. The unit is a byte sent to the
+    /// peer. A message counts 256 more than its bytes, an element looked up 32, an element passed by in a search 8, a
+    /// cell of its sketch that is read 32. A peer over its budget is sent nothing until time has made up for it. It
+    /// does not fall behind by that: its elements are merged at once, and later answers are built from the newest
+    /// state. Less than 64 KiB means 64 KiB.
     ///
     /// Default: 16 MiB, which takes a sixth to a third of a core, and 64 MiB at once, which is a full state of 10^6
     /// elements of 32 bytes two times over. Where honest peers have to fetch many times as much in one go, over a link
     /// of more than 100 Mbit/s, raise it.
     pub work_per_second: u32,
-    /// What rounds save: bytes or round trips. Default: [`Economy::Balanced`].
+    /// Preference between bytes and round trips. Default: [`Economy::Balanced`].
     pub economy: Economy,
-    /// The mean time between the rounds this replica begins, each with a random peer; every interval is jittered by up
-    /// to a quarter. Below 1 ms it is 1 ms. Along an overlay rounds begin where a link needs one, and by chance only with
-    /// peers that do not answer, or while nobody above does. Default: 1 s.
+    /// Mean time between the rounds that this replica begins, each with a random peer; every interval is jittered by up
+    /// to a quarter. Below 1 ms it is 1 ms. With an overlay rounds begin where a link needs one; rounds by chance are
+    /// left for silent peers, and for replicas without a parent that answers. Default: 1 s.
     pub round_every: Duration,
-    /// How long to wait for a peer's first answer before asking again, from 10 ms to 1 min; other values mean the
-    /// nearest. Later waits follow the round-trip times seen. Default: 1 s.
+    /// Timeout of the first request to a peer, from 10 ms to 1 min; other values mean the nearest. Later timeouts
+    /// follow the measured round-trip times. Default: 1 s.
     pub answer_within: Duration,
-    /// How often fresh elements are pushed to the neighbours of an [`Overlay`](crate::Overlay), one batch for all that
-    /// have come meanwhile: the longer, the fewer messages and the later elements are everywhere. Then rounds repair what
-    /// pushes cannot, and begin where a link has been silent, or has lost what it carried. To be equal on all replicas,
-    /// or pushes come at the wrong moment and wait for the next. At least 1 ms, at most 1 h. Default: `None`, which means
-    /// that nothing is pushed and rounds do it all.
+    /// Interval between batches of fresh elements to the neighbours of an [`Overlay`](crate::Overlay): a longer one
+    /// means fewer messages and later arrivals. Rounds then repair what pushes cannot, and begin where a link was
+    /// silent or lost a batch. The interval should be equal on all replicas, else batches come at the wrong moment and
+    /// wait for the next turn. At least 1 ms, at most 1 h. Default: `None`: nothing is pushed, and rounds do it all.
     pub batch_every: Option<Duration>,
 }
 
 impl Config {
     /// The largest element in force.
     pub(crate) fn element_limit(&self) -> usize {
+        // Replicas read no more than 1 MiB: a larger element could be inserted, and never sent.
         (self.max_element_bytes as usize).min(MessageBudget::MAX.bytes() - MessageBudget::OVERHEAD)
     }
 
     /// The largest message in force: room for one largest element, whatever `max_message` says.
     pub(crate) fn message_limit(&self) -> usize {
+        // `max_message` gives way: an element without a message to fit it would never leave this replica.
         self.max_message.bytes().max(self.element_limit() + MessageBudget::OVERHEAD)
     }
 
@@ -74,6 +74,7 @@ impl Config {
     }
 
     pub(crate) fn batch_interval(&self) -> Option<Duration> {
+        // With an interval of 0 a turn would always be due, and `poll` would never come to its `Wait`.
         self.batch_every.map(|every| every.clamp(SHORTEST, LONGEST))
     }
 
@@ -88,6 +89,7 @@ impl Default for Config {
             key: Key::open(),
             max_element_bytes: 1_024,
             max_message: MessageBudget::new(64 * 1_024),
+            // 2 MiB of answers under way from a peer, with messages of 64 KiB.
             window: const { NonZeroU16::new(32).unwrap() },
             work_per_second: 16 << 20,
             economy: Economy::default(),
@@ -98,11 +100,11 @@ impl Default for Config {
     }
 }
 
-/// What a replica saves as it finds out what differs. Replicas of one cluster may differ in it.
+/// Preference between bytes and round trips of a round. Replicas of one cluster may differ in it.
 ///
-/// With sketches a round costs what differs, with pages what is held. The other three are one scale: they ask for fewer
-/// cells at a time, or for more. Bytes and round trips of a round between two sets of 10^5 `u64`, a mean of 50
-/// differences of `d` elements, half on either side:
+/// The cost of a round follows the difference with sketches, and the sets with pages. Sketches have three settings on
+/// one scale, from fewer cells in a request to more. Bytes and round trips of a round between two sets of 10^5 `u64`,
+/// means of 50 differences of `d` elements, half on either side:
 ///
 /// | | d = 1 | 10 | 100 | 1 000 | 10 000 |
 /// |---|---|---|---|---|---|
@@ -113,43 +115,43 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Economy {
-    /// Pages alone. No sketch of the own set is kept, which saves up to 16 bytes an element, 2 at 10^6, and a third of
-    /// an insert.
+    /// Pages alone. The replica keeps no sketch, which saves up to 16 bytes an element, 2 at 10^6, and a third of an
+    /// insert.
     Pages,
-    /// Sketches, with small requests: for links where bytes count.
+    /// Sketches with small requests, for links where bytes count.
     FewestBytes,
     /// Sketches, near the fewest round trips.
     #[default]
     Balanced,
-    /// Sketches, with large requests: for links where latency counts.
+    /// Sketches with large requests, for links where latency counts.
     FewestRoundTrips,
 }
 
-/// The least work a second: a largest message takes 16 s.
+/// Least work a second: a message of 1 MiB is worked off in 16 s.
 const LEAST_WORK: u32 = 64 << 10;
 
-/// The shortest interval: what keeps a deadline ahead of the clock.
+/// Shortest interval, which keeps deadlines ahead of the clock.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// The longest interval between batches.
+/// Longest interval between batches.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
-/// The most bytes a replica puts into one message, from 256 to 1 MiB.
+/// Largest message of a replica in bytes, from 256 to 1 MiB.
 ///
-/// A message must hold one element: where [`Config::max_element_bytes`] and
-/// [`MessageBudget::OVERHEAD`] together are more than the budget, they are the budget.
+/// One element must fit a message: where [`Config::max_element_bytes`] and [`MessageBudget::OVERHEAD`] together exceed
+/// the budget, they are the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageBudget(u32);
 
 impl MessageBudget {
     /// The smallest budget, 256 bytes.
     pub const MIN: Self = Self(256);
-    /// The largest budget, 1 MiB, and the longest message that any replica reads.
+    /// The largest budget, 1 MiB; no replica reads longer messages.
     pub const MAX: Self = Self(1 << 20);
-    /// What a message may need beside one element, in bytes: 84 for the answer that holds an interval and a state.
+    /// Room in a message beside one element, in bytes; an answer with an interval and a state takes 84.
     pub const OVERHEAD: usize = 96;
 
-    /// A budget of `bytes`, or the nearest there is.
+    /// The budget nearest to `bytes`.
     #[expect(clippy::cast_possible_truncation, reason = "held below 2^20 first")]
     pub const fn new(bytes: usize) -> Self {
         if bytes < Self::MIN.bytes() {

@@ -1,4 +1,4 @@
-//! The digest of a set, which two replicas compare before anything else; and its state, which adds its size.
+//! Digests, which two replicas compare before anything else; states, which add a size in bytes.
 
 use alloc::string::String;
 use core::fmt;
@@ -6,12 +6,12 @@ use core::str::FromStr;
 
 use crate::element::Fingerprint;
 
-/// A digest of a set of elements: how many there are, and the sum of their fingerprints modulo 2^128.
+/// Digest of a set: the number of its elements, and the sum of their fingerprints modulo 2^128.
 ///
-/// It does not depend on the order of insertion and is kept up to date in O(1). Two sets with one digest are the same
-/// set but with a probability of 2^-128 a pair, as long as nobody who writes elements knows their fingerprints; without
-/// a secret [`Key`](crate::Key) everybody does, and a hostile writer makes two different sets of one digest in a second
-/// (Wagner, "A generalized birthday problem", CRYPTO 2002).
+/// The order of insertion does not matter; an insert updates it in O(1). Two different sets share a digest with a
+/// probability of 2^-128, as long as no writer knows fingerprints. Without a secret [`Key`](crate::Key) all writers do,
+/// and a hostile one makes two different sets of one digest in a second (Wagner, "A generalized birthday problem",
+/// CRYPTO 2002).
 ///
 /// As text it is 48 lowercase hexadecimal digits, the count (16) before the sum (32); parsing takes either case.
 ///
@@ -35,7 +35,7 @@ impl Digest {
     /// The digest of the empty set.
     pub const EMPTY: Self = Self { count: 0, sum: 0 };
 
-    /// How many elements the set has.
+    /// Number of elements.
     pub const fn count(self) -> u64 {
         self.count
     }
@@ -50,6 +50,7 @@ impl Digest {
 
     pub(crate) fn add(&mut self, fingerprint: Fingerprint) {
         self.count = self.count.wrapping_add(1);
+        // A sum, since exclusive ors fall to linear algebra: of 129 known fingerprints some cancel, found at once.
         self.sum = self.sum.wrapping_add(fingerprint.value());
     }
 
@@ -59,8 +60,8 @@ impl Digest {
         self.sum = self.sum.wrapping_sub(fingerprint.value());
     }
 
-    /// What names a state where whoever is told of it has seen the digest: the upper half of the sum, as ids, whose sum
-    /// is the lower, may be the element's own choice, and few.
+    /// Short name of a state, for peers that have seen the digest: the upper half of the sum. The lower half is a sum
+    /// of ids, and an element type may choose those so that they tell nothing.
     pub(crate) const fn tag(self) -> u64 {
         (self.sum >> 64) as u64
     }
@@ -78,15 +79,15 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// What a replica held when it finished an answer.
+/// Digest and size of a set, as told at the end of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) digest: Digest,
-    /// The encoded bytes of all elements.
+    /// Encoded bytes of all elements together.
     pub(crate) bytes: u64,
 }
 
-/// A text that is not a digest.
+/// Text that is not a digest; the error keeps its first 64 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 48 hexadecimal digits, not {0:?}")]
 pub struct ParseDigestError(String);
@@ -95,7 +96,9 @@ impl FromStr for Digest {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, ParseDigestError> {
+        // 64 characters show what is wrong; the text may be of any length.
         let refuse = || ParseDigestError(text.chars().take(64).collect());
+        // `from_str_radix` alone would take a `+`, and the split would panic within a character of several bytes.
         if text.len() != 48 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(refuse());
         }

@@ -1,4 +1,4 @@
-//! What a set may hold.
+//! Elements: the trait, type tags, and the types that have it.
 
 mod entry;
 mod fingerprint;
@@ -12,15 +12,15 @@ pub(crate) use entry::Entry;
 pub(crate) use fingerprint::{Fingerprint, Fingerprinter};
 pub use laws::{BrokenElementLaw, element_laws};
 
-/// A value that a replicated set can hold.
+/// Value of a replicated set.
 ///
-/// The encoding is what is fingerprinted and sent. It must be *canonical*, equal values having equal bytes and
-/// different values different bytes, and *self-delimiting*: `decode` takes from the front of its input what `encode`
-/// wrote and leaves the rest. What a peer sends is encoded again and compared, so a lax `decode` gives a refusal, not a
-/// wrong set.
+/// Its encoding is fingerprinted and sent. The encoding must be *canonical*: equal values have equal bytes, different
+/// values different bytes. And it must be *self-delimiting*: `decode` takes the bytes of one `encode` off the front of
+/// its input and leaves the rest. Replicas encode received elements again and compare, so a lax `decode` leads to a
+/// refusal, never to a wrong set.
 ///
-/// [`element_laws`](crate::element_laws) checks all of this on samples. The integers, `bool`, `char`, `String`,
-/// `Vec<u8>`, `[u8; N]` and tuples of elements are elements; a type of one's own composes them:
+/// [`element_laws`](crate::element_laws) checks all of this on samples. Integers, `bool`, `char`, `String`, `Vec<u8>`,
+/// `[u8; N]` and tuples of elements are elements; a type of one's own composes them:
 ///
 /// ```
 /// use gossip_core::{element_laws, Element, TypeTag};
@@ -54,46 +54,47 @@ pub use laws::{BrokenElementLaw, element_laws};
 /// element_laws(&[tea.clone(), Price { version: 2, cents: 270, ..tea }]).unwrap();
 /// ```
 pub trait Element: Clone + Eq {
-    /// Names the type and its encoding. Replicas whose tags differ refuse each other's messages, so change it with the
-    /// encoding.
+    /// Tag of the type and its encoding. Replicas with different tags refuse each other's messages, so a change of the
+    /// encoding needs a change of the tag.
     const TYPE: TypeTag;
 
     /// Appends the canonical, self-delimiting encoding.
     fn encode(&self, out: &mut Vec<u8>);
 
-    /// Takes one value off the front of `input`; `None` if there is none. Must not panic, whatever the bytes: they may
-    /// come from a stranger.
+    /// Takes one value off the front of `input`; `None` if it does not begin with one. Must not panic on any bytes:
+    /// they may come from a stranger.
     fn decode(input: &mut &[u8]) -> Option<Self>;
 
-    /// The value as a number, for types of which *every* value fits 8 bytes; `None` for every value of other types.
-    /// Such elements travel as their ids, which costs less than their encoding.
+    /// The value as a number, for types whose values *all* fit 8 bytes; `None` for all values of other types. Numbers
+    /// travel as ids, at less cost than their encodings.
     fn to_id(&self) -> Option<u64> {
         None
     }
 
-    /// The value that [`to_id`](Self::to_id) gives this number for, if there is one.
+    /// The inverse of [`to_id`](Self::to_id); `None` for numbers without a value.
     fn from_id(id: u64) -> Option<Self> {
+        // Types without numbers have nothing to do here.
         let _ = id;
         None
     }
 }
 
-/// The name of an element type and its encoding, folded to 64 bits (FNV-1a).
+/// Name of an element type and its encoding, hashed to 64 bits (FNV-1a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TypeTag(u64);
 
 impl TypeTag {
-    /// The tag of a name of your choice, unique in your cluster: say, `"shop.price.1"`.
+    /// Tag of a name that is unique in the cluster, such as `"shop.price.1"`.
     pub const fn new(name: &str) -> Self {
         Self(0xcbf2_9ce4_8422_2325).fold(name.as_bytes())
     }
 
-    /// The tag of this type with a number, for types with a parameter.
+    /// Tag of this type with a number, for types with a parameter.
     pub const fn with(self, number: u64) -> Self {
         self.fold(&number.to_le_bytes())
     }
 
-    /// The tag of this type followed by another, for types made of others.
+    /// Tag of this type followed by another, for composed types.
     pub const fn then(self, other: Self) -> Self {
         self.with(other.0)
     }
@@ -103,6 +104,7 @@ impl TypeTag {
     }
 
     const fn fold(self, bytes: &[u8]) -> Self {
+        // FNV-1a goes on from any hash, so tags of composed types take no more than those of their parts.
         let mut hash = self.0;
         let mut i = 0;
         while i < bytes.len() {

@@ -1,11 +1,11 @@
-//! What keys the fingerprints, and what that is worth against whoever chooses elements.
+//! The key of fingerprints, and its worth against hostile writers.
 
 use core::fmt;
 
-/// What keys the fingerprints of a cluster's elements. Its `Debug` tells no more than which kind it is.
+/// Key of the fingerprints of a cluster's elements. `Debug` prints its kind alone.
 ///
-/// It is there against *writers*, whoever can have elements of their choice inserted. While they mean no harm every law
-/// holds with either key, and if they do, all but laws 1 and 3. What these take, on one core:
+/// It is a defence against *writers*, who can have elements of their choice inserted. With honest writers every law
+/// holds under either key; with hostile ones all but laws 1 and 3 do. The cost of breaking these, on one core:
 ///
 /// | a writer wants | under the open key | under a secret key |
 /// |---|---|---|
@@ -13,23 +13,24 @@ use core::fmt;
 /// | two elements that no sketch tells apart, so that a round has to page the sets and costs a hundred times as much, or more | a microsecond for numbers, seconds for others | the luck that all have |
 /// | sets of such elements alone, whose round costs up to half as much again as both states | milliseconds | never |
 ///
-/// A secret key does so only while such writers see no digest under it, of *any* replica, be it one to play with: the
-/// digest after an insert less the one before is the fingerprint of the element, and 2^22 of these make the double of a
-/// set in seconds. Messages have digests in them. So keep both from writers, and no key for two clusters.
+/// This holds only while hostile writers see no digest under the key, of *any* replica, be it one to play with: the
+/// difference of the digests after and before an insert is the fingerprint of the element, and 2^22 fingerprints make
+/// the double of a set in seconds. Messages contain digests. So keep both from writers, and use no key for two
+/// clusters.
 ///
-/// Against *peers* it is no defence, since it signs and hides nothing: a peer, or whoever can speak for one, may say that
-/// sets are equal which are not.
+/// Against *peers* it is no defence, since it signs and hides nothing: a peer, or an impostor of one, can claim that
+/// unequal sets are equal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Option<[u8; 16]>);
 
 impl Key {
-    /// No secret: XXH3-128, for clusters whose writers are trusted.
+    /// No secret: XXH3-128, for clusters with trusted writers.
     pub const fn open() -> Self {
         Self(None)
     }
 
-    /// 16 secret bytes, equal on all replicas and random: SipHash-2-4-128, for clusters where whoever chooses elements
-    /// is not trusted. An insert of a `u64` takes twice as long, of 32 bytes a tenth longer.
+    /// 16 random secret bytes, equal on all replicas: SipHash-2-4-128, for clusters with untrusted writers. An insert
+    /// of a `u64` takes twice as long, of 32 bytes a tenth longer.
     pub const fn secret(bytes: [u8; 16]) -> Self {
         Self(Some(bytes))
     }
@@ -47,6 +48,7 @@ impl Default for Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Every `Config` has one, and configurations get logged.
         f.write_str(if self.0.is_some() { "Key(secret)" } else { "Key(open)" })
     }
 }

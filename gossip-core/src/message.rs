@@ -1,4 +1,4 @@
-//! What replicas send each other.
+//! Messages between replicas.
 
 mod batch;
 mod body;
@@ -21,10 +21,10 @@ pub(crate) use nonce::Nonce;
 
 use crate::codec::Encode;
 
-/// The version of the protocol, in the high half of every message's first byte.
+/// Version of the protocol, in the high half of every message's first byte.
 pub(crate) const VERSION: u8 = 1;
 
-/// A message from one replica to another: opaque bytes to the embedder, who carries them.
+/// Message from one replica to another; opaque bytes to the embedder.
 ///
 /// Losing, repeating, reordering or delaying messages is safe.
 ///
@@ -42,29 +42,30 @@ pub(crate) const VERSION: u8 = 1;
 /// ```
 pub struct Message<E> {
     pub(crate) body: Body,
-    /// Its elements were read as this type.
+    /// The type that its elements were read as.
+    // A function of it, so that messages are `Send` and `Sync` whatever elements are: they hold bytes alone.
     elements: PhantomData<fn() -> E>,
 }
 
-/// The kinds of messages. Requests are answered; answers never are.
+/// Kind of a message. Requests are answered; answers never are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum MessageKind {
     /// Request: the sender's digest.
     Probe,
-    /// Answer: the digest that both have.
+    /// Answer: proof that both digests are equal.
     Proof,
     /// Request: more cells of the receiver's sketch.
     WantCells,
     /// Answer: cells of the sender's sketch, because digests differ.
     Cells,
-    /// Request: elements that the receiver lacks, and ids of those that the sender does.
+    /// Request: elements for the receiver, and ids of elements that the sender wants.
     Repair,
-    /// Request: all elements that the sender has in an interval. Or the answer to a probe: all that the sender has.
+    /// Request: all elements of the sender in an interval. Or an answer to a probe: all elements of the sender.
     Page,
-    /// Answer: elements that the requester lacks or wants in an interval, or that digests differ.
+    /// Answer: missing or wanted elements of an interval; or, empty, that digests differ.
     Give,
-    /// Neither: fresh elements, and how far those of the receiver have come.
+    /// Neither: fresh elements, and an acknowledgement of the receiver's.
     Push,
 }
 
@@ -73,7 +74,7 @@ impl MessageKind {
     pub const ALL: [Self; 8] =
         [Self::Probe, Self::Proof, Self::WantCells, Self::Cells, Self::Repair, Self::Page, Self::Give, Self::Push];
 
-    /// The name, in lower case.
+    /// Name in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",
@@ -87,7 +88,7 @@ impl MessageKind {
         }
     }
 
-    /// The low half of a message's first byte.
+    /// Code in the low half of a message's first byte.
     const fn code(self) -> u8 {
         match self {
             Self::Probe => 1,
@@ -97,6 +98,7 @@ impl MessageKind {
             Self::Repair => 5,
             Self::Page => 6,
             Self::Give => 7,
+            // 8 is `PLAIN_PROBE`, the second code of probes.
             Self::Push => 9,
         }
     }
@@ -107,30 +109,32 @@ impl<E> Message<E> {
         Self { body, elements: PhantomData }
     }
 
-    /// What kind it is.
+    /// Kind of the message.
     pub const fn kind(&self) -> MessageKind {
         self.body.kind()
     }
 
-    /// Whether it is an answer, which earns none.
+    /// Returns whether this is an answer; answers earn none.
     #[cfg(feature = "sim")]
     pub(crate) const fn is_answer(&self) -> bool {
         matches!(self.body, Body::Answer { .. })
     }
 
-    /// Whether it neither asks nor answers.
+    /// Returns whether this is a push, which neither asks nor answers.
     #[cfg(feature = "sim")]
     pub(crate) const fn is_push(&self) -> bool {
         matches!(self.body, Body::Push { .. })
     }
 
-    /// Whether its answer need not show what has been inserted since: it asks for more of a sketch, for elements alone,
-    /// or for an interval.
+    /// Returns whether its answer may be of an earlier state: it continues a sketch, or asks for elements alone or for
+    /// an interval.
     #[cfg(feature = "sim")]
     pub(crate) const fn continues(&self) -> bool {
         matches!(
             self.body,
             Body::Request {
+                // Cells are of the state that they began with, and what is asked for by name or place was there before;
+                // a state at the end of an answer would show what came since.
                 request: Request::WantCells { .. }
                     | Request::Repair { asks: Asks::Nothing | Asks::End, .. }
                     | Request::Page { wants_state: false, .. },
@@ -139,7 +143,7 @@ impl<E> Message<E> {
         )
     }
 
-    /// How many bytes [`encode`](Self::encode) gives. O(1).
+    /// Length of [`encode`](Self::encode) in bytes. O(1).
     pub fn encoded_len(&self) -> usize {
         self.body.encoded_len()
     }
@@ -157,6 +161,7 @@ impl Body {
             Self::Answer { answer, .. } => match answer {
                 Answer::Proof { .. } => MessageKind::Proof,
                 Answer::Cells { .. } => MessageKind::Cells,
+                // On the wire it is a page without a window, and the ledger counts it as one.
                 Answer::Whole { .. } => MessageKind::Page,
                 Answer::Give { .. } => MessageKind::Give,
             },
@@ -165,6 +170,7 @@ impl Body {
     }
 }
 
+// By hand, since a derive would ask `Clone` and `Eq` of elements that are not there.
 impl<E> Clone for Message<E> {
     fn clone(&self) -> Self {
         Self::new(self.body.clone())
@@ -181,6 +187,7 @@ impl<E> Eq for Message<E> {}
 
 impl<E> fmt::Debug for Message<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its length: there may be 2^20 bytes, and logs print what is sent.
         write!(f, "Message({}, {} bytes)", self.kind().name(), self.encoded_len())
     }
 }

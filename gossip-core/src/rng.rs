@@ -1,21 +1,21 @@
-//! The machine's only source of randomness: a seeded generator.
+//! Seeded numbers, the machine's only source of randomness.
 
 use core::time::Duration;
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): jitter, choice of
-/// peers and nonces need spread, not secrecy. Equal seeds give equal numbers, on every platform.
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Jitter, choices
+/// of peers and nonces need spread, not secrecy. Equal seeds give equal numbers on every platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 pub struct Rng(u64);
 
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 impl Rng {
-    /// A generator of this seed.
+    /// Generator of this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Any number, all equally likely.
+    /// A number of 64 bits, all equally likely.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -28,13 +28,15 @@ impl Rng {
         (self.next_u64() >> 32) as u32
     }
 
-    /// A time of so many microseconds, give or take a quarter.
+    /// About `micros` microseconds: three to five quarters of it, all equally likely.
     pub(crate) fn about(&mut self, micros: u64) -> Duration {
+        // Saturates, as intervals may be as long as a `Duration` can tell.
         Duration::from_micros((micros - micros / 4).saturating_add(self.below(micros / 2)))
     }
 
     /// A number below `bound`; 0 if `bound` is 0. Its bias is at most `bound` / 2^64.
     pub fn below(&mut self, bound: u64) -> u64 {
+        // One draw whatever the bound: a loop until a draw fits would shift all later numbers of a seed by chance.
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 }

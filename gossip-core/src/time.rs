@@ -1,12 +1,12 @@
-//! Time as the embedder tells it.
+//! Instants on the embedder's clock.
 
 use core::ops::Add;
 use core::time::Duration;
 
-/// An instant on the embedder's clock: whole microseconds since an origin of the embedder's choice.
+/// Instant on the embedder's clock: whole microseconds since an origin of the embedder's choice.
 ///
 /// The machine reads no clock; time enters through [`AntiEntropy::poll`](crate::AntiEntropy::poll) alone. Use a
-/// monotonic clock. One that runs backwards counts as standing still. The range is 584 000 years.
+/// monotonic clock; one that runs backwards counts as standing still. The range is 584 000 years.
 ///
 /// ```
 /// use core::time::Duration;
@@ -22,7 +22,7 @@ pub struct Time(u64);
 impl Time {
     /// The origin.
     pub const ZERO: Self = Self(0);
-    /// The latest instant there is.
+    /// The latest instant.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The instant this many microseconds after the origin.
@@ -45,12 +45,13 @@ impl Time {
         self.0 / 1_000
     }
 
-    /// Whether this time has come. The last there is never does, so that a deadline can always be later than now.
+    /// Returns whether this time has come by `now`. [`Time::MAX`] never comes, so that a later deadline always exists.
     pub(crate) fn is_due(self, now: Self) -> bool {
+        // Sums saturate at `MAX`: what is put off that far is put off for ever.
         self <= now && self < Self::MAX
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// Time since `earlier`; zero if that is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -67,6 +68,7 @@ impl Add<Duration> for Time {
 
 /// Whole microseconds of `duration`, saturating.
 pub(crate) fn micros(duration: Duration) -> u64 {
+    // A `Duration` reaches to 2^64 seconds, a million times as far.
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

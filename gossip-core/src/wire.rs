@@ -1,4 +1,4 @@
-//! What messages are made of: bounds, and places, and runs of elements, ids and cells.
+//! The parts of messages as bytes: bounds, places, runs of elements, ids and cells.
 
 mod bound;
 mod cells;

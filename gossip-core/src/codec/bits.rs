@@ -1,4 +1,4 @@
-//! Bits one by one, and the Rice codes of numbers in them.
+//! Bit streams, and Rice codes in them.
 
 use alloc::vec::Vec;
 
@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 #[derive(Debug, Default)]
 pub(crate) struct BitWriter {
     out: Vec<u8>,
+    // Up to 7 bits of a byte that is begun and 64 of the next number: more than a `u64` holds.
     pending: u128,
     bits: u32,
 }
@@ -14,6 +15,8 @@ impl BitWriter {
     /// Writes the Rice code of `value` (Rice and Plaunt, 1971): the quotient by 2^`parameter` in ones, a zero, then the
     /// remainder.
     pub(crate) fn rice(&mut self, value: u64, parameter: u32) {
+        // Short: at the parameter that a run has, 1 or 2 ones on average. A gap whose quotient is 2^50 is over the
+        // budget, and `IdWriter` refuses it before it gets here.
         for _ in 0..value >> parameter {
             self.bits(1, 1);
         }
@@ -32,7 +35,7 @@ impl BitWriter {
         }
     }
 
-    /// The bytes, the last one padded with zeros.
+    /// Ends the stream: its bytes, the last one padded with zeros.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.bits > 0 {
             self.out.push((self.pending & 0xff) as u8);
@@ -41,12 +44,13 @@ impl BitWriter {
     }
 }
 
-/// How many bits [`BitWriter::rice`] writes.
+/// Length in bits of the code that [`BitWriter::rice`] writes; saturates.
 pub(crate) fn rice_bits(value: u64, parameter: u32) -> u64 {
+    // At parameter 0 the code of 2^64 − 1 has 2^64 bits, one more than the type counts.
     (value >> parameter).saturating_add(1 + u64::from(parameter))
 }
 
-/// Reads what [`BitWriter`] wrote.
+/// Reader of the streams of [`BitWriter`].
 #[derive(Clone, Debug)]
 pub(crate) struct BitReader<'a> {
     bytes: &'a [u8],
@@ -58,26 +62,29 @@ impl<'a> BitReader<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// The next number; `None` if the bits end first or the number is above 2^64.
+    /// Reads a Rice code; `None` if the stream ends first, or the number is above 2^64 − 1.
     pub(crate) fn rice(&mut self, parameter: u32) -> Option<u64> {
         let mut quotient = 0_u64;
+        // Bounded by the stream: each one of the quotient is a bit that was sent.
         while self.bits(1)? == 1 {
             quotient += 1;
         }
         let remainder = self.bits(parameter)?;
+        // The shift would lose its upper bits, and two codes would be read as one number.
         if quotient.leading_zeros() < parameter {
             return None;
         }
         Some(quotient << parameter | remainder)
     }
 
-    /// The next `count` bits, at most 64; `None` if there are fewer.
+    /// Reads `count` bits, at most 64; `None` if fewer are left.
     pub(crate) fn bits(&mut self, count: u32) -> Option<u64> {
         let mut value = 0;
         let mut got = 0;
         while got < count {
             let byte = *self.bytes.get(self.at / 8)?;
             let offset = (self.at % 8) as u32;
+            // As much of a byte as is wanted: remainders are 7 to 63 bits, and one by one would take that many steps.
             let taken = (8 - offset).min(count - got);
             let bits = u64::from(byte) >> offset & ((1 << taken) - 1);
             value |= bits << got;
@@ -87,9 +94,11 @@ impl<'a> BitReader<'a> {
         Some(value)
     }
 
-    /// The bytes read from so far, the last one perhaps in part; `None` if the rest of that one is not zeros.
+    /// Ends the stream: the number of bytes that were read, in whole or in part; `None` unless the rest of the last one
+    /// is zeros.
     pub(crate) fn finish(mut self) -> Option<usize> {
         let len = self.at.div_ceil(8);
+        // Any other padding would be a second form of the same run.
         while self.at < 8 * len {
             if self.bits(1)? != 0 {
                 return None;

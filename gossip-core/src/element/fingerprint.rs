@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::key::Key;
 use crate::sketch::SketchKey;
 
-/// The 128 bits an element is known by. Ordered by id first, so that the elements of one id stand together.
+/// 128-bit identity of an element. The id is compared first, so that elements of one id are neighbours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Fingerprint {
     /// The low half.
@@ -27,12 +27,12 @@ impl Fingerprint {
         Self { id: value as u64, rest: (value >> 64) as u64 }
     }
 
-    /// The number that digests add up.
+    /// The fingerprint as the addend of digests.
     pub(crate) fn value(self) -> u128 {
         u128::from(self.rest) << 64 | u128::from(self.id)
     }
 
-    /// Its place among all fingerprints, in their order.
+    /// The fingerprint as a number that sorts as fingerprints do: the id above the other half.
     pub(crate) fn place(self) -> u128 {
         u128::from(self.id) << 64 | u128::from(self.rest)
     }
@@ -42,7 +42,7 @@ impl Fingerprint {
     }
 }
 
-/// Gives elements their fingerprints.
+/// Keyed hash of elements.
 #[derive(Clone, Debug)]
 pub(crate) enum Fingerprinter {
     /// XXH3-128, and a fixed mix for numbers.
@@ -55,31 +55,36 @@ impl Fingerprinter {
     pub(crate) fn new(key: &Key) -> Self {
         match key.bytes() {
             None => Self::Open,
+            // Derived: hashed under the key itself, the label would be an element's encoding, and digests give its hash
+            // away.
             Some(bytes) => Self::Keyed(key.clone(), Speck::new(sip128(&derived(bytes), b"gossip permutation"))),
         }
     }
 
-    /// What places elements in the sketch: under a secret key, a secret of its own.
+    /// Key of the sketch; derived from a secret key, and known to all under the open one.
     pub(crate) fn sketch_key(&self) -> SketchKey {
         let label = b"gossip sketch";
         let secret = match self {
+            // All replicas need the same; without a secret, writers know it as well, and find two numbers that no
+            // sketch tells apart in a microsecond.
             Self::Open => xxh3_128(label),
             Self::Keyed(key, _) => key.bytes().map_or(0, |key| sip128(&derived(key), label)),
         };
         SketchKey::new(secret as u64, (secret >> 64) as u64)
     }
 
-    /// The fingerprint of `element`, whose encoding is `bytes`: their hash, the low half of which is replaced by the
-    /// mixed number where the element has one.
+    /// Fingerprint of `element`, whose encoding is `bytes`: the hash of these; for numbers, the low half is the mixed
+    /// number instead.
     pub(crate) fn fingerprint<E: Element>(&self, element: &E, bytes: &[u8]) -> Fingerprint {
         let mut fingerprint = Fingerprint::from_value(self.hash(bytes));
+        // An invertible id: whoever reads it in a sketch has the element, and need not fetch it.
         if let Some(number) = element.to_id() {
             fingerprint.id = self.mix(number);
         }
         fingerprint
     }
 
-    /// Encodes an element for its fingerprint. Where it matters, the caller keeps the allocation and encodes itself.
+    /// Fingerprint and encoding of an element. Callers that hash many keep an allocation and encode themselves.
     pub(crate) fn encode<E: Element>(&self, element: &E) -> (Fingerprint, Vec<u8>) {
         let mut bytes = Vec::new();
         element.encode(&mut bytes);
@@ -91,19 +96,22 @@ impl Fingerprinter {
         self.encode(a).cmp(&self.encode(b))
     }
 
-    /// The element that a number with this id stands for, if there is one.
+    /// Inverse of the id of numbers; `None` where no element has this id.
     pub(crate) fn element<E: Element>(&self, id: u64) -> Option<E> {
         let number = self.unmix(id);
+        // A lax `from_id` might take 256 for the 0 of a `u8`: one element would have two ids.
         E::from_id(number).filter(|element| element.to_id() == Some(number))
     }
 
-    /// The tag of a cluster: replicas that differ in protocol, key, limit or element type have different ones.
+    /// Tag of a cluster, which replicas of one protocol, key, element limit and element type share.
     pub(crate) fn tag<E: Element>(&self, version: u8, config: &Config) -> [u8; 4] {
         let mut bytes = [0; 18];
         bytes[0] = version;
+        // Which secret it is, the hash itself tells.
         bytes[1] = u8::from(matches!(self, Self::Keyed(..)));
         bytes[2..10].copy_from_slice(&E::TYPE.value().to_le_bytes());
         bytes[10..].copy_from_slice(&(config.element_limit() as u64).to_le_bytes());
+        // 4 bytes in nearly every message; a foreign one passes for ours once in 2^32.
         let [a, b, c, d, ..] = self.hash(&bytes).to_le_bytes();
         [a, b, c, d]
     }
@@ -111,6 +119,7 @@ impl Fingerprinter {
     fn hash(&self, bytes: &[u8]) -> u128 {
         match self {
             Self::Open => xxh3_128(bytes),
+            // `new` made it of a key with bytes: the 0 is never given.
             Self::Keyed(key, _) => key.bytes().map_or(0, |key| sip128(key, bytes)),
         }
     }
@@ -136,7 +145,7 @@ fn sip128(key: &[u8; 16], bytes: &[u8]) -> u128 {
     u128::from_le_bytes(hasher.finish128().as_bytes())
 }
 
-/// The key under which secrets for other uses are derived, so that no element has one of them for its fingerprint.
+/// Key of the secrets for other uses, so that none of these is the fingerprint of an element.
 fn derived(key: &[u8; 16]) -> [u8; 16] {
     key.map(|byte| byte ^ 0x36)
 }

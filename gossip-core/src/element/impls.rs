@@ -1,4 +1,4 @@
-//! The types that are elements: integers, `bool`, `char`, text, bytes, arrays, tuples.
+//! `Element` for integers, `bool`, `char`, text, bytes, arrays and tuples.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,6 +7,7 @@ use super::{Element, TypeTag};
 use crate::codec::{Sink, take_varint};
 
 fn take<'a>(input: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    // Checked before anything is allocated: a length of 2^60 is a stranger's word.
     let (front, rest) = input.split_at_checked(len)?;
     *input = rest;
     Some(front)
@@ -33,6 +34,7 @@ macro_rules! small_integer {
             }
 
             fn to_id(&self) -> Option<u64> {
+                // Without the sign: −1 of an `i8` is 255, a number below 2^8 as those of `u8` are.
                 Some(u64::from($unsigned::from_ne_bytes(self.to_ne_bytes())))
             }
 
@@ -61,6 +63,7 @@ macro_rules! large_integer {
     )*};
 }
 
+// 16 bytes are beyond a number: these are fetched by id, and travel encoded.
 large_integer!(u128, i128);
 
 /// One byte, 0 or 1.
@@ -72,6 +75,7 @@ impl Element for bool {
     }
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
+        // By the number: bytes above 1 would be further forms of `true`.
         Self::from_id(u64::from(u8::decode(input)?))
     }
 
@@ -97,6 +101,7 @@ impl Element for char {
     }
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
+        // Refuses surrogates, and all above 0x10ffff.
         Self::from_u32(u32::decode(input)?)
     }
 
@@ -120,6 +125,7 @@ impl Element for String {
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
         let len = usize::try_from(take_varint(input)?).ok()?;
+        // UTF-8 is checked in place, so refused text is never copied.
         core::str::from_utf8(take(input, len)?).ok().map(Self::from)
     }
 }
@@ -153,6 +159,7 @@ impl<const N: usize> Element for [u8; N] {
 
     fn to_id(&self) -> Option<u64> {
         let mut bytes = [0; 8];
+        // Beyond 8 bytes no array of this length has a number, as the law asks: all values of a type, or none.
         bytes.get_mut(..N)?.copy_from_slice(self);
         Some(u64::from_le_bytes(bytes))
     }
@@ -160,6 +167,7 @@ impl<const N: usize> Element for [u8; N] {
     fn from_id(id: u64) -> Option<Self> {
         let bytes = id.to_le_bytes();
         let (front, rest) = bytes.split_first_chunk()?;
+        // A number with more than N bytes is no array's.
         rest.iter().all(|&byte| byte == 0).then_some(*front)
     }
 }

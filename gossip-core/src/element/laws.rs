@@ -1,17 +1,17 @@
-//! The laws of [`Element`], as a check for users' tests.
+//! Check of the laws of [`Element`], for users' tests.
 
 use alloc::vec::Vec;
 
 use super::Element;
 
-/// A law of [`Element`] that a type breaks; the numbers are indices of samples.
+/// Broken law of [`Element`]. Numbers are indices of samples.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokenElementLaw {
-    /// `decode` does not give back what `encode` wrote.
+    /// `decode` does not return the encoded value.
     #[error("sample {0} does not decode to itself")]
     RoundTrip(usize),
-    /// `decode` takes fewer or more bytes than `encode` wrote.
+    /// `decode` does not take exactly the bytes of the encoding.
     #[error("sample {0} is not self-delimiting: decoding takes other bytes than encoding wrote")]
     SelfDelimiting(usize),
     /// Part of an encoding decodes.
@@ -19,7 +19,7 @@ pub enum BrokenElementLaw {
     Prefix {
         /// The sample's index.
         sample: usize,
-        /// How many of its bytes decoded.
+        /// Number of its bytes that decoded.
         len: usize,
     },
     /// Two samples are equal but their bytes are not, or the other way round.
@@ -28,7 +28,7 @@ pub enum BrokenElementLaw {
     /// Some values of the type have a number and others have none.
     #[error("samples 0 and {0} disagree on whether values of the type have numbers")]
     PartlyNumbered(usize),
-    /// `from_id` does not give back what `to_id` was given.
+    /// `from_id` does not invert `to_id`.
     #[error("sample {0} is not what its number stands for")]
     Number(usize),
 }
@@ -46,6 +46,7 @@ pub fn element_laws<E: Element>(samples: &[E]) -> Result<(), BrokenElementLaw> {
     let encodings: Vec<Vec<u8>> = samples.iter().map(encoding).collect();
     for (i, (sample, bytes)) in samples.iter().zip(&encodings).enumerate() {
         delimiting(i, sample, bytes)?;
+        // All values or none: a replica goes by the first element that it gets.
         numbered(i, sample, samples[0].to_id().is_some())?;
         for (j, (other, others)) in samples.iter().zip(&encodings).enumerate().take(i) {
             if (sample == other) != (bytes == others) {
@@ -63,6 +64,7 @@ fn encoding<E: Element>(element: &E) -> Vec<u8> {
 }
 
 fn delimiting<E: Element>(index: usize, sample: &E, bytes: &[u8]) -> Result<(), BrokenElementLaw> {
+    // A decoder that reads on shows by what it meets: zeros, or ones, 9 of them as a varint of 10 bytes may take.
     for tail in [&[][..], &[0; 9], &[0xff; 9]] {
         let padded = [bytes, tail].concat();
         let mut rest = &padded[..];
@@ -73,6 +75,7 @@ fn delimiting<E: Element>(index: usize, sample: &E, bytes: &[u8]) -> Result<(), 
             return Err(BrokenElementLaw::SelfDelimiting(index));
         }
     }
+    // A prefix that decodes would move the border between two elements of a message.
     match (0..bytes.len()).find(|&len| E::decode(&mut &bytes[..len]).is_some()) {
         Some(len) => Err(BrokenElementLaw::Prefix { sample: index, len }),
         None => Ok(()),

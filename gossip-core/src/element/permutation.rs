@@ -1,6 +1,6 @@
-//! Permutations of 64 bits: what turns numbers into ids, and back.
+//! Permutations of 64 bits, from numbers to ids and back.
 
-/// The finalizer of SplitMix64, with its increment added first so that 0 does not stay 0: a bijection of 64 bits.
+/// The finalizer of SplitMix64, a bijection of 64 bits, after its increment, so that 0 does not stay 0.
 pub(super) fn open_mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -10,6 +10,7 @@ pub(super) fn open_mix(number: u64) -> u64 {
 
 /// Undoes [`open_mix`]: the multipliers are the inverses modulo 2^64, and a shift is undone by repeating it.
 pub(super) fn open_unmix(id: u64) -> u64 {
+    // A shift by 31 comes undone after two more: 93 bits are beyond 64. So for 27 and 30 below.
     let mut z = id ^ (id >> 31) ^ (id >> 62);
     z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
     z = z ^ (z >> 27) ^ (z >> 54);
@@ -18,13 +19,14 @@ pub(super) fn open_unmix(id: u64) -> u64 {
     z.wrapping_sub(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Speck64/128 (Beaulieu et al., "The Simon and Speck families of lightweight block ciphers", 2013): a keyed
-/// permutation of 64 bits, so that who does not know the key can choose neither ids nor where they fall.
+/// Speck64/128 (Beaulieu et al., "The Simon and Speck families of lightweight block ciphers", 2013): a permutation of
+/// 64 bits under a key of 128, without which nobody can choose ids. 27 round keys.
 #[derive(Clone)]
 pub(crate) struct Speck([u32; 27]);
 
 impl Speck {
     pub(super) fn new(key: u128) -> Self {
+        // Words from the lowest up, as the paper numbers them; the vectors pin it.
         let word = |i: u32| (key >> (32 * i)) as u32;
         let (mut k, mut l) = (word(0), [word(1), word(2), word(3)]);
         let mut keys = [0; 27];
@@ -59,6 +61,7 @@ impl Speck {
 
 impl core::fmt::Debug for Speck {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The first round key is the first quarter of the key itself.
         f.write_str("Speck(secret)")
     }
 }

@@ -1,39 +1,39 @@
-//! What a push says.
+//! `Batch`: the content of a push.
 
 use crate::codec::{Encode, Sink};
 use crate::wire::{Elements, Place};
 
-/// Part of the sender's log, with how far it knows the receiver's.
+/// Part of the sender's log, with an acknowledgement of the receiver's.
 ///
-/// Places count a log's elements. What of the part came from the receiver is left out.
+/// Elements of the part that came from the receiver are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Batch {
-    /// Names the sender's log, as long as it remembers it, and the receiver's log as far as that is known.
+    /// The sender's log, and the receiver's, if a push of it has come.
     pub(crate) log: LogId,
     pub(crate) of: LogId,
-    /// Up to where the receiver has the sender's log, by all the sender knows.
+    /// How far the receiver has the sender's log, as far as the sender knows.
     pub(crate) acked: Place,
-    /// What of it this is: from here to there.
+    /// The part: from here to there.
     pub(crate) from: Place,
     pub(crate) to: Place,
-    /// Up to where the sender has the receiver's log.
+    /// Acknowledgement: how far the sender has the receiver's log.
     pub(crate) ack: Place,
-    /// How long the sender has had the last of that, in milliseconds.
+    /// Age of that acknowledgement in milliseconds.
     pub(crate) held: u32,
-    /// How long the oldest of the elements has waited on its way, in milliseconds.
+    /// Time that the oldest element has waited on its way, in milliseconds.
     pub(crate) age: u32,
-    /// How long before its next batch the sender wants the receiver's, in milliseconds.
+    /// Time before the sender's next batch at which it wants the receiver's, in milliseconds.
     pub(crate) lead: u32,
     pub(crate) flags: Flags,
     pub(crate) elements: Elements,
 }
 
-/// Names a log, as long as the replica that keeps it remembers it.
+/// Identity of a log, for one life of its replica. 31 random bits: a restart gets another one but once in 2^31.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct LogId(u32);
 
 impl LogId {
-    /// That of a log that has not been named yet.
+    /// Stands for a log whose id has not come yet.
     pub(crate) const UNKNOWN: Self = Self(0);
 
     pub(crate) const fn from_bits(bits: u32) -> Self {
@@ -44,22 +44,22 @@ impl LogId {
         self.0
     }
 
-    /// One by chance, odd so that it is none unknown.
+    /// Random id; odd, so that it is not [`UNKNOWN`](Self::UNKNOWN).
     pub(crate) const fn by_chance(chance: u32) -> Self {
         Self(chance | 1)
     }
 }
 
-/// What else a batch says.
+/// Flags of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Flags {
-    /// That it is to be answered at once, with what follows `ack`.
+    /// Asks for a push at once, of what follows `ack`.
     pub(crate) asks: bool,
-    /// That the receiver is the sender's parent: it is to pass on what it has.
+    /// The receiver is the sender's parent, and is to push its elements down.
     pub(crate) to_parent: bool,
-    /// That the receiver is neither the sender's parent nor its child nor its neighbour: it is to pass on nothing.
+    /// The receiver is neither parent, child nor neighbour of the sender, and is to push no elements.
     pub(crate) detached: bool,
-    /// That it is in its time: another will follow an interval later, if there is anything to send then.
+    /// Sent in its turn: the next follows an interval later, if there is anything to send by then.
     pub(crate) timed: bool,
 }
 
@@ -68,8 +68,9 @@ impl Flags {
         self.asks as u8 | (self.to_parent as u8) << 1 | (self.detached as u8) << 2 | (self.timed as u8) << 3
     }
 
-    /// `None` if this byte is none of theirs.
+    /// Reads the flags; `None` for any other byte.
     pub(crate) const fn of(byte: u8) -> Option<Self> {
+        // Nobody asks one peer to push all and to push nothing.
         if byte >> 4 > 0 || byte & 6 == 6 {
             return None;
         }
@@ -79,10 +80,13 @@ impl Flags {
 
 impl Encode for Batch {
     fn put(&self, out: &mut impl Sink) {
+        // Taken apart, so that a field that is not written is a warning.
         let Self { log, of, acked, from, to, ack, held, age, lead, flags, elements } = self;
         out.put(&log.bits().to_le_bytes());
         out.put(&of.bits().to_le_bytes());
         out.put(&[flags.byte()]);
+        // As distances `acked ≤ from ≤ to` holds of whatever is read; and between peers in step the second is 0, a
+        // byte, where the places themselves take 3 from 16 384 elements on.
         for entries in [acked.index(), from.since(*acked), to.since(*from), ack.index()] {
             out.put_varint(entries as u64);
         }

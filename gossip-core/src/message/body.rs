@@ -1,4 +1,4 @@
-//! What a message says.
+//! `Body`: the content of a message.
 
 use alloc::boxed::Box;
 
@@ -7,7 +7,7 @@ use crate::digest::{Digest, State};
 use crate::sketch::DeepBits;
 use crate::wire::{Bound, Cells, Elements, Ids};
 
-/// What a message says: requests are answered, answers and pushes never are. `tag` is the cluster's.
+/// Content of a message: requests are answered, answers and pushes never are. `tag` is the cluster's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Body {
     Request {
@@ -15,117 +15,89 @@ pub(crate) enum Body {
         nonce: Nonce,
         request: Request,
     },
-    /// To the request with this nonce.
+    /// Answer to the request with this nonce.
     Answer {
         nonce: Nonce,
         answer: Answer,
     },
     Push {
         tag: [u8; 4],
+        // Boxed: with seven numbers and two log ids it is the largest, and all bodies would take as much.
         batch: Box<Batch>,
     },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Request {
-    /// Whether the receiver's digest is this; if not, its sketch or all it has.
-    Probe {
-        digest: Digest,
-    },
-    /// The same, of a sender that has no use for cells.
-    PlainProbe {
-        digest: Digest,
-    },
-    /// `count` cells from cell `from` on, as they were when the digest had the tag `state`.
-    WantCells {
-        state: u64,
-        from: usize,
-        count: usize,
-    },
-    Repair {
-        asks: Asks,
-        wanted: Ids,
-        elements: Elements,
-    },
-    /// All that the sender has in an interval. It wants what it lacks there, in at most `window` messages, 1 at the least;
-    /// and, at the end of the answer, the receiver's state if it says so.
-    Page {
-        window: u16,
-        wants_state: bool,
-        from: Bound,
-        to: Bound,
-        elements: Elements,
-    },
+    /// Asks whether digests are equal; if not, for the receiver's sketch or all its elements.
+    Probe { digest: Digest },
+    /// The same, for a sender without a sketch, which has no use for cells.
+    PlainProbe { digest: Digest },
+    /// Asks for `count` cells from cell `from` on, of the state with this tag.
+    WantCells { state: u64, from: usize, count: usize },
+    /// Gives `elements`, and asks for those that begin with the ids `wanted`.
+    Repair { asks: Asks, wanted: Ids, elements: Elements },
+    /// All elements of the sender in an interval. Asks for the others there, in at most `window` messages, 1 at the
+    /// least; and, if `wants_state`, for the receiver's state at the end of the answer.
+    Page { window: u16, wants_state: bool, from: Bound, to: Bound, elements: Elements },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    /// That the digest with the tag `state` is that of both.
-    Proof {
-        state: u64,
-    },
-    Cells {
-        part: Part,
-        cells: Cells,
-    },
-    /// All that the sender has.
-    Whole {
-        tag: [u8; 4],
-        elements: Elements,
-    },
-    /// What the requester lacks, or wants, between two bounds; `last` if the answer ends with it.
-    Give {
-        tag: [u8; 4],
-        from: Bound,
-        to: Bound,
-        last: bool,
-        state: Option<State>,
-        elements: Elements,
-    },
+    /// Both digests are equal, and have the tag `state`.
+    Proof { state: u64 },
+    /// Cells of the sender's sketch.
+    Cells { part: Part, cells: Cells },
+    /// All elements of the sender.
+    Whole { tag: [u8; 4], elements: Elements },
+    /// Missing or wanted elements between two bounds; `last` at the end of an answer.
+    Give { tag: [u8; 4], from: Bound, to: Bound, last: bool, state: Option<State>, elements: Elements },
 }
 
-/// Which part of a sketch cells are.
+/// Position of cells in the sequence.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
-    /// The first, of this state.
+    /// The first cells, with the state that they are of.
+    // Boxed: deep bits are 128 bytes in memory.
     Head(Box<Head>),
-    /// Those after so many others; `last` if the answer ends with them.
+    /// Cells from cell `from` on; `last` at the end of an answer.
     After { from: usize, last: bool },
 }
 
-/// What a sketch begins with.
+/// Beginning of a sketch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Head {
     pub(crate) state: State,
-    /// None where so little differs that the cells tell how much.
+    /// `None` where the cells alone tell how much differs.
     pub(crate) deep: Option<DeepBits>,
 }
 
-/// What a repair asks beside the elements it wants.
+/// Question of a repair, beside its wishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Asks {
-    /// Nothing: more of it follows at once.
+    /// Nothing: more of the burst follows at once.
     Nothing,
-    /// That the answer says where it ends: more follows then.
+    /// Where the answer ends: another burst follows then.
     End,
     /// The receiver's state, at the end of the answer.
     State,
-    /// Whether the receiver's digest has this tag now, and its cells if it has not.
+    /// Whether the receiver's digest has this tag by now, and its cells if not.
     Verdict(u64),
 }
 
 impl Body {
-    /// The cluster tag, where the kind has one.
+    /// Cluster tag, of kinds with one.
     pub(crate) const fn tag(&self) -> Option<[u8; 4]> {
         match self {
             Self::Request { tag, .. }
             | Self::Answer { answer: Answer::Whole { tag, .. } | Answer::Give { tag, .. }, .. }
             | Self::Push { tag, .. } => Some(*tag),
+            // Their nonce tells whose they are, for 4 bytes less.
             Self::Answer { answer: Answer::Proof { .. } | Answer::Cells { .. }, .. } => None,
         }
     }
 
-    /// That of a round; `None` of a push.
+    /// Nonce of a round; `None` for a push.
     pub(crate) const fn nonce(&self) -> Option<Nonce> {
         match self {
             Self::Request { nonce, .. } | Self::Answer { nonce, .. } => Some(*nonce),
@@ -133,8 +105,9 @@ impl Body {
         }
     }
 
-    /// The elements it brings.
+    /// Elements of the message, of whatever kind.
     pub(crate) const fn elements(&self) -> &Elements {
+        // By reference, so that receivers merge whatever comes in one way.
         const NONE: &Elements = &Elements::NONE;
         match self {
             Self::Request { request: Request::Repair { elements, .. } | Request::Page { elements, .. }, .. }

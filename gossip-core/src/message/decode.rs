@@ -1,4 +1,4 @@
-//! Reading messages: what is wrong with bytes that are none, and where.
+//! Reading of messages, and the errors of malformed ones.
 
 use alloc::boxed::Box;
 
@@ -11,17 +11,17 @@ use crate::element::Element;
 use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
 use crate::wire::{Bound, Cells, Elements, Ids, Place, WISH};
 
-/// Why bytes are not a message. Nothing was taken from them.
+/// Flaw of bytes that are not a message. Nothing was taken from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// More bytes than any replica may send.
+    /// The message is longer than any replica may send.
     #[error("a message of {0} bytes is longer than 1 MiB")]
     TooLong(usize),
     /// The message is of another version of the protocol.
     #[error("version {0} of the protocol is not 1, the one known here")]
     Version(u8),
-    /// This version has no such kind.
+    /// The version has no such kind.
     #[error("message kind {0} is unknown")]
     UnknownKind(u8),
     /// A field ends early or is not in its only form.
@@ -29,44 +29,47 @@ pub enum DecodeError {
     Field {
         /// The field's name.
         field: &'static str,
-        /// Where it begins.
+        /// Its first byte.
         at: usize,
     },
     /// An element ends early, is not one of the type, or is not in its only form.
     #[error("element {index} at byte {at} is cut short, malformed or not canonical")]
     Element {
-        /// How many elements came before it.
+        /// Number of elements before it.
         index: usize,
-        /// Where it begins.
+        /// Its first byte.
         at: usize,
     },
-    /// Bytes follow the message.
+    /// Bytes follow the end of the message.
     #[error("{extra} bytes follow the message's end at byte {at}")]
     Trailing {
-        /// Where the message ends.
+        /// The end of the message.
         at: usize,
-        /// How many bytes follow.
+        /// Number of bytes that follow.
         extra: usize,
     },
 }
 
 impl<E: Element> Message<E> {
-    /// The message that these bytes are. O(their length). It keeps a copy of them, and beside it nothing but one
-    /// element at a time while it reads: no number in them sizes an allocation.
+    /// Reads a message. O(length). It keeps a copy of the bytes, and allocates one element at a time beside that: no
+    /// number in them sizes an allocation.
     ///
     /// # Errors
     ///
-    /// Bytes that [`encode`](Self::encode) gives for no message: what is wrong, and where.
+    /// The first flaw and its position, for bytes that no [`encode`](Self::encode) gives.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        // Before anything is read: all that follows is O(length).
         if bytes.len() > MessageBudget::MAX.bytes() {
             return Err(DecodeError::TooLong(bytes.len()));
         }
         let mut reader = Reader { rest: bytes, len: bytes.len() };
         let first = reader.byte("version and kind")?;
+        // Before the kind, which another version may have others of.
         if first >> 4 != VERSION {
             return Err(DecodeError::Version(first >> 4));
         }
         let code = first & 0xf;
+        // A search of eight, so that codes stand in one table, for both directions.
         let kind = MessageKind::ALL.into_iter().find(|kind| kind.code() == code);
         let kind = kind.or((code == PLAIN_PROBE).then_some(MessageKind::Probe));
         let kind = kind.ok_or(DecodeError::UnknownKind(code))?;
@@ -85,6 +88,7 @@ impl<E: Element> Message<E> {
                 };
                 Body::Request { tag, nonce, request }
             }
+            // One code for a request and an answer: its window tells which.
             MessageKind::Page => reader.page::<E>()?,
             MessageKind::Proof => {
                 Body::Answer { nonce: reader.nonce()?, answer: Answer::Proof { state: reader.state_tag()? } }
@@ -99,6 +103,7 @@ impl<E: Element> Message<E> {
             }
             MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch::<E>()?) },
         };
+        // Trailing bytes would make many messages of one, and let a later version say what this one overlooks.
         match reader.rest.len() {
             0 => Ok(Self::new(body)),
             extra => Err(DecodeError::Trailing { at: reader.at(), extra }),
@@ -116,8 +121,9 @@ impl Reader<'_> {
         self.len - self.rest.len()
     }
 
-    /// Takes one field; if it is not there nothing is taken.
+    /// Reads one field; on an error the reader stays before it.
     fn field<T>(&mut self, field: &'static str, take: impl FnOnce(&mut &[u8]) -> Option<T>) -> Result<T, DecodeError> {
+        // On a copy: an error tells where the field begins, not where reading it stopped.
         let mut rest = self.rest;
         let taken = take(&mut rest).ok_or(DecodeError::Field { field, at: self.at() })?;
         self.rest = rest;
@@ -154,7 +160,7 @@ impl Reader<'_> {
         Ok(Request::WantCells { state, from, count: self.cell("number of cells", from)? })
     }
 
-    /// A page; or, where its window is 0, all that a peer has.
+    /// Reads a page; or, with a window of 0, a whole set.
     fn page<E: Element>(&mut self) -> Result<Body, DecodeError> {
         let (tag, nonce) = (self.tag()?, self.nonce()?);
         let at = self.at();
@@ -168,16 +174,18 @@ impl Reader<'_> {
                 request: Request::Page { window, wants_state, from, to, elements },
             });
         }
+        // Without a window it answers a probe, and can be of all there is alone: no replica sends another.
         if wants_state || (from, to) != (Bound::START, Bound::End) {
             return Err(DecodeError::Field { field: "window", at });
         }
         Ok(Body::Answer { nonce, answer: Answer::Whole { tag, elements: self.elements::<E>()? } })
     }
 
-    /// A window, and whether a state is asked for.
+    /// Reads a window and the request for a state.
     fn window(&mut self) -> Result<(u16, bool), DecodeError> {
         self.field("window", |rest| {
             let field = take_varint(rest)?;
+            // The bit is the lowest, so that windows up to 63 take a byte with it.
             Some((u16::try_from(field >> 1).ok()?, field & 1 == 1))
         })
     }
@@ -192,7 +200,7 @@ impl Reader<'_> {
         Ok((self.field("interval's start", Bound::take)?, self.field("interval's end", Bound::take)?))
     }
 
-    /// Whether an answer ends, and the state it tells.
+    /// Reads the flags of a Give: whether it ends the answer, and its state if it has one.
     fn state(&mut self) -> Result<(bool, Option<State>), DecodeError> {
         let at = self.at();
         let flags = self.byte("flags")?;
@@ -204,10 +212,11 @@ impl Reader<'_> {
         Ok((flags > 1, state))
     }
 
-    /// A number of cells that with `others` is no more than there are.
+    /// Reads a number of cells, at most 2^20 together with `others`.
     fn cell(&mut self, field: &'static str, others: usize) -> Result<usize, DecodeError> {
         self.field(field, |rest| {
             let number = usize::try_from(take_varint(rest)?).ok()?;
+            // No underflow: `others` was read by this very function, or is 0.
             (number <= MAX_CELLS - others).then_some(number)
         })
     }
@@ -216,6 +225,7 @@ impl Reader<'_> {
         let at = self.at();
         let flags = self.byte("flags")?;
         let width = if flags & NARROW_IDS > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 };
+        // The width goes with every form; all other flags exclude each other but for these five sums.
         match flags & !NARROW_IDS {
             kind @ (HEAD | HEAD_OF_WIDE_BITS | HEAD_OF_NO_BITS) => {
                 let state = State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? };
@@ -238,6 +248,7 @@ impl Reader<'_> {
 
     fn deep_bits(&mut self, width: DeepWidth) -> Result<DeepBits, DecodeError> {
         self.field("deep bits", |rest| {
+            // 64 or 124 bytes: the flags tell, and no number in the message.
             let (bits, after) = rest.split_at_checked(width.encoded_len())?;
             *rest = after;
             DeepBits::decode(width, bits)
@@ -245,6 +256,7 @@ impl Reader<'_> {
     }
 
     fn run_of_cells(&mut self, width: IdWidth, from: usize) -> Result<Cells, DecodeError> {
+        // The count may be right for the bytes and too large for the sequence.
         self.field("cells", |rest| Cells::take(rest, width).filter(|cells| cells.count() <= MAX_CELLS - from))
     }
 
@@ -266,6 +278,7 @@ impl Reader<'_> {
             *rest = after;
             Flags::of(*byte)
         })?;
+        // Each is a distance from the one before; the acknowledgement is of another log.
         let acked = self.place(Place::START)?;
         let from = self.place(acked)?;
         let to = self.place(from)?;
@@ -274,7 +287,7 @@ impl Reader<'_> {
         Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements::<E>()? })
     }
 
-    /// A place in a log, as so many after another.
+    /// Reads a place as a distance from another one.
     fn place(&mut self, after: Place) -> Result<Place, DecodeError> {
         self.field("place in the log", |rest| after.checked_add(usize::try_from(take_varint(rest)?).ok()?))
     }
@@ -288,11 +301,13 @@ impl Reader<'_> {
     }
 
     fn ids(&mut self) -> Result<Ids, DecodeError> {
+        // Wishes are shifted to the upper half of an id, which would drop the upper bits of longer ones.
         self.field("wanted ids", |rest| Ids::take(rest).ok().filter(|ids| ids.iter().all(|id| id >> WISH == 0)))
     }
 
     fn elements<E: Element>(&mut self) -> Result<Elements, DecodeError> {
         let start = self.at();
+        // A flaw is told from the start of the run; the error tells it from the start of the message.
         Elements::take::<E>(&mut self.rest)
             .map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
     }

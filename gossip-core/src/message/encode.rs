@@ -1,4 +1,4 @@
-//! Writing messages, and how long what stands before their elements may get.
+//! Writing of messages, and upper bounds on their heads.
 
 use alloc::vec::Vec;
 
@@ -9,19 +9,19 @@ use crate::sketch::{DeepWidth, IdWidth};
 use crate::wire::Bound;
 
 impl<E> Message<E> {
-    /// The message as bytes. O(its length).
+    /// The message as bytes. O(length).
     pub fn encode(&self) -> Vec<u8> {
+        // One allocation of up to 1 MiB, for a second look at a few numbers.
         let mut out = Vec::with_capacity(self.encoded_len());
         self.body.put(&mut out);
         out
     }
 }
 
-/// The low half of the first byte of a probe whose sender has no use for cells.
+/// Code of a probe whose sender has no use for cells.
 pub(super) const PLAIN_PROBE: u8 = 8;
 
-/// Flags of cells: they begin a sketch, its deep bits are wide, ids have 48 bits, the answer ends here, there are no
-/// deep bits.
+/// Flags of cells: head of a sketch, wide deep bits, ids of 48 bits, end of the answer, no deep bits.
 pub(super) const HEAD: u8 = 1;
 pub(super) const WIDE_BITS: u8 = 2;
 pub(super) const NARROW_IDS: u8 = 4;
@@ -32,6 +32,7 @@ pub(super) const HEAD_OF_NO_BITS: u8 = HEAD | NO_BITS;
 
 impl Encode for Body {
     fn put(&self, out: &mut impl Sink) {
+        // A kind of its own on the wire; in the ledger it is a probe.
         let code = match self {
             Self::Request { request: Request::PlainProbe { .. }, .. } => PLAIN_PROBE,
             _ => self.kind().code(),
@@ -43,6 +44,7 @@ impl Encode for Body {
                 request.put(out);
             }
             Self::Answer { nonce, answer } => {
+                // Answers of elements have a tag, since those are merged even where nobody asked.
                 if let Some(tag) = self.tag() {
                     out.put(&tag);
                 }
@@ -50,6 +52,7 @@ impl Encode for Body {
                 answer.put(out);
             }
             Self::Push { tag, batch } => {
+                // No nonce: a push answers nothing. The id of its log is in its place.
                 out.put(tag);
                 batch.put(out);
             }
@@ -73,6 +76,8 @@ impl Encode for Request {
                     Asks::State => out.put(&[2]),
                     Asks::Verdict(state) => {
                         out.put(&[3]);
+                        // 8 bytes for the 16 of the sum and the count: should a tag deceive, the next probe corrects
+                        // it.
                         out.put(&state.to_le_bytes());
                     }
                 }
@@ -80,6 +85,7 @@ impl Encode for Request {
                 elements.put(out);
             }
             Self::Page { window, wants_state, from, to, elements } => {
+                // The default window of 32 and its bit take one byte.
                 out.put_varint(u64::from(*window) << 1 | u64::from(*wants_state));
                 from.put(out);
                 to.put(out);
@@ -94,6 +100,7 @@ impl Encode for Answer {
         match self {
             Self::Proof { state } => out.put(&state.to_le_bytes()),
             Self::Cells { part, cells } => {
+                // Told with each message, so that cells are read without a look at the set they are for.
                 let narrow = if cells.width() == IdWidth::Bits48 { NARROW_IDS } else { 0 };
                 match part {
                     Part::Head(head) => {
@@ -150,7 +157,8 @@ fn put_state(out: &mut impl Sink, state: State) {
     out.put_varint(state.bytes);
 }
 
-/// What a message takes at the most beside its runs of elements, ids or cells: how much room a budget leaves for these.
+/// Upper bounds on the length of messages beside their runs of elements, ids or cells. The rest of a budget is for
+/// these.
 pub(crate) mod longest {
     const KIND: usize = 1;
     const TAG: usize = 4;
@@ -161,10 +169,10 @@ pub(crate) mod longest {
     const DIGEST: usize = VARINT + 16;
     /// A window and a bit, or the number of a cell: below 2^21.
     const SHORT_VARINT: usize = 3;
-    /// A run's count, for as many as fit 1 MiB, and its form.
+    /// Count and form of a run of as many as fit 1 MiB.
     const RUN: usize = SHORT_VARINT + 1;
 
-    /// A state, which an answer may end with.
+    /// A state, at the end of an answer.
     pub(crate) const STATE: usize = DIGEST + VARINT;
     /// An answer of elements, its state aside.
     pub(crate) const GIVE: usize = KIND + TAG + NONCE + 2 * BOUND + FLAGS + RUN;
@@ -172,9 +180,9 @@ pub(crate) mod longest {
     /// It takes 26 at the most. The other 14 were there when a verdict still named a whole digest; to use them moves
     /// elements from one message of a burst to another, so they stay until the wire form changes.
     pub(crate) const REPAIR: usize = KIND + TAG + NONCE + FLAGS + 8 + 2 * RUN + 14;
-    /// First cells, the count and the deep bits aside.
+    /// Head of a sketch, but for the count of cells and the deep bits.
     pub(crate) const HEAD_OF_CELLS: usize = KIND + NONCE + FLAGS + STATE;
-    /// Further cells, the count aside.
+    /// Further cells, but for their count.
     pub(crate) const CELLS: usize = KIND + NONCE + FLAGS + SHORT_VARINT;
     /// A push: two log ids, four places and three times in milliseconds; its run may be longer than a round's.
     pub(crate) const PUSH: usize = KIND + TAG + 2 * 4 + FLAGS + 4 * VARINT + 3 * 5 + VARINT + 1;

@@ -1,10 +1,10 @@
-//! `Nonce`: which message of which round an answer is for.
+//! `Nonce`: the number of a round and of a message in it.
 
-/// The number of a round, and in the low bits the number of a message in it. The messages of a burst share one.
+/// Number of a round, and in the low 8 bits that of a message in it. The messages of a burst share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Nonce(u32);
 
-/// How many low bits count messages. A walk may take thousands, so they wrap: 256 are told apart.
+/// Low bits, which count messages. A walk may take thousands, so they wrap: 256 are told apart.
 const MESSAGE_BITS: u32 = 8;
 
 const MESSAGES: u32 = !(u32::MAX << MESSAGE_BITS);
@@ -18,22 +18,23 @@ impl Nonce {
         self.0
     }
 
-    /// That of the first round, by chance: so that no answer to a former life is taken for one to this.
+    /// Nonce before the first round: random, so that no answer to a former life is taken for one to this.
     pub(crate) const fn first(chance: u32) -> Self {
         Self(chance & !MESSAGES)
     }
 
-    /// That of the round after this one, before its first message.
+    /// Nonce of the next round, before its first message.
     pub(crate) const fn next_round(self) -> Self {
+        // After 2^24 rounds it begins anew: no answer is under way for as long.
         Self(self.0.wrapping_add(1 << MESSAGE_BITS) & !MESSAGES)
     }
 
-    /// That of the message after this one.
+    /// Nonce of the next message.
     pub(crate) const fn next_message(self) -> Self {
         Self(self.0 & !MESSAGES | self.0.wrapping_add(1) & MESSAGES)
     }
 
-    /// The number of the round.
+    /// Number of the round.
     pub(crate) const fn round(self) -> u32 {
         self.0 >> MESSAGE_BITS
     }
@@ -42,14 +43,14 @@ impl Nonce {
         self.round() == other.round()
     }
 
-    /// How many messages after another of the same round this one was sent, modulo 256.
+    /// Number of messages of the round from `other` to this one, modulo 256.
     pub(crate) const fn messages_since(self, other: Self) -> u32 {
         self.0.wrapping_sub(other.0) & MESSAGES
     }
 
-    /// Whether a probe with this nonce is the first message of its round, or that sent again: one in the middle comes
-    /// after a repair at least.
+    /// Returns whether a probe with this nonce begins a round, as its first message or as that sent again.
     pub(crate) const fn begins_round(self) -> bool {
+        // A probe in the middle comes after a probe and a repair at least, so it is the third message or later.
         self.0 & MESSAGES <= 2
     }
 }

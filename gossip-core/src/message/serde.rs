@@ -11,9 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Message;
 use crate::element::Element;
 
-/// One base64 string (standard alphabet, no padding) in readable formats, bytes in others.
+/// A base64 string (standard alphabet, no padding) in readable formats, bytes in others.
 impl<E> Serialize for Message<E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // As one value: serde loses a `u128` within a tagged enum in JSON.
         let bytes = self.encode();
         if serializer.is_human_readable() {
             serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes))
@@ -30,6 +31,7 @@ impl<'de, E: Element> Deserialize<'de> for Message<E> {
         } else {
             deserializer.deserialize_bytes(BytesVisitor)?
         };
+        // The same checks as for bytes from a socket: there is no other way to make a message.
         Self::decode(&bytes).map_err(D::Error::custom)
     }
 }

@@ -1,9 +1,9 @@
-//! `Bound`: a place between fingerprints, as messages carry it.
+//! `Bound`: an end of an interval of fingerprints.
 
 use crate::codec::{Encode, Sink};
 use crate::element::Fingerprint;
 
-/// A place between fingerprints: before all that are at least this one, or after all.
+/// End of an interval of fingerprints: before all that are at least this one, or after all there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Bound {
     At(Fingerprint),
@@ -13,12 +13,12 @@ pub(crate) enum Bound {
 impl Bound {
     pub(crate) const START: Self = Self::At(Fingerprint { id: 0, rest: 0 });
 
-    /// The bound before the ids that are `name` but for their last `width` bits.
+    /// The bound before all ids that continue `name` by `width` bits: 32 for a wish, 0 for an id.
     pub(crate) const fn of_name(name: u64, width: u32) -> Self {
         Self::At(Fingerprint { id: name << width, rest: 0 })
     }
 
-    /// The bound after these ids.
+    /// The bound after these.
     pub(crate) fn after_name(name: u64, width: u32) -> Self {
         let last = Fingerprint { id: name << width | ((1 << width) - 1), rest: u64::MAX };
         Self::after(last)
@@ -32,20 +32,20 @@ impl Bound {
         }
     }
 
-    /// The bound with the shortest form that is after `last` and not after `next`. If the two are equal it is after
-    /// both.
+    /// The shortest bound after `last` and not after `next`; after both if they are equal.
     pub(crate) fn between(last: Fingerprint, next: Fingerprint) -> Self {
         let (low, high) = (last.place(), next.place());
         if low >= high {
             return Self::after(last);
         }
-        // Up to and with the first byte in which they differ, the higher one is a bound between them.
+        // Up to and with the first byte in which they differ, the higher one is a bound between them: 3 bytes, as a
+        // rule, where a million ids are spread evenly, and not 16.
         let differing = (low ^ high).leading_zeros() / 8;
         let dropped = 8 * (15 - differing);
         Self::At(Fingerprint::from_place(high >> dropped << dropped))
     }
 
-    /// Takes a bound off the front; `None` if it is cut short or has another form than `put` gives.
+    /// Takes a bound off the front of `input`; `None` for one that is truncated or not in the form of `put`.
     pub(crate) fn take(input: &mut &[u8]) -> Option<Self> {
         let (&len, rest) = input.split_first()?;
         if len == END {
@@ -55,7 +55,9 @@ impl Bound {
         let len = usize::from(len);
         let mut bytes = [0; 16];
         let front = rest.get(..len)?;
+        // 18 bytes and more end here: a place has 16.
         bytes.get_mut(..len)?.copy_from_slice(front);
+        // Zeros at the tail are left out: written, they would be a second form.
         if front.last() == Some(&0) {
             return None;
         }
@@ -64,7 +66,8 @@ impl Bound {
     }
 }
 
-/// How many bytes of its place follow (17 for the end), then those, the highest first, without zeros at the tail.
+/// The number of bytes that follow, or 17 for the end; then these: the place, the highest byte first, without zeros at
+/// the tail.
 impl Encode for Bound {
     fn put(&self, out: &mut impl Sink) {
         match self {

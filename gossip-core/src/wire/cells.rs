@@ -1,11 +1,11 @@
-//! A run of cells as messages carry it.
+//! `Cells`: a run of cells.
 
 use alloc::vec::Vec;
 
 use crate::codec::{Encode, Sink, take_varint};
 use crate::sketch::{Cell, IdWidth};
 
-/// Cells in their wire form: a count, then ids and checks. They stay bytes until they are read.
+/// Run of cells in wire form: a count, then ids and checks. It stays bytes until it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Cells {
     width: IdWidth,
@@ -28,17 +28,20 @@ impl Cells {
         self.count
     }
 
-    /// The most cells whose run takes no more than `budget` bytes.
+    /// The most cells of a run of `budget` bytes.
     pub(crate) fn within(width: IdWidth, budget: usize) -> usize {
-        // Two bytes count up to 16 383, three up to 2^21.
+        // A byte counts up to 127, two up to 16 383, three up to 2^21; a longer count leaves less room, so each is
+        // tried.
         let room = |len: usize| width.cells_within(budget.saturating_sub(len));
         (1..=3).map(|len| room(len).min((1 << (7 * len)) - 1)).max().unwrap_or(0)
     }
 
-    /// Takes a run off the front; `None`, and nothing is taken, if there is none. Allocates a copy of its bytes alone.
+    /// Takes a run off the front of `input`; `None`, with `input` as it was, if it does not begin with one. Allocates a
+    /// copy of its bytes alone.
     pub(crate) fn take(input: &mut &[u8], width: IdWidth) -> Option<Self> {
         let mut rest = *input;
         let count = usize::try_from(take_varint(&mut rest)?).ok()?;
+        // The length saturates, so a count of 2^60 finds too few bytes here, before anything is allocated.
         let (bytes, rest) = rest.split_at_checked(width.cells_encoded_len(count))?;
         if !width.are_cells(count, bytes) {
             return None;
@@ -48,6 +51,7 @@ impl Cells {
     }
 
     pub(crate) fn to_vec(&self) -> Vec<Cell> {
+        // `take` and `new` let nothing in but whole cells.
         self.width.decode_cells(self.count, &self.bytes).unwrap_or_default()
     }
 }

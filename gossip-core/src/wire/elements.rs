@@ -1,4 +1,4 @@
-//! A run of elements as messages carry it.
+//! `Elements`: a run of elements.
 
 use alloc::vec::Vec;
 
@@ -6,40 +6,41 @@ use super::ids::{IdWriter, Ids, Pushed};
 use crate::codec::{Encode, Sink, take_varint, varint_len};
 use crate::element::{Element, Entry};
 
-/// Elements in their wire form. They stay bytes until they are merged, so a message takes no more memory than it has
+/// Run of elements in wire form. It stays bytes until it is merged, so a message takes about as much memory as it has
 /// bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Elements {
-    /// How many there are, and one encoding after the other.
+    /// A count, and one encoding after the other.
     Encoded(usize, Vec<u8>),
-    /// The ids of numbers; at least one.
+    /// Ids of numbers; at least one.
     Ids(Ids),
 }
 
-/// The form byte of encoded elements; that of ids is their Rice parameter, which is smaller.
+/// Form byte of encodings. That of ids is their Rice parameter, 63 at the most.
 const ENCODED: u8 = 64;
 
-/// Where a run of elements is not one.
+/// First flaw in the bytes of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Flaw {
-    /// How many elements came before it.
+    /// Number of elements before it.
     pub(crate) index: usize,
-    /// How many bytes of the run came before it.
+    /// Number of bytes of the run before it.
     pub(crate) at: usize,
 }
 
 impl Elements {
     pub(crate) const NONE: Self = Self::Encoded(0, Vec::new());
 
-    /// The first of `entries` that fit `budget` bytes. O(entries taken).
+    /// Fills a run with the first of `entries`, as many as fit `budget` bytes. O(entries taken).
     pub(crate) fn fill<'a, E: Element + 'a>(
         entries: impl Iterator<Item = Entry<'a, E>> + Clone,
         budget: usize,
     ) -> Filled<'a, E> {
+        // Among n numbers an id takes 66 − log2 n bits: 46 at 10^6, where a `u64` encodes in 64.
         Self::fill_ids(entries.clone(), budget).unwrap_or_else(|| Self::fill_encoded(entries, budget))
     }
 
-    /// `None` if one of the elements is not what its id stands for.
+    /// Fills a run of ids; `None` if elements have no numbers, or do not ascend by id.
     fn fill_ids<'a, E: Element + 'a>(
         entries: impl Iterator<Item = Entry<'a, E>> + Clone,
         budget: usize,
@@ -47,6 +48,7 @@ impl Elements {
         let mut writer = IdWriter::new(entries.clone().map(|entry| entry.id), budget);
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
+            // A type that breaks its laws would arrive as another element; encoded it arrives as itself.
             if entry.element.to_id().and_then(E::from_id).as_ref() != Some(entry.element) {
                 return None;
             }
@@ -56,6 +58,7 @@ impl Elements {
                     left_out = Some(entry);
                     break;
                 }
+                // Encodings need no order: elements of one wish come in none.
                 Pushed::OutOfOrder => return None,
             }
         }
@@ -70,6 +73,7 @@ impl Elements {
         for entry in entries {
             let before = bytes.len();
             entry.element.encode(&mut bytes);
+            // Its length is known once it is encoded, so one encoding too many is taken back. The byte is the form.
             if varint_len(count as u64 + 1) + 1 + bytes.len() > budget {
                 bytes.truncate(before);
                 left_out = Some(entry);
@@ -89,7 +93,8 @@ impl Elements {
         }
     }
 
-    /// Takes a run of elements off the front. Reads them all, keeps a copy of their bytes and allocates nothing else.
+    /// Takes a run off the front of `input`. Reads all of it, keeps a copy of its bytes, and allocates one element at a
+    /// time beside that.
     pub(crate) fn take<E: Element>(input: &mut &[u8]) -> Result<Self, Flaw> {
         let run = *input;
         let flaw = |index: usize, rest: &[u8]| Flaw { index, at: run.len() - rest.len() };
@@ -100,9 +105,10 @@ impl Elements {
             return Ok(Self::NONE);
         }
         let Some(body) = rest.strip_prefix(&[ENCODED]) else {
+            // Whether each id is an element's is found out when the run is merged, since it takes the key.
             return Ids::take(input).map(Self::Ids).map_err(|index| flaw(index, rest));
         };
-        // At least a byte each, but for one element that may be empty.
+        // At least a byte each, but for one that is empty, as of `[u8; 0]`: a type has one of these.
         let count = usize::try_from(count).ok().filter(|&count| count <= body.len() + 1).ok_or(flaw(0, rest))?;
         rest = body;
         let mut again = Vec::new();
@@ -110,8 +116,10 @@ impl Elements {
             let before = rest;
             let element = E::decode(&mut rest).ok_or(flaw(index, before))?;
             again.clear();
+            // Canonical, it is as long as what it came from: bytes that are there.
             again.reserve_exact(before.len() - rest.len());
             element.encode(&mut again);
+            // Two encodings of one element have two fingerprints, and digests would differ for ever.
             if before.strip_suffix(rest) != Some(&again[..]) {
                 return Err(flaw(index, before));
             }
@@ -120,7 +128,7 @@ impl Elements {
         Ok(Self::Encoded(count, body[..body.len() - rest.len()].to_vec()))
     }
 
-    /// Gives every element to `visit`, until one is refused: with its encoding, or as an id.
+    /// Calls `visit` with each element, as a value with its encoding or as an id, until it returns an error.
     pub(crate) fn each<E: Element, X>(
         &self,
         mut visit: impl FnMut(usize, Item<'_, E>) -> Result<(), X>,
@@ -130,6 +138,7 @@ impl Elements {
                 let mut rest = &bytes[..];
                 for index in 0..*count {
                     let before = rest;
+                    // `take` has decoded them all before.
                     let Some(element) = E::decode(&mut rest) else { break };
                     visit(index, Item::Encoded(element, &before[..before.len() - rest.len()]))?;
                 }
@@ -155,16 +164,16 @@ impl Encode for Elements {
     }
 }
 
-/// As many elements as fit.
+/// Run of as many elements as fit.
 pub(crate) struct Filled<'a, E> {
     pub(crate) elements: Elements,
-    /// The last one that fits.
+    /// The last one in the run.
     pub(crate) last: Option<Entry<'a, E>>,
-    /// The first one that does not.
+    /// The first one that is not.
     pub(crate) left_out: Option<Entry<'a, E>>,
 }
 
-/// One element of a message.
+/// Element of a message.
 pub(crate) enum Item<'a, E> {
     Encoded(E, &'a [u8]),
     Id(u64),

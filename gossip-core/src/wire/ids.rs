@@ -1,13 +1,12 @@
-//! A run of ids as messages carry it: ascending, as the distances between neighbours.
+//! `Ids`: a run of ascending ids, as the distances between neighbours.
 
 use alloc::vec::Vec;
 
 use crate::codec::bits::{BitReader, BitWriter, rice_bits};
 use crate::codec::{Encode, Sink, take_varint, varint_len};
 
-/// Ascending ids in their wire form: a count and, where it is not 0, a Rice parameter, the first id in 64 bits, or in
-/// 32 where that is enough, and the codes of the distances between neighbours less one. They stay bytes until they are
-/// read.
+/// Run of ascending ids in wire form: a count and, where it is not 0, a Rice parameter, the first id in 64 bits, or in
+/// 32 where these suffice, and the codes of the distances between neighbours less one. It stays bytes until it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ids {
     count: usize,
@@ -16,25 +15,25 @@ pub(crate) struct Ids {
     bytes: Vec<u8>,
 }
 
-/// The least Rice parameter, so that an id takes a byte: what is kept of a message then stays near its own size.
+/// The least Rice parameter, so that an id takes a byte: 2^20 bytes then hold 2^20 ids at the most.
 const MIN_PARAMETER: u8 = 7;
 
-/// The largest Rice parameter; forms of elements above it are others.
+/// The largest Rice parameter; larger form bytes mean other forms.
 const MAX_PARAMETER: u8 = 63;
 
-/// What the parameter's byte has beside it where the first id has 32 bits: where these are enough.
+/// Bit beside the parameter: the first id has 32 bits. Set exactly where these suffice.
 const SHORT: u8 = 0x80;
 
-/// How many bits of an id a wish leaves out.
+/// Low bits of an id that are not part of a wish.
 pub(crate) const WISH: u32 = 32;
 
-/// How many ids the Rice parameter is taken from.
+/// Ids that the Rice parameter is derived from.
 const SAMPLE: usize = 64;
 
 impl Ids {
     pub(crate) const NONE: Self = Self { count: 0, form: MIN_PARAMETER, bytes: Vec::new() };
 
-    /// The first of `ids` that fit `budget` bytes.
+    /// Fills a run with the first of `ids`, as many as fit `budget` bytes.
     pub(crate) fn fill(ids: &[u64], budget: usize) -> Self {
         let mut writer = IdWriter::new(ids.iter().copied(), budget);
         for &id in ids {
@@ -49,8 +48,8 @@ impl Ids {
         self.count
     }
 
-    /// Takes a run off the front; if there is none, nothing is taken, and the error is how many ids were read.
-    /// Allocates a copy of its bytes alone.
+    /// Takes a run off the front of `input`, and allocates a copy of its bytes alone. The error is the number of ids
+    /// before the flaw; `input` is then as it was.
     pub(crate) fn take(input: &mut &[u8]) -> Result<Self, usize> {
         let mut rest = *input;
         let count = take_varint(&mut rest).ok_or(0_usize)?;
@@ -59,14 +58,17 @@ impl Ids {
             return Ok(Self::NONE);
         }
         let (&form, body) = rest.split_first().ok_or(0_usize)?;
+        // An id takes a unary bit and 7 more at least, so there are no more ids than bytes.
         let count = usize::try_from(count).ok().filter(|&count| count <= body.len()).ok_or(0_usize)?;
         let mut reader = IdReader::new(body, form, count);
         let first = reader.next().ok_or(0_usize)?;
+        // 32 bits exactly where they suffice: with either, one run would have two forms.
         let short = if first <= LONGEST_SHORT { SHORT } else { 0 };
         if !(MIN_PARAMETER..=MAX_PARAMETER).contains(&(form ^ short)) {
             return Err(0);
         }
         let read = 1 + reader.by_ref().count();
+        // Fewer than the count where bits ran out, or an id went beyond 2^64 − 1.
         let len = reader.finish().filter(|_| read == count).ok_or(read)?;
         *input = &body[len..];
         Ok(Self { count, form, bytes: body[..len].to_vec() })
@@ -87,7 +89,7 @@ impl Encode for Ids {
     }
 }
 
-/// Writes ids one by one, as long as they fit.
+/// Writer of a run, id by id, within a budget.
 pub(crate) struct IdWriter {
     writer: BitWriter,
     form: u8,
@@ -97,19 +99,21 @@ pub(crate) struct IdWriter {
     budget: usize,
 }
 
-/// What became of an id.
+/// Fate of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
     In,
     /// The budget is used up.
     Full,
-    /// It does not come after the one before.
+    /// It does not ascend.
     OutOfOrder,
 }
 
 impl IdWriter {
-    /// A writer for ids like the first of these.
+    /// Writer of a run within `budget` bytes, with a parameter that suits the first of `sample`.
     pub(crate) fn new(sample: impl Iterator<Item = u64>, budget: usize) -> Self {
+        // Few, so that a run takes time for the ids in it, not for all that might be. Ids are spread evenly, so few
+        // tell.
         let mut sample = sample.take(SAMPLE);
         let first = sample.next().unwrap_or(0);
         let (gaps, last) = sample.fold((0, first), |(count, _), id| (count + 1, id));
@@ -124,7 +128,9 @@ impl IdWriter {
             Some(_) => return Pushed::OutOfOrder,
         };
         let parameter = parameter(self.form);
+        // Saturates: a gap of 2^64 after a crowd has more bits than can be counted. It goes first into the next run.
         let bits = gap.map_or(first_bits(self.form).into(), |gap| rice_bits(gap, parameter)).saturating_add(self.bits);
+        // With this id the count may take a byte more; the form takes one.
         let room = self.budget.saturating_sub(varint_len(self.count + 1) + 1) as u64;
         if bits.div_ceil(8) > room {
             return Pushed::Full;
@@ -145,7 +151,7 @@ impl IdWriter {
     }
 }
 
-/// The ids in a run; ends early where the bits or the numbers do.
+/// Iterator over a run; it ends early where the bits or the numbers do.
 struct IdReader<'a> {
     reader: BitReader<'a>,
     form: u8,
@@ -170,6 +176,7 @@ impl Iterator for IdReader<'_> {
         self.left = self.left.checked_sub(1)?;
         let id = match self.last {
             None => self.reader.bits(first_bits(self.form))?,
+            // `take` counts what comes before an overflow, and refuses the run.
             Some(last) => last.checked_add(1)?.checked_add(self.reader.rice(parameter(self.form))?)?,
         };
         self.last = Some(id);
@@ -178,6 +185,7 @@ impl Iterator for IdReader<'_> {
 }
 
 const fn parameter(form: u8) -> u32 {
+    // Masked, since `take` reads the first id before it judges the form.
     (form & MAX_PARAMETER) as u32
 }
 
@@ -185,14 +193,16 @@ const fn first_bits(form: u8) -> u32 {
     if form & SHORT > 0 { 32 } else { 64 }
 }
 
-/// The largest id that is short.
+/// The largest id of 32 bits.
 const LONGEST_SHORT: u64 = u32::MAX as u64;
 
 /// The parameter for `count` numbers that fill `span` evenly: the least k with 2^k ≥ 0.481 × their mean distance, where
 /// the expected lengths under k and k + 1 meet (ln of the golden ratio; Kiely, "Selecting the Golomb parameter in Rice
 /// coding", 2004); within the range of the form.
 fn rice_parameter(span: u64, count: u64) -> u8 {
+    // In 128 bits, as 481 spans may be beyond 2^72.
     let aim = u128::from(span) * 481 / (1_000 * u128::from(count.max(1)));
+    // The bits of `aim − 1`, or none: the least k with 2^k ≥ `aim`.
     let bits = 128 - aim.saturating_sub(1).leading_zeros();
     u8::try_from(bits).unwrap_or(MAX_PARAMETER).clamp(MIN_PARAMETER, MAX_PARAMETER)
 }

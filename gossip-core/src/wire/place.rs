@@ -1,9 +1,9 @@
-//! `Place`: a position in a log, as messages carry it.
+//! `Place`: a position in a log.
 
-/// A position in a replica's log, in which elements stand in the order in which they came. Of this life of the replica: in
-/// another the log is another.
+/// Position in a replica's log, which has its elements in order of arrival. It is valid for one life of the replica: a
+/// restart begins another log.
 ///
-/// It is no count of what is held. [`AntiEntropy::since`](crate::AntiEntropy::since) shows what it is good for.
+/// It is not a count of elements. [`AntiEntropy::since`](crate::AntiEntropy::since) shows its use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(usize);
 
@@ -15,8 +15,10 @@ impl Place {
         Self(index)
     }
 
-    /// Where the log of a set of `count` elements ends that has only grown; its start if memory holds no such log.
+    /// End of the log of a set that has only grown to `count` elements; [`START`](Self::START) if no memory holds as
+    /// many.
     pub(crate) fn of_count(count: u64) -> Self {
+        // Too many only where a `usize` has 32 bits; the start claims nothing about the log.
         Self(usize::try_from(count).unwrap_or(0))
     }
 
@@ -24,7 +26,7 @@ impl Place {
         self.0
     }
 
-    /// How many entries there are from an earlier place on; 0 if that is not earlier.
+    /// Number of entries from `earlier` to here; 0 if that is later.
     pub(crate) const fn since(self, earlier: Self) -> usize {
         self.0.saturating_sub(earlier.0)
     }
@@ -34,7 +36,7 @@ impl Place {
         self.0.checked_sub(earlier.0)
     }
 
-    /// The place so many entries further; `None` beyond the last there can be.
+    /// The place `entries` further on; `None` on overflow.
     pub(crate) fn checked_add(self, entries: usize) -> Option<Self> {
         self.0.checked_add(entries).map(Self)
     }
