@@ -1,12 +1,12 @@
 //! The folding sketch: two sets are compared at the price of their difference.
 //!
 //! A [`Table`] follows a set. Its owner sends the first cells of an unending sequence, as many as the other side asks
-//! for; the other side takes its own away, and what is left is a sketch of the symmetric difference alone. About 1.15
-//! cells per difference are enough to read it ([`Decodings`]). If they were too few, only the next cells of the
-//! sequence travel. How many to ask for, [`Evidence`] tells beforehand, from 64 bytes ([`DeepBits`]).
+//! for. The other side subtracts its own and has a sketch of the symmetric difference alone. About 1.15 cells per
+//! difference suffice to read it ([`Decodings`]). If they are too few, only the next cells of the sequence travel.
+//! [`Evidence`] estimates beforehand how many are needed, from 64 bytes ([`DeepBits`]).
 //!
-//! The best scheme of this kind before is that of Yang et al., "Practical Rateless Set Reconciliation with
-//! Applications", SIGCOMM '24. There, a sequence is made for each difference anew, or kept cell by cell; cells count
+//! The best scheme of this kind before is the rateless IBLT (Yang et al., "Practical Rateless Set Reconciliation with
+//! Applications", SIGCOMM '24). Its sequence is made anew for each difference, or kept cell by cell; its cells count
 //! their elements and carry 8 bytes of check. Here one table of fixed length yields the sequence, every prefix and
 //! every shorter table, so an insert costs 3 or 17 cells, 11 to 16 ns; a cell carries 2 bits beside the id, and 1 000
 //! differences need 1.15 cells each, not 1.36.
@@ -17,18 +17,18 @@
 //! 17 positions (see [`SketchKey`]). Cell `S_j` is the exclusive or of id and check over all positions
 //! `h ≡ j (mod 2^len(j))`, `len(j)` the bit length of `j`. Positions that occur twice cancel.
 //!
-//! - **slot** of `h` in a table of `m` cells: with `b = floor(log2 m)` and `r = h mod 2^(b+1)`, it is `r` if `r < m`, else
-//!   `r − 2^b`.
+//! - **slot** of `h` in a table of `m` cells: with `b = floor(log2 m)` and `r = h mod 2^(b+1)`, it is `r` if `r < m`,
+//!   else `r − 2^b`.
 //! - **fold** a table of 2^c cells into the sequence, in place: for `l = c−1 … 0`, for `j < 2^l`: `T[j] ^= T[j + 2^l]`.
 //! - **prefix**: the table of the first `m` is `T_j = S_j ^` all `S_(j + 2^i)` with `i ≥ len(j)`, `j + 2^i < m`.
 //! - **extend** it from `m` to `m + 1`: `T[m] = S_m`; `T[m − 2^floor(log2 m)] ^= S_m`.
 //!
 //! # Reading them
 //!
-//! A cell holds one element if its id has that check and occurs in this cell an odd number of times. It is disbelieved
-//! where another of the id's cells is empty; unless that cell was emptied by taking out the same id, which is then put
-//! back. No cell counts, so whose an element is, one's own set tells; and a decode is a claim, to be confirmed by a
-//! digest.
+//! A cell is pure, of one element, if its id has that check and occurs in this cell an odd number of times, and if none
+//! of the id's other cells is empty. A cell that was emptied by removal of the same id shows that the removal was
+//! wrong: the id is put back. Cells do not count, so one's own set tells the side of an element. A decode is a claim,
+//! to be confirmed by a digest.
 //!
 //! ```
 //! use gossip_core::sketch::{DeepWidth, Evidence, SketchKey, Table};
@@ -61,8 +61,8 @@
 //! assert!(cells < 900);
 //! ```
 //!
-//! Everything here is integer arithmetic, alike on every platform. Nothing panics, whatever a peer sends, and memory is
-//! taken for cells that are there, not for those that are spoken of.
+//! Everything here is integer arithmetic, alike on every platform. No bytes of a peer lead to a panic, and no number in
+//! them sizes an allocation.
 
 mod cell;
 mod deep;

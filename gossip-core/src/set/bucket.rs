@@ -1,18 +1,19 @@
-//! `Bucket`: a few ids in the cache lines that an insert reads.
+//! `Bucket`: up to 15 ids in three cache lines.
 
-/// Up to 15 ids that share their first `bits` bits, and the places of their elements in the log. The low halves of the
-/// ids and the header are one cache line: an insert reads no more where no id has the same low half, and writes one
-/// line more.
+/// Up to 15 ids that share their first `bits` bits, and the places of their elements in the log. Header and low halves
+/// of the ids are one cache line. An insert reads that one alone, unless an id has the same low half, and writes one
+/// more.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Bucket {
     pub(super) bits: u16,
     len: u16,
+    // 60 bytes, with the 4 before them a cache line. The other halves are 120, two lines more.
     lows: [u32; FULL],
     rests: [Rest; FULL],
 }
 
-/// The high half of an id and the place of its element.
+/// High half of an id, and the place of its element.
 #[derive(Clone, Copy, Debug)]
 struct Rest {
     high: u32,
@@ -48,8 +49,10 @@ impl Bucket {
         self.may_name(id, 0)
     }
 
+    /// Returns whether an id may be `name` but for its last `width` bits; surely none is if not.
     pub(super) fn may_name(&self, name: u64, width: u32) -> bool {
-        // All are compared, without a branch, in a few vector instructions.
+        // All are compared, without a branch, in a few vector instructions. Slots that are not used say wrong things
+        // now and then: that costs a second look.
         let first = (name << width) as u32;
         self.lows.iter().fold(false, |found, &low| found | ((low ^ first) >> width == 0))
     }
@@ -59,8 +62,8 @@ impl Bucket {
         entries.map(|(&low, rest)| (rest.id(low), rest.place))
     }
 
-    /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them. Looks at no other high halves
-    /// than those of like low ones.
+    /// The entries whose ids are `name` but for their last `width` bits, at most 32 of them. Reads high halves only
+    /// where the low ones fit.
     pub(super) fn named(&self, name: u64, width: u32) -> impl Iterator<Item = (u64, u32)> + Clone {
         let first = (name << width) as u32;
         let like = move |low: u32| u64::from(low ^ first) >> width == 0;
@@ -69,9 +72,10 @@ impl Bucket {
         entries.filter(move |&(id, _)| id >> width == name)
     }
 
-    /// Keeps the entries whose next bit is 0 and gives a bucket of the others.
+    /// Splits on the next bit: keeps the entries with a 0, and returns a bucket of the others.
     pub(super) fn split(&mut self) -> Self {
         let mut upper = Self::new(self.bits + 1);
+        // Within the high half: `Store::split` stops at 32 bits.
         let bit = 31 - u32::from(self.bits);
         let mut kept = 0;
         for at in 0..self.len() {

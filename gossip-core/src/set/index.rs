@@ -1,4 +1,4 @@
-//! The set itself: a log of elements, and small buckets of ids behind a flat directory.
+//! `Store`: a log of elements, and small buckets of ids behind a flat directory.
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Range;
@@ -10,15 +10,17 @@ use super::bucket::{Bucket, FULL};
 use super::log::Log;
 use crate::element::Entry;
 
-/// Elements by id.
+/// Elements by id and by order of insertion.
 ///
-/// Elements stand in a log in the order of their insertion. Their ids stand in buckets, by extendible hashing (Fagin et
-/// al., "Extendible hashing", 1979) with the ids themselves for hashes: the first bits of an id are its slot in the
-/// directory, which names a bucket; a full bucket splits on its next bit. So buckets are in order, and what is in a
-/// bucket is put in order when it is read. Inserts are expected O(1) and scans in order, whatever order ids come in.
+/// Elements are in a log, in order of insertion. Their ids are in buckets, by extendible hashing (Fagin et al.,
+/// "Extendible hashing", 1979) with the ids themselves for hashes: the first bits of an id are its slot in the
+/// directory, which has the number of a bucket; a full bucket splits on its next bit. So buckets are in order, and the
+/// ids of a bucket are sorted when they are read. Inserts are expected O(1) and scans in order, whatever the order of
+/// inserts.
 ///
-/// One table probed linearly from `id · slots / 2^64` would do for ids at random. But pages bring ids in order, and
-/// what fills its front before its back shifts entries by fractions of the table: a million by pages took minutes.
+/// A table with linear probing from `id · slots / 2^64` would do for random ids. But pages bring ids in order, and a
+/// table that fills from the front shifts entries by fractions of its length: a million elements against another
+/// million by pages took 190 s, and take 3.
 #[derive(Clone, Debug)]
 pub(crate) struct Store<E> {
     log: Log<E>,
@@ -27,15 +29,16 @@ pub(crate) struct Store<E> {
     bits: u32,
     /// In chunks of `CHUNK`.
     buckets: Vec<Vec<Bucket>>,
-    /// The places in the log of elements whose bucket was full and could not split, by id and in order.
+    /// Places of the elements whose bucket was full and could not split, by id and in order. Empty, as a rule, unless
+    /// somebody chooses ids.
     crowd: BTreeMap<u64, Vec<usize>>,
 }
 
-/// How many buckets are allocated at once: they never move, so no insert is slow.
+/// Buckets that are allocated at once, 48 KiB. They never move, so no insert is slow.
 const CHUNK: usize = 256;
 
-/// The directory grows to this many slots an element. Uniform ids need a fifth of one; where they come in order, 8 let
-/// buckets split as soon as a 128th of all has come.
+/// Most slots of the directory an element. Uniform ids need a fifth of one; where they come in order, 8 let buckets
+/// split as soon as a 128th of all has come.
 const SLOTS: usize = 8;
 
 impl<E> Store<E> {
@@ -61,6 +64,7 @@ impl<E> Store<E> {
         if bucket.len() < FULL
             && !bucket.may_hold(id)
             && self.crowd.is_empty()
+            // A bucket has 32 bits for a place; beyond 2^32 elements the crowd takes them.
             && let Ok(place) = u32::try_from(self.log.len())
         {
             self.bucket_mut(index).push(id, place);
@@ -75,16 +79,19 @@ impl<E> Store<E> {
     where
         E: Eq,
     {
+        // A low half in common is chance for 15 in 2^32 new ids: nearly always it is a repeat.
         let suspected = self.bucket(self.index(id)).may_hold(id) || !self.crowd.is_empty();
         if suspected && self.of(id).any(|other| *other == element) {
             return false;
         }
         let place = self.log.len();
         self.log.push(element);
+        // Of 15 uniform ids all go to one side once in 2^14 splits, and then it takes another.
         while self.bucket(self.index(id)).len() == FULL && self.split(id) {}
         let index = self.index(id);
         match u32::try_from(place) {
             Ok(place) if self.bucket(index).len() < FULL => self.bucket_mut(index).push(id, place),
+            // More than 15 ids that begin alike: somebody chose them. In order of `compare`, as scans pass over them.
             _ => {
                 let places = self.crowd.entry(id).or_default();
                 let at = places.partition_point(|&other| compare(&self.log[other], &self.log[place]).is_lt());
@@ -94,14 +101,17 @@ impl<E> Store<E> {
         true
     }
 
-    /// Splits the bucket of `id` on its next bit; `false` if the directory would outgrow the elements.
+    /// Splits the bucket of `id` on its next bit; `false` if the directory would outgrow the elements, or ids their
+    /// high half.
     fn split(&mut self, id: u64) -> bool {
         let index = self.index(id);
         let bits = u32::from(self.bucket(index).bits);
         if bits == self.bits {
+            // Without a bound 16 chosen ids with 31 bits in common would ask for 2^32 slots, 16 GiB.
             if self.directory.len() / SLOTS >= self.log.len() || bits == 32 {
                 return false;
             }
+            // 4 bytes a slot: no bucket and no element moves.
             self.directory = self.directory.iter().flat_map(|&index| [index; 2]).collect();
             self.bits += 1;
         }
@@ -113,6 +123,7 @@ impl<E> Store<E> {
         // There are no more buckets than slots, and of these at most 2^32.
         let name = (last * CHUNK + self.buckets[last].len()) as u32;
         self.buckets[last].push(upper);
+        // A bucket of fewer bits than the directory has several slots, and the upper half of them changes hands.
         let slots = self.slots(self.slot(id), bits);
         self.directory[slots.start + slots.len() / 2..slots.end].fill(name);
         true
@@ -122,17 +133,19 @@ impl<E> Store<E> {
         self.log.len()
     }
 
-    /// The elements with this id, in no order.
+    /// Elements with this id, in no order.
     pub(crate) fn of(&self, id: u64) -> impl Iterator<Item = &E> + Clone {
         let bucket = self.bucket(self.index(id));
+        // Asked at every repeat, where the crowd is empty as a rule.
         let crowd = if self.crowd.is_empty() { None } else { self.crowd.get(&id) };
         let crowd = crowd.into_iter().flatten().map(|&place| &self.log[place]);
         bucket.named(id, 0).map(|(_, place)| &self.log[place as usize]).chain(crowd)
     }
 
-    /// For each name, whether there may be entries whose ids are that name but for their last `width` bits, fewer than
-    /// 32; surely none if not. Looks at all slots of the directory first and at all buckets then, without a branch that
-    /// depends on them: so many wait for memory at once, and those to be read or written next are in the caches.
+    /// Returns for each name whether there may be entries whose ids are that name but for their last `width` bits,
+    /// fewer than 32; surely there are none if not. Reads all slots of the directory first and all buckets then,
+    /// without a branch that depends on them. So many wait for memory at once, and the lines to be read or written next
+    /// are in the caches.
     pub(crate) fn may_name(&self, names: impl Iterator<Item = u64> + Clone, width: u32) -> Vec<bool> {
         let indices: Vec<u32> = names.clone().map(|name| self.directory[self.slot(name << width)]).collect();
         let crowded = !self.crowd.is_empty();
@@ -153,7 +166,7 @@ impl<E> Store<E> {
         places.map(|(id, place)| Entry { id, element: &self.log[place] })
     }
 
-    /// The elements, in the order of their insertion.
+    /// Elements in order of insertion.
     pub(crate) const fn log(&self) -> &Log<E> {
         &self.log
     }
@@ -178,13 +191,14 @@ impl<E> Store<E> {
             crowded: None,
         };
         entries.next_bucket();
+        // A bucket begins at its first slot, before `id` as a rule.
         entries.at = entries.bucket[..entries.len].partition_point(|&(other, _)| other < id);
         entries.next_crowded();
         entries
     }
 
     fn slot(&self, id: u64) -> usize {
-        // Two shifts, since one by all 64 bits would overflow.
+        // Two shifts: a directory of one slot would ask for one by 64 bits, which overflows.
         (id >> 1 >> (63 - self.bits)) as usize
     }
 
@@ -208,7 +222,7 @@ impl<E> Store<E> {
     }
 }
 
-/// Entries in order: those of buckets merged with the crowd.
+/// Iterator over entries in order: those of buckets merged with the crowd.
 #[derive(Clone, Debug)]
 pub(crate) struct InOrder<'a, E, C> {
     store: &'a Store<E>,
@@ -220,7 +234,7 @@ pub(crate) struct InOrder<'a, E, C> {
     at: usize,
     len: usize,
     crowd: Range<'a, u64, Vec<usize>>,
-    /// The crowded id that is next, and the places to come; not empty.
+    /// The next id of the crowd, and its places to come; not empty.
     crowded: Option<(u64, &'a [usize])>,
 }
 
@@ -230,6 +244,7 @@ impl<'a, E, C: Fn(&E, &E) -> Ordering> InOrder<'a, E, C> {
         self.slot = self.store.slots(self.slot, u32::from(bucket.bits)).end;
         (self.at, self.len) = (0, bucket.len());
         self.bucket.iter_mut().zip(bucket.entries()).for_each(|(slot, entry)| *slot = entry);
+        // Sorted here and not at inserts: these append, and write two cache lines.
         let (log, compare) = (&self.store.log, &self.compare);
         self.bucket[..self.len].sort_unstable_by(|&(id, place), &(other, elsewhere)| {
             id.cmp(&other).then_with(|| compare(&log[place as usize], &log[elsewhere as usize]))
@@ -245,6 +260,7 @@ impl<'a, E, C: Fn(&E, &E) -> Ordering> Iterator for InOrder<'a, E, C> {
     type Item = Entry<'a, E>;
 
     fn next(&mut self) -> Option<Entry<'a, E>> {
+        // A loop, since a split of ids that begin alike leaves an empty bucket.
         while self.at == self.len && self.slot < self.store.directory.len() {
             self.next_bucket();
         }
@@ -253,6 +269,7 @@ impl<'a, E, C: Fn(&E, &E) -> Ordering> Iterator for InOrder<'a, E, C> {
         let of_bucket = of_bucket.map(|&(id, place)| Entry { id, element: &log[place as usize] });
         if let Some((id, [place, rest @ ..])) = self.crowded {
             let of_crowd = Entry { id, element: &log[*place] };
+            // Ids of the crowd fall between those of buckets, or are the same.
             let in_order = |a: &Entry<'_, E>, b: &Entry<'_, E>| {
                 a.id.cmp(&b.id).then_with(|| (self.compare)(a.element, b.element)).is_lt()
             };

@@ -1,10 +1,10 @@
-//! An append-only list whose items never move, so that no append is slow.
+//! `Log`: an append-only list whose items never move.
 
 use alloc::vec::Vec;
 use core::ops::Index;
 
-/// Items in the order of their appending, in chunks. Beside them it takes 24 bytes a chunk, and at most one chunk is
-/// not full; a `Vec` that doubles leaves a third unused on average and copies megabytes at a time.
+/// Items in order, in chunks. It takes 24 bytes a chunk beside them, and at most one chunk is not full; a `Vec` that
+/// doubles leaves a third unused on average and copies megabytes at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Log<T> {
     chunks: Vec<Vec<T>>,
@@ -21,7 +21,7 @@ impl<T> Log<T> {
 
     pub(crate) fn push(&mut self, item: T) {
         if self.len.is_multiple_of(CHUNK) {
-            // A small list takes no more than it needs.
+            // The first grows by doubling: of a thousand small sets each would take 1 024 items otherwise.
             self.chunks.push(if self.len == 0 { Vec::new() } else { Vec::with_capacity(CHUNK) });
         }
         let last = self.chunks.len() - 1;
@@ -33,9 +33,10 @@ impl<T> Log<T> {
         self.len
     }
 
-    /// The items from one on, in order.
+    /// Items from one on, in order; none if there are fewer.
     pub(crate) fn from(&self, place: usize) -> impl DoubleEndedIterator<Item = &T> {
         let chunks = self.chunks.get(place / CHUNK..).unwrap_or_default();
+        // Only the first chunk begins in the middle; a place beyond the end has no chunk.
         let (first, rest) = chunks.split_first().map_or((&[][..], chunks), |(first, rest)| (&first[..], rest));
         first.get(place % CHUNK..).unwrap_or_default().iter().chain(rest.iter().flatten())
     }

@@ -1,4 +1,4 @@
-//! Elements for messages: those of an interval, of a part of the log, of some names.
+//! Elements for messages: of an interval, of a part of the log, of names.
 
 use alloc::vec::Vec;
 
@@ -7,21 +7,24 @@ use crate::element::{Element, Entry, Fingerprint};
 use crate::wire::{Bound, Elements, Place};
 
 impl<E: Element> Set<E> {
-    /// As many of our elements in an interval as fit `budget` bytes, except those `held`, which ascend; and the bound
-    /// up to which that is all of them. O(elements in what is covered).
+    /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit `budget` bytes.
+    /// Returns it with the bound up to which it is complete. O(elements up to there).
     pub(crate) fn page(&self, from: Bound, to: Bound, held: &[Fingerprint], budget: usize) -> (Elements, Bound) {
         let held = &held[held.partition_point(|&fingerprint| Bound::At(fingerprint) < from)..];
         let filled = Elements::fill(self.except(held, self.between(from, to)), budget);
         let covered = match (filled.last, filled.left_out) {
             (_, None) => to,
             (None, Some(_)) => from,
+            // Up to what is left out: any bound between the two is right, and the shortest has a few of the 16 bytes of
+            // a fingerprint.
             (Some(last), Some(next)) => Bound::between(self.fingerprint(last), self.fingerprint(next)),
         };
         (filled.elements, covered)
     }
 
-    /// As many elements of our log, from a place on, as fit `budget` bytes, but for those to `skip`; and up to where that is
-    /// all: that very place if not one fits. O(elements looked at · log).
+    /// Fills a run with the elements of the log from a place on, but for those to `skip`, as many as fit `budget`
+    /// bytes. Returns it with the place up to which it is complete: `from` if not one fits. O(n log n) for n elements
+    /// looked at.
     pub(crate) fn batch(&self, from: Place, budget: usize, skip: impl Fn(Place) -> bool) -> (Place, Elements) {
         let mut most = usize::MAX;
         loop {
@@ -30,26 +33,31 @@ impl<E: Element> Set<E> {
                 if !skip(Place::new(index)) {
                     let (fingerprint, encoded) = self.fingerprinter.encode(element);
                     bytes += encoded.len();
+                    // By encodings, which are a guess: the run may take more or less. One element is tried, whatever it
+                    // takes.
                     if entries.len() == most || (bytes > budget && !entries.is_empty()) {
                         break;
                     }
                     entries.push(Entry { id: fingerprint.id, element });
                 }
+                // Skipped ones are covered as well, so that the peer acknowledges beyond them.
                 to = Place::new(index + 1);
             }
-            // Numbers travel in the order of their ids.
+            // Ids travel ascending, as distances.
             entries.sort_unstable_by_key(|entry| entry.id);
             let filled = Elements::fill(entries.iter().copied(), budget);
             match filled.left_out {
                 None => return (to, filled.elements),
                 Some(_) if entries.len() == 1 => return (from, Elements::NONE),
+                // A few ids take more than encodings: of `u8`s up to 8 bytes for 1. Those left out have the largest
+                // ids, not the last places, so the log is tried again for as many as fitted.
                 Some(_) => most = filled.elements.count().max(1),
             }
         }
     }
 
-    /// A page that reaches up to a bound, and on to our next element before the end: to cover that as well costs
-    /// nothing.
+    /// As [`page`](Self::page) up to `reach`, but complete up to the next element before `end`: to cover the gap as
+    /// well costs nothing.
     pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, budget: usize) -> (Elements, Bound) {
         let (elements, covered) = self.page(from, reach, &[], budget);
         let Bound::At(reached) = covered else { return (elements, covered) };
@@ -57,23 +65,25 @@ impl<E: Element> Set<E> {
             return (elements, covered);
         }
         let next = self.between(covered, end).next().map(|next| self.fingerprint(next));
-        // It may be just there.
+        // The next one may be just at the reach: then the bound is at it, since it is not listed.
         (elements, next.map_or(end, |next| Bound::between(reached, next).min(Bound::At(next))))
     }
 
-    /// As many of the elements of these names, that have `width` bits less than ids, as fit `budget` bytes, and of how
-    /// many names that is all of them; at least of one, though it be the name of more than fit. O(elements given).
+    /// Fills a run with the elements of these names, which have `width` bits less than ids, as many as fit `budget`
+    /// bytes. Returns it with the number of names that it completes: one at least, even if more elements share it than
+    /// fit. O(elements in the run).
     pub(crate) fn named(&self, names: &[u64], width: u32, budget: usize) -> (Elements, usize) {
         let entries = names.iter().flat_map(|&name| self.store.named(name, width));
         let filled = Elements::fill(entries, budget);
         let taken = match filled.left_out {
             None => names.len(),
+            // One at least: a name of more elements than fit would be asked for, and answered alike, for ever.
             Some(entry) => names.partition_point(|&name| name < entry.id >> width).max(1),
         };
         (filled.elements, taken)
     }
 
-    /// The names of our elements, but for those `held`, which ascend. O(elements).
+    /// Names of the elements, but for those `held`, which ascend. O(elements).
     pub(crate) fn names_except(&self, held: &[Fingerprint]) -> Vec<u64> {
         let unnamed = self.width.map_or(0, |width| width.unnamed_bits());
         let mut names: Vec<u64> = self.except(held, self.entries(0)).map(|entry| entry.id >> unnamed).collect();
@@ -81,12 +91,12 @@ impl<E: Element> Set<E> {
         names
     }
 
-    /// The entries of a name, which has `width` bits less than ids. Expected O(1).
+    /// Entries of a name, which has `width` bits less than ids. Expected O(1).
     pub(crate) fn of_name(&self, name: u64, width: u32) -> impl Iterator<Item = Entry<'_, E>> + Clone {
         self.store.named(name, width)
     }
 
-    /// For each name whether there may be entries of it; surely none if not. See `Store::may_name`.
+    /// Returns for each name whether it may have entries; surely none if not. See `Store::may_name`.
     pub(crate) fn may_name(&self, names: &[u64], width: u32) -> Vec<bool> {
         self.store.may_name(names.iter().copied(), width)
     }
@@ -121,6 +131,7 @@ impl<E: Element> Set<E> {
         held: &'a [Fingerprint],
         entries: impl Iterator<Item = Entry<'a, E>> + Clone,
     ) -> impl Iterator<Item = Entry<'a, E>> + Clone {
+        // Both ascend, so one pass over the two does.
         let mut held = held;
         entries.filter(move |&entry| {
             while let [first, rest @ ..] = held

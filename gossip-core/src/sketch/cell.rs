@@ -1,13 +1,13 @@
-//! `Cell`: the exclusive or of the elements that fall together.
+//! `Cell`: the exclusive or of the elements with one slot.
 
 use core::ops::{BitXor, BitXorAssign};
 
 use super::parameters::CHECK_MASK;
 
-/// The exclusive or of ids, and of their checks.
+/// Exclusive or of ids, and of their checks.
 ///
-/// Cells add up by `^`, and each is its own inverse: a sketch of one set `^` a sketch of another is a sketch of their
-/// symmetric difference.
+/// Cells are added by `^`, and each is its own inverse: a sketch of one set `^` a sketch of another is a sketch of
+/// their symmetric difference.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Cell {
     id: u64,
@@ -16,34 +16,35 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// The cell that no element is in.
+    /// The cell without elements.
     pub const EMPTY: Self = Self { id: 0, check: 0 };
 
-    /// A cell as it came from a peer. Bits of `check` above [`CHECK_BITS`](super::CHECK_BITS) are dropped.
+    /// Cell of an id and a check. Bits of `check` above [`CHECK_BITS`](super::CHECK_BITS) are dropped.
     #[must_use]
     #[inline]
     pub const fn new(id: u64, check: u8) -> Self {
         Self { id, check: (check & CHECK_MASK) as u64 }
     }
 
-    /// The exclusive or of the ids.
+    /// Exclusive or of the ids.
     #[must_use]
     #[inline]
     pub const fn id(self) -> u64 {
         self.id
     }
 
-    /// The exclusive or of the checks, below 2^[`CHECK_BITS`](super::CHECK_BITS).
+    /// Exclusive or of the checks, below 2^[`CHECK_BITS`](super::CHECK_BITS).
     #[must_use]
     #[inline]
     pub const fn check(self) -> u8 {
         self.check.to_le_bytes()[0]
     }
 
-    /// Whether both parts are zero, which means "no element" unless several cancel by chance.
+    /// Returns whether both parts are zero, which means "no element" unless several cancel by chance.
     #[must_use]
     #[inline]
     pub const fn is_empty(self) -> bool {
+        // One test for two words: peeling asks this of 3 or 17 slots for each id.
         self.id | self.check == 0
     }
 }
@@ -64,7 +65,7 @@ impl BitXorAssign for Cell {
     }
 }
 
-/// Adds `from` to `into`, cell by cell, as far as both reach.
+/// Adds `from` to `into`, cell by cell, up to the end of the shorter one.
 #[inline]
 pub(crate) fn add(into: &mut [Cell], from: &[Cell]) {
     for (cell, other) in into.iter_mut().zip(from) {

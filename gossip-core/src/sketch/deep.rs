@@ -1,22 +1,22 @@
-//! `DeepBits`: single check bits of cells far down the sequence, which tell how many elements differ.
+//! `DeepBits`: check bits of cells far down the sequence, for an estimate of the difference.
 
 use alloc::vec::Vec;
 
 use super::parameters::POSITION_BITS;
 
-/// The first level whose bits count: cells 2^5 to 2^6 − 1.
+/// First level: cells 2^5 to 2^6 − 1.
 pub(crate) const FIRST_LEVEL: u32 = 5;
 
-/// The last level there is: cells from 2^20 on.
+/// Last level: cells from 2^20 on.
 pub(crate) const LAST_LEVEL: u32 = POSITION_BITS - 1;
 
-/// Levels in all.
+/// Number of levels.
 pub(crate) const LEVELS: usize = (LAST_LEVEL - FIRST_LEVEL + 1) as usize;
 
 /// Bits kept per level. The first level has half as many cells, hence half as many bits.
 pub(crate) const LEVEL_BITS: u32 = 64;
 
-/// How many bits a level sends.
+/// Bits of a level on the wire.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum DeepWidth {
     /// 32 bits a level, 64 bytes in all: a standard error of about 25 %.
@@ -27,7 +27,7 @@ pub enum DeepWidth {
 }
 
 impl DeepWidth {
-    /// Bytes that deep bits of this width take on the wire.
+    /// Bytes on the wire.
     #[must_use]
     pub const fn encoded_len(self) -> usize {
         match self {
@@ -38,6 +38,7 @@ impl DeepWidth {
 
     pub(crate) const fn bits(self, level: u32) -> u32 {
         match self {
+            // Level 5 has 32 cells in all.
             Self::Wide if level > FIRST_LEVEL => 64,
             _ => 32,
         }
@@ -46,8 +47,8 @@ impl DeepWidth {
 
 /// The lowest check bit of cells 2^k to 2^k + 31 (or + 63) of the sequence, for levels `k` from 5 to 20.
 ///
-/// They combine by exclusive or, like cells: [`subtract`](Self::subtract) one's own, and each bit is the parity of a
-/// share of the difference that halves from level to level. [`Evidence`](super::Evidence) reads them.
+/// They are added by exclusive or, like cells. Once one's own are [subtracted](Self::subtract), each bit is the parity
+/// of a share of the difference, and shares halve from level to level. [`Evidence`](super::Evidence) reads them.
 ///
 /// A cell of level `k` takes the positions `≡ 2^k + i (mod 2^(k+1))`, so no position counts at two levels. Levels below
 /// the size of a [`Table`](super::Table) are read from its cells; the table keeps those beyond in a word each.
@@ -60,13 +61,15 @@ pub struct DeepBits {
 impl DeepBits {
     pub(crate) fn new(width: DeepWidth, mut levels: [u64; LEVELS]) -> Self {
         for (word, level) in levels.iter_mut().zip(FIRST_LEVEL..) {
+            // Tables keep 64 bits of each level; a narrow peer has told nothing of the upper half.
             *word &= u64::MAX >> (64 - width.bits(level));
         }
         Self { width, levels }
     }
 
-    /// Takes away the bits of another set of the same width; of a wider or narrower one, what both have.
+    /// Subtracts the bits of another set; of another width, the bits that both have.
     pub fn subtract(&mut self, other: &Self) {
+        // Bits that one side alone has would tell of its set, not of the difference.
         if other.width == DeepWidth::Narrow {
             self.width = DeepWidth::Narrow;
         }
@@ -91,12 +94,13 @@ impl DeepBits {
         }
     }
 
-    /// Reads bits of this width; `None` unless `bytes` are exactly as many as they take.
+    /// Reads bits of this width; `None` if `bytes` have another length.
     #[must_use]
     pub fn decode(width: DeepWidth, bytes: &[u8]) -> Option<Self> {
         if bytes.len() != width.encoded_len() {
             return None;
         }
+        // Parities may be anything, so the length is all that can be wrong.
         let mut levels = [0; LEVELS];
         let mut rest = bytes;
         for (word, level) in levels.iter_mut().zip(FIRST_LEVEL..) {
@@ -110,14 +114,13 @@ impl DeepBits {
         Some(Self { width, levels })
     }
 
-    /// For each level: its number, how many of its bits are set, and how many there are.
+    /// For each level its number, the number of bits that are set, and of all its bits.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
         self.levels.iter().zip(FIRST_LEVEL..).map(|(word, level)| (level, word.count_ones(), self.width.bits(level)))
     }
 }
 
-/// More check bits of one level, asked for once its number is known: 256 of them tell a difference to ±14 %, 1 024 to
-/// ±8 %.
+/// Further check bits of one level, for a better estimate: 256 of them tell a difference to ±14 %, 1 024 to ±8 %.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct LevelBits {
     level: u32,
@@ -136,12 +139,12 @@ impl LevelBits {
         Self { level, count, bytes }
     }
 
-    /// Reads `count` bits of `level`; `None` unless `bytes` are exactly as many as they take, with zeros after the
-    /// last.
+    /// Reads `count` bits of `level`; `None` if `bytes` have another length, or anything but zeros after the last bit.
     #[must_use]
     pub fn decode(level: u32, count: usize, bytes: &[u8]) -> Option<Self> {
         let unused = count.next_multiple_of(8) - count;
         let fits = (FIRST_LEVEL..=LAST_LEVEL).contains(&level) && bytes.len() == count.div_ceil(8);
+        // One form of each run of bits: none but the last byte can have any to spare.
         let clean = bytes.last().is_none_or(|last| last.leading_zeros() as usize >= unused);
         (fits && clean).then(|| Self { level, count, bytes: bytes.to_vec() })
     }
@@ -152,21 +155,22 @@ impl LevelBits {
         &self.bytes
     }
 
-    /// The level they are of.
+    /// The level of the bits.
     #[must_use]
     pub const fn level(&self) -> u32 {
         self.level
     }
 
-    /// How many there are.
+    /// Number of bits.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    /// Takes away the same bits of another set. `false`, and nothing changes, unless level and count agree.
+    /// Subtracts the same bits of another set. Returns `false`, without a change, if level or count differ.
     pub fn subtract(&mut self, other: &Self) -> bool {
         let alike = self.level == other.level && self.count == other.count;
+        // Zeros behind the last bit stay zeros.
         if alike {
             for (byte, theirs) in self.bytes.iter_mut().zip(&other.bytes) {
                 *byte ^= theirs;
@@ -175,7 +179,7 @@ impl LevelBits {
         alike
     }
 
-    /// How many bits are set, and how many there are.
+    /// Number of bits that are set, and of all bits.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.bytes.iter().map(|byte| byte.count_ones() as usize).sum(), self.count)
     }

@@ -1,19 +1,20 @@
-//! The wire form of a run of cells: the ids, then the checks.
+//! `IdWidth`, and the wire form of a run of cells.
 
 use alloc::vec::Vec;
 
 use super::cell::Cell;
 use super::parameters::CHECK_BITS;
 
-/// Checks that share a byte.
+/// Checks in a byte.
 const CHECKS: usize = (8 / CHECK_BITS) as usize;
 
-/// How many bytes of an id travel.
+/// Width of ids on the wire.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum IdWidth {
-    /// 48 bits, for elements that are fetched by id: the ids given to the sketch are below 2^48.
+    /// 48 bits, for elements that are fetched by id: ids in the sketch are below 2^48. Other widths:
+    /// `benches/results/SWEEP.md`, "Widths of ids".
     Bits48,
-    /// 64 bits, for elements that are their id.
+    /// 64 bits, for numbers.
     #[default]
     Bits64,
 }
@@ -28,44 +29,47 @@ impl IdWidth {
         }
     }
 
-    /// How many bits an id has beyond those that travel.
+    /// Bits of an id that do not travel.
     pub(crate) const fn unnamed_bits(self) -> u32 {
         64 - 8 * self.bytes() as u32
     }
 
-    /// Bytes that `count` cells take on the wire, checks included: 8.25 (or 6.25) each, rounded up. Saturates.
+    /// Bytes of `count` cells on the wire with their checks: 8.25 (or 6.25) each, rounded up. Saturates.
     #[must_use]
     pub const fn cells_encoded_len(self, count: usize) -> usize {
         count.saturating_mul(self.bytes()).saturating_add(count.div_ceil(CHECKS))
     }
 
-    /// The most cells that `budget` bytes hold: those to ask for.
+    /// The most cells in `budget` bytes.
     #[must_use]
     pub const fn cells_within(self, budget: usize) -> usize {
         let group = self.cells_encoded_len(CHECKS);
+        // Four cells share a byte of checks; those of a group that is not full have one to themselves.
         budget / group * CHECKS + (budget % group).saturating_sub(1) / self.bytes()
     }
 
-    /// Appends the wire form of `cells` to `out`: each id, little-endian, then the checks, four to a byte from its
-    /// low bits up, zeros after the last. Of ids that are wider than this, the excess is lost.
+    /// Appends the wire form of `cells` to `out`: the ids, little-endian, then the checks, four to a byte from its low
+    /// bits up, zeros after the last. Upper bits of wider ids are lost.
     pub fn encode_cells(self, cells: &[Cell], out: &mut Vec<u8>) {
         out.reserve(self.cells_encoded_len(cells.len()));
         for cell in cells {
             out.extend_from_slice(&cell.id().to_le_bytes()[..self.bytes()]);
         }
+        // Checks come behind all ids: 2 bits between them would move each id off its bytes.
         let pack = |group: &[Cell]| group.iter().rev().fold(0, |byte, cell| byte << CHECK_BITS | cell.check());
         out.extend(cells.chunks(CHECKS).map(pack));
     }
 
-    /// Whether these bytes are the wire form of `count` cells: as many as that takes, zeros after the last check.
+    /// Returns whether `bytes` are the wire form of `count` cells: of their length, with zeros after the last check.
     #[must_use]
     pub fn are_cells(self, count: usize, bytes: &[u8]) -> bool {
         let used = count % CHECKS * CHECK_BITS as usize;
+        // A last byte of four checks has no bits to spare.
         let clean = used == 0 || bytes.last().is_some_and(|last| last >> used == 0);
         bytes.len() == self.cells_encoded_len(count) && clean
     }
 
-    /// Reads `count` cells; `None` unless `bytes` are exactly their wire form.
+    /// Reads `count` cells; `None` if `bytes` are not their wire form.
     ///
     /// Allocates no more than 16 bytes for each 6.25 or 8.25 of `bytes`, whatever `count` says.
     #[must_use]
@@ -73,6 +77,7 @@ impl IdWidth {
         if !self.are_cells(count, bytes) {
             return None;
         }
+        // `are_cells` has compared `count` with bytes that are there, so it may size the result.
         let (ids, checks) = bytes.split_at_checked(count.checked_mul(self.bytes())?)?;
         let shifts = (0..8).step_by(CHECK_BITS as usize);
         let checks = checks.iter().flat_map(|byte| shifts.clone().map(move |shift| byte >> shift));

@@ -1,4 +1,4 @@
-//! `Evidence`: what is known about the number of differences before they are known.
+//! `Evidence`: an estimate of the number of differences, from deep bits and cells.
 
 use alloc::vec::Vec;
 
@@ -9,14 +9,14 @@ use super::peel::census;
 use super::prefix::Prefix;
 use super::sketch_key::SketchKey;
 
-/// The numbers of differences considered: a quarter to 2^21, on the scale of the likelihoods.
+/// Range of the estimate: a quarter to 2^21 differences, on the scale of the likelihoods.
 const LOWEST: i32 = -2 * OCTAVE;
 const HIGHEST: i32 = POSITION_BITS.cast_signed() * OCTAVE;
 
-/// The scale is rounded to 2.2 %, a standard error of 0.63 %: its square, in 2^-32.
+/// Variance of rounding to the scale, in 2^-32: steps of 2.2 % are a standard error of 0.63 %.
 const ROUNDING: u128 = 170_000;
 
-/// A number of elements, with its standard error; one in three is further off, one in twenty more than twice as far.
+/// Number of elements with its standard error. One in three is further off, one in twenty more than twice as far.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Estimate {
     /// The likeliest number of differences: 0 to about 2^21.
@@ -26,16 +26,16 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The level whose bits say most about a number of differences near this: each of its cells holds 0.6
-    /// to 1.2 elements.
+    /// The level whose bits tell most about a number of differences near this: its cells hold 0.6 to 1.2 elements.
     #[must_use]
     pub fn telling_level(self) -> u32 {
+        // An element has 4.68 positions on average, and a cell of level k takes one in 2^(k + 1).
         let wanted = self.differences.saturating_mul(4).max(1).ilog2();
         wanted.clamp(FIRST_LEVEL + 1, LAST_LEVEL)
     }
 
-    /// `differences + permille / 1000 · sigma`, no less than 0; saturates. A bound that holds in 84 % of cases for 1
-    /// 000.
+    /// `differences + permille / 1000 · sigma`, no less than 0; saturates. With 1 000 it is a bound that holds in 84 %
+    /// of cases.
     #[must_use]
     pub fn shifted(self, permille: i64) -> u64 {
         let shift = i128::from(self.sigma) * i128::from(permille) / 1_000;
@@ -43,56 +43,59 @@ impl Estimate {
     }
 }
 
-/// What is known about a symmetric difference: gather it, then [`estimate`](Self::estimate).
+/// Evidence of the size of a symmetric difference: gather it, then [`estimate`](Self::estimate).
 ///
-/// Each part must come from cells that no other part comes from.
+/// Each part must come from other cells than the others.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     at_least: u64,
     seen: Vec<Seen>,
 }
 
-/// Cells of one size, and what was seen in them.
+/// Observations of cells of one size.
 #[derive(Clone, Copy, Debug)]
 enum Seen {
-    /// How many check bits are set and how many are clear.
+    /// Numbers of check bits that are set and clear.
     Bits { rate: i32, odd: i64, even: i64 },
-    /// How many cells hold no element, one, or several.
+    /// Numbers of cells of no element, of one, and of several.
     Cells { rate: i32, none: i64, one: i64, several: i64 },
 }
 
 impl Evidence {
-    /// Two sets differ in at least as many elements as their counts do.
+    /// Evidence that at least `count` elements differ: the difference of the counts of both sets.
     #[must_use]
     pub fn at_least(count: u64) -> Self {
         Self { at_least: count, seen: Vec::new() }
     }
 
-    /// Takes in deep bits from which one's own are subtracted, of the levels that begin at or after cell `from`: 0, or
-    /// as many cells of the sequence as are taken in otherwise.
+    /// Adds deep bits, less one's own, of the levels from cell `from` on: 0, or the number of cells that are added by
+    /// themselves.
     pub fn deep_bits(&mut self, bits: &DeepBits, from: usize) {
         for (level, odd, count) in bits.counts() {
+            // The bits of a level are checks of its first cells: these would be counted twice.
             if from <= 1 << level {
                 self.parities(level, odd as usize, count as usize);
             }
         }
     }
 
-    /// Takes in more bits of one level, from which one's own are subtracted.
+    /// Adds further bits of one level, less one's own.
     pub fn level_bits(&mut self, bits: &LevelBits) {
         let (odd, count) = bits.counts();
         self.parities(bits.level(), odd, count);
     }
 
-    /// Takes in how many cells of a prefix, from which one's own is subtracted, hold no element, or just one; whole and
-    /// split cells count apart. About 3 ns a cell.
+    /// Adds a prefix, less one's own: the numbers of cells of no element and of one, of whole and split cells apart.
+    /// About 3 ns a cell.
     pub fn prefix(&mut self, prefix: &Prefix, key: &SketchKey) {
         let cells = prefix.cells();
         let Some(bits) = cells.len().checked_ilog2() else { return };
         let half = 1 << bits;
         let split = cells.len() - half;
+        // Split slots share the positions of a whole one, so they are half as full: another rate.
         let parts = [(bits + 1, 0..split), (bits, split..half), (bits + 1, half..cells.len())];
         for (bits, range) in parts {
+            // A table of one cell takes every position, and tells nothing.
             let Some(rate) = rate(bits) else { continue };
             let len = range.len();
             let (none, one) = census(cells, range, key);
@@ -101,15 +104,18 @@ impl Evidence {
         }
     }
 
-    /// The likeliest number of differences, and how far it may be off. A few microseconds.
+    /// The likeliest number of differences with its standard error. A few microseconds.
     #[must_use]
     pub fn estimate(&self) -> Estimate {
         let peak = self.peak();
         let found = match self.curve(peak) {
+            // Nothing was seen to differ: the curve is still rising at the end of the scale.
             _ if peak == LOWEST => Estimate { differences: 0, sigma: self.reach() },
             Some(curve) => curve,
+            // All is as likely, so the error is as large as the guess.
             None => Estimate { differences: whole(peak), sigma: whole(peak) },
         };
+        // Counts do not err.
         Estimate { differences: found.differences.max(self.at_least), ..found }
     }
 
@@ -120,7 +126,7 @@ impl Evidence {
         }
     }
 
-    /// The logarithm of the likelihood of what was seen, times [`ONE`], at 2^(`scale` / [`OCTAVE`]) differences.
+    /// Logarithm of the likelihood of all evidence, times [`ONE`], at 2^(`scale` / [`OCTAVE`]) differences.
     fn likelihood(&self, scale: i32) -> i64 {
         let log = |seen: &Seen| match *seen {
             Seen::Bits { rate, odd, even } => {
@@ -134,14 +140,16 @@ impl Evidence {
                 none * logs.none + one * logs.one.max(chance) + several * logs.several
             }
         };
+        // Far off the peak sums are beyond 63 bits: there it is enough that they are low.
         self.seen.iter().map(log).fold(0, i64::saturating_add)
     }
 
-    /// Where the likelihood is highest: first by half octaves, then around the best of them.
+    /// Scale of the highest likelihood: by half octaves, then in halving steps around the best.
     fn peak(&self) -> i32 {
         let mut step = OCTAVE / 2;
         let mut best = (i64::MIN, LOWEST);
         let mut scale = LOWEST;
+        // 47 points, and 8 below: 55 of 737 on the scale.
         while scale <= HIGHEST {
             best = better(best, (self.likelihood(scale), scale));
             scale += step;
@@ -157,8 +165,7 @@ impl Evidence {
         best.1
     }
 
-    /// The parabola around the peak, wide enough that the likelihood falls by a factor that counts; `None` if it never
-    /// does.
+    /// Estimate by a parabola around the peak; `None` if the likelihood is flat.
     fn curve(&self, peak: i32) -> Option<Estimate> {
         let top = self.likelihood(peak);
         let (mut width, mut left, mut right);
@@ -166,6 +173,8 @@ impl Evidence {
         loop {
             left = top.saturating_sub(self.likelihood(peak - width)).max(0);
             right = top.saturating_sub(self.likelihood(peak + width)).max(0);
+            // A standard error on either side of a peak the logarithm has fallen by a half. Nearer, rounding decides;
+            // much further, it is no parabola.
             if left.saturating_add(right) >= ONE || width >= 2 * OCTAVE {
                 break;
             }
@@ -179,7 +188,7 @@ impl Evidence {
         let offset = width * 93_032_640 * i128::from(left - right) / i128::try_from(2 * bend).ok()?;
         let middle = i128::from(round_power(peak, 16));
         let differences = u128::try_from(middle + ((middle * offset) >> 32)).ok()?;
-        // Elements differ in how many positions they have: over `d` of them that adds `d` to the variance, by measurement.
+        // Elements have 3 positions or 17: over `d` of them that adds `d` to the variance, by measurement.
         let squares = ((differences * differences) >> 32) * (variance + ROUNDING) + (differences << 16);
         Some(Estimate {
             differences: u64::try_from((differences + (1 << 15)) >> 16).ok()?,
@@ -187,7 +196,7 @@ impl Evidence {
         })
     }
 
-    /// How many differences there may be though nothing was seen: where the likelihood has fallen by `e^-1/2`.
+    /// Standard error where nothing was seen to differ: the number at which the likelihood has fallen by `e^-1/2`.
     fn reach(&self) -> u64 {
         let top = self.likelihood(LOWEST);
         let mut scale = LOWEST;
@@ -202,7 +211,7 @@ fn better(a: (i64, i32), b: (i64, i32)) -> (i64, i32) {
     if b.0 > a.0 { b } else { a }
 }
 
-/// Counts of cells are below 2^21, and logarithms below 2^40.
+/// Bounded by 2^20, so that products with logarithms, below 2^41, fit 63 bits.
 fn signed(count: usize) -> i64 {
     i64::try_from(count.min(MAX_CELLS)).unwrap_or(0)
 }

@@ -1,8 +1,8 @@
-//! The logarithms that the estimator adds up, in tables made at compile time from integers alone.
+//! Log-likelihoods for the estimator, in tables that are computed at compile time from integers alone.
 //!
-//! `x = d·r` is what a cell may expect of `d` elements: it is empty with probability `e^-x`, and its lowest check bit
-//! is set with probability `(1 − e^-x)/2`. Both exactly so, where `r = −ln(1 − P)` and `P` is the probability that an
-//! element is in the cell an odd number of times.
+//! `x = d·r` is the expected number of `d` elements in a cell: the cell is empty with probability `e^-x`, and its
+//! lowest check bit is set with probability `(1 − e^-x)/2`. Both are exact with `r = −ln(1 − P)`, where `P` is the
+//! probability that an element is in the cell an odd number of times.
 
 use super::parameters::{LONG, LONG_SHARE, POSITION_BITS, SHORT};
 
@@ -15,10 +15,11 @@ pub(crate) const ONE: i64 = 1 << 16;
 /// The natural logarithm of two, times [`ONE`].
 pub(crate) const LN_2: i64 = 45_426;
 
-/// The scale that is tabulated: `x` from 2^-12 to 2^5.
+/// Range of the table: `x` from 2^-12 to 2^5. Below, powers of `x` will do; above, `e^-x` is under 2^-46.
 const LOWEST: i32 = -12 * OCTAVE;
 const ENTRIES: usize = 17 * OCTAVE as usize;
 
+// With 6 bits before the point, for 2^5 and one more, products have 124 of 128 bits.
 const Q: u32 = 56;
 const Q_ONE: u128 = 1 << Q;
 
@@ -30,6 +31,7 @@ static LOGS: [[i32; 3]; ENTRIES] = {
     while index < ENTRIES {
         let x = power(scale);
         let decay = exp_minus(x);
+        // x²/2 where x is small, 2^-25 at the least: 31 of the 56 bits are left of this difference.
         let several = Q_ONE - (((Q_ONE + x) * decay) >> Q);
         logs[index] = [ln(Q_ONE - decay), ln(Q_ONE + decay), ln(several)];
         index += 1;
@@ -38,7 +40,7 @@ static LOGS: [[i32; 3]; ENTRIES] = {
     logs
 };
 
-/// `log2(r)` in steps of the scale, for cells that take one position in 2^index.
+/// `log2(r)` in steps of the scale, for cells of one position in 2^index.
 static RATES: [i32; POSITION_BITS as usize + 1] = {
     let mut rates = [0; POSITION_BITS as usize + 1];
     let mut bits = 1;
@@ -56,12 +58,12 @@ static RATES: [i32; POSITION_BITS as usize + 1] = {
     rates
 };
 
-/// `log2(r)` in steps of the scale, for a cell that takes one position in 2^`bits`; `None` for the cell that takes all.
+/// `log2(r)` in steps of the scale, for a cell of one position in 2^`bits`; `None` for a cell of all positions.
 pub(crate) fn rate(bits: u32) -> Option<i32> {
     if bits == 0 { None } else { RATES.get(bits as usize).copied() }
 }
 
-/// The log-likelihoods, times [`ONE`], of how many elements are in a cell.
+/// Log-likelihoods of the number of elements in a cell, times [`ONE`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CellLogs {
     /// `−x`.
@@ -72,7 +74,7 @@ pub(crate) struct CellLogs {
     pub(crate) several: i64,
 }
 
-/// The same of its lowest check bit, but for a constant.
+/// Log-likelihoods of the lowest check bit of a cell, times [`ONE`], but for a constant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BitLogs {
     /// Set: `ln(1 − e^-x)`.
@@ -88,6 +90,7 @@ pub(crate) fn cell_logs(scale: i32) -> CellLogs {
     let one = ln_of(scale) + none;
     let several = match entry(scale) {
         Ok(entry) => entry.map_or(0, |logs| i64::from(logs[2])),
+        // 1 − (1 + x)·e^-x is x²/2 there.
         Err(Small) => 2 * ln_of(scale) - LN_2,
     };
     CellLogs { none, one, several }
@@ -100,14 +103,15 @@ pub(crate) fn bit_logs(scale: i32) -> BitLogs {
         Ok(entry) => {
             entry.map_or(BitLogs { odd: 0, even: 0 }, |&[odd, even, _]| BitLogs { odd: odd.into(), even: even.into() })
         }
+        // 1 − e^-x is x there, and 1 + e^-x is 2.
         Err(Small) => BitLogs { odd: ln_of(scale), even: LN_2 },
     }
 }
 
-/// So far below one that every likelihood is a power of `x`.
+/// An `x` below the table, where every likelihood is a power of it.
 struct Small;
 
-/// `None` so far above one that all are zero.
+/// Row of the table; `None` above it, where all logarithms are zero.
 #[inline]
 fn entry(scale: i32) -> Result<Option<&'static [i32; 3]>, Small> {
     let index = usize::try_from(scale.saturating_sub(LOWEST)).map_err(|_| Small)?;
@@ -122,6 +126,7 @@ fn ln_of(scale: i32) -> i64 {
 pub(crate) fn round_power(scale: i32, shift: u32) -> i64 {
     let whole = scale.div_euclid(OCTAVE) + i32::try_from(shift).unwrap_or(0);
     let root = ROOTS[scale.rem_euclid(OCTAVE).unsigned_abs() as usize];
+    // To the nearest: one bit more than is wanted, and half of that rounded up. 31 bits shifted by 63 fit 128.
     let rounded = match u32::try_from(whole) {
         Ok(whole) => (root << whole.min(63) >> 29).div_ceil(2),
         Err(_) => root.checked_shr(29 + whole.unsigned_abs()).unwrap_or(0).div_ceil(2),
@@ -149,6 +154,7 @@ const fn power(scale: i32) -> u128 {
         root = (root << 60).isqrt();
         i += 1;
     }
+    // By products of roots, 31 at the most: each rounding costs 2^-60, so 55 bits are right.
     let mut product: u128 = 1 << 60;
     let mut i = 0;
     while i < scale.rem_euclid(OCTAVE) {
@@ -160,6 +166,7 @@ const fn power(scale: i32) -> u128 {
 
 /// `e^-x`, both in 2^-[`Q`], for `x` up to 2^5: the series at `x / 2^8`, squared eight times.
 const fn exp_minus(x: u128) -> u128 {
+    // At 1/8 the term of 24 is below 2^-150; squaring eight times leaves 52 bits of 60 right.
     let small = (x << (60 - Q)) >> 8;
     let one: u128 = 1 << 60;
     let mut sum = one;
@@ -187,13 +194,15 @@ const fn miss_power(base: u128, exponent: usize) -> u128 {
     product
 }
 
-/// The base-2 logarithm of a positive `x` in 2^-[`Q`], in 2^-24.
+/// Base-2 logarithm of a positive `x` in 2^-[`Q`]; the result is in 2^-24.
 const fn log2(x: u128) -> i64 {
     let bit = x.ilog2();
     let mut mantissa = (x << 62) >> bit;
     let mut log = (bit as i64 - Q as i64) << 24;
     let mut place = 1 << 23;
     while place > 0 {
+        // Each squaring doubles the logarithm, and what reaches 2 is its next bit. 1 to 2 in 2^-62: the square has 126
+        // bits.
         mantissa = (mantissa * mantissa) >> 62;
         if mantissa >> 63 > 0 {
             mantissa >>= 1;
@@ -204,12 +213,13 @@ const fn log2(x: u128) -> i64 {
     log
 }
 
-/// The natural logarithm of a positive `x` in 2^-[`Q`], times [`ONE`].
+/// Natural logarithm of a positive `x` in 2^-[`Q`], times [`ONE`].
 const fn ln(x: u128) -> i32 {
+    // ln 2 in 2^-24: from 24 and 24 bits to 16.
     ((log2(x) * 11_629_080) >> 32) as i32
 }
 
-/// The base-2 logarithm of a positive `x` in 2^-[`Q`], in steps of the scale, rounded.
+/// Base-2 logarithm of a positive `x` in 2^-[`Q`], in steps of the scale, rounded.
 #[expect(clippy::cast_possible_truncation, reason = "4 096 is the largest")]
 const fn log2_steps(x: u128) -> i32 {
     ((log2(x) + (1 << 18)) >> 19) as i32

@@ -1,4 +1,4 @@
-//! `Decodings`: what a sketch may stand for.
+//! `Decodings`: the sets that a sketch may stand for.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -9,20 +9,21 @@ use super::layout::Layout;
 use super::parameters::LONG;
 use super::sketch_key::SketchKey;
 
-/// How many orders of peeling are tried at most.
+/// Orders of peeling. At the edge four read a third of what one leaves; eight would read up to 3 % more of all
+/// sketches, at twice the time of every sketch with too few cells.
 const ORDERS: u32 = 4;
 
-/// The sets that a sketch of a symmetric difference may stand for: claims, each a sorted list of ids without
-/// repetition.
+/// Iterator over the sets that a sketch of a symmetric difference may stand for: claims, each a sorted list of ids
+/// without repetition.
 ///
-/// Peeling takes an element whose id stands alone in a cell out of its other cells, so that more stand alone, until no
-/// cell is left. It ends early, without a claim, where every cell holds several elements: then more cells are needed.
-/// Two check bits let a wrong id pass now and then; nearly always it is met again and goes back, but it can be in the
-/// way. Hence up to four orders of peeling. A claim empties every cell and may still be wrong, most often in a sketch
-/// of few cells: compare digests, and take the next one if they differ. Whose an id is, one's own set tells.
+/// Peeling takes the element of a pure cell out of its other cells, which makes more cells pure, until all are empty.
+/// It ends early, without a claim, where every cell left holds several elements: then more cells are needed. Two check
+/// bits let a wrong id pass now and then; nearly always it is met again and goes back, but it can be in the way. Hence
+/// up to four orders of peeling. A claim empties every cell and may still be wrong, most often in a sketch of few
+/// cells: compare digests, and take the next claim if they differ. One's own set tells the side of an id.
 ///
-/// Each step takes time linear in the number of cells, 35 to 50 ns a difference up to 1 000 of them and 100 to 200
-/// beyond, whatever the cells hold.
+/// Each step takes time linear in the number of cells, whatever they hold: 35 to 50 ns a difference up to 1 000 of
+/// them, 100 to 200 beyond.
 #[derive(Clone, Debug)]
 pub struct Decodings<'a> {
     cells: &'a [Cell],
@@ -37,10 +38,10 @@ impl<'a> Decodings<'a> {
         Self { cells, key, order: 0, last: None, left: cells.len() }
     }
 
-    /// How many cells were not empty in the end, in the attempt that left the fewest so far; all, before the first.
+    /// Cells that the best attempt so far could not empty; all, before the first.
     ///
-    /// What stops a decode that has cells enough is nearly always that two elements have the same cells: those alone are
-    /// left, and come apart in a table of twice the cells in 7 of 8 cases.
+    /// A decode with cells enough is nearly always stopped by two elements with the same cells. Those alone are left,
+    /// and come apart in a table of twice the cells in 7 of 8 cases.
     #[must_use]
     pub fn left(&self) -> usize {
         self.left
@@ -50,7 +51,7 @@ impl<'a> Decodings<'a> {
 impl Iterator for Decodings<'_> {
     type Item = Vec<u64>;
 
-    /// The next claim that differs from the one before; `None` when no order is left to try, or none can help.
+    /// The next claim other than the one before; `None` when no order is left to try, or none can help.
     fn next(&mut self) -> Option<Vec<u64>> {
         while self.order < ORDERS {
             let order = self.order;
@@ -64,6 +65,7 @@ impl Iterator for Decodings<'_> {
             }
             if left == 0
                 && let claim = peeling.claim()
+                // Another order ends most often at the same claim, and that one the digest has refused.
                 && self.last.as_ref() != Some(&claim)
             {
                 self.last = Some(claim.clone());
@@ -74,16 +76,16 @@ impl Iterator for Decodings<'_> {
     }
 }
 
-/// One attempt.
+/// Attempt in one order.
 struct Peeling {
     key: SketchKey,
     layout: Layout,
     cells: Vec<Cell>,
     ids: Vec<u64>,
-    /// Slots whose cell has changed and may hold one element now.
+    /// Slots of changed cells, which may be pure now.
     changed: Vec<u32>,
     limit: usize,
-    /// For each slot, the number of ids taken out when the last one was taken from it, and 0 if none was.
+    /// For each slot, the number of ids taken out when the last one was taken from it; 0 if none was.
     taken: Vec<u32>,
 }
 
@@ -112,6 +114,8 @@ impl Peeling {
                 _ => (len / 3 + len - step) % len,
             };
             self.peel(start);
+            // The last that changed first: it reads up to 1.3 % more of all sketches than the first that changed
+            // (`benches/results/SWEEP.md`, "Orders of a decode").
             while let Some(slot) = self.changed.pop() {
                 self.peel(slot as usize);
             }
@@ -124,7 +128,7 @@ impl Peeling {
         self.ids.get(count.checked_sub(1)?).copied()
     }
 
-    /// How many cells are not empty.
+    /// Number of cells that are not empty.
     fn left(&self) -> usize {
         self.cells.iter().filter(|cell| !cell.is_empty()).count()
     }
@@ -135,13 +139,14 @@ impl Peeling {
         self.ids
     }
 
-    /// Takes the element out that is alone in `slot`, if one is.
+    /// Takes out the element of `slot`, if it is pure.
     #[inline]
     fn peel(&mut self, slot: usize) {
         let cell = self.cells[slot];
         if cell.is_empty() {
             return;
         }
+        // One multiplication first: of cells of several elements three in four end here.
         let mark = self.key.mark(cell.id());
         if mark.check() != cell.check() {
             return;
@@ -151,6 +156,7 @@ impl Peeling {
         let mut here = false;
         self.key.each_position(mark, |position| {
             let other = self.layout.slot(position);
+            // By parity, as positions may coincide in a short table: twice is not at all.
             here ^= other as usize == slot;
             slots[count] = other;
             count += 1;
@@ -169,11 +175,13 @@ impl Peeling {
                 undoing = true;
             }
         }
+        // Wrong ids could go in and out of two cells for ever.
         if self.ids.len() == self.limit {
             return;
         }
         self.ids.push(cell.id());
         if undoing {
+            // Put back, it was taken from nowhere: a second undoing needs a reason of its own.
             slots.iter().for_each(|&other| self.taken[other as usize] = 0);
         } else {
             self.taken[slot] = u32::try_from(self.ids.len()).unwrap_or(0);
@@ -185,13 +193,13 @@ impl Peeling {
     }
 }
 
-/// Whether so much is left of many cells that no other order helps: of 865 attempts at 1 000 differences that left more
-/// than three cells in four, none could be finished in another order; of 376 that left fewer, 75.
+/// Returns whether too much is left of many cells for another order to help: of 865 attempts at 1 000 differences that
+/// left more than three cells in four, none could be finished in another order; of 376 that left fewer, 75.
 const fn is_hopeless(cells: usize, left: usize) -> bool {
     cells > 512 && left > cells / 4 * 3
 }
 
-/// How many of the cells `range` hold nothing, and how many hold one element, going by their check and place.
+/// Numbers of the cells in `range` that are empty, and of those of one element by check and slot.
 pub(crate) fn census(cells: &[Cell], range: Range<usize>, key: &SketchKey) -> (usize, usize) {
     let layout = Layout::new(cells.len());
     let (mut none, mut one) = (0, 0);
@@ -201,6 +209,7 @@ pub(crate) fn census(cells: &[Cell], range: Range<usize>, key: &SketchKey) -> (u
         if cell.is_empty() {
             none += 1;
         } else if mark.check() == cell.check() {
+            // Some of several elements pass as well: `Evidence::likelihood` allows for it.
             let mut here = false;
             key.each_position(mark, |position| here ^= layout.slot(position) as usize == slot);
             one += usize::from(here);
@@ -209,16 +218,17 @@ pub(crate) fn census(cells: &[Cell], range: Range<usize>, key: &SketchKey) -> (u
     (none, one)
 }
 
-/// Whether an element with these slots is in this one: an even number of times is not at all.
+/// Returns whether an element with these slots is in this one: an even number of times is not at all.
 fn is_odd(slots: &[u32], slot: u32) -> bool {
     slots.iter().filter(|&&other| other == slot).count() % 2 == 1
 }
 
-/// Removes the elements of a sorted list that occur an even number of times, and all but one of the others.
+/// Removes from a sorted list the elements that occur an even number of times, and all but one of the others.
 pub(crate) fn cancel_pairs(sorted: &mut Vec<u64>) {
     let mut kept = 0;
     for index in 0..sorted.len() {
         let id = sorted[index];
+        // An id that was taken out and put back is in the list twice, and differs on neither side.
         if kept > 0 && sorted[kept - 1] == id {
             kept -= 1;
         } else {

@@ -1,4 +1,4 @@
-//! `Prefix`: the table of the first cells of a sequence, as many as came, ready to peel.
+//! `Prefix`: the table of the first cells of a sequence, ready to peel.
 
 use alloc::vec::Vec;
 
@@ -8,16 +8,17 @@ use super::parameters::MAX_CELLS;
 use super::peel::Decodings;
 use super::sketch_key::SketchKey;
 
-/// A table of any length: what the first cells of a sequence say, each element in every slot of its own once.
+/// Table of any length, of the first cells of a sequence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Prefix {
     cells: Vec<Cell>,
 }
 
 impl Prefix {
-    /// The table of the first cells of a sequence, beyond [`MAX_CELLS`] ignored. One cell addition per cell.
+    /// Table of the first cells of a sequence; cells beyond [`MAX_CELLS`] are ignored. One cell addition per cell.
     #[must_use]
     pub fn from_sequence(mut sequence: Vec<Cell>) -> Self {
+        // Positions have 21 bits, so the sequence has no more cells.
         sequence.truncate(MAX_CELLS);
         unfold(&mut sequence);
         Self { cells: sequence }
@@ -27,11 +28,13 @@ impl Prefix {
         Self { cells }
     }
 
-    /// Takes in the next cells of the sequence, beyond [`MAX_CELLS`] ignored.
+    /// Extends the table by the next cells of the sequence; cells beyond [`MAX_CELLS`] are ignored. One cell addition
+    /// per cell.
     pub fn extend(&mut self, sequence: &[Cell]) {
         let room = MAX_CELLS.saturating_sub(self.cells.len());
         for &cell in sequence.iter().take(room) {
             let end = self.cells.len();
+            // The new slot is split from this one, whose elements of the new cell it takes over.
             if let Some(half) = end.checked_ilog2() {
                 self.cells[end - (1 << half)] ^= cell;
             }
@@ -39,9 +42,10 @@ impl Prefix {
         }
     }
 
-    /// Takes away another set's prefix, cell by cell; what is left is a sketch of the symmetric difference. Lengths
-    /// need to agree: `false`, and nothing changes, if they do not.
+    /// Subtracts another set's prefix, which leaves a sketch of the symmetric difference. Returns `false`, without a
+    /// change, if lengths differ.
     pub fn subtract(&mut self, other: &Self) -> bool {
+        // Slots depend on the length, so the first cells of a longer table are no table of as many.
         let alike = self.cells.len() == other.cells.len();
         if alike {
             add(&mut self.cells, &other.cells);
@@ -49,7 +53,7 @@ impl Prefix {
         alike
     }
 
-    /// What this sketch may stand for; see [`Decodings`].
+    /// The sets that this sketch may stand for; see [`Decodings`].
     #[must_use]
     pub fn decodings(&self, key: &SketchKey) -> Decodings<'_> {
         Decodings::new(&self.cells, *key)
@@ -61,13 +65,13 @@ impl Prefix {
         self.cells.len()
     }
 
-    /// Whether it has no cells at all.
+    /// Returns whether the table has no cells at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// The cells of the table, which are not those of the sequence.
+    /// The cells of the table; those of the sequence are others.
     #[must_use]
     pub fn cells(&self) -> &[Cell] {
         &self.cells

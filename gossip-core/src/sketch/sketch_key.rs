@@ -1,4 +1,4 @@
-//! `SketchKey`: where the elements of a sketch go, and how they are told from noise.
+//! `SketchKey`: positions and checks of elements.
 
 use core::fmt;
 
@@ -6,12 +6,13 @@ use super::cell::Cell;
 use super::layout::add_to_sequence;
 use super::parameters::{CHECK_MASK, LONG, LONG_SHARE, POSITION_BITS, SHORT};
 
+// A word of 64 bits has three positions of 21.
 const FIELDS: usize = LONG.div_ceil(SHORT);
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The secret that places elements in cells. Two replicas need equal keys to compare sketches.
+/// Key of positions and checks. Two replicas need equal keys to compare sketches.
 ///
-/// Whoever knows the key can choose ids that a sketch cannot tell apart: that costs rounds, never correctness, as a
+/// A writer with the key can choose ids that a sketch cannot tell apart. That costs rounds, never correctness, as a
 /// decode is only a claim. `Debug` prints nothing of the key.
 ///
 /// The derivation is part of the wire form. With `mix` the finalizer of SplitMix64 (Steele, Lea and Flood, "Fast
@@ -31,33 +32,34 @@ pub struct SketchKey {
 }
 
 impl SketchKey {
-    /// The key made of two secret words, themselves not used elsewhere.
+    /// Key of two secret words without another use.
     #[must_use]
     pub const fn new(k0: u64, k1: u64) -> Self {
         let mut factors = [0; FIELDS];
         let mut i = 0;
         while i < FIELDS {
+            // Odd, so that the lower half of a product keeps all bits of the other factor.
             factors[i] = secret(k0, k1, 4 + i as u64) | 1;
             i += 1;
         }
         Self { entry: secret(k0, k1, 1), entry_factor: secret(k0, k1, 2) | 1, spread: secret(k0, k1, 3), factors }
     }
 
-    /// Inserts an element in a run of the sequence that starts at cell `from`, or removes it if it is there: for cells
-    /// as they were before some inserts. Touches about 50 cells.
+    /// Inserts an element in a run of the sequence from cell `from` on, or removes it if it is there: for cells of an
+    /// earlier or later state. Touches about 50 cells.
     pub fn toggle_in_sequence(&self, cells: &mut [Cell], from: usize, id: u64) {
         let mark = self.mark(id);
         let element = Cell::new(id, mark.check());
         self.each_position(mark, |position| add_to_sequence(cells, from, position, element));
     }
 
-    /// The keyed hash of an id: its check, its number of positions, and what the positions derive from.
+    /// Keyed hash of an id: source of its check, its number of positions, and these.
     #[inline]
     pub(crate) const fn mark(&self, id: u64) -> Mark {
         Mark { hash: fold(id ^ self.entry, self.entry_factor), zero: id == 0 }
     }
 
-    /// The next three positions of an element, in one word.
+    /// Three positions of an element, in one word.
     #[inline]
     const fn field(&self, mark: Mark, index: usize) -> u64 {
         fold(mark.hash ^ self.spread, self.factors[index])
@@ -66,6 +68,7 @@ impl SketchKey {
     /// Calls `visit` with each position of the element, repetitions included.
     #[inline]
     pub(crate) fn each_position(&self, mark: Mark, mut visit: impl FnMut(u32)) {
+        // Written out: 88 of 100 elements have these and no more, and an insert takes 11 to 16 ns in all.
         let field = self.field(mark, 0);
         visit(part(field, 0));
         visit(part(field, 1));
@@ -75,13 +78,14 @@ impl SketchKey {
         }
     }
 
-    /// One element in eight comes here: kept apart, so that the others' path is short.
+    /// Positions beyond the first three, of one element in eight; kept apart, so that the path of the others is short.
     #[inline(never)]
     fn each_further(&self, mark: Mark, visit: &mut impl FnMut(u32)) {
         for index in 1..FIELDS {
             let field = self.field(mark, index);
             visit(part(field, 0));
             visit(part(field, 1));
+            // 17 is 5 · 3 + 2: the last word has one to spare.
             if index + 1 < FIELDS {
                 visit(part(field, 2));
             }
@@ -95,15 +99,16 @@ impl fmt::Debug for SketchKey {
     }
 }
 
-/// The first keyed hash of an id.
+/// Keyed hash of an id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     hash: u64,
+    // 0 may have the check 0: then a cell of it alone would be empty.
     zero: bool,
 }
 
 impl Mark {
-    /// The check of the id: never zero for id 0, so that no cell with an element looks empty.
+    /// Check of the id; not zero for id 0, so that no cell of one element looks empty.
     #[inline]
     pub(crate) const fn check(self) -> u8 {
         (self.hash.to_le_bytes()[0] & CHECK_MASK) | self.zero as u8
@@ -111,6 +116,7 @@ impl Mark {
 
     #[inline]
     pub(crate) const fn is_long(self) -> bool {
+        // The upper 16 bits, since the check is made of the lowest two.
         self.hash >> 48 < LONG_SHARE
     }
 }

@@ -1,4 +1,4 @@
-//! `Table`: a power of two of cells that follows a set, and yields every shorter sketch of it.
+//! `Table`: 2^6 to 2^20 cells that follow a set, and yield every shorter sketch of it.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use super::parameters::POSITION_BITS;
 use super::prefix::Prefix;
 use super::sketch_key::SketchKey;
 
-/// A sketch of one's own set, kept up to date: 2^6 to 2^20 cells of 16 bytes.
+/// Sketch of one's own set, kept up to date: 2^6 to 2^20 cells of 16 bytes.
 ///
 /// ```
 /// use gossip_core::sketch::{SketchKey, Table};
@@ -32,17 +32,17 @@ use super::sketch_key::SketchKey;
 pub struct Table {
     key: SketchKey,
     cells: Vec<Cell>,
-    /// Check bits of the levels that `cells` is too short for, indexed by level.
+    /// Check bits of the levels beyond the cells, from [`FIRST_LEVEL`] on.
     beyond: [u64; LEVELS],
 }
 
 impl Table {
-    /// The fewest cells of a table, as a power of two.
+    /// Fewest cells of a table, as a power of two.
     pub const MIN_LOG2: u32 = FIRST_LEVEL + 1;
-    /// The most cells of a table, as a power of two.
+    /// Most cells of a table, as a power of two.
     pub const MAX_LOG2: u32 = POSITION_BITS - 1;
 
-    /// The table of the empty set, of 2^`log2` cells; `log2` is held between [`MIN_LOG2`](Self::MIN_LOG2) and
+    /// Table of the empty set, of 2^`log2` cells; `log2` is clamped between [`MIN_LOG2`](Self::MIN_LOG2) and
     /// [`MAX_LOG2`](Self::MAX_LOG2).
     #[must_use]
     pub fn new(key: SketchKey, log2: u32) -> Self {
@@ -50,8 +50,8 @@ impl Table {
         Self { key, cells: vec![Cell::EMPTY; 1 << log2], beyond: [0; LEVELS] }
     }
 
-    /// The table of a set, of 2^`log2` cells. A table grows by being built anew: twice the cells need a bit more of
-    /// every position, which only the elements know. 10 to 17 ns an element.
+    /// Table of a set, of 2^`log2` cells. A table grows by being built anew: twice the cells need a bit more of every
+    /// position, which only the elements tell. 10 to 17 ns an element.
     #[must_use]
     pub fn rebuild(key: SketchKey, log2: u32, ids: impl IntoIterator<Item = u64>) -> Self {
         let mut table = Self::new(key, log2);
@@ -73,12 +73,14 @@ impl Table {
     pub(crate) fn add(&mut self, position: u32, element: Cell) {
         let slot = position as usize & (self.cells.len() - 1);
         self.cells[slot] ^= element;
+        // Positions of the first 64 cells of a level beyond the table fall in its first 64 slots, so no other needs a
+        // second look.
         if slot < LEVEL_BITS as usize {
             self.add_beyond(position, element);
         }
     }
 
-    /// The number of cells.
+    /// Number of cells.
     #[must_use]
     #[inline]
     #[expect(clippy::len_without_is_empty, reason = "a table always has cells")]
@@ -86,25 +88,26 @@ impl Table {
         self.cells.len()
     }
 
-    /// The key it is kept under.
+    /// Key of the table.
     #[must_use]
     pub const fn key(&self) -> SketchKey {
         self.key
     }
 
-    /// The table of the first `count` cells; `None` if this one is shorter. One cell addition per cell of this one.
+    /// Table of the first `count` cells; `None` if this one is shorter. One cell addition per cell of this one.
     #[must_use]
     pub fn prefix(&self, count: usize) -> Option<Prefix> {
         (count <= self.len()).then(|| Prefix::from_table(shorten(&self.cells, count)))
     }
 
-    /// Cells `range` of the sequence, which is what travels; `None` if the table is shorter. One cell addition per
+    /// Cells `range` of the sequence, the form that travels; `None` if the table is shorter. One cell addition per
     /// cell.
     #[must_use]
     pub fn sequence(&self, range: Range<usize>) -> Option<Vec<Cell>> {
         if range.end > self.len() {
             return None;
         }
+        // Shortened first, so that what is copied and folded is as long as the range, not as the table.
         let mut cells = shorten(&self.cells, range.end.next_power_of_two());
         fold(&mut cells);
         cells.truncate(range.end);
@@ -112,7 +115,7 @@ impl Table {
         Some(cells)
     }
 
-    /// What a peer's first cells leave once ours are taken away: a sketch of the symmetric difference. `None` if the
+    /// Subtracts this set from a peer's first cells, which leaves a sketch of the symmetric difference. `None` if the
     /// table is shorter than `received`.
     #[must_use]
     pub fn difference(&self, received: &[Cell]) -> Option<Prefix> {
@@ -121,24 +124,27 @@ impl Table {
         Some(difference)
     }
 
-    /// The deep bits of all levels; one pass over the table.
+    /// Deep bits of all levels; one pass over the table.
     #[must_use]
     pub fn deep_bits(&self, width: DeepWidth) -> DeepBits {
         DeepBits::new(width, self.levels())
     }
 
-    /// The table of 2^`log2` cells of the same set; no longer than this one. One pass over it.
+    /// Table of 2^`log2` cells of the same set, no longer than this one. One pass over it.
     pub(crate) fn folded(&self, log2: u32) -> Self {
         let mut beyond = self.levels();
+        // Levels within the shorter table are read off its cells: a word beside them would cancel what they say.
         beyond.iter_mut().zip(FIRST_LEVEL..).filter(|&(_, level)| level < log2).for_each(|(word, _)| *word = 0);
         Self { key: self.key, cells: shorten(&self.cells, 1 << log2), beyond }
     }
 
-    /// The check bits of all levels.
+    /// Check bits of all levels.
     fn levels(&self) -> [u64; LEVELS] {
         let mut levels = self.beyond;
         for (index, block) in (0_usize..).zip(self.cells.chunks_exact(LEVEL_BITS as usize)) {
             let word = block.iter().rev().fold(0, |word, cell| word << 1 | low_bit(*cell));
+            // Level 5 is the upper half of every 64 cells. Any other level k has cell i of a block if bit k − 6 is the
+            // lowest that is set in the number of the block.
             levels[0] ^= word >> 32;
             if index > 0 {
                 levels[1 + index.trailing_zeros() as usize] ^= word;
@@ -147,8 +153,8 @@ impl Table {
         levels
     }
 
-    /// The lowest check bits of cells 2^`level` + `range` of the sequence. `None` where the level has fewer, or where
-    /// the table is not longer than 2^`level`. Costs a read for each cell of the table that the range takes part in.
+    /// Lowest check bits of cells 2^`level` + `range` of the sequence. `None` if the level has fewer, or the table is
+    /// not longer than 2^`level`. One read per cell of the table that one of these is made of.
     #[must_use]
     pub fn level_bits(&self, level: u32, range: Range<usize>) -> Option<LevelBits> {
         if !(FIRST_LEVEL..=LAST_LEVEL).contains(&level) || range.end > 1 << level || self.len() <= 1 << level {
@@ -161,10 +167,11 @@ impl Table {
         Some(LevelBits::collect(level, bits))
     }
 
-    /// One position in `len / 64` comes here.
+    /// Adds a position to the levels beyond the table; one in `len / 64` comes here.
     #[cold]
     fn add_beyond(&mut self, position: u32, element: Cell) {
         let block = position / LEVEL_BITS;
+        // Block 0 is in the cells of every table, which has 64 at least.
         if block > 0 {
             self.beyond[1 + block.trailing_zeros() as usize] ^= low_bit(element) << (position % LEVEL_BITS);
         }
