@@ -1,9 +1,9 @@
 //! Replicas on a bad network, in virtual time: a simulator that checks the [laws](Law) as it goes.
 //!
-//! Everything is drawn from one seed: latencies, what gets lost, duplicated or reordered, and when replicas are cut
-//! off, stand still, crash or have their clocks set. Equal seeds give equal runs. Every machine is polled after each
-//! input and exactly at the deadline that it gives, so one that lies about it shows; the first law that is broken ends
-//! the run, by name. Minutes of a fleet's time take milliseconds. Feature `sim`.
+//! Everything is drawn from one seed: latencies, losses, duplicates and reordering, partitions, pauses, crashes and
+//! clocks that jump. Equal seeds give equal runs. Every machine is polled after each input and exactly at its deadline,
+//! so a false deadline shows. The first broken law ends the run, by name. Minutes of a fleet's time take milliseconds.
+//! Feature `sim`.
 //!
 //! # Testing elements of your own
 //!
@@ -60,9 +60,8 @@
 //!
 //! # Testing a protocol of your own
 //!
-//! Anything that is a [`Machine`] can be simulated. This one sends all that it holds to the next replica on a ring,
-//! twice a second. It never claims a proof, so it is run for a time instead of until pairs have proven that they are
-//! equal.
+//! Any [`Machine`] can be simulated. This one sends its whole set to the next replica on a ring, twice a second. It
+//! claims no proofs, so it is run for a time instead of until all pairs have one.
 //!
 //! ```
 //! use core::time::Duration;

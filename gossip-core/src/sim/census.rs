@@ -1,4 +1,4 @@
-//! Who holds what: the simulator's own books, against which machines are held.
+//! `Census`: the simulator's own books of elements and holders, to compare machines with.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -6,24 +6,26 @@ use alloc::vec::Vec;
 use crate::Element;
 use crate::rng::Rng;
 
-/// All elements that a run knows, each with a number.
+/// All elements of a run, numbered from 0.
 #[derive(Debug)]
 pub(super) struct Census<E> {
     entries: Vec<Entry<E>>,
     /// By cluster and canonical bytes.
+    // Bytes, since elements have neither an order nor a hash; and by cluster, since none may cross to another.
     numbers: BTreeMap<(usize, Vec<u8>), usize>,
     marks: Rng,
 }
 
+/// An element, and its holders.
 #[derive(Debug)]
 pub(super) struct Entry<E> {
     pub(super) element: E,
     pub(super) cluster: usize,
-    /// What it adds to the sum of a set.
+    /// Its addend in the sum of a set.
     mark: u128,
-    /// Whether a replica has inserted it yet.
+    /// Whether a replica has inserted it already.
     pub(super) inserted: bool,
-    /// How many replicas hold it.
+    /// Number of replicas that hold it.
     pub(super) holders: usize,
 }
 
@@ -32,11 +34,12 @@ impl<E: Element> Census<E> {
         Self { entries: Vec::new(), numbers: BTreeMap::new(), marks: Rng::new(seed) }
     }
 
-    /// The number of an element, which it gets here if it has none.
+    /// Number of an element; assigns one to a new element.
     pub(super) fn enter(&mut self, cluster: usize, element: E) -> usize {
         let mut bytes = Vec::new();
         element.encode(&mut bytes);
         *self.numbers.entry((cluster, bytes)).or_insert_with(|| {
+            // Random, not a fingerprint: the judge must not share a fault of the machines that it judges.
             let mark = u128::from(self.marks.next_u64()) << 64 | u128::from(self.marks.next_u64());
             self.entries.push(Entry { element, cluster, mark, inserted: false, holders: 0 });
             self.entries.len() - 1
@@ -61,8 +64,9 @@ impl<E: Element> Census<E> {
         self.entries.len()
     }
 
-    /// A random number, `None` if there are none.
+    /// A random number; `None` if there are none.
     pub(super) fn any(&self, rng: &mut Rng) -> Option<usize> {
+        // `below(0)` is 0, which is no number of an empty census.
         usize::try_from(rng.below(self.len() as u64)).ok().filter(|&number| number < self.len())
     }
 
@@ -76,16 +80,16 @@ impl<E: Element> Census<E> {
     }
 }
 
-/// What a replica has told that it holds.
+/// Elements of a replica, by its own account.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Held {
     pub(super) numbers: Bits,
     pub(super) count: usize,
-    /// Equal for equal sets, and for others but with a probability of 2^-128 a pair.
+    /// Sum of marks: equal for equal sets, and for a pair of others with a probability of 2^-128.
     pub(super) sum: u128,
 }
 
-/// A set of small numbers.
+/// Set of small numbers, a bit each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bits(Vec<u64>);
 
@@ -94,7 +98,7 @@ impl Bits {
         self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 
-    /// Whether it is new.
+    /// Adds a number; returns whether it is new.
     pub(super) fn add(&mut self, number: usize) -> bool {
         if self.0.len() <= number / 64 {
             self.0.resize(number / 64 + 1, 0);

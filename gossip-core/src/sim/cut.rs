@@ -1,4 +1,4 @@
-//! A partition in force.
+//! `Cut`: a partition in force.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -6,9 +6,11 @@ use alloc::vec::Vec;
 use super::ReplicaId;
 use super::census::Bits;
 
+/// A partition in force.
 #[derive(Debug)]
 pub(super) struct Cut {
-    /// Which of all partitions it is.
+    /// Its number among all partitions.
+    // They may overlap, and the end of one must not end another of the same sides.
     pub(super) number: u64,
     stops: Stops,
 }
@@ -17,12 +19,12 @@ pub(super) struct Cut {
 enum Stops {
     /// Messages from one side to the other.
     Sides(Bits),
-    /// Those from the first to the second.
+    /// Messages from the first to the second of a pair.
     Links(BTreeSet<(ReplicaId, ReplicaId)>),
 }
 
 impl Cut {
-    /// These replicas and the others apart.
+    /// Cut between these replicas and the others.
     pub(super) fn sides(number: u64, side: Vec<ReplicaId>) -> Self {
         let mut bits = Bits::default();
         side.into_iter().for_each(|replica| _ = bits.add(replica.0));
@@ -35,6 +37,7 @@ impl Cut {
 
     pub(super) fn stops(&self, from: ReplicaId, to: ReplicaId) -> bool {
         match &self.stops {
+            // Both ways, and not within a side.
             Stops::Sides(side) => side.has(from.0) != side.has(to.0),
             Stops::Links(links) => links.contains(&(from, to)),
         }

@@ -1,7 +1,7 @@
-//! Messages made by hand, field by field: what somebody sends who means harm, and no machine stands behind.
+//! Forged messages, made field by field: those of a hostile peer, not of a machine.
 //!
-//! This is the one place, beside the codec, that knows the wire form: what tests, fuzzers and hostile replicas make up
-//! is made of this. The vectors beside `PROTOCOL.md` pin both.
+//! Beside the codec it alone knows the wire form: forged messages of tests, fuzzers and hostile replicas are made of
+//! it. The vectors beside `PROTOCOL.md` pin both.
 
 mod sketch;
 
@@ -13,15 +13,16 @@ use crate::{AntiEntropy, Digest, Element, MessageKind, Output, Time};
 
 pub use sketch::{Head, Sketch};
 
-/// The high half of each first byte.
+/// High half of each first byte.
+// Written a second time, as all codes and flags here: taken from the codec, they would follow it into a mistake.
 const VERSION: u8 = 1;
 
 /// The first byte of a probe whose sender has no use for cells.
 pub const PLAIN_PROBE: u8 = VERSION << 4 | 8;
 
-/// Of a push: it is to be answered at once.
+/// Flag of a push: it is to be answered at once.
 pub const ASKS: u8 = 1;
-/// Of a push: its receiver is the parent of its sender.
+/// Flag of a push: its receiver is the parent of its sender.
 pub const TO_PARENT: u8 = 2;
 
 /// The first byte of a message of this kind.
@@ -39,37 +40,37 @@ pub const fn first_byte(kind: MessageKind) -> u8 {
     VERSION << 4 | code
 }
 
-/// The kind that the first byte says.
+/// Kind by the first byte; `None` for any other byte.
 pub fn kind(message: &[u8]) -> Option<MessageKind> {
     let first = *message.first()?;
     let plain = (first == PLAIN_PROBE).then_some(MessageKind::Probe);
     MessageKind::ALL.into_iter().find(|&kind| first_byte(kind) == first).or(plain)
 }
 
-/// Whether the cluster's tag follows the first byte: what only answers a request goes without.
+/// Returns whether the cluster's tag follows the first byte.
 const fn has_tag(kind: MessageKind) -> bool {
     !matches!(kind, MessageKind::Proof | MessageKind::Cells)
 }
 
-/// The cluster's tag, if this message has it.
+/// Cluster tag of a message; `None` if it has none.
 pub fn tag(message: &[u8]) -> Option<[u8; 4]> {
     kind(message).filter(|&kind| has_tag(kind))?;
     message.get(1..)?.first_chunk().copied()
 }
 
-/// The nonce of a round; of a push, the id of its sender's log, which is in its place.
+/// Nonce of a message; of a push, the id of its sender's log, in the same place.
 pub fn nonce(message: &[u8]) -> Option<[u8; 4]> {
     let at = if has_tag(kind(message)?) { 5 } else { 1 };
     message.get(at..)?.first_chunk().copied()
 }
 
-/// A message with these fields behind the nonce. A kind without a tag leaves it out.
+/// Message with these fields behind the nonce. Kinds without a tag leave it out.
 pub fn message(kind: MessageKind, tag: [u8; 4], nonce: [u8; 4], fields: &[&[u8]]) -> Vec<u8> {
     let tag = if has_tag(kind) { &tag[..] } else { &[] };
     [&[first_byte(kind)], tag, &nonce, &fields.concat()].concat()
 }
 
-/// A push: of the log `log` to one whose log is `of`, with four places and three times.
+/// Push of the log `log` to a replica with the log `of`, with four places and three times.
 pub fn push(tag: [u8; 4], log: [u8; 4], of: [u8; 4], flags: u8, numbers: [u64; 7], elements: &[u8]) -> Vec<u8> {
     let numbers: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
     message(MessageKind::Push, tag, log, &[&of, &[flags], &numbers, elements])
@@ -87,27 +88,27 @@ pub fn put_varint(out: &mut Vec<u8>, value: u64) {
     out.put_varint(value);
 }
 
-/// Takes a varint off the front; `None` if there is none in its shortest form.
+/// Takes a varint off the front of `input`; `None` if it does not begin with one in its only form.
 pub fn take_varint(input: &mut &[u8]) -> Option<u64> {
     codec::take_varint(input)
 }
 
-/// A digest of so many elements, of this sum.
+/// Digest of so many elements, of this sum.
 pub fn digest(count: u64, sum: u128) -> Vec<u8> {
     [varint(count), sum.to_le_bytes().to_vec()].concat()
 }
 
-/// The sum of fingerprints in a digest.
+/// Sum of fingerprints in a digest.
 pub const fn sum(digest: Digest) -> u128 {
     digest.sum()
 }
 
-/// The tag of a digest, which stands for a state.
+/// Tag of a digest, the short name of a state.
 pub const fn state(digest: Digest) -> [u8; 8] {
     ((digest.sum() >> 64) as u64).to_le_bytes()
 }
 
-/// A run of elements, each encoded.
+/// Run of elements, each encoded.
 pub fn elements<E: Element>(elements: &[E]) -> Vec<u8> {
     let mut out = varint(elements.len() as u64);
     if !elements.is_empty() {
@@ -117,25 +118,26 @@ pub fn elements<E: Element>(elements: &[E]) -> Vec<u8> {
     out
 }
 
-/// What says that elements are encoded, where ids would have their width.
+/// Form byte of encoded elements; ids have their Rice parameter there.
 const ENCODED: u8 = 64;
 
-/// Somebody who has overheard the victim.
+/// Forger with the cluster tag and a digest of a victim.
 #[derive(Clone, Copy, Debug)]
 pub struct Forger {
     /// The cluster's tag.
     pub tag: [u8; 4],
-    /// What the victim's digest was.
+    /// Digest of the victim.
     pub digest: Digest,
 }
 
 impl Forger {
-    /// Knows what a probe of the victim's to this peer says.
+    /// Reads the tag off a probe of the victim's to this peer.
     ///
     /// # Panics
     ///
-    /// If the peer is none of the victim's.
+    /// If it is not a peer of the victim.
     pub fn of<P: Clone + Ord, E: Element>(victim: &AntiEntropy<P, E>, peer: &P) -> Self {
+        // On a copy, so that the victim's rounds and random numbers stay as they were.
         let mut spy = victim.clone();
         spy.sync_now(peer);
         loop {
@@ -150,29 +152,30 @@ impl Forger {
         }
     }
 
-    /// A message of this cluster.
+    /// Message of this cluster.
     pub fn message(&self, kind: MessageKind, nonce: u32, fields: &[&[u8]]) -> Vec<u8> {
         message(kind, self.tag, nonce.to_le_bytes(), fields)
     }
 
-    /// A probe of so many elements, with this tag of their state.
+    /// Probe of so many elements, with this tag of their state.
     pub fn probe(&self, nonce: u32, count: u64, state: u64) -> Vec<u8> {
+        // The sum of ids may be any: a state goes by the upper half alone.
         const LOW: u128 = 0x0707_0707_0707_0707;
         self.message(MessageKind::Probe, nonce, &[&digest(count, u128::from(state) << 64 | LOW)])
     }
 
-    /// Asks for `count` cells of a state, from cell `from` on.
+    /// Request for `count` cells of a state, from cell `from` on.
     pub fn want_cells(&self, nonce: u32, state: [u8; 8], from: u64, count: u64) -> Vec<u8> {
         self.message(MessageKind::WantCells, nonce, &[&state, &varint(from), &varint(count)])
     }
 
-    /// Asks for everything, though nothing is listed, in as many messages as there may be.
+    /// Request for everything, with nothing listed, in the largest window.
     pub fn page(&self, nonce: u32) -> Vec<u8> {
+        // The largest window, and a bit that asks for the state.
         self.message(MessageKind::Page, nonce, &[&varint(2 * 65_535 + 1), &ALL, &[0]])
     }
 
-    /// Wants the elements of `count` ids that begin next to each other, and `asks` for the state at the end (2), or
-    /// nothing (0).
+    /// Repair with `count` neighbouring wishes, at least one; `asks` for the state at the end (2), or for nothing (0).
     pub fn wishes(&self, nonce: u32, asks: u8, from: u32, count: u32) -> Vec<u8> {
         // Each id after the first is a gap of 0 to the one before, in a Rice code of seven bits and one for the end.
         let gaps = vec![0; count as usize - 1];
@@ -181,8 +184,8 @@ impl Forger {
     }
 }
 
-/// The bounds of all there is: no bytes of a place, and the end.
+/// Bounds of all there is: no bytes of a place, and the end.
 const ALL: [u8; 2] = [0, 17];
 
-/// Ids of 32 bits, as wishes have them.
+/// Bit of a run whose first id has 32 bits, as wishes have.
 const SHORT: u8 = 0x80;

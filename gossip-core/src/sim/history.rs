@@ -1,15 +1,15 @@
-//! Who came to hold what, and when.
+//! `Arrival`: an element comes to a replica.
 
 use super::ReplicaId;
 use crate::Time;
 
-/// A replica came to hold an element, by a write of its own or from a peer.
+/// Arrival of an element at a replica, by a local write or from a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival<E> {
-    /// When, in virtual time.
+    /// Virtual time.
     pub at: Time,
-    /// Who.
+    /// The replica.
     pub replica: ReplicaId,
-    /// What.
+    /// The element.
     pub element: E,
 }

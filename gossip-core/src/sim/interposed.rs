@@ -1,11 +1,11 @@
-//! A machine with something between it and the simulator.
+//! `Interposed`: a machine behind an interposer, which may change its inputs and outputs.
 
 use super::{Limits, Machine, ReplicaId, Step};
 use crate::Time;
 
-/// What stands between a machine `M` and the simulator: it sees all inputs and outputs, and may change them.
+/// Interposer between a machine `M` and the simulator: it sees all inputs and outputs, and may change them.
 ///
-/// Each method does by default what the machine does.
+/// By default each method does as the machine does.
 pub trait Interpose<M: Machine>: Clone {
     /// As [`Machine::insert`].
     fn insert(&mut self, machine: &mut M, element: M::Element) -> bool {
@@ -28,7 +28,7 @@ pub trait Interpose<M: Machine>: Clone {
     }
 }
 
-/// A machine and what is [interposed](Interpose). What it holds, and the digest of that, are the machine's.
+/// Machine behind an [interposer](Interpose). Its set and its digest are the machine's own.
 ///
 /// ```
 /// use gossip_core::sim::{Interpose, Interposed, Machine, Network, ReplicaId, Simulation, Step};
@@ -64,7 +64,7 @@ pub struct Interposed<M, I> {
 }
 
 impl<M, I> Interposed<M, I> {
-    /// A machine, and what stands between it and the simulator.
+    /// Machine behind an interposer.
     pub const fn new(machine: M, interposed: I) -> Self {
         Self { machine, interposed }
     }
@@ -91,6 +91,7 @@ impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
         self.interposed.poll(&mut self.machine, now)
     }
 
+    // Not for the interposer to change: it may lie to peers, and the books are compared with what is held.
     fn contains(&self, element: &M::Element) -> bool {
         self.machine.contains(element)
     }

@@ -1,4 +1,4 @@
-//! The laws by name, and how breaking one is told.
+//! `Law`, by name, and `Violation`.
 
 use alloc::string::String;
 use core::fmt;
@@ -6,18 +6,19 @@ use core::fmt;
 use super::ReplicaId;
 use crate::Time;
 
-/// A law that the simulator checks. Its `Display` is its name in snake case.
+/// Law that the simulator checks. Its `Display` is its name in snake case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Law {
     /// Once messages flow again every replica ends with the union of what live replicas held, and each pair that talks
-    /// ends with a proof. A proof is never false: both replicas have held what has its digest.
+    /// ends with a proof. A proof is never false: both replicas have held a set of its digest.
     Convergence,
-    /// While it lives, a replica's set only grows, only by what some replica inserted, and tells of it once.
+    /// While a replica lives, its set only grows, only by what some replica inserted, and it tells of each element
+    /// once.
     NothingLostNothingInvented,
-    /// What a message brings is held when `receive` returns, and answers are made of what is held as they are sent.
+    /// Elements of a message are held when `receive` returns, and answers are of the set as they are sent.
     EagerToLearnLazyToSpeak,
-    /// A request that is answered is also answered by a replica that restarted before it came.
+    /// A request that is answered is also answered by a replica that has restarted before.
     NoSessionsOnTheWire,
     /// A deadline is later than the time polled at; nothing comes before it without input; and something comes at it,
     /// but for one time in a row for each replica there is, and one more.
@@ -49,17 +50,17 @@ impl fmt::Display for Law {
     }
 }
 
-/// A law was broken. The run ends there.
+/// Broken law, at which the run ends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{law}: {replica}, at {} µs: {what}", at.as_micros())]
 #[non_exhaustive]
 pub struct Violation {
-    /// The law.
+    /// The broken law.
     pub law: Law,
-    /// When, in virtual time.
+    /// Virtual time.
     pub at: Time,
-    /// By which replica.
+    /// The replica.
     pub replica: ReplicaId,
-    /// What was seen.
+    /// The observation.
     pub what: String,
 }

@@ -1,11 +1,11 @@
-//! What can be simulated: the machine's side of the contract.
+//! `Machine`: the interface of simulated replicas.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::{AntiEntropy, Config, Digest, Element, Event, Message, MessageBudget, Output, Time};
 
-/// The name of a replica: its place in the fleet, from 0.
+/// Number of a replica in the fleet, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId(pub usize);
 
@@ -15,63 +15,64 @@ impl fmt::Display for ReplicaId {
     }
 }
 
-/// A replica of a grow-only set, as a pure state machine: what the simulator drives and judges.
+/// Replica of a grow-only set, as a pure state machine, for the simulator to drive and judge.
 ///
-/// [`AntiEntropy`] is one. So is any protocol that takes in bytes and is polled; what it holds is compared with what it
-/// was given, by whatever digest it has. An [`Interposed`](super::Interposed) machine is one that lies, or is cut off from some.
+/// [`AntiEntropy`] is one. Any protocol can be one that takes in bytes and is polled: its set is compared with its
+/// inputs, by any digest of its choice. An [`Interposed`](super::Interposed) machine is one with changed inputs or
+/// outputs.
 pub trait Machine: Clone {
-    /// What the set holds.
+    /// Elements of the set.
     type Element: Element;
-    /// Equal if, and only if, the sets are: a hash, or the set itself.
+    /// Digest, equal exactly for equal sets: a hash, or the set itself.
     type Digest: Clone + Ord + fmt::Debug;
 
-    /// A local write. Whether the element is held now; `false` is a refusal, which changes nothing.
+    /// Local write. Returns whether the element is held now; `false` is a refusal, and changes nothing.
     fn insert(&mut self, element: Self::Element) -> bool;
 
-    /// Takes in what a replica sent. Whether it was accepted; a refused message changes nothing.
+    /// Takes in a message. Returns whether it was accepted; a refused message changes nothing.
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool;
 
-    /// The next output at `now`, on this replica's own clock. Called until it is [`Step::Wait`].
+    /// Next output at `now`, on this replica's own clock. Called until it is [`Step::Wait`].
     fn poll(&mut self, now: Time) -> Step<Self::Element, Self::Digest>;
 
-    /// Whether this element is held.
+    /// Returns whether this element is held.
     fn contains(&self, element: &Self::Element) -> bool;
 
-    /// How many elements are held.
+    /// Number of elements that are held.
     fn count(&self) -> usize;
 
-    /// The digest of what is held.
+    /// Digest of the set.
     fn digest(&self) -> Self::Digest;
 
-    /// What it promises about its messages. By default, nothing.
+    /// Promised limits of its messages. By default, none.
     fn limits(&self) -> Limits {
         Limits::default()
     }
 }
 
-/// One output of a [`Machine`].
+/// Output of a [`Machine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an output that is not acted on is lost"]
 pub enum Step<E, D> {
-    /// Send this.
+    /// Message to send.
     Send {
-        /// Whom to.
+        /// Receiver.
         to: ReplicaId,
-        /// What it is called in the report.
+        /// Its name in the report.
         kind: &'static str,
-        /// Whether it asks or answers.
+        /// Its role: request, answer or push.
         role: Role,
         /// The bytes.
         message: Vec<u8>,
     },
-    /// An element that a peer's message brought and that was not held before.
+    /// New element from a peer's message.
     Learned {
         /// The element, held already.
         element: E,
         /// The peer.
         from: ReplicaId,
     },
-    /// A proof that this peer's digest and ours were both this.
+    /// Proof that this peer's digest and ours were both this one.
     InSync {
         /// The peer.
         peer: ReplicaId,
@@ -84,32 +85,32 @@ pub enum Step<E, D> {
     Wait(Option<Time>),
 }
 
-/// What a message is to its receiver.
+/// Role of a message for its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It may be answered, from what is held as the answer is sent.
+    /// May be answered, from the set as the answer is sent.
     Request,
-    /// It may be answered with a part of what is held, or was when an earlier answer began: it asks for more of that.
+    /// May be answered with part of the set, as it is or was when an earlier answer began: it asks for more of that.
     Continuation,
-    /// It tells what its receiver may not have, unasked, and earns no answer.
+    /// Unasked elements. Earns no answer.
     Push,
-    /// It answers a request, from what is held as it is sent. It is never answered, but its receiver may go on.
+    /// Answers a request, from the set as it is sent. Never answered, but its receiver may go on.
     Answer,
 }
 
 impl Role {
-    /// Whether it earns answers.
+    /// Returns whether it earns answers.
     pub(super) const fn asks(self) -> bool {
         matches!(self, Self::Request | Self::Continuation)
     }
 }
 
-/// What a machine promises about its messages.
+/// Limits of messages that a machine promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes in a message.
+    /// Most bytes in a message.
     pub message_bytes: usize,
-    /// The most answers that one message may earn.
+    /// Most answers to one message.
     pub window: u64,
 }
 
@@ -125,6 +126,7 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
     type Digest = Digest;
 
     fn insert(&mut self, element: E) -> bool {
+        // `Ok(false)` is an element that was held before, so it is held now.
         AntiEntropy::insert(self, element).is_ok()
     }
 
@@ -135,10 +137,12 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
     fn poll(&mut self, now: Time) -> Step<E, Digest> {
         match AntiEntropy::poll(self, now) {
             Output::Send { to, message } => {
+                // As bytes: so a network can cut them short, and what arrives has passed the decoder.
                 Step::Send { to, kind: message.kind().name(), role: role(&message), message: message.encode() }
             }
             Output::Event(Event::Learned { element, from }) => Step::Learned { element, from },
             Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
+            // No law speaks of these two, so they are only counted.
             Output::Event(Event::Unreachable { .. }) => Step::Note("unreachable"),
             Output::Event(Event::Reachable { .. }) => Step::Note("reachable"),
             Output::Wait(until) => Step::Wait(until),
@@ -163,6 +167,7 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
 }
 
 fn role<E>(message: &Message<E>) -> Role {
+    // What is left of these three asks for the newest state.
     if message.is_push() {
         Role::Push
     } else if message.is_answer() {
@@ -174,8 +179,9 @@ fn role<E>(message: &Message<E>) -> Role {
     }
 }
 
-/// The budget, or what one largest element needs if that is more.
+/// The budget; or, if that is more, the room that one largest element needs.
 fn message_limit(config: &Config) -> usize {
+    // By hand, not by `Config::message_limit`: code must not be the judge of its own law.
     const BESIDE_ELEMENT: usize = 96;
     let element = (config.max_element_bytes as usize).saturating_add(BESIDE_ELEMENT);
     config.max_message.bytes().max(element).min(MessageBudget::MAX.bytes())

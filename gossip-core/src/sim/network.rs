@@ -1,11 +1,11 @@
-//! The network: how long messages take and what happens to them on the way.
+//! `Network`: latency and faults of messages.
 
 use core::time::Duration;
 
 use crate::rng::Rng;
 use crate::time::micros;
 
-/// How likely something is, in millionths.
+/// Probability in millionths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Chance(u32);
 
@@ -15,23 +15,24 @@ impl Chance {
     /// Always.
     pub const ALWAYS: Self = Self(1_000_000);
 
-    /// So many in a hundred; 100 at the most.
+    /// Probability in percent, 100 at the most.
     pub const fn percent(percent: u32) -> Self {
         Self::per_million(percent.saturating_mul(10_000))
     }
 
-    /// So many in a million; a million at the most.
+    /// Probability in millionths, a million at the most.
     pub const fn per_million(parts: u32) -> Self {
         if parts < Self::ALWAYS.0 { Self(parts) } else { Self::ALWAYS }
     }
 
-    /// Draws, unless the outcome is certain.
+    /// Draws an outcome.
     pub(super) fn strikes(self, rng: &mut Rng) -> bool {
+        // `NEVER` draws nothing, so a fault that is off leaves other draws of a seed as they were.
         self.0 > 0 && rng.below(u64::from(Self::ALWAYS.0)) < u64::from(self.0)
     }
 }
 
-/// How long a message takes from replica to replica. Whole microseconds.
+/// Latency of messages from replica to replica, in whole microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
     /// Always the same: messages stay in order.
@@ -43,7 +44,7 @@ pub enum Latency {
 }
 
 impl Latency {
-    /// The time that one message takes.
+    /// Draws the latency of a message.
     pub fn draw(self, rng: &mut Rng) -> Duration {
         match self {
             Self::Constant(latency) => latency,
@@ -59,7 +60,7 @@ impl Latency {
     }
 }
 
-/// What the network does to messages. By default it takes 10 ms and does nothing else.
+/// Latency and faults of the network. By default messages take 10 ms, without faults.
 ///
 /// ```
 /// use core::time::Duration;
@@ -73,15 +74,15 @@ impl Latency {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// How long messages take.
+    /// Latency of messages.
     pub latency: Latency,
-    /// How many get lost.
+    /// Share of messages that get lost.
     pub loss: Chance,
-    /// How many come twice, each copy in its own time.
+    /// Share of messages that come twice, each copy with a latency of its own.
     pub duplication: Chance,
-    /// How many take up to four times as long again, so that later ones overtake them.
+    /// Share of messages that take up to four times as long again, so that later ones overtake them.
     pub reordering: Chance,
-    /// How many have their end cut off.
+    /// Share of messages that lose their end.
     pub truncation: Chance,
 }
 
@@ -111,7 +112,7 @@ impl Network {
 /// ln 2, in units of 2^-64.
 const LN_2: u128 = 0xb172_17f7_d1cf_79ab;
 
-/// The first partial sums of ln 2 + (ln 2)²/2! + … = 1, in units of 2^-64. The rest is below 2^-60.
+/// First partial sums of ln 2 + (ln 2)²/2! + … = 1, in units of 2^-64. The rest is below 2^-60.
 const PARTIAL_SUMS: [u128; 16] = {
     let mut sums = [LN_2; 16];
     let mut term = LN_2;
@@ -124,11 +125,13 @@ const PARTIAL_SUMS: [u128; 16] = {
     sums
 };
 
-/// An exponentially distributed number of mean 1, in units of 2^-64: integers only (Knuth, TAOCP vol. 2, 3.4.1,
-/// Algorithm S).
+/// Draws an exponentially distributed number of mean 1, in units of 2^-64, by integers alone (Knuth, TAOCP vol. 2,
+/// 3.4.1, Algorithm S).
 fn exponential(rng: &mut Rng) -> u128 {
+    // 64 at the most, so no latency is above 65 ln 2 = 45.1 means; longer ones have a probability of 2^-65.
     let whole = u128::from(rng.next_u64().leading_ones());
     let part = u128::from(rng.next_u64());
+    // 69 in 100 draws end here, with two numbers.
     let least = if part < LN_2 {
         return whole * LN_2 + part;
     } else {

@@ -1,4 +1,4 @@
-//! A replica as the simulator keeps it: the machine, its twin, its clock, and the books about it.
+//! `Node`: a replica in the simulator: machine, twin, clock, and the books about it.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -10,38 +10,39 @@ use super::{Law, Machine, ReplicaId, Role, Step};
 use crate::Time;
 use crate::time::micros;
 
+/// A replica: its machine, and all that the simulator knows of it.
 pub(super) struct Node<M: Machine> {
     pub(super) machine: M,
-    /// A machine of equal seed and equal inputs.
+    /// Machine of equal seed and inputs, whose outputs must be equal.
     twin: Option<M>,
-    /// Replicas of other clusters than the first are each their own.
+    /// 0 for the fleet, else a cluster of its own.
     pub(super) cluster: usize,
-    /// Whether it may lie.
+    /// May lie, and is not judged.
     pub(super) is_hostile: bool,
     pub(super) condition: Condition,
-    /// How many machines it has been, so that what was meant for an earlier one can be told.
+    /// Number of machines before this one, which tells events for an earlier one.
     pub(super) life: u64,
-    /// How far its clock is ahead, in microseconds.
+    /// Lead of its clock over virtual time, in microseconds.
     ahead: u64,
-    /// On its own clock.
+    /// Deadline of the machine, on its own clock.
     pub(super) deadline: Option<Time>,
-    /// When it is to be woken, in virtual time.
+    /// Next wake, in virtual time.
     pub(super) alarm: Option<Time>,
-    /// How often in a row it was woken for nothing.
+    /// Wakes in a row without output.
     pub(super) idle_wakes: u32,
-    /// Whether it has been polled to the end since its last input.
+    /// Polled to the end since the last input.
     pub(super) drained: bool,
-    /// What came while it stood still.
+    /// Inputs that came during a pause.
     pub(super) inbox: Vec<Input>,
     pub(super) held: Held,
-    /// What it has held in any of its lives.
+    /// Elements that it has held in any of its lives.
     pub(super) ever: Bits,
-    /// Inserted while it may have been learned but not yet told.
+    /// Local inserts since the last poll: each may have been learned before, and not told yet.
     pub(super) untold: Vec<usize>,
-    /// The digests it has had in any of its lives.
+    /// Digests of any of its lives.
     pub(super) digests: BTreeSet<M::Digest>,
-    /// What messages have earned their senders: proofs until the next complete poll; answers, which may be deferred,
-    /// until one comes after that.
+    /// Earnings of peers by their messages: proofs until the next complete poll; answers, which may be deferred, until
+    /// another message after that.
     pub(super) credits: Vec<Credit>,
 }
 
@@ -52,37 +53,40 @@ pub(super) enum Condition {
     Down,
 }
 
+/// Input of a paused replica.
 #[derive(Clone, Debug)]
 pub(super) enum Input {
     Insert(usize),
     Message(Packet),
 }
 
-/// A message under way.
+/// Message under way.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
     pub(super) from: ReplicaId,
     pub(super) role: Role,
-    /// Its place among those of its link.
+    /// Its number among the messages of its link.
     pub(super) number: u64,
     pub(super) bytes: Vec<u8>,
 }
 
+/// Earnings of a peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Credit {
     peer: ReplicaId,
-    /// Whether there was a complete poll since.
+    /// A complete poll has come since.
     old: bool,
     answers: u64,
     proofs: u64,
 }
 
-/// A law broken by a machine, and what was seen.
+/// Law that a machine broke, and what was seen.
 #[derive(Debug)]
 pub(super) struct Broken(pub(super) Law, pub(super) String);
 
 impl<M: Machine> Node<M> {
     pub(super) fn new(machine: M, ahead: u64) -> Self {
+        // A proof that both sets are empty is one, too.
         let digests = [machine.digest()].into();
         Self {
             machine,
@@ -105,7 +109,7 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Whether it counts in what all are to hold.
+    /// Returns whether it is one of those that must converge.
     pub(super) const fn is_of_fleet(&self) -> bool {
         self.cluster == 0 && !self.is_hostile
     }
@@ -114,9 +118,11 @@ impl<M: Machine> Node<M> {
         self.twin = Some(twin);
     }
 
-    /// It stops being what it is; messages already in its inbox are gone.
+    /// Ends this life. Messages in its inbox are lost.
     pub(super) fn crash(&mut self) {
         self.condition = Condition::Down;
+        // What is planned for this life, late polls and the end of a pause, must not reach the next. The clock and the
+        // books of what it held stay: they are of the replica, not of the process.
         self.life += 1;
         self.inbox.clear();
         self.credits.clear();
@@ -133,18 +139,20 @@ impl<M: Machine> Node<M> {
         self.drained = false;
     }
 
-    /// Its clock at this virtual time.
+    /// Its clock at a virtual time.
     pub(super) fn local(&self, now: Time) -> Time {
         Time::from_micros(now.as_micros().saturating_add(self.ahead))
     }
 
-    /// The virtual time at which its clock shows its deadline; `None` if it has none, or never shows it.
+    /// Virtual time at which its clock shows its deadline; `None` without one, or if it never does.
     pub(super) fn due(&self, now: Time) -> Option<Time> {
         let deadline = self.deadline.filter(|&deadline| deadline < Time::MAX)?;
+        // A clock that was set forward may have passed it: then it is due now.
         Some(Time::from_micros(deadline.as_micros().saturating_sub(self.ahead)).max(now))
     }
 
     pub(super) fn forward(&mut self, by: Duration) {
+        // A jump passes several deadlines at once, and some have nothing to do any more.
         self.ahead = self.ahead.saturating_add(micros(by));
         self.idle_wakes = 0;
     }
@@ -162,6 +170,7 @@ impl<M: Machine> Node<M> {
         {
             return Err(Broken(Law::Deterministic, "its twin took an insertion otherwise".into()));
         }
+        // One more, or none if it was held: any other count is a loss or an invention.
         if (held && !self.machine.contains(&element)) || self.machine.count() != before + usize::from(held && !known) {
             return Err(Broken(Law::NothingLostNothingInvented, "what was inserted is not held, or more is".into()));
         }
@@ -169,7 +178,7 @@ impl<M: Machine> Node<M> {
         Ok(held)
     }
 
-    /// Whether the message was accepted.
+    /// Takes in a message; returns whether it was accepted.
     pub(super) fn receive(&mut self, packet: &Packet) -> Result<bool, Broken> {
         let (count, digest) = (self.machine.count(), self.machine.digest());
         let accepted = self.machine.receive(packet.from, &packet.bytes);
@@ -178,6 +187,7 @@ impl<M: Machine> Node<M> {
         {
             return Err(Broken(Law::Deterministic, "its twin took a message otherwise".into()));
         }
+        // Hostile bytes get an error and change nothing.
         if !accepted && (self.machine.count(), self.machine.digest()) != (count, digest) {
             return Err(Broken(Law::Bounded, "a refused message changed what is held".into()));
         }
@@ -191,12 +201,14 @@ impl<M: Machine> Node<M> {
     fn input(&mut self) {
         self.drained = false;
         self.idle_wakes = 0;
+        // All of them: a proof is of some instant since its probe, and may be of an earlier digest.
         self.digests.insert(self.machine.digest());
     }
 
     pub(super) fn poll(&mut self, now: Time) -> Result<Step<M::Element, M::Digest>, Broken> {
         let step = self.machine.poll(now);
         if let Some(twin) = &mut self.twin {
+            // One output at a time: the first that differs is where to look.
             let other = twin.poll(now);
             if other != step {
                 let what = alloc::format!("it gave {}, and its twin {}", describe(&step), describe(&other));
@@ -209,8 +221,10 @@ impl<M: Machine> Node<M> {
     fn earn(&mut self, from: ReplicaId) {
         let window = self.machine.limits().window;
         match self.credits.iter_mut().find(|credit| credit.peer == from) {
+            // A newer request replaces an older one, so what that had earned by then is not owed any more.
             Some(credit) if credit.old => *credit = Credit { peer: from, old: false, answers: window, proofs: 1 },
             Some(credit) => {
+                // Between two polls: which of its messages the machine answers is its own choice.
                 credit.answers = credit.answers.saturating_add(window);
                 credit.proofs += 1;
             }
@@ -218,22 +232,24 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// It has been polled to the end.
+    /// Ages all credits, after a complete poll.
     pub(super) fn defer_credits(&mut self) {
         for credit in &mut self.credits {
+            // Proofs are told in the poll after the message; answers may wait for a budget.
             (credit.old, credit.proofs) = (true, 0);
         }
     }
 
-    /// An answer goes to this peer.
+    /// Charges an answer to this peer.
     pub(super) fn spend_answer(&mut self, to: ReplicaId) -> Result<(), Broken> {
         let credit = self.credits.iter_mut().find(|credit| credit.peer == to && credit.answers > 0);
+        // By window, not by kind: what an answer consists of is the machine's choice.
         let broken = || Broken(Law::Bounded, alloc::format!("{to} gets more answers than it earned"));
         credit.ok_or_else(broken)?.answers -= 1;
         Ok(())
     }
 
-    /// A proof about this peer is told.
+    /// Charges a proof about this peer.
     pub(super) fn spend_proof(&mut self, peer: ReplicaId) -> Result<(), Broken> {
         let credit = self.credits.iter_mut().find(|credit| credit.peer == peer && credit.proofs > 0);
         let broken = || Broken(Law::Convergence, alloc::format!("a proof about {peer} came of no message"));
@@ -242,9 +258,10 @@ impl<M: Machine> Node<M> {
     }
 }
 
-/// What a machine has to say to a peer, and whether that is an answer.
+/// Messages of a machine to a peer, polled to the end.
 pub(super) fn messages<M: Machine>(mut machine: M, to: ReplicaId, now: Time) -> Vec<(Role, Vec<u8>)> {
     let mut messages = Vec::new();
+    // Bounded here as well, since nobody judges a copy.
     for _ in 0..MOST_OUTPUTS {
         match machine.poll(now) {
             Step::Send { to: peer, role, message, .. } if peer == to => messages.push((role, message)),
@@ -255,13 +272,13 @@ pub(super) fn messages<M: Machine>(mut machine: M, to: ReplicaId, now: Time) -> 
     messages
 }
 
-/// The answers among them.
+/// Answers among the [`messages`].
 pub(super) fn answers<M: Machine>(machine: M, to: ReplicaId, now: Time) -> Vec<Vec<u8>> {
     let messages = messages(machine, to, now).into_iter();
     messages.filter(|(role, _)| *role == Role::Answer).map(|(_, message)| message).collect()
 }
 
-/// After so many outputs without a `Wait` a machine is taken to go on for ever.
+/// Outputs without a `Wait` after which a machine counts as endless.
 pub(super) const MOST_OUTPUTS: usize = 1 << 20;
 
 fn describe<E, D>(step: &Step<E, D>) -> String {

@@ -1,10 +1,11 @@
-//! What is to come, in the order of its time and, at one time, of its scheduling.
+//! `Queue`: events in order of time and, at one time, of scheduling.
 
 use alloc::collections::BinaryHeap;
 use core::cmp::{Ordering, Reverse};
 
 use crate::Time;
 
+/// Events to come.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     heap: BinaryHeap<Reverse<Scheduled<T>>>,
@@ -25,6 +26,7 @@ impl<T> Queue<T> {
 
     pub(super) fn push(&mut self, at: Time, what: T) {
         self.heap.push(Reverse(Scheduled { at, order: self.scheduled, what }));
+        // A heap keeps no order among equals: without a number, runs of one seed would differ by its layout.
         self.scheduled += 1;
     }
 
@@ -53,6 +55,7 @@ impl<T> Eq for Scheduled<T> {}
 
 impl<T> PartialEq for Scheduled<T> {
     fn eq(&self, other: &Self) -> bool {
+        // No two have one number, so events themselves need not be compared.
         self.cmp(other) == Ordering::Equal
     }
 }

@@ -1,4 +1,4 @@
-//! What happened in a run: counts, and the trace.
+//! `Report`: counts of a run; `Trace`.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::Time;
 
-/// What happened in a run, so that a test can demand that it did.
+/// Counts of events in a run, so that a test can demand them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -16,7 +16,7 @@ pub struct Report {
     pub sent: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Those messages and bytes by kind.
+    /// Numbers of messages and bytes by kind.
     pub kinds: BTreeMap<&'static str, (u64, u64)>,
     /// The bytes of the largest.
     pub largest: usize,
@@ -60,9 +60,9 @@ pub struct Report {
     pub jumps: u64,
     /// Inputs after which a machine was polled late, or with the next.
     pub dawdled: u64,
-    /// Deadlines that machines were woken at.
+    /// Wakes of machines at their deadlines.
     pub wakes: u64,
-    /// Those with nothing to do but to give a later one.
+    /// Wakes without output but a later deadline.
     pub idle_wakes: u64,
     /// Polls before a deadline, to see that nothing comes of it.
     pub early_polls: u64,
@@ -70,11 +70,11 @@ pub struct Report {
     pub rehearsals: u64,
     /// Pairs of replicas that talked.
     pub pairs: u64,
-    /// When the last thing planned had happened: the insertions, the healing of partitions, the end of pauses.
+    /// End of all that was planned: insertions, partitions, pauses.
     pub planned_until: Time,
-    /// When all was well: all replicas equal, and all pairs that talked proven.
+    /// Time at which all replicas were equal, and all pairs that talked had a proof.
     pub settled_at: Time,
-    /// A hash of the trace. Equal for equal runs, on every platform.
+    /// Hash of the trace. Equal for equal runs, on every platform.
     pub trace: u64,
 }
 
@@ -84,6 +84,7 @@ impl Report {
         macro_rules! add {
             ($($field:ident)*) => {$( self.$field += other.$field; )*};
         }
+        // Times and the trace are of one run, and have no sum.
         add!(sent bytes delivered lost cut missed duplicated reordered crossed truncated refused inserted not_inserted learned
             proofs partitions pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
         self.largest = self.largest.max(other.largest);
@@ -96,13 +97,13 @@ impl Report {
         }
     }
 
-    /// How many messages of this kind were sent.
+    /// Number of messages of this kind that were sent.
     pub fn messages(&self, kind: &str) -> u64 {
         self.kinds.get(kind).map_or(0, |&(messages, _)| messages)
     }
 }
 
-/// The trace of a run: always its hash, its lines on demand.
+/// Trace of a run: its hash, and its lines on demand.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
     pub(super) hash: u64,
@@ -115,9 +116,11 @@ impl Trace {
         for (field, value) in head.chunks_exact_mut(8).zip([at.as_micros(), replica as u64, other as u64]) {
             field.copy_from_slice(&value.to_le_bytes());
         }
+        // Each hash is the seed of the next, so one number stands for the whole run, its order included.
         let hash = xxh3_64_with_seed(&head, xxh3_64_with_seed(what.as_bytes(), self.hash));
         self.hash = if bytes.is_empty() { hash } else { xxh3_64_with_seed(bytes, hash) };
         if let Some(lines) = &mut self.lines {
+            // A hash stands for the message, so that a line has some 50 bytes.
             let (at, len, sum) = (at.as_micros(), bytes.len(), xxh3_64_with_seed(bytes, 0));
             // Writing to a string does not fail.
             let _ = writeln!(lines, "{at} r{replica} {what} r{other} {len} {sum:016x}");

@@ -1,4 +1,4 @@
-//! What befalls replicas, and when.
+//! `Fault`, and the random schedule of `Faults`.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -8,40 +8,40 @@ use crate::Time;
 use crate::rng::Rng;
 use crate::time::micros;
 
-/// Something that befalls replicas at a time of the run.
+/// Fault of replicas or their network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A partition: these replicas and the others cannot reach each other. It stops what would arrive while it lasts, as
-    /// Maelstrom's do: what is under way when it begins, and not what still is when it ends. Partitions may overlap.
+    /// Partition between these replicas and the others. It stops messages that would arrive while it lasts, as
+    /// Maelstrom's do: those under way at its beginning, and not those under way at its end. Partitions may overlap.
     Cut(Vec<ReplicaId>),
-    /// A partition link by link: the first of each of these pairs cannot reach the second. So replicas may be parted that
-    /// others can both reach, and one may hear of another that does not hear of it.
+    /// Partition link by link: the first of each of these pairs cannot reach the second. So a third replica may reach
+    /// two that are parted, and a link may work one way.
     Sever(Vec<(ReplicaId, ReplicaId)>),
-    /// The replica stands still; its messages, insertions and deadlines wait for it.
+    /// Pause of a replica; its messages, insertions and deadlines wait.
     Pause(ReplicaId),
-    /// The replica is gone, and comes back as a new machine with a new seed.
+    /// Crash of a replica, which comes back as a new machine with a new seed.
     Crash(ReplicaId, Memory),
-    /// The replica's clock is set forward, once.
+    /// Clock of a replica set forward, once.
     Forward(ReplicaId),
-    /// The replica's clock is set back, once.
+    /// Clock of a replica set back, once.
     Back(ReplicaId),
 }
 
-/// What a replica still has after a crash.
+/// Memory of a replica after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// All elements that it was given or told of; nothing else.
+    /// All its elements; nothing else.
     Kept,
     /// Nothing.
     Lost,
 }
 
-/// How many faults of each kind to draw. By default, none.
+/// Numbers of faults to draw, by kind. By default, none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
-    /// When the faults begin: any time from the start to this.
+    /// Latest beginning of a fault.
     pub within: Duration,
-    /// How long each lasts at the most, and how far clocks are set.
+    /// Longest duration of a fault, and farthest jump of a clock.
     pub longest: Duration,
     /// Partitions.
     pub cuts: u32,
@@ -53,7 +53,7 @@ pub struct Faults {
     pub amnesias: u32,
     /// Clocks set forward or back.
     pub jumps: u32,
-    /// How often a replica that got a message is polled only up to 10 ms later, or with its next.
+    /// Share of messages whose receiver is polled up to 10 ms late, or with the next.
     pub dawdling: Chance,
 }
 
@@ -73,16 +73,19 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// Draws faults for this many replicas: each with its time and how long it lasts.
+    /// Draws faults for this many replicas, each with its time and duration.
     pub(super) fn draw(&self, replicas: usize, rng: &mut Rng) -> Vec<(Time, Fault, Duration)> {
         let kinds = [self.cuts, self.pauses, self.crashes, self.amnesias, self.jumps];
         let mut drawn = Vec::new();
+        // Kind by kind, so that one jump more leaves all other faults of a seed as they were.
         for (kind, count) in kinds.into_iter().enumerate() {
             for _ in 0..count {
                 let at = Time::from_micros(rng.below(micros(self.within).saturating_add(1)));
+                // A fault that ends as it begins would be planned, counted and never seen.
                 let lasting = Duration::from_micros(1 + rng.below(micros(self.longest)));
                 let one = ReplicaId(usize::try_from(rng.below(replicas as u64)).unwrap_or(0));
                 let fault = match kind {
+                    // A coin for each: once in 2^(n − 1) draws all n are on one side, and nothing is cut.
                     0 => Fault::Cut((0..replicas).map(ReplicaId).filter(|_| rng.below(2) == 0).collect()),
                     1 => Fault::Pause(one),
                     2 => Fault::Crash(one, Memory::Kept),

@@ -1,4 +1,4 @@
-//! A run: replicas, the network between them, and what befalls both.
+//! `Simulation`: a run of replicas, network and faults.
 
 mod events;
 mod outputs;
@@ -19,10 +19,10 @@ use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, ReplicaId, Vi
 use crate::Time;
 use crate::rng::Rng;
 
-/// A fleet of replicas on a network, in virtual time; all of it drawn from one seed.
+/// Fleet of replicas on a network, in virtual time; all of it drawn from one seed.
 ///
 /// Plan insertions and faults, then [`settle`](Self::settle) or [`run_until`](Self::run_until). A machine is polled
-/// after each input, and exactly at the deadlines that it gives. Whatever it does is checked against the [laws](Law).
+/// after each input, and exactly at its deadlines. All that it does is checked against the [laws](Law).
 pub struct Simulation<M: Machine> {
     make: Box<dyn FnMut(ReplicaId, u64) -> M>,
     network: Network,
@@ -31,15 +31,15 @@ pub struct Simulation<M: Machine> {
     now: Time,
     nodes: Vec<Node<M>>,
     census: Census<M::Element>,
-    /// The digests of sets, by cluster and sum of marks, and the other way round.
+    /// Digests of sets by cluster and sum of marks, and the other way round.
     digests: BTreeMap<(usize, u128), M::Digest>,
     sets: BTreeMap<(usize, M::Digest), u128>,
     fleet: Fleet,
     queue: Queue<Happening>,
     links: BTreeMap<(ReplicaId, ReplicaId), Link>,
-    /// The partitions in force.
+    /// Partitions in force.
     cuts: Vec<Cut>,
-    /// Of things planned, how many are still to come or to end.
+    /// Number of planned events that are still to come or to end.
     unfinished: usize,
     random: Randomness,
     report: Report,
@@ -47,15 +47,15 @@ pub struct Simulation<M: Machine> {
     history: Option<Vec<Arrival<M::Element>>>,
 }
 
-/// How closely to watch. A poll before a deadline tells a machine the time, so what happens may differ with it.
+/// Checks of a run. A poll before a deadline tells a machine the time, so checks may change a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checks {
-    /// Whether to run a second machine of equal seed and inputs beside each, and compare all outputs. Default: yes.
+    /// Run a second machine of equal seed and inputs beside each, and compare all outputs. Default: yes.
     pub twins: bool,
-    /// How many requests to answer on copies too: after an insertion, and after a restart. O(elements) each. Default: 5
+    /// Share of requests that copies answer too, after an insertion and after a restart. O(elements) each. Default: 5
     /// %.
     pub rehearsals: Chance,
-    /// How many deadlines to poll before, once, to see that nothing comes of it. Default: 10 %.
+    /// Share of deadlines with one poll before, of which nothing may come. Default: 10 %.
     pub early_polls: Chance,
 }
 
@@ -69,26 +69,27 @@ impl Default for Checks {
 #[derive(Debug, Default)]
 struct Fleet {
     members: usize,
-    /// How many elements at least one of them holds.
+    /// Number of elements that at least one of them holds.
     union: usize,
-    /// How many each of them holds, added up.
+    /// Sum of the numbers of elements that each of them holds.
     held: usize,
-    /// The pairs that talked.
+    /// Pairs that talked.
     talked: BTreeSet<(usize, usize)>,
-    /// Those of them with a proof that both hold all there is.
+    /// Pairs with a proof that both hold the union.
     proven: BTreeSet<(usize, usize)>,
 }
 
+/// Messages from one replica to another.
 #[derive(Debug, Default)]
 struct Link {
     sent: u64,
-    /// The newest that came.
+    /// Number of the newest that came.
     newest: u64,
     /// Requests under way.
     requests: u64,
 }
 
-/// One generator for each purpose: what one draws changes nothing for the others.
+/// One generator for each purpose, so that draws of one leave the others as they were.
 #[derive(Debug)]
 struct Randomness {
     machines: Rng,
@@ -97,9 +98,10 @@ struct Randomness {
     checks: Rng,
 }
 
+/// Event of a run.
 #[derive(Debug)]
 enum Happening {
-    /// The first poll. Twins are made here, when it is known whether there are to be any.
+    /// First poll. Twins are made here, once it is known whether there are any.
     Start {
         replica: ReplicaId,
         seed: u64,
@@ -137,10 +139,11 @@ enum Happening {
 }
 
 impl<M: Machine> Simulation<M> {
-    /// A fleet of this many replicas. `make` gives the machine of a replica and a seed, empty and with its peers; it is
-    /// called again for twins, restarts and rehearsals, and must give equal machines for equal arguments.
+    /// Fleet of `replicas` replicas. `make` returns the machine of a replica and a seed, empty and with its peers. It
+    /// is called again for twins, restarts and rehearsals, and must return equal machines for equal arguments.
     pub fn new(seed: u64, network: Network, replicas: usize, make: impl FnMut(ReplicaId, u64) -> M + 'static) -> Self {
         let mut seeds = Rng::new(seed);
+        // Another order of these draws would make other runs of every seed; `tests/efficiency.txt` has some.
         let random = Randomness {
             machines: Rng::new(seeds.next_u64()),
             network: Rng::new(seeds.next_u64()),
@@ -178,14 +181,14 @@ impl<M: Machine> Simulation<M> {
         simulation
     }
 
-    /// How closely to watch. To be set before the run.
+    /// Sets the checks, before the run.
     #[must_use]
     pub fn with_checks(mut self, checks: Checks) -> Self {
         self.checks = checks;
         self
     }
 
-    /// Keeps the lines of the trace, which take about 50 bytes an event.
+    /// Keeps the lines of the trace, about 50 bytes an event.
     #[must_use]
     pub fn with_trace(mut self) -> Self {
         self.trace.lines = Some(String::new());
@@ -199,44 +202,48 @@ impl<M: Machine> Simulation<M> {
         self
     }
 
-    /// Makes this replica one of another cluster, say of another key or version: it talks, and nothing may come of it.
-    /// To be set before its insertions are planned. Nothing happens if there is no such replica.
+    /// Makes this replica an outsider, of another cluster, say of another key or version: it talks, and nothing may
+    /// come of it. To be set before its insertions are planned. Without effect if there is no such replica.
     #[must_use]
     pub fn with_outsider(mut self, replica: ReplicaId) -> Self {
         if let Some(node) = self.nodes.get_mut(replica.0).filter(|node| node.cluster == 0) {
+            // One each, so that two outsiders need not come to a union either.
             node.cluster = 1 + replica.0;
             self.fleet.members -= 1;
         }
         self
     }
 
-    /// Makes this replica one that means harm: what it holds, and says that it holds, is not judged. What others learn from
-    /// it counts as inserted, and what they take for proofs about it may be false. They are to converge in spite of it.
-    /// Nothing happens if there is no such replica.
+    /// Makes this replica hostile: it is not judged by what it holds or claims. Elements that others learn from it
+    /// count as inserted, and proofs about it may be false. The others must converge in spite of it. Without effect if
+    /// there is no such replica.
     #[must_use]
     pub fn with_hostile(mut self, replica: ReplicaId) -> Self {
         if let Some(node) = self.nodes.get_mut(replica.0).filter(|node| node.is_of_fleet()) {
+            // The union is that of the others, and nobody waits for this one.
             node.is_hostile = true;
             self.fleet.members -= 1;
         }
         self
     }
 
-    /// Plans an insertion. Nothing happens if there is no such replica; it is skipped if the replica is down by then.
+    /// Plans an insertion. It is skipped if there is no such replica, or if that is down by then.
     pub fn insert(&mut self, at: Time, replica: ReplicaId, element: M::Element) {
         let Some(node) = self.nodes.get(replica.0) else { return };
+        // In its own cluster: the same value of an outsider is another element.
         let number = self.census.enter(node.cluster, element);
         self.plan(at, Happening::Insert { replica, number });
     }
 
-    /// Plans a fault and how long it lasts; for a clock, how far it is set. What befalls a replica that is down
-    /// already, or a pause of one that is paused, is skipped.
+    /// Plans a fault with its duration; for a clock, how far it is set. Crashes and pauses of a replica that is down,
+    /// and pauses of one that is paused, are skipped.
     pub fn fault(&mut self, at: Time, fault: Fault, lasting: Duration) {
         self.plan(at, Happening::Begin { fault, lasting });
     }
 
     /// Draws faults from the seed and plans them.
     pub fn faults(&mut self, faults: &Faults) {
+        // Drawn as messages come, not planned.
         self.dawdling = faults.dawdling;
         for (at, fault, lasting) in faults.draw(self.nodes.len(), &mut self.random.faults) {
             self.fault(at, fault, lasting);
@@ -245,32 +252,35 @@ impl<M: Machine> Simulation<M> {
 
     fn plan(&mut self, at: Time, happening: Happening) {
         self.unfinished += 1;
+        // A plan may be made in the middle of a run, for a time that is over.
         self.queue.push(at.max(self.now), happening);
     }
 
-    /// Runs up to and with this instant.
+    /// Runs up to this instant and with it.
     ///
     /// # Errors
     ///
-    /// The first law that is broken. The run cannot be resumed then.
+    /// The first broken law. The run cannot be resumed then.
     pub fn run_until(&mut self, until: Time) -> Result<(), Violation> {
         while self.queue.next_time().is_some_and(|next| next <= until) {
             self.step()?;
         }
+        // Time goes on where nothing happens, too.
         self.now = self.now.max(until);
         Ok(())
     }
 
     /// Runs until all that was planned has happened, all replicas hold the same and each pair that talked has a proof
-    /// of it; then compares all sets, element by element.
+    /// of it; then compares all sets with the books, element by element.
     ///
     /// # Errors
     ///
-    /// The first law that is broken; [`Law::Convergence`] if all is not well `within` that time of the last thing
-    /// planned.
+    /// The first broken law; [`Law::Convergence`] if the fleet has not settled `within` that time of the last planned
+    /// event.
     pub fn settle(&mut self, within: Duration) -> Result<Report, Violation> {
         while self.unfinished > 0 || !self.is_settled() {
             let limit = self.report.planned_until + within;
+            // Machines wake for ever, so it takes a limit; where none wakes any more, nothing is to come.
             if self.unfinished == 0 && self.queue.next_time().is_none_or(|next| next > limit) {
                 return Err(self.unsettled(within));
             }
@@ -281,36 +291,36 @@ impl<M: Machine> Simulation<M> {
         Ok(self.report())
     }
 
-    /// The virtual time.
+    /// Virtual time.
     pub fn now(&self) -> Time {
         self.now
     }
 
-    /// The machine of a replica, as it was before its crash if it is down.
+    /// Machine of a replica; if that is down, as it was before its crash.
     pub fn machine(&self, replica: ReplicaId) -> Option<&M> {
         self.nodes.get(replica.0).map(|node| &node.machine)
     }
 
-    /// Whether all replicas hold the same: what any of them holds. Outsiders and hostile
-    /// ones aside. O(1).
+    /// Returns whether all replicas hold the union of their sets. Outsiders and hostile ones aside. O(1).
     pub fn is_uniform(&self) -> bool {
+        // None can hold more than the union, so the sum is right only where each of them is.
         self.fleet.held == self.fleet.members * self.fleet.union
     }
 
-    /// What has happened so far.
+    /// Counts so far.
     pub fn report(&self) -> Report {
         Report { trace: self.trace.hash, pairs: self.fleet.talked.len() as u64, ..self.report.clone() }
     }
 
-    /// The lines of the trace, if they are kept: microseconds, replica, what happened, the other replica, the length
-    /// and the hash of a message. Equal runs have equal bytes.
+    /// Lines of the trace, if they are kept: microseconds, replica, event, the other replica, length and hash of a
+    /// message. Equal runs have equal bytes.
     pub fn trace(&self) -> &str {
         self.trace.lines.as_deref().unwrap_or_default()
     }
 
-    /// When each replica came to hold each element, in the order of time, if that is kept. What a replica has again
-    /// after a crash does not count anew, but for what it forgot and came to hold again. So it tells what a read of any
-    /// replica at any time would have shown.
+    /// Arrivals of elements at replicas, in order of time, if they are kept. Elements that a crash keeps do not arrive
+    /// anew; those that it loses do, when they come back. So the history tells what a read of any replica at any time
+    /// would have shown.
     ///
     /// ```
     /// use core::time::Duration;
@@ -335,11 +345,13 @@ impl<M: Machine> Simulation<M> {
     }
 
     fn is_settled(&self) -> bool {
+        // Proofs come of messages, so pairs with one are among those that talked, and numbers will do.
         self.is_uniform() && self.fleet.talked.len() == self.fleet.proven.len()
     }
 
     fn unsettled(&self, within: Duration) -> Violation {
         let union = self.fleet.union;
+        // One replica, or one pair, by name: an example to look for in the trace.
         let lacking = self.nodes.iter().position(|node| node.is_of_fleet() && node.held.count < union);
         let unproven = self.fleet.talked.difference(&self.fleet.proven).next();
         let (replica, what) = match (lacking, unproven) {
@@ -353,9 +365,10 @@ impl<M: Machine> Simulation<M> {
         self.violation(ReplicaId(replica), Broken(Law::Convergence, what))
     }
 
-    /// Compares what all replicas hold with the books.
+    /// Compares all sets with the books.
     fn inspect(&mut self) -> Result<(), Violation> {
         for replica in (0..self.nodes.len()).map(ReplicaId) {
+            // A poll that was put off may be to come, with elements to tell of.
             if !self.nodes[replica.0].drained {
                 self.drain(replica)?;
             }
@@ -363,6 +376,7 @@ impl<M: Machine> Simulation<M> {
             if node.is_hostile {
                 continue;
             }
+            // All that is booked and no more than that many: so nothing else.
             if self.has_lost(replica) || node.machine.count() != node.held.count {
                 let what = "it holds other elements than it was given and told of".into();
                 return Err(self.violation(replica, Broken(Law::NothingLostNothingInvented, what)));
@@ -371,7 +385,7 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    /// Whether a replica lacks an element that the books say it holds. O(elements).
+    /// Returns whether a replica lacks an element that it holds by the books. O(elements).
     fn has_lost(&self, replica: ReplicaId) -> bool {
         let node = &self.nodes[replica.0];
         node.held.numbers.iter().any(|number| !node.machine.contains(&self.census.entry(number).element))
@@ -384,6 +398,7 @@ impl<M: Machine> Simulation<M> {
     fn machines(&mut self, replica: ReplicaId) -> (M, Option<M>) {
         let seed = self.random.machines.next_u64();
         let machine = (self.make)(replica, seed);
+        // From one draw, twins or none: a check must not change the run.
         (machine, self.checks.twins.then(|| (self.make)(replica, seed)))
     }
 }

@@ -1,4 +1,4 @@
-//! A message of cells, taken apart.
+//! `Sketch`: a message of cells, taken apart.
 
 use alloc::vec::Vec;
 
@@ -9,26 +9,26 @@ use crate::sketch::{Cell, IdWidth};
 /// A message of cells, taken apart.
 #[derive(Clone, Debug)]
 pub struct Sketch {
-    /// Whose round they are for.
+    /// Nonce of the request.
     pub nonce: [u8; 4],
-    /// All flags but the one that says that there is a head.
+    /// All flags but that of a head.
     pub flags: u8,
-    /// What comes before the first cells.
+    /// Head, of first cells.
     pub head: Option<Head>,
-    /// Which the first cell is; of no account where there is a head.
+    /// Number of the first cell; without meaning where there is a head.
     pub from: u64,
     /// The cells.
     pub cells: Vec<Cell>,
 }
 
-/// What a sketch begins with: its sender's state, and bits from deep in it.
+/// Head of a sketch: its sender's state, and deep bits.
 #[derive(Clone, Debug)]
 pub struct Head {
-    /// How many elements.
+    /// Number of elements.
     pub count: u64,
     /// The sum of their fingerprints.
     pub sum: u128,
-    /// How many bytes they take.
+    /// Encoded bytes of all elements.
     pub bytes: u64,
     /// Deep bits, as bytes.
     pub deep: Vec<u8>,
@@ -45,13 +45,13 @@ impl Sketch {
     /// There are no deep bits.
     pub const NO_BITS: u8 = 16;
 
-    /// Whether a message begins a sketch.
+    /// Returns whether a message is a head.
     pub fn is_head(message: &[u8]) -> bool {
         message.first() == Some(&first_byte(MessageKind::Cells))
             && message.get(5).is_some_and(|flags| flags & Self::HEAD > 0)
     }
 
-    /// Takes a message apart; `None` if it has no cells.
+    /// Takes a message apart; `None` if it is not one of cells.
     pub fn read(message: &[u8]) -> Option<Self> {
         let nonce = nonce(message)?;
         let mut rest = message.strip_prefix(&[first_byte(MessageKind::Cells)])?.get(4..)?;
@@ -61,6 +61,7 @@ impl Sketch {
             let count = take_varint(&mut rest)?;
             let sum = u128::from_le_bytes(*rest.split_off(..16)?.first_chunk()?);
             let bytes = take_varint(&mut rest)?;
+            // Their bytes, which no field tells: 32 bits for each of 16 levels, or 64 for all but the first.
             let deep = match flags & (Self::WIDE_BITS | Self::NO_BITS) {
                 0 => 64,
                 Self::WIDE_BITS => 124,
@@ -86,6 +87,7 @@ impl Sketch {
         };
         fields.extend(varint(self.cells.len() as u64));
         width(self.flags).encode_cells(&self.cells, &mut fields);
+        // The tag is left out: cells have none.
         message(MessageKind::Cells, [0; 4], self.nonce, &[&fields])
     }
 }

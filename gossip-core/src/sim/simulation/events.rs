@@ -1,4 +1,4 @@
-//! What happens to replicas: messages, insertions, deadlines, faults.
+//! Events of replicas: messages, insertions, deadlines, faults.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -10,7 +10,7 @@ use crate::sim::{Fault, Law, Machine, Memory, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
-    /// The next thing that happens.
+    /// Plays the next event.
     pub(super) fn step(&mut self) -> Result<(), Violation> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(()) };
         self.now = self.now.max(at);
@@ -21,7 +21,9 @@ impl<M: Machine> Simulation<M> {
                 self.finish();
                 self.insert_now(replica, number)
             }
+            // Deadlines move, and a heap gives nothing back before its turn: only the alarm that was set last rings.
             Happening::Wake(replica) if self.nodes[replica.0].alarm == Some(at) => self.wake(replica),
+            // A poll that was put off comes to nothing if another input brought one before, or a crash a new machine.
             Happening::Poll { replica, life } if self.is_up(replica, life) && !self.nodes[replica.0].drained => {
                 self.drain(replica).map(drop)
             }
@@ -39,6 +41,7 @@ impl<M: Machine> Simulation<M> {
             }
             Happening::Resume { replica, life } => {
                 self.finish();
+                // A crash within the pause has ended it.
                 if self.nodes[replica.0].life == life { self.resume(replica) } else { Ok(()) }
             }
             Happening::Restart(replica) => {
@@ -48,9 +51,10 @@ impl<M: Machine> Simulation<M> {
         }
     }
 
-    /// Something planned is over.
+    /// Counts a planned event as over.
     fn finish(&mut self) {
         self.unfinished -= 1;
+        // The time to settle in counts from the last of them.
         self.report.planned_until = self.now;
     }
 
@@ -68,11 +72,14 @@ impl<M: Machine> Simulation<M> {
     }
 
     fn arrive(&mut self, to: ReplicaId, packet: Packet) -> Result<(), Violation> {
+        // Before anything may stop it: cut off or missed, it is not under way any more either.
         if let Some(link) = self.links.get_mut(&(packet.from, to)) {
             self.report.reordered += u64::from(packet.number < link.newest);
             link.newest = link.newest.max(packet.number);
             link.requests -= u64::from(packet.role.asks());
         }
+        // Stopped on arrival, as a router would. Stopped as they were sent, the medians of real nodes and of these
+        // differed by up to a fifth.
         if self.cuts.iter().any(|cut| cut.stops(packet.from, to)) {
             self.report.cut += 1;
             self.trace.record(self.now, "is cut off from", to.0, packet.from.0, &packet.bytes);
@@ -90,6 +97,7 @@ impl<M: Machine> Simulation<M> {
             return Ok(());
         }
         self.take_in(to, &packet)?;
+        // An embedder may batch inputs, and the laws must hold for that, too.
         if self.dawdling.strikes(&mut self.random.faults) {
             self.report.dawdled += 1;
             let late = Duration::from_micros(1 + self.random.faults.below(10_000));
@@ -108,6 +116,7 @@ impl<M: Machine> Simulation<M> {
             self.report.refused += 1;
             return Ok(());
         }
+        // Polled to the end before, a copy has nothing to say but what comes of this request.
         let rehearse = was_drained && packet.role.asks();
         if rehearse && self.checks.rehearsals.strikes(&mut self.random.checks) {
             self.rehearse(to, packet).map_err(|broken| self.violation(to, broken))?;
@@ -115,16 +124,18 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    /// A request was just taken in. Answers it on copies: as it is; after another insertion, which must show in the
-    /// answer unless that may speak of an earlier state; and after a restart, which must not silence it.
+    /// Answers a request that was just taken in on copies of the replica: as it is; after another insertion, which must
+    /// show in the answer unless that may be of an earlier state; and after a restart, which must not silence it.
     fn rehearse(&mut self, replica: ReplicaId, request: &Packet) -> Result<(), Broken> {
         let node = &self.nodes[replica.0];
         let now = node.local(self.now);
         let plain = answers(node.machine.clone(), request.from, now);
+        // Probes may cross, and answers wait for a budget: no answer is no violation.
         if plain.is_empty() {
             return Ok(());
         }
         self.report.rehearsals += 1;
+        // Tries, since most of what is drawn is held already once the fleet has nearly settled.
         for _ in 0..8 {
             let Some(number) = self.census.any(&mut self.random.checks) else { break };
             let element = &self.census.entry(number).element;
@@ -133,6 +144,7 @@ impl<M: Machine> Simulation<M> {
             }
             let mut grown = node.machine.clone();
             let may_be_old = request.role == Role::Continuation;
+            // Another element is another digest: an answer of the newest state cannot stay the same.
             if !may_be_old && grown.insert(element.clone()) && answers(grown, request.from, now) == plain {
                 let what = alloc::format!("what it inserts after a request of {} is not in its answer", request.from);
                 return Err(Broken(Law::EagerToLearnLazyToSpeak, what));
@@ -140,6 +152,7 @@ impl<M: Machine> Simulation<M> {
             break;
         }
         let held: Vec<usize> = node.held.numbers.iter().collect();
+        // Another seed: the answer must not depend on nonces or choices of the life before either.
         let mut restarted = (self.make)(replica, self.random.checks.next_u64());
         for number in held {
             restarted.insert(self.census.entry(number).element.clone());
@@ -176,6 +189,7 @@ impl<M: Machine> Simulation<M> {
         self.trace.record(self.now, "inserts", replica.0, number, &[]);
         let element = self.census.entry(number).element.clone();
         let node = &mut self.nodes[replica.0];
+        // It may have come in a message before and be told in the next poll, which is no second arrival then.
         if !node.drained {
             node.untold.push(number);
         }
@@ -193,6 +207,7 @@ impl<M: Machine> Simulation<M> {
     fn wake(&mut self, replica: ReplicaId) -> Result<(), Violation> {
         let node = &mut self.nodes[replica.0];
         node.alarm = None;
+        // It is polled when it resumes, or restarts.
         if node.condition != Condition::Up {
             return Ok(());
         }
@@ -205,6 +220,7 @@ impl<M: Machine> Simulation<M> {
         let node = &mut self.nodes[replica.0];
         node.idle_wakes += 1;
         let idle_wakes = node.idle_wakes;
+        // A deadline that has moved costs an idle wake: once for each peer, and once for the machine's own.
         if idle_wakes as usize > self.nodes.len() + 1 {
             let what = alloc::format!("woken at {idle_wakes} deadlines in a row, it had nothing to do");
             return Err(self.violation(replica, Broken(Law::WaitIsTruthful, what)));
@@ -212,10 +228,11 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    /// Before its deadline, and without input, a machine has nothing to say but when that is.
+    /// Polls a replica before its deadline: without input it must have nothing but that deadline to tell.
     fn poll_early(&mut self, replica: ReplicaId) -> Result<(), Violation> {
         let node = &mut self.nodes[replica.0];
         let now = node.local(self.now);
+        // With an input to be polled for, or at the deadline itself, it may well have something to say.
         if !node.drained || node.deadline.is_some_and(|deadline| deadline <= now) {
             return Ok(());
         }
@@ -246,6 +263,7 @@ impl<M: Machine> Simulation<M> {
         let Some(node) = self.nodes.get_mut(replica.0) else { return Ok(()) };
         self.trace.record(self.now, what, replica.0, 0, &micros(lasting).to_le_bytes());
         match fault {
+            // Numbered, so that its end heals no other.
             Fault::Cut(side) => self.cut(Cut::sides(self.report.partitions + 1, side), lasting),
             Fault::Sever(links) => self.cut(Cut::links(self.report.partitions + 1, links), lasting),
             Fault::Pause(_) if node.condition == Condition::Up => {
@@ -254,12 +272,14 @@ impl<M: Machine> Simulation<M> {
                 let life = node.life;
                 self.plan(self.now + lasting, Happening::Resume { replica, life });
             }
+            // A paused one may crash: its resumption is for a life that is over.
             Fault::Crash(_, memory) if node.condition != Condition::Down => {
                 node.crash();
                 match memory {
                     Memory::Kept => self.report.crashes += 1,
                     Memory::Lost => {
                         self.report.amnesias += 1;
+                        // At the crash, not at the restart: the union has shrunk for all others from now on.
                         self.forget(replica);
                     }
                 }
@@ -268,6 +288,7 @@ impl<M: Machine> Simulation<M> {
             Fault::Pause(_) | Fault::Crash(..) => {}
             Fault::Forward(_) => {
                 self.report.jumps += 1;
+                // Its deadline stays, on its own clock, and so comes at another virtual time.
                 node.forward(lasting);
                 self.set_alarm(replica);
             }
@@ -286,12 +307,13 @@ impl<M: Machine> Simulation<M> {
         self.cuts.push(cut);
     }
 
-    /// A pause is over: what came meanwhile is taken in at once.
+    /// Ends a pause: inputs that came meanwhile are taken in at once.
     fn resume(&mut self, replica: ReplicaId) -> Result<(), Violation> {
         self.trace.record(self.now, "resumes", replica.0, 0, &[]);
         let node = &mut self.nodes[replica.0];
         node.condition = Condition::Up;
         node.idle_wakes = 0;
+        // All before the first poll: a process that was stopped finds its sockets full.
         for input in core::mem::take(&mut node.inbox) {
             match input {
                 Input::Insert(number) => self.put_in(replica, number)?,
@@ -306,6 +328,7 @@ impl<M: Machine> Simulation<M> {
         let (machine, twin) = self.machines(replica);
         let node = &mut self.nodes[replica.0];
         node.restart(machine, twin);
+        // Loaded as from a disk, by insertion: a machine has no other way to come by elements.
         let held: Vec<usize> = node.held.numbers.iter().collect();
         for number in held {
             let element = self.census.entry(number).element.clone();

@@ -1,4 +1,4 @@
-//! What replicas put out: messages for the network, and what the books take down.
+//! Outputs of replicas: messages for the network, and events for the books.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -9,7 +9,7 @@ use crate::sim::{Arrival, Law, Machine, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
-    /// Polls a replica to the end; how many outputs there were before it.
+    /// Polls a replica to its `Wait`; returns the number of outputs before it.
     pub(super) fn drain(&mut self, replica: ReplicaId) -> Result<usize, Violation> {
         self.drain_checked(replica).map_err(|broken| self.violation(replica, broken))
     }
@@ -32,10 +32,12 @@ impl<M: Machine> Simulation<M> {
                 return Err(Broken(Law::Bounded, alloc::format!("{outputs} outputs without a `Wait`")));
             }
         };
+        // A deadline that is not later would have an embedder poll without end.
         if let Some(until) = until.filter(|&until| until <= now) {
             let ago = until.saturating_since(now).as_micros();
             return Err(Broken(Law::WaitIsTruthful, alloc::format!("its deadline was {ago} µs ago, or is now")));
         }
+        // Merged at once means merged in `receive`: a poll only speaks.
         if self.nodes[replica.0].machine.digest() != digest {
             return Err(Broken(Law::EagerToLearnLazyToSpeak, "what it holds changed while it was polled".into()));
         }
@@ -48,6 +50,7 @@ impl<M: Machine> Simulation<M> {
         self.set_alarm(replica);
         if self.checks.early_polls.strikes(&mut self.random.checks) {
             let node = &self.nodes[replica.0];
+            // Without a deadline, at some time of the next 10 s.
             let left = node.due(self.now).map_or(10_000_000, |due| micros(due.saturating_since(self.now)));
             let early = Duration::from_micros(self.random.checks.below(left));
             let life = node.life;
@@ -56,10 +59,11 @@ impl<M: Machine> Simulation<M> {
         Ok(outputs)
     }
 
-    /// Sees to it that a replica is woken at its deadline.
+    /// Schedules the wake of a replica at its deadline.
     pub(super) fn set_alarm(&mut self, replica: ReplicaId) {
         let node = &mut self.nodes[replica.0];
         let due = node.due(self.now);
+        // Not again for the same time: a replica is polled at each message, and an alarm each would fill the queue.
         if node.alarm != due {
             node.alarm = due;
             if let Some(due) = due {
@@ -91,16 +95,19 @@ impl<M: Machine> Simulation<M> {
         let (messages, sum) = self.report.kinds.entry(kind).or_default();
         (*messages, *sum) = (*messages + 1, *sum + bytes.len() as u64);
         let of_fleet = |node: &super::Node<M>| node.is_of_fleet();
+        // A peer that is not simulated: its messages go nowhere.
         let Some(both) = self.nodes.get(to.0).map(|peer| of_fleet(peer) && of_fleet(&self.nodes[from.0])) else {
             self.report.missed += 1;
             return Ok(());
         };
         if both && from != to {
+            // By pair, whoever began: a proof tells of both.
             self.fleet.talked.insert((from.min(to).0, from.max(to).0));
         }
         let link = self.links.entry((from, to)).or_default();
         link.sent += 1;
         let number = link.sent;
+        // A request that meets one of the other side on its way: tests demand that some do.
         let under_way = self.links.get(&(to, from)).is_some_and(|link| link.requests > 0);
         self.report.crossed += u64::from(role.asks() && under_way);
         self.carry(to, Packet { from, role, number, bytes });
@@ -113,17 +120,21 @@ impl<M: Machine> Simulation<M> {
         self.report.duplicated += copies - 1;
         for _ in 0..copies {
             let random = &mut self.random.network;
+            // Each copy by itself: of two, one may be lost.
             if self.network.loss.strikes(random) {
                 self.report.lost += 1;
                 continue;
             }
+            // Only what will arrive, since its arrival counts it out again.
             if let Some(link) = self.links.get_mut(&(packet.from, to)).filter(|_| packet.role.asks()) {
                 link.requests += 1;
             }
+            // Without latency two machines could answer each other for ever at one instant.
             let delay = self.network.delay(random).max(Duration::from_micros(1));
             let mut packet = packet.clone();
             if self.network.truncation.strikes(random) {
                 self.report.truncated += 1;
+                // A byte shorter at least, or nothing was cut.
                 let len = random.below(packet.bytes.len() as u64);
                 packet.bytes.truncate(usize::try_from(len).unwrap_or(0));
             }
@@ -133,6 +144,7 @@ impl<M: Machine> Simulation<M> {
 
     fn learn(&mut self, replica: ReplicaId, element: &M::Element, from: ReplicaId) -> Result<(), Broken> {
         let broken = |what| Err(Broken(Law::NothingLostNothingInvented, alloc::format!("{what} of {from}")));
+        // Its elements are nobody's inserts; what it sends is taken for such, since the others may not tell.
         if self.nodes.get(from.0).is_some_and(|from| from.is_hostile) {
             self.invent(from, element);
         }
@@ -140,6 +152,7 @@ impl<M: Machine> Simulation<M> {
         if node.is_hostile {
             return Ok(());
         }
+        // In its own cluster: an element of an outsider is one that nobody here has inserted.
         let number = self.census.find(node.cluster, element);
         let Some(number) = number.filter(|&number| self.census.entry(number).inserted) else {
             return broken("nobody has inserted an element");
@@ -152,6 +165,7 @@ impl<M: Machine> Simulation<M> {
             node.untold.swap_remove(place);
             return Ok(());
         }
+        // In any life: the message may be older than the sender's last crash.
         if self.nodes.get(from.0).is_none_or(|from| !from.ever.has(number)) {
             return broken("the sender never held an element");
         }
@@ -160,7 +174,7 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    /// What a hostile replica sends it has inserted.
+    /// Books an element of a hostile replica as its insert.
     fn invent(&mut self, replica: ReplicaId, element: &M::Element) {
         let node = &mut self.nodes[replica.0];
         let number = self.census.enter(node.cluster, element.clone());
@@ -173,6 +187,7 @@ impl<M: Machine> Simulation<M> {
         if node.is_hostile {
             return Ok(());
         }
+        // A proof takes a message of that peer; one that comes of none is made up.
         node.spend_proof(peer)?;
         let cluster = node.cluster;
         let had = |node: &super::Node<M>| node.cluster == cluster && node.digests.contains(digest);
@@ -182,19 +197,21 @@ impl<M: Machine> Simulation<M> {
             let law = if invented { Law::NothingLostNothingInvented } else { Law::Convergence };
             return Err(Broken(law, alloc::format!("a proof about {peer} is of what it never held")));
         }
+        // At any time: the proof is of an instant since the probe, and the peer may have grown or crashed by now.
         if !self.nodes.get(peer.0).is_some_and(|peer| peer.is_hostile || had(peer)) {
             return Err(Broken(Law::Convergence, alloc::format!("a proof is of what {peer} never held")));
         }
         self.report.proofs += 1;
         let node = &self.nodes[replica.0];
         let with_fleet = node.is_of_fleet() && self.nodes[peer.0].is_of_fleet();
+        // Only of all there is by now: an older proof does not end the run.
         if with_fleet && node.held.count == self.fleet.union && node.machine.digest() == *digest {
             self.fleet.proven.insert((replica.min(peer).0, replica.max(peer).0));
         }
         Ok(())
     }
 
-    /// Compares what a replica holds with the books, in O(log) of what happened.
+    /// Compares a replica with the books. O(log n) in the events so far.
     fn audit(&mut self, replica: ReplicaId) -> Result<(), Broken> {
         let node = &self.nodes[replica.0];
         if node.is_hostile {
@@ -205,15 +222,19 @@ impl<M: Machine> Simulation<M> {
             let what = alloc::format!("it holds {count} elements, and was given and told of {booked}");
             return Err(Broken(Law::NothingLostNothingInvented, what));
         }
+        // One element by chance: all of them, after each poll, would make runs quadratic in elements.
         if let Some(number) = self.census.any(&mut self.random.checks)
             && self.census.entry(number).cluster == node.cluster
             && node.machine.contains(&self.census.entry(number).element) != node.held.numbers.has(number)
         {
             return Err(Broken(Law::NothingLostNothingInvented, "it holds other elements than it was told of".into()));
         }
+        // And all of them by digest: sums of marks are equal exactly where sets are, so digests must be, both ways, for
+        // the whole fleet.
         let (cluster, sum, digest) = (node.cluster, node.held.sum, node.machine.digest());
         let digest_of = self.digests.entry((cluster, sum)).or_insert_with(|| digest.clone());
         if *digest_of != digest || *self.sets.entry((cluster, digest)).or_insert(sum) != sum {
+            // Which law it is takes a look at every element, once: the run ends here.
             if self.has_lost(replica) {
                 return Err(Broken(Law::NothingLostNothingInvented, "it does not hold what it held".into()));
             }
@@ -223,7 +244,7 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    /// A replica holds an element from now on.
+    /// Books an element as held by a replica.
     pub(super) fn hold(&mut self, replica: ReplicaId, number: usize) {
         let node = &mut self.nodes[replica.0];
         if !self.census.add(&mut node.held, number) {
@@ -240,6 +261,7 @@ impl<M: Machine> Simulation<M> {
         entry.holders += 1;
         if node.cluster == 0 {
             self.fleet.held += 1;
+            // More than any proof was of: all pairs have to prove it anew.
             if entry.holders == 1 {
                 self.fleet.union += 1;
                 self.fleet.proven.clear();
@@ -247,7 +269,7 @@ impl<M: Machine> Simulation<M> {
         }
     }
 
-    /// A replica holds nothing from now on. What it alone held is lost to all.
+    /// Books a replica as empty. Elements that it alone held are lost to all.
     pub(super) fn forget(&mut self, replica: ReplicaId) {
         let node = &mut self.nodes[replica.0];
         let held = core::mem::take(&mut node.held);
@@ -260,12 +282,14 @@ impl<M: Machine> Simulation<M> {
             entry.holders -= 1;
             if of_fleet {
                 self.fleet.held -= 1;
+                // Proofs were of more than is left.
                 if entry.holders == 0 {
                     self.fleet.union -= 1;
                     self.fleet.proven.clear();
                 }
             }
         }
+        // It has proven what it has forgotten.
         self.fleet.proven.retain(|&(one, other)| one != replica.0 && other != replica.0);
     }
 }
