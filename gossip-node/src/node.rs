@@ -5,7 +5,7 @@ mod output;
 
 use std::collections::VecDeque;
 
-use gossip_core::Time;
+use gossip_core::{Place, Time};
 
 use crate::json::{Json, JsonError, shortened};
 use crate::protocol::{Envelope, GOSSIP, Refusal, Reply, Request, Skipped};
@@ -45,25 +45,15 @@ pub struct Node {
     /// The bytes of all replies.
     waiting_bytes: usize,
     next_msg_id: u64,
-    now: Time,
 }
 
 impl Node {
     /// A node that waits for its `init`.
     pub fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            member: None,
-            stored: None,
-            replies: VecDeque::new(),
-            waiting_bytes: 0,
-            next_msg_id: 0,
-            now: Time::ZERO,
-        }
+        Self { settings, member: None, stored: None, replies: VecDeque::new(), waiting_bytes: 0, next_msg_id: 0 }
     }
 
-    /// A node that waits for its `init`, then goes on with what a [`Persistence`](crate::Persistence) holds, and remembers
-    /// which elements [`serve`](crate::serve()) is to append to it.
+    /// A node that waits for its `init`, then goes on with what a [`Persistence`](crate::Persistence) holds.
     ///
     /// # Errors
     ///
@@ -88,10 +78,15 @@ impl Node {
         self.waiting_bytes
     }
 
-    /// The elements since the last call. Lines polled before this call rest on no later ones.
-    pub(crate) fn take_unsaved(&mut self) -> Vec<Json> {
-        let now = self.now;
-        self.member.as_mut().map(|member| member.take_unsaved(now)).unwrap_or_default()
+    /// The elements that came since the log ended at a place, in the order in which they came, without those that it was
+    /// [restored](Self::restored) with. Whatever was polled rests on these, on the restored ones, and on none besides.
+    pub(crate) fn since(&self, place: Place) -> impl Iterator<Item = &Json> {
+        self.member.iter().flat_map(move |member| member.since(place))
+    }
+
+    /// Where the log ends.
+    pub(crate) fn end(&self) -> Place {
+        self.member.as_ref().map_or(Place::START, Member::end)
     }
 
     /// Takes in one line, with or without its newline. Any number of lines may come between two polls.
@@ -123,15 +118,13 @@ impl Node {
     /// The next output at `now`; call it until it is [`Output::Wait`]. Replies come first, then messages to other
     /// nodes.
     pub fn poll(&mut self, now: Time) -> Output {
-        // The machine counts on time that never goes back, and this does not count on its caller for that.
-        self.now = self.now.max(now);
         // Replies come first: a client waits for each, while a message that leaves later costs nothing but that.
         match (self.replies.pop_front(), &mut self.member) {
             (Some(line), _) => {
                 self.waiting_bytes -= line.len();
                 Output::Line(line)
             }
-            (None, Some(member)) => member.poll(self.now),
+            (None, Some(member)) => member.poll(now),
             (None, None) => Output::Wait(None),
         }
     }
@@ -145,8 +138,8 @@ impl Node {
         let from_node = self.member.as_ref().is_some_and(|member| member.peer(&src).is_some());
         let request =
             if waiting { Err(Refusal::BeforeInit) } else { Request::read(body, others, &src, msg_id, &self.settings) };
-        let reply = request
-            .and_then(|request| handle(&mut self.member, &mut self.stored, &self.settings, &dest, request, self.now));
+        let reply =
+            request.and_then(|request| handle(&mut self.member, &mut self.stored, &self.settings, &dest, request));
         let reply = match (reply, msg_id) {
             (Ok(reply), Some(_)) => reply,
             // It was acted on; but a reply has to say what it answers.
@@ -172,10 +165,9 @@ fn handle<'a>(
     settings: &Settings,
     dest: &str,
     request: Request,
-    now: Time,
 ) -> Result<Reply<'a>, Refusal> {
     match (member, request) {
-        (Some(member), request) => member.handle(request, settings, now),
+        (Some(member), request) => member.handle(request, settings),
         (none, Request::Init { node_id, node_ids }) => {
             // Whoever wired the cluster wrongly hears of it here. Later it would be silence: the node would skip all
             // that is meant for it.

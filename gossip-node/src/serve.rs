@@ -6,9 +6,9 @@ use std::io::{self, BufReader, Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Instant;
 
-use gossip_core::Time;
+use gossip_core::{Place, Time};
 
-use crate::json::shortened;
+use crate::json::{Json, shortened};
 use crate::node::{Node, Output};
 use crate::settings::MaxLine;
 use crate::store::{Persistence, StoreError};
@@ -99,7 +99,7 @@ pub fn serve(
     inbox: &Receiver<Input>,
     output: impl Write,
 ) -> Result<(), ServeError> {
-    let output = Outputs { store, held: Vec::new(), output };
+    let output = Outputs { store, saved: Place::START, held: Vec::new(), output };
     match run(&mut node, inbox, output) {
         // Whoever closes stdout has seen enough; for a program in a pipe that is a normal end.
         Err(ServeError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -166,6 +166,8 @@ fn write_ledger(node: &Node) {
 /// The way of lines to the output, through the store.
 struct Outputs<P, W> {
     store: Option<P>,
+    /// How much of the node's log the store has.
+    saved: Place,
     /// Lines that wait for the store.
     held: Vec<u8>,
     output: W,
@@ -194,13 +196,16 @@ impl<P: Persistence, W: Write> Outputs<P, W> {
     }
 
     /// Stores what the held lines rest on, then writes them.
-    fn release(&mut self, node: &mut Node) -> Result<(), ServeError> {
-        // In this order, which is the whole of the promise: what is held back rests on `unsaved`, and is let out once
-        // that is kept.
-        let unsaved = node.take_unsaved();
-        if let Some(store) = self.store.as_mut().filter(|_| !unsaved.is_empty()) {
-            store.append(&unsaved)?;
-            tracing::debug!(elements = unsaved.len(), "stored");
+    fn release(&mut self, node: &Node) -> Result<(), ServeError> {
+        // In this order, which is the whole of the promise: what is held back rests on the log as it is by now, and is let
+        // out once that is kept.
+        if let Some(store) = &mut self.store {
+            let unsaved: Vec<Json> = node.since(self.saved).cloned().collect();
+            if !unsaved.is_empty() {
+                store.append(&unsaved)?;
+                tracing::debug!(elements = unsaved.len(), "stored");
+            }
+            self.saved = node.end();
         }
         self.output.write_all(&self.held)?;
         self.held.clear();

@@ -1,9 +1,9 @@
 //! A node that has its id and its peers: the machine, and its set in order.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use gossip_core::{AntiEntropy, Event, Message, Overlay, Time};
+use gossip_core::{AntiEntropy, Event, Message, Overlay, Place, Time};
 use serde_json::value::RawValue;
 
 use super::Output;
@@ -25,16 +25,16 @@ pub(crate) struct Member {
     node_ids: Vec<String>,
     peers: BTreeSet<Arc<str>>,
     machine: AntiEntropy<Arc<str>, Json>,
-    /// The machine's set in the order of replies. Elements whose `Learned` event is not polled yet are missing.
+    /// The machine's set in the order of replies.
     values: BTreeSet<Json>,
+    /// How far in the machine's log `values` has come.
+    taken_in: Place,
+    /// Where the log ended once it held what a persistence had kept.
+    restored: Place,
     workload: Workload,
     /// The sum of the increments among `values`; 0 unless the workload counts.
     sum: i128,
     rounds: Rounds,
-    /// Messages that were polled while [`values`](Self::values) looked for events, and are sent next.
-    unsent: VecDeque<(Arc<str>, Message<Json>)>,
-    /// Elements since the last [`take_unsaved`](Self::take_unsaved); `None` where nothing keeps them.
-    unsaved: Option<Vec<Json>>,
 }
 
 impl Member {
@@ -65,33 +65,32 @@ impl Member {
             peers,
             machine,
             values: BTreeSet::new(),
+            taken_in: Place::START,
+            restored: Place::START,
             workload: settings.workload,
             sum: 0,
-            unsent: VecDeque::new(),
-            unsaved: None,
         })
     }
 
-    /// Holds the elements that a persistence kept, and collects from now on those that it does not have.
+    /// Holds the elements that a persistence kept.
     pub(crate) fn restore(&mut self, elements: Vec<Json>) {
-        // A clone shares its text, so the machine and `values` hold every text once.
-        self.machine.extend(elements.iter().cloned()).expect("`Node::restored` has checked their lengths");
-        elements.into_iter().for_each(|element| self.hold(element));
-        // Only from here on: what was just restored is kept already.
-        self.unsaved = Some(Vec::new());
+        self.machine.extend(elements).expect("`Node::restored` has checked their lengths");
+        self.take_in();
+        self.restored = self.machine.end();
     }
 
-    /// The elements since the last call, learned from peers or written by clients.
-    pub(crate) fn take_unsaved(&mut self, now: Time) -> Vec<Json> {
-        // Without this every batch of a node that keeps nothing would poll for events that nobody asked for.
-        if self.unsaved.is_none() {
-            return Vec::new();
-        }
-        self.values(now);
-        self.unsaved.as_mut().map(std::mem::take).unwrap_or_default()
+    /// The elements that came since the log ended at a place, learned from peers or written by clients; none of those that
+    /// it was [restored](Self::restore) with.
+    pub(crate) fn since(&self, place: Place) -> impl Iterator<Item = &Json> {
+        self.machine.since(place.max(self.restored))
     }
 
-    pub(crate) fn handle(&mut self, request: Request, settings: &Settings, now: Time) -> Result<Reply<'_>, Refusal> {
+    /// Where the log ends.
+    pub(crate) fn end(&self) -> Place {
+        self.machine.end()
+    }
+
+    pub(crate) fn handle(&mut self, request: Request, settings: &Settings) -> Result<Reply<'_>, Refusal> {
         match request {
             Request::Init { node_id, node_ids } if *node_id == *self.id && node_ids == self.node_ids => {
                 Ok(Reply::InitOk {})
@@ -111,17 +110,16 @@ impl Member {
                 Ok(Reply::WriteOk { request: self.workload.row().write })
             }
             Request::Read => {
-                // The sum is kept as elements come, in `hold`: to add it up at each read would cost as much as the set
-                // is large.
-                let (Row { shown: key, least_delta, .. }, sum) = (self.workload.row(), self.sum_at(now));
-                let shown = if least_delta.is_some() { Shown::Sum(sum) } else { Shown::Elements(&self.values) };
+                // The sum is kept as elements come: to add it up at each read would cost as much as the set is large.
+                let Row { shown: key, least_delta, .. } = self.workload.row();
+                let shown = if least_delta.is_some() { Shown::Sum(self.sum) } else { Shown::Elements(&self.values) };
                 Ok(Reply::ReadOk(Read { key, shown }))
             }
             Request::Digest => {
                 let digest = self.machine.digest();
                 Ok(Reply::DigestOk { digest: digest.to_string(), count: digest.count() })
             }
-            Request::DigestSync { remote_digest, remote_messages } => self.sync(&remote_digest, remote_messages, now),
+            Request::DigestSync { remote_digest, remote_messages } => self.sync(&remote_digest, remote_messages),
             Request::Echo { echo } => Ok(Reply::EchoOk { echo }),
             Request::Stats => Ok(Reply::StatsOk(Box::new(Report::of(&self.machine)))),
         }
@@ -134,15 +132,12 @@ impl Member {
             serde_json::from_str(text).map_err(|error| Skipped::NotAMessage(error.to_string()))?;
         let _entered = self.rounds.span_of(from).entered();
         tracing::trace!(target: TARGET, kind = message.kind().name(), bytes = message.encoded_len(), "received");
-        Ok(self.machine.receive(from, message)?)
+        self.machine.receive(from, message)?;
+        self.take_in();
+        Ok(())
     }
 
     pub(crate) fn poll(&mut self, now: Time) -> Output {
-        // In the order in which the machine gave them out: to overtake one would be reordering, which costs round
-        // trips.
-        if let Some((to, message)) = self.unsent.pop_front() {
-            return self.send(&to, &message);
-        }
         loop {
             match self.machine.poll(now) {
                 gossip_core::Output::Event(event) => self.on(event),
@@ -176,23 +171,22 @@ impl Member {
         self.peers.get(id).cloned()
     }
 
-    fn insert(&mut self, key: &str, value: Json) -> Result<bool, Refusal> {
-        // The machine first: what it refuses must not show in reads.
-        let new = self.machine.insert(value.clone()).map_err(|error| too_long(key, error.limit))?;
-        if new {
-            self.hold(value);
-        }
-        Ok(new)
+    fn insert(&mut self, key: &str, value: Json) -> Result<(), Refusal> {
+        self.machine.insert(value).map_err(|error| too_long(key, error.limit))?;
+        self.take_in();
+        Ok(())
     }
 
-    /// Adds an element that the machine holds to `values`, to the sum, and to what is unsaved.
-    fn hold(&mut self, value: Json) {
-        if let Some(unsaved) = &mut self.unsaved {
-            unsaved.push(value.clone());
+    /// Adds what has come to the machine to `values` and to the sum. It follows whatever may bring the machine elements, so
+    /// that a read shows no less than a digest counts.
+    fn take_in(&mut self) {
+        // A clone shares its text, so the machine and `values` hold every text once.
+        for value in self.machine.since(self.taken_in).cloned() {
+            // Before the value is among the others: its own delta must not count as one that was there.
+            self.sum += growth(&self.values, &value, self.workload);
+            self.values.insert(value);
         }
-        // Before the value is among the others: its own delta must not count as one that was there.
-        self.sum += growth(&self.values, &value, self.workload);
-        self.values.insert(value);
+        self.taken_in = self.machine.end();
     }
 
     /// Refuses an increment if its client used the `msg_id` for another delta. A repeated request passes: it is an element
@@ -204,7 +198,7 @@ impl Member {
 
     /// Answers `digest_sync`: compares digests, then merges. The reply holds the union; which part of it the requester lacks is
     /// for it to find.
-    fn sync(&mut self, remote_digest: &str, remote: Vec<Json>, now: Time) -> Result<Reply<'_>, Refusal> {
+    fn sync(&mut self, remote_digest: &str, remote: Vec<Json>) -> Result<Reply<'_>, Refusal> {
         // A digest is hexadecimal, and clients may write it in capitals.
         if self.machine.digest().to_string().eq_ignore_ascii_case(remote_digest) {
             return Ok(Reply::InSync { r#match: true, transferred: 0 });
@@ -215,38 +209,17 @@ impl Member {
             self.insert("remote_messages", value.clone())?;
             listed.insert(value);
         }
-        let local_messages = self.values(now);
+        let local_messages = &self.values;
         // All that was listed is held by now, so what is beyond it is what the requester lacks. What it listed twice
         // counts once.
         let transferred = local_messages.len() - listed.len();
         Ok(Reply::OutOfSync { r#match: false, transferred, local_messages })
     }
 
-    /// The sum of all increments, once the events that are due are polled.
-    fn sum_at(&mut self, now: Time) -> i128 {
-        self.values(now);
-        self.sum
-    }
-
-    /// All elements in order, once the events that are due are polled.
-    fn values(&mut self, now: Time) -> &BTreeSet<Json> {
-        // The machine holds an element once its message is in, and says so when it is polled. A read must not show less
-        // than the digest counts, so the events are fetched now, and messages that come between them wait in `unsent`.
-        while self.values.len() < self.machine.len() {
-            match self.machine.poll(now) {
-                gossip_core::Output::Event(event) => self.on(event),
-                gossip_core::Output::Send { to, message } => self.unsent.push_back((to, message)),
-                gossip_core::Output::Wait(_) => break,
-            }
-        }
-        &self.values
-    }
-
-    fn on(&mut self, event: Event<Arc<str>, Json>) {
+    fn on(&self, event: Event<Arc<str>, Json>) {
         match event {
             Event::Learned { element, from } => {
                 self.rounds.span_of(&from).in_scope(|| tracing::trace!(target: TARGET, %element, %from, "learned"));
-                self.hold(element);
             }
             Event::InSync { peer, digest } => {
                 self.rounds.span_of(&peer).in_scope(|| tracing::debug!(target: TARGET, %peer, %digest, "in sync"));
