@@ -54,7 +54,7 @@ mod workload;
 pub use json::{Json, JsonError};
 pub use node::{Node, Output};
 pub use protocol::{Refusal, Skipped};
-pub use serve::{Input, Line, Lines, ServeError, read_lines, serve};
+pub use serve::{Input, Line, Lines, Log, ServeError, read_lines, serve};
 pub use settings::{MaxLine, Settings, Shape, ShapeError};
 #[cfg(feature = "store")]
 pub use store::Store;

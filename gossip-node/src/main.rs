@@ -9,12 +9,15 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
-use gossip_node::{Input, Node, Persistence, ServeError, Settings, read_lines, serve};
+use gossip_node::{Input, Log, Node, Persistence, ServeError, Settings, read_lines, serve};
 
 use crate::cli::Options;
 
 /// How many reads may wait for the loop before the next: a line each, or as many as 64 KiB hold.
 const WAITING_READS: usize = 64;
+
+/// How long a node that ends waits for somebody to read the rest of its log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -22,32 +25,30 @@ fn main() -> ExitCode {
     if let Some(cli::Command::Simulate(simulate)) = &options.command {
         return simulate.run();
     }
+    // Stdout belongs to the protocol: a line of the log there would be a malformed message.
+    let log = Log::new(io::stderr());
+    let writer = log.clone();
     tracing_subscriber::fmt()
-        // Stdout belongs to the protocol: a line of the log there would be a malformed message.
-        .with_writer(io::stderr)
+        .with_writer(move || writer.clone())
         .with_max_level(options.log)
         .with_ansi(false)
         // Where stderr is closed, to say so there panics.
         .log_internal_errors(false)
         .init();
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "ended");
-            ExitCode::FAILURE
-        }
-    }
+    let result = run(&options, &log).inspect_err(|error| tracing::error!(%error, "ended"));
+    log.finish(LAST_WORDS);
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn run(options: &Options) -> Result<(), ServeError> {
+fn run(options: &Options, log: &Log) -> Result<(), ServeError> {
     let settings = options.settings();
     let max_line = settings.max_line;
     // Bounded, so that a flood waits in the pipe, and its sender with it, rather than in memory.
     let (sender, inbox) = sync_channel(WAITING_READS);
     stop_on_sigterm(sender.clone())?;
-    show_ledger_on_sigusr1(sender.clone())?;
+    show_ledger_on_sigusr1(sender.clone(), log.clone())?;
     if let Some(every) = options.stats_every {
-        show_ledger_every(every, sender.clone());
+        show_ledger_every(every, sender.clone(), log.clone());
     }
     // A thread of its own, since a read that blocks knows of no deadline.
     thread::spawn(move || read_lines(io::stdin(), max_line, &sender));
@@ -86,18 +87,18 @@ fn stop_on_sigterm(inbox: SyncSender<Input>) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn show_ledger_on_sigusr1(inbox: SyncSender<Input>) -> io::Result<()> {
+fn show_ledger_on_sigusr1(inbox: SyncSender<Input>, log: Log) -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR1])?;
-    thread::spawn(move || signals.forever().all(|_| inbox.send(Input::Ledger).is_ok()));
+    thread::spawn(move || signals.forever().all(|_| inbox.send(Input::Ledger(log.clone())).is_ok()));
     Ok(())
 }
 
 #[allow(clippy::disallowed_methods, reason = "real time, for a reader in real time")]
-fn show_ledger_every(interval: Duration, inbox: SyncSender<Input>) {
+fn show_ledger_every(interval: Duration, inbox: SyncSender<Input>, log: Log) {
     thread::spawn(move || {
         loop {
             thread::sleep(interval);
-            if inbox.send(Input::Ledger).is_err() {
+            if inbox.send(Input::Ledger(log.clone())).is_err() {
                 return;
             }
         }
@@ -110,6 +111,6 @@ fn stop_on_sigterm(_: SyncSender<Input>) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn show_ledger_on_sigusr1(_: SyncSender<Input>) -> io::Result<()> {
+fn show_ledger_on_sigusr1(_: SyncSender<Input>, _: Log) -> io::Result<()> {
     Ok(())
 }

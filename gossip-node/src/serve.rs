@@ -1,6 +1,7 @@
 //! The loop around a node: lines from a channel, lines to an output, a clock.
 
 mod lines;
+mod log;
 
 use std::io::{self, BufReader, Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -14,14 +15,15 @@ use crate::settings::MaxLine;
 use crate::store::{Persistence, StoreError};
 
 pub use lines::{Line, Lines};
+pub use log::Log;
 
 /// An input of [`serve`].
 #[derive(Debug)]
 pub enum Input {
     /// Lines, without their newlines.
     Lines(Vec<Vec<u8>>),
-    /// Write the [ledger](Node::ledger) to stderr, as one line.
-    Ledger,
+    /// Write the [ledger](Node::ledger) to this log, as one line.
+    Ledger(Log),
     /// The input has ended: answer what came before, then end.
     End,
     /// The input has failed: the same, and say so.
@@ -132,7 +134,7 @@ fn run(
                         }
                     }
                 }
-                Input::Ledger => write_ledger(node),
+                Input::Ledger(log) => write_ledger(node, log),
                 Input::End => return outputs.write(node, &clock).map(drop),
                 Input::Failed(error) => {
                     outputs.write(node, &clock)?;
@@ -156,9 +158,9 @@ fn receive(node: &mut Node, line: &[u8]) {
 }
 
 /// Writes the ledger past the log: whoever asks for it gets it at any level, as JSON and nothing else.
-fn write_ledger(node: &Node) {
+fn write_ledger(node: &Node, mut log: Log) {
     match node.ledger() {
-        Some(line) => drop(writeln!(io::stderr(), "{line}")),
+        Some(line) => drop(writeln!(log, "{line}")),
         None => tracing::info!("no ledger before `init`"),
     }
 }

@@ -17,7 +17,7 @@ use super::simulate::Simulate;
 /// A Maelstrom node that keeps a replicated grow-only set in step by anti-entropy.
 ///
 /// It reads one JSON object a line from stdin, {"src", "dest", "body"}, writes its replies and its messages to other
-/// nodes to stdout, and logs to stderr. End of input, a closed stdout and SIGTERM end it with exit code 0.
+/// nodes to stdout, and logs to stderr: where nobody reads that, lines of the log are dropped and counted. End of input, a closed stdout and SIGTERM end it with exit code 0.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Options {

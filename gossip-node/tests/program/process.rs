@@ -318,6 +318,42 @@ fn a_burst_is_answered_one_by_one() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_holds_up_no_reply_and_counts_what_it_drops() {
+    const LINES: usize = 30_000;
+    for options in [&[][..], &["--stats-every", "1ms"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gossip-node"))
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let bad = "not JSON, and more of it than a pipe holds\n";
+        let input = format!("{INIT}\n{}", format!("{bad}{READ}\n").repeat(LINES));
+        let writer = thread::spawn(move || stdin.write_all(input.as_bytes()).map(|()| stdin));
+        let replies = BufReader::new(child.stdout.take().unwrap()).lines().take(1 + LINES);
+        assert_eq!(replies.last().unwrap().unwrap(), read_ok(LINES as u64));
+        // Only now is the log read.
+        let stdin = writer.join().unwrap().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).map(|_| log)
+        });
+        drop(stdin);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let log = log.join().unwrap().unwrap();
+        let skipped = log.lines().filter(|line| line.contains(" WARN ") && line.contains("skipped a line")).count();
+        let dropped = log.lines().filter_map(|line| line.strip_prefix("WARN gossip_node::log: dropped "));
+        let dropped: usize = dropped.map(|rest| rest.split(' ').next().unwrap().parse::<usize>().unwrap()).sum();
+        let all = skipped + dropped;
+        assert!(dropped > 0 && (LINES..LINES + 100_000).contains(&all), "{skipped} written, {dropped} dropped");
+        assert!(all == LINES || !options.is_empty(), "{skipped} written, {dropped} dropped");
+    }
+}
+
+#[test]
 fn a_reader_that_comes_late_gets_everything() {
     let mut process = Process::start(&[]);
     let mut stdin = process.stdin.take().unwrap();
