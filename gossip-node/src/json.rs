@@ -2,6 +2,7 @@
 
 mod number;
 mod object;
+mod outline;
 mod text;
 
 use std::borrow::Cow;

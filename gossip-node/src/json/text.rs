@@ -7,59 +7,103 @@ use serde_json::ser::{Formatter, Serializer};
 use serde_json::value::RawValue;
 
 use super::number::Number;
-use super::{Json, JsonError, Object};
+use super::outline::{Entry, Outline, Tokens, Unordered};
+use super::{Json, JsonError};
 
 /// A canonical text while it is written. `limit` is kept at every step, so memory follows the limit, not the value.
-pub(super) struct Canonical {
+pub(super) struct Canonical<'a> {
+    tokens: Tokens<'a>,
+    outline: Outline<'a>,
     text: String,
     limit: usize,
 }
 
-impl Canonical {
-    /// The canonical text of `raw`.
-    pub(super) fn write(raw: &RawValue, limit: usize) -> Result<String, JsonError> {
-        let mut canonical = Self { text: String::new(), limit };
-        canonical.value(raw, 0)?;
+impl<'a> Canonical<'a> {
+    /// The canonical text of `raw`. Numbers come as they were written, and all is read twice, however deep it is.
+    pub(super) fn write(raw: &'a RawValue, limit: usize) -> Result<String, JsonError> {
+        let mut canonical = Self::of(raw.get(), limit);
+        canonical.value(0)?;
         Ok(canonical.text)
     }
 
-    /// Appends `raw`. It is read level by level, each level by its own pass over the text, so that numbers come as they
-    /// were written; hence O(length × depth).
-    fn value(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
-        let text = raw.get();
-        match text.as_bytes().first() {
+    fn of(text: &'a str, limit: usize) -> Self {
+        let mut tokens = Tokens::of(text);
+        let outline = Outline::of(&mut tokens);
+        tokens.go_to(0);
+        Self { tokens, outline, text: String::new(), limit }
+    }
+
+    fn next(&mut self) -> &'a str {
+        self.tokens.next().expect("the grammar was checked with the line it came in")
+    }
+
+    /// Appends the value that comes next.
+    fn value(&mut self, depth: usize) -> Result<(), JsonError> {
+        let token = self.next();
+        self.value_of(token, depth)
+    }
+
+    /// Appends the value that begins with a token.
+    fn value_of(&mut self, token: &str, depth: usize) -> Result<(), JsonError> {
+        match token.as_bytes()[0] {
             // Before it is opened, as each level takes stack: a line of 1 MiB may have half a million of them.
-            Some(b'[' | b'{') if depth == Json::MAX_DEPTH => Err(JsonError::TooDeep),
-            Some(b'[') => self.array(&elements(raw), depth + 1),
-            Some(b'{') => self.object(raw, depth + 1),
-            Some(b'"') => self.string(text),
-            Some(b'n' | b't' | b'f') => self.push(text),
-            _ => self.number(text),
+            b'[' | b'{' if depth == Json::MAX_DEPTH => Err(JsonError::TooDeep),
+            b'[' => self.array(depth + 1),
+            b'{' => self.object(depth + 1),
+            b'"' => self.string(token),
+            b'n' | b't' | b'f' => self.push(token),
+            _ => self.number(token),
         }
     }
 
-    fn array(&mut self, elements: &[&RawValue], depth: usize) -> Result<(), JsonError> {
+    fn array(&mut self, depth: usize) -> Result<(), JsonError> {
         let mut before = "[";
-        for element in elements {
-            self.push(before)?;
-            self.value(element, depth)?;
-            before = ", ";
+        loop {
+            match self.next() {
+                "]" => break self.push(if before == "[" { "[]" } else { "]" }),
+                "," => {}
+                token => {
+                    self.push(before)?;
+                    self.value_of(token, depth)?;
+                    before = ", ";
+                }
+            }
         }
-        self.push(if elements.is_empty() { "[]" } else { "]" })
     }
 
-    fn object(&mut self, raw: &RawValue, depth: usize) -> Result<(), JsonError> {
-        // Sorted by key as it is read: by bytes, which in UTF-8 is by code point.
-        let object = Object::read(raw).expect("it begins as an object").sound()?;
+    fn object(&mut self, depth: usize) -> Result<(), JsonError> {
         let mut before = "{";
-        for (key, value) in object.iter() {
-            self.push(before)?;
-            self.push(&encode_string(key))?;
-            self.push(": ")?;
-            self.value(value, depth)?;
-            before = ", ";
+        match self.outline.take(self.tokens.at())? {
+            Some(Unordered { entries, end }) => {
+                for Entry { key, value } in entries {
+                    self.key(before, key)?;
+                    self.tokens.go_to(value);
+                    self.value(depth)?;
+                    before = ", ";
+                }
+                self.tokens.go_to(end);
+            }
+            None => loop {
+                match self.next() {
+                    "}" => break,
+                    "," => {}
+                    key => {
+                        self.key(before, key)?;
+                        // Its colon.
+                        self.next();
+                        self.value(depth)?;
+                        before = ", ";
+                    }
+                }
+            },
         }
         self.push(if before == "{" { "{}" } else { "}" })
+    }
+
+    fn key(&mut self, before: &str, key: &str) -> Result<(), JsonError> {
+        self.push(before)?;
+        self.string(key)?;
+        self.push(": ")
     }
 
     /// Raw JSON strings hold no control characters, so one without escapes is canonical as it stands.
@@ -139,4 +183,34 @@ impl Formatter for Spaced {
 
 fn separate<W: io::Write + ?Sized>(writer: &mut W, first: bool) -> io::Result<()> {
     if first { Ok(()) } else { writer.write_all(b", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An array of about so many bytes, three levels deep, in no canonical spelling.
+    fn words(len: usize) -> String {
+        let words = r#"1.50e1, "t\u0077o",{"d":null, "c": [true]} , "#;
+        format!("[{}0]", words.repeat(len / words.len()))
+    }
+
+    #[test]
+    fn all_of_a_text_is_read_twice_however_deep_it_is() {
+        for levels in [1, 2, 16, Json::MAX_DEPTH - 3] {
+            // Most of it at the deepest level, and as much of it at each.
+            for (outer, inner) in [(0, 100_000), (100_000 / levels, 0)] {
+                for (open, close) in [("[W, ", ", W]"), (r#"{"a":W, "b":"#, "}"), (r#"{"b":"#, r#", "\u0061":W}"#)] {
+                    let [open, close] = [open, close].map(|part| part.replace('W', &words(outer)).repeat(levels));
+                    let text = format!("{open}{}{close}", words(inner));
+                    let mut canonical = Canonical::of(&text, usize::MAX);
+                    canonical.value(0).unwrap();
+                    let (read, all) = (canonical.tokens.read, text.len());
+                    assert!(read >= all && read <= 2 * all, "{levels} levels: {read} of {all} bytes");
+                    let written = Json::parse(&canonical.text, usize::MAX).unwrap();
+                    assert_eq!(written.as_str(), canonical.text);
+                }
+            }
+        }
+    }
 }
