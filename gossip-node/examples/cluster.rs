@@ -24,8 +24,9 @@ use crate::trial_options::TrialOptions;
 
 /// Runs a cluster of real nodes under load and tells what it cost, as `gossip-node simulate` does of a virtual one
 ///
-/// Each node is a process; its lines reach the others after the latency, unless the link is cut by then, and clients at
-/// once. Clients ask as the plan says, and read every node finally. Anything wrong ends the run with exit code 2: a key
+/// Each node is a process. Its lines reach clients at once, and the others as in Maelstrom: each node has one queue, whose
+/// reader takes what is due first, unless the link it comes by is cut then, and waits with it until it is due; so long,
+/// requests of clients wait too. Clients ask as the plan says, and read every node finally. Anything wrong ends the run with exit code 2: a key
 /// too many or too few in a reply, a wrong type, another spelling, an error, a reply after 5 s, an unknown destination, a
 /// warning in a log, a node that ends. So does a run that is not exact: one in which more than 1 % of the lines between
 /// nodes came over 5 ms late. Exit code 1: elements were lost; where a counter shows a sum that what is acknowledged cannot

@@ -21,6 +21,11 @@ use super::trial_options::TrialOptions;
 /// checked all the while: where one is broken, the run ends with its name and exit code 2. A partition stops what would
 /// arrive while it lasts. Equal options give equal results.
 ///
+/// Maelstrom's network differs. There each node has one queue, whose reader takes what is due first and sleeps until
+/// then: so long, requests of clients wait too, and messages that are due earlier. A partition stops what is taken off
+/// the queue while it lasts. Here messages overtake each other, and requests and replies take no time. The example
+/// `cluster` queues as Maelstrom does.
+///
 /// What is told, of all that happens from the start to the final reads:
 ///
 ///   ops              operations, reads included, but for the final reads

@@ -31,7 +31,7 @@ pub(crate) struct TrialOptions {
           value_parser = value_parser!(u32).range(..=86_400))]
     quiet: u32,
 
-    /// How long a message takes from node to node, in ms; clients reach their node at once
+    /// How long a message takes from node to node, in ms; requests of clients take none by themselves
     #[arg(long, value_name = "MS", default_value_t = Plan::default().latency,
           value_parser = value_parser!(u32).range(..=60_000))]
     latency: u32,

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
+use gossip_core::sim::Latency;
 use gossip_node::lab::trial::{Decimal, Plan};
 use serde_json::{Value, json};
 
 use crate::router::trial::{Outcome, carry_out};
-use crate::router::{Line, Setup};
+use crate::router::{Line, Links, Router, Setup};
 use crate::trial_options::TrialOptions;
 
 #[derive(Debug, Parser)]
@@ -21,16 +23,20 @@ fn plan(options: &str) -> Plan {
     Options::parse_from(std::iter::once("harness").chain(options.split_whitespace())).trial.plan()
 }
 
-fn run(workload: &str, options: &str, repeats: u8, data_dir: Option<&Path>) -> Outcome {
-    let plan = plan(options);
-    let setup = Setup {
+fn setup(workload: &str, data_dir: Option<&Path>) -> Setup {
+    Setup {
         program: PathBuf::from(env!("CARGO_BIN_EXE_gossip-node")),
         workload: workload.into(),
         options: ["--batch", "50ms", "--round-every", "100ms"].map(String::from).into(),
         data_dir: data_dir.map(Path::to_owned),
         tells_learned: true,
-    };
-    let outcome = carry_out(&plan, repeats, setup, |_| {}).unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
+}
+
+fn run(workload: &str, options: &str, repeats: u8, data_dir: Option<&Path>) -> Outcome {
+    let plan = plan(options);
+    let outcome =
+        carry_out(&plan, repeats, setup(workload, data_dir), |_| {}).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{workload}, {options}: {:?}\n{}", outcome.late, outcome.report);
     outcome
 }
@@ -49,6 +55,22 @@ fn a_short_run_loses_nothing_and_is_told_in_full() {
         "{report}"
     );
     assert_eq!((report.healed, report.others_took), (None, None));
+}
+
+#[test]
+fn a_request_waits_behind_the_message_that_is_under_way_to_its_node() {
+    let latency = Latency::Constant(Duration::from_millis(300));
+    let mut router = Router::start(setup("broadcast", None), 2, Links::new(latency, 0, 0)).unwrap();
+    let mut waited = Duration::ZERO;
+    for number in 0..10 {
+        // It is pushed within 50 ms, and then under way for 300.
+        router.request(0, json!({"type": "broadcast", "message": number}));
+        router.run_until(Instant::now() + Duration::from_millis(70)).unwrap();
+        (0..2).for_each(|node| _ = router.request(node, json!({"type": "digest"})));
+        router.settle().unwrap();
+        waited = router.replies().iter().map(|reply| reply.at - reply.to.at).max().max(Some(waited)).unwrap();
+    }
+    assert!(waited > Duration::from_millis(100), "{waited:?}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct Plan {
     pub seconds: u32,
     /// How many seconds pass then until the final read of every node.
     pub quiet: u32,
-    /// How long a message takes from node to node, in ms; clients reach their node at once.
+    /// How long a message takes from node to node, in ms; requests of clients take none by themselves.
     pub latency: u32,
     /// How that is distributed.
     pub latency_dist: Distribution,

@@ -1,6 +1,5 @@
-//! Real nodes, wired as Maelstrom wires them: each a process, its lines carried to the others after a latency unless
-//! they get lost or the link is cut by then, and to clients at once. Strict about every line: the first that is wrong
-//! in any way ends the run.
+//! Real nodes, wired as Maelstrom wires them: each a process, its lines carried to the others by way of their
+//! [queues](Queue), and to clients at once. Strict about every line: the first that is wrong in any way ends the run.
 #![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 #![allow(dead_code, reason = "each user needs part of it")]
 
@@ -8,6 +7,7 @@ mod clients;
 mod links;
 mod process;
 mod protocol;
+mod queue;
 pub(crate) mod trial;
 
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ pub(crate) use process::{Lateness, Setup};
 pub(crate) use protocol::Line;
 
 use process::{Heard, Process, Said};
+use queue::Queue;
 
 /// Nodes `n0`… of one workload, and all that is under way between them. Nothing moves but while one of the methods that
 /// take time runs; what the nodes say meanwhile waits, with the time it was said at. Dropped, it kills the nodes.
@@ -32,8 +33,6 @@ pub(crate) struct Router {
     sender: Sender<Heard>,
     inbox: Receiver<Heard>,
     pub(crate) links: Links,
-    /// By when it is due, then by when it was said.
-    under_way: BTreeMap<(Instant, u64), Carried>,
     /// By node and `msg_id`.
     outstanding: BTreeMap<(usize, u64), Asked>,
     next_msg_id: u64,
@@ -98,11 +97,13 @@ struct Node {
     life: u64,
     /// How many it gave, which is the next one's `msg_id`.
     replies: u64,
+    /// Lines that are under way to it.
+    queue: Queue<Carried>,
 }
 
 struct Carried {
-    from: usize,
-    to: usize,
+    /// The node it is of; `None` if a client's.
+    from: Option<usize>,
     line: String,
 }
 
@@ -112,11 +113,10 @@ impl Router {
         let (sender, inbox) = channel();
         let mut router = Self {
             setup,
-            nodes: (0..count).map(|_| Node { process: None, life: 0, replies: 0 }).collect(),
+            nodes: (0..count).map(|_| Node { process: None, life: 0, replies: 0, queue: Queue::new() }).collect(),
             sender,
             inbox,
             links,
-            under_way: BTreeMap::new(),
             outstanding: BTreeMap::new(),
             next_msg_id: 0,
             replies: Vec::new(),
@@ -131,8 +131,8 @@ impl Router {
         Ok(router)
     }
 
-    /// A request of this node's client, which reaches it at once, whatever is cut. Its reply is one of
-    /// [`replies`](Self::replies) later, unless the node is down, or killed first.
+    /// A request of this node's client, which no cut stops, and which waits for nothing but what the queue's reader waits
+    /// with. Its reply is one of [`replies`](Self::replies) later, unless the node is down, or killed first.
     pub(crate) fn request(&mut self, node: usize, body: Value) -> Request {
         let request = Request { client: node, msg_id: self.next_msg_id, body };
         self.next_msg_id += 1;
@@ -142,7 +142,7 @@ impl Router {
 
     /// The same client's request again, of whatever node; whether it is up and has not still to answer it.
     pub(crate) fn repeat(&mut self, node: usize, request: &Request) -> bool {
-        let Node { process: Some(process), life, .. } = &self.nodes[node] else { return false };
+        let Node { process: Some(_), life, .. } = self.nodes[node] else { return false };
         let key = (node, request.msg_id);
         if self.outstanding.contains_key(&key) {
             return false;
@@ -150,9 +150,9 @@ impl Router {
         let mut body = request.body.clone();
         body["msg_id"] = json!(request.msg_id);
         let line = json!({"src": client_id(request.client), "dest": node_id(node), "body": body});
-        process.write(&line.to_string(), None);
-        let asked = Asked { request: request.clone(), node, life: *life, at: Instant::now() };
-        self.outstanding.insert(key, asked);
+        let at = Instant::now();
+        self.outstanding.insert(key, Asked { request: request.clone(), node, life, at });
+        self.carry(node, at, Carried { from: None, line: line.to_string() });
         true
     }
 
@@ -174,6 +174,7 @@ impl Router {
     /// that is given.
     pub(crate) fn kill(&mut self, node: usize) -> Vec<Request> {
         self.nodes[node].process = None;
+        self.traffic.lost += self.nodes[node].queue.clear().filter(|carried| carried.from.is_some()).count() as u64;
         let mut unanswered = Vec::new();
         self.outstanding.retain(|_, asked| {
             if asked.node == node {
@@ -224,20 +225,11 @@ impl Router {
 
     /// Delivers what is due, then waits for one more line; whether `end` is still to come.
     fn step(&mut self, end: Instant) -> Result<bool, Wrong> {
-        let now = Instant::now();
-        while let Some(entry) = self.under_way.first_entry().filter(|entry| entry.key().0 <= now) {
-            let ((due, _), Carried { from, to, line }) = entry.remove_entry();
-            match &self.nodes[to].process {
-                Some(process) if !self.links.are_cut(from, to) => {
-                    self.traffic.carried += 1;
-                    process.write(&line, Some(due));
-                }
-                _ => self.traffic.lost += 1,
-            }
-        }
+        (0..self.nodes.len()).for_each(|node| self.deliver(node));
         let limits = self.outstanding.values().map(|asked| asked.at + limit(&asked.request));
-        let until = self.under_way.keys().map(|(at, _)| *at).take(1).chain(limits).min().map_or(end, |at| at.min(end));
-        match self.inbox.recv_timeout(until.saturating_duration_since(now)) {
+        let dues = self.nodes.iter().filter_map(|node| node.queue.deadline());
+        let until = dues.chain(limits).min().map_or(end, |at| at.min(end));
+        match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(heard) => self.hear(heard).map(|()| true),
             Err(RecvTimeoutError::Timeout) => {
                 let late = self.outstanding.values().find(|asked| asked.at.elapsed() > limit(&asked.request));
@@ -250,6 +242,35 @@ impl Router {
             }
             Err(RecvTimeoutError::Disconnected) => Err(Wrong("all nodes ended".into())),
         }
+    }
+
+    fn carry(&mut self, to: usize, due: Instant, carried: Carried) {
+        self.nodes[to].queue.put(due, carried);
+        // At once: what comes next may be due earlier, and finds the reader waiting with this.
+        self.deliver(to);
+    }
+
+    /// Writes what the reader of a node's queue lets go.
+    fn deliver(&mut self, to: usize) {
+        let Self { nodes, links, traffic, .. } = self;
+        let Node { process, queue, .. } = &mut nodes[to];
+        let now = Instant::now();
+        let mut cut = 0;
+        let mut stops = |carried: &Carried| {
+            let is_cut = carried.from.is_some_and(|from| links.are_cut(from, to));
+            cut += u64::from(is_cut);
+            is_cut
+        };
+        while let Some((due, Carried { from, line })) = queue.next(now, &mut stops) {
+            match process {
+                Some(process) => {
+                    traffic.carried += u64::from(from.is_some());
+                    process.write(&line, from.map(|_| due));
+                }
+                None => traffic.lost += u64::from(from.is_some()),
+            }
+        }
+        traffic.lost += cut;
     }
 
     fn hear(&mut self, Heard { from, life, at, said }: Heard) -> Result<(), Wrong> {
@@ -282,8 +303,7 @@ impl Router {
             self.traffic.sent += 1;
             match self.links.next_latency() {
                 Some(latency) => {
-                    let carried = Carried { from, to, line: text.into() };
-                    self.under_way.insert((at + latency, self.traffic.sent), carried);
+                    self.carry(to, at + latency, Carried { from: Some(from), line: text.into() });
                 }
                 None => self.traffic.lost += 1,
             }
