@@ -30,7 +30,8 @@ use crate::trial_options::TrialOptions;
 /// too many or too few in a reply, a wrong type, another spelling, an error, a reply after 5 s, an unknown destination, a
 /// warning in a log, a node that ends. So does a run that is not exact: one in which more than 1 % of the lines between
 /// nodes came over 5 ms late. Exit code 1: elements were lost; where a counter shows a sum that what is acknowledged cannot
-/// come to, that is wrong, and ends the run. What is told is explained by `gossip-node simulate --help`; when a node comes
+/// come to, that is wrong, and ends the run. What a node without `--data-dir` acknowledged, and no other node held yet as it
+/// was killed, cannot be promised: it is no loss, and told apart as gone with a node. What is told is explained by `gossip-node simulate --help`; when a node comes
 /// to hold an element is what it logs at the level trace, and of those written there, when that is acknowledged.
 ///
 /// A write that a killed node left unanswered is asked for again, of the next node. An operation that is repeated is one.

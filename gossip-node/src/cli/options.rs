@@ -49,7 +49,8 @@ pub(crate) struct Options {
     key_file: Option<Key>,
 
     /// Keeps all values in this directory, each written and synced before it is acknowledged, and starts with those that
-    /// are there; every node needs its own [default: values are gone when the node ends]
+    /// are there; every node needs its own [default: values are gone when the node ends, and those that it acknowledged and
+    /// no other node holds yet are gone for all]
     #[cfg(feature = "store")]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<std::path::PathBuf>,

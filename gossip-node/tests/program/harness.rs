@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use gossip_core::sim::Latency;
-use gossip_node::lab::trial::{Decimal, Plan};
+use gossip_core::sim::{Fault, Latency, ReplicaId};
+use gossip_node::lab::trial::{Decimal, Plan, Took};
 use serde_json::{Value, json};
 
 use crate::router::trial::{Outcome, carry_out};
@@ -84,6 +84,30 @@ fn nodes_are_killed_and_come_back_partitions_heal_and_requests_are_repeated() {
         // The node is not asked for its ten operations while it is down; what it had acknowledged it has again.
         assert_eq!([figures.ops, figures.lost, figures.never_read], [70, 0, 0].map(Decimal::whole));
         assert!(report.healed.is_some() && (5..35).contains(&repeated), "{repeated} repeated");
+    }
+}
+
+#[test]
+fn what_only_a_killed_node_held_is_told_apart_and_all_else_is_there() {
+    let options = "--nodes 4 --rate 80 --seconds 3 --quiet 2 --latency 20 --partition one --partition-every 1 \
+                   --crash n3 --from 2 --for 1";
+    // For the second before it is killed, it is the one that is cut off.
+    let cut_off = Fault::Cut(vec![ReplicaId(3)]);
+    let seeds = (0..).map(|seed| format!("{options} --seed {seed}"));
+    let options = seeds.filter(|options| plan(options).faults()[0].1 == cut_off).take(1).collect::<String>();
+    for workload in ["broadcast", "pn-counter"] {
+        let Outcome { report, .. } = run(workload, &options, 0, None);
+        assert_eq!(report.figures.lost, Decimal::whole(0));
+        let gone = report.gone.unwrap();
+        assert!(gone > Decimal::whole(2) && gone < Decimal::whole(20), "{report}");
+        assert!(report.to_string().contains(&format!("\ngone with a node     {gone} that")), "{report}");
+        assert_ne!(report.healed, Some(Took::Longer));
+        let directory = tempfile::tempdir().unwrap();
+        let Outcome { report, .. } = run(workload, &options, 0, Some(directory.path()));
+        assert_eq!(
+            (report.figures.lost, report.figures.never_read, report.gone),
+            (Decimal::whole(0), Decimal::whole(0), None)
+        );
     }
 }
 

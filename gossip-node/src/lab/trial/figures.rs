@@ -27,7 +27,8 @@ pub struct Figures {
     /// What is so: from the moment that the first node holds an element to the moment that the last one does. Of the
     /// acknowledged elements that all nodes hold at the end, in ms.
     pub true_latency_ms: Quantiles,
-    /// Acknowledged elements that a final read misses.
+    /// Acknowledged elements that a final read misses, but for those that are [gone](super::History::forget) with their
+    /// only holder.
     pub lost: Decimal,
     /// Acknowledged elements that a later read misses, at least once.
     pub stale: Decimal,

@@ -1,5 +1,6 @@
 //! What happened to each element: who came to hold it when, and what reads showed of it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ use super::{Decimal, Figures, Quantiles};
 pub struct History {
     nodes: usize,
     elements: Vec<Element>,
+    /// Whether a node lost its memory.
+    forgets: bool,
     final_reads: usize,
 }
 
@@ -39,6 +42,8 @@ struct Element {
     acknowledged: Option<Time>,
     /// Since when each node holds it; [`NEVER`] if it does not.
     held: Vec<Time>,
+    /// Whether its only holder lost its memory.
+    is_gone: bool,
     /// When the last later read was asked for that misses it.
     missed: Option<Time>,
     final_misses: usize,
@@ -50,7 +55,7 @@ const NEVER: Time = Time::MAX;
 impl History {
     /// Nothing yet, of so many nodes.
     pub const fn new(nodes: usize) -> Self {
-        Self { nodes, elements: Vec::new(), final_reads: 0 }
+        Self { nodes, elements: Vec::new(), forgets: false, final_reads: 0 }
     }
 
     /// The writer of an element was told that it is held. If it is told more than once, the first time counts.
@@ -68,6 +73,31 @@ impl History {
         let since = &mut self.element(element).held[node];
         // The least: who learned an element may be asked to write it too, and acknowledges it later.
         *since = at.min(*since);
+    }
+
+    /// A node lost its memory: what it held by then and no other node ever held is gone with it. Put in after all that
+    /// nodes held.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such node.
+    pub fn forget(&mut self, node: usize, at: Time) {
+        self.forgets = true;
+        for element in &mut self.elements {
+            let others = || (0..self.nodes).filter(|&other| other != node).map(|other| element.held[other]);
+            element.is_gone |= element.held[node] <= at && others().all(|since| since == NEVER);
+        }
+    }
+
+    /// The acknowledged elements that are [gone](Self::forget) with their only holder.
+    pub fn gone(&self) -> BTreeSet<usize> {
+        let elements = self.elements.iter().enumerate();
+        elements.filter(|(_, element)| element.is_gone && element.acknowledged.is_some()).map(|(at, _)| at).collect()
+    }
+
+    /// Whether a node lost its memory.
+    pub(crate) const fn forgets(&self) -> bool {
+        self.forgets
     }
 
     /// A read that was asked for at this time.
@@ -120,13 +150,15 @@ impl History {
         };
         // One that is lost has no latency: it would be that of the whole run, and hide what the others took.
         let whole = |element: &&Element| element.final_misses == 0;
+        // A final read that shows it tells that another node did hold it, and then all should.
+        let is_gone = |element: &Element| element.is_gone && element.final_misses == self.final_reads;
         Figures {
             ops: Decimal::whole(ops),
             server_messages: Decimal::whole(server_messages),
             msgs_per_op: Decimal::ratio(server_messages, ops),
             latency_ms: Quantiles::of(acknowledged().filter(whole).map(Element::latency).collect()),
             true_latency_ms: Quantiles::of(acknowledged().filter_map(Element::true_latency).collect()),
-            lost: count(&|element| element.final_misses > 0),
+            lost: count(&|element| element.final_misses > 0 && !is_gone(element)),
             stale: count(&|element| element.missed.is_some() || element.final_misses > 0),
             never_read: count(&|element| element.final_misses == self.final_reads),
         }
@@ -134,7 +166,7 @@ impl History {
 
     /// How long after a heal all nodes hold everything that any of them held then.
     pub fn healed(&self, heal: Time) -> Took {
-        let there = self.elements.iter().filter(|element| element.first() <= heal);
+        let there = self.elements.iter().filter(|element| element.first() <= heal && !element.is_gone);
         there.map(|element| Took::since(heal, element.last())).max().unwrap_or_default()
     }
 
@@ -147,14 +179,14 @@ impl History {
             // Those that were whole before, or began after, say nothing about the isolation.
             (first < until && last > from).then(|| Took::since(first, last))
         };
-        self.elements.iter().filter_map(took).max().unwrap_or_default()
+        self.elements.iter().filter(|element| !element.is_gone).filter_map(took).max().unwrap_or_default()
     }
 
     fn element(&mut self, number: usize) -> &mut Element {
         if self.elements.len() <= number {
             let held = vec![NEVER; self.nodes];
             // Elements come in any order, since nodes tell what they hold before their writers are told.
-            let unknown = Element { acknowledged: None, held, missed: None, final_misses: 0 };
+            let unknown = Element { acknowledged: None, held, is_gone: false, missed: None, final_misses: 0 };
             self.elements.resize(number + 1, unknown);
         }
         &mut self.elements[number]
@@ -304,6 +336,36 @@ mod tests {
         assert_eq!(figures.latency_ms, times(&[0]));
         assert_eq!(figures.true_latency_ms, times(&[20]));
         assert_eq!(counts(&figures), [2, 2, 1].map(Decimal::whole));
+    }
+
+    #[test]
+    fn what_is_gone_with_its_only_holder_is_not_lost_and_all_else_is() {
+        const NOWHERE: u64 = u64::MAX;
+        // Node 0 loses its memory at 250: by then it has acknowledged the first three, and node 1 comes to hold the second.
+        let held = [[NOWHERE; 2], [500, NOWHERE], [NOWHERE; 2], [NOWHERE; 2]];
+        let of = |forgets: bool| {
+            let mut history = history(&held);
+            history.hold(4, 0, ms(10));
+            if forgets {
+                history.forget(0, ms(250));
+            }
+            history.read_finally(|element| element == 1);
+            (0..2).for_each(|_| history.read_finally(|_| false));
+            history
+        };
+        // What nobody acknowledged counts for nothing; what was written after 250 does.
+        let history = of(true);
+        assert_eq!((history.gone(), history.forgets()), (BTreeSet::from([0, 2]), true));
+        assert_eq!(counts(&history.figures(1, 1)), [2, 4, 3].map(Decimal::whole));
+        let history = of(false);
+        assert_eq!((history.gone(), history.forgets()), (BTreeSet::new(), false));
+        assert_eq!(counts(&history.figures(1, 1)), [4, 4, 3].map(Decimal::whole));
+        // Shown by one node and not by the others, it was not gone.
+        let mut history = self::history(&held[..1]);
+        history.forget(0, ms(250));
+        [true, false, false].iter().for_each(|shows| history.read_finally(|_| *shows));
+        assert_eq!(counts(&history.figures(1, 1)), [1, 1, 0].map(Decimal::whole));
+        assert_eq!((history.healed(ms(0)), history.others_took(2, ms(0), ms(900))), (took(0), took(0)));
     }
 
     #[test]

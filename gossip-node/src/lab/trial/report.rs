@@ -20,6 +20,8 @@ pub struct Report {
     pub healed: Option<Took>,
     /// How long elements took among the others while one node was isolated, at the most; `None` if none was.
     pub others_took: Option<Took>,
+    /// Acknowledged elements that are gone with their only holder; `None` if no node lost its memory.
+    pub gone: Option<Decimal>,
     /// The ledgers of all nodes.
     pub account: Account,
 }
@@ -44,6 +46,7 @@ impl Report {
             figures: history.figures(plan.operations().count() as u64, server_messages),
             healed: heals.map(|heal| history.healed(heal)).max(),
             others_took: isolation.map(|(node, from, until)| history.others_took(node, from, until)),
+            gone: history.forgets().then(|| Decimal::whole(history.gone().len() as u64)),
             account,
         }
     }
@@ -58,6 +61,7 @@ impl Report {
             // The longest and not the mean: what is promised is a bound.
             healed: runs.iter().filter_map(|run| run.healed).max(),
             others_took: runs.iter().filter_map(|run| run.others_took).max(),
+            gone: Decimal::mean(runs.iter().filter_map(|run| run.gone)),
             account: Account::mean(&accounts)?,
         })
     }
@@ -119,6 +123,9 @@ impl fmt::Display for Report {
         writeln!(f, "latency, as read     {latency_ms}")?;
         writeln!(f, "latency, true        {true_latency_ms}")?;
         writeln!(f, "elements             {lost} lost, {stale} stale, {never_read} never read")?;
+        if let Some(gone) = self.gone {
+            writeln!(f, "gone with a node     {gone} that only the killed node held, and had no disk to keep")?;
+        }
         if let Some(healed) = self.healed {
             writeln!(f, "whole after a heal   {healed} at the most")?;
         }

@@ -52,6 +52,7 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
     let real = |at: Time| start + at.saturating_since(Time::ZERO);
 
     let mut partitions = BTreeMap::new();
+    let mut kills = Vec::new();
     let mut writes = Vec::new();
     let mut repeated = 0;
     for (at, event) in events(plan, repeats) {
@@ -63,6 +64,7 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
             }
             Event::Repeat { write, node } => repeated += usize::from(router.repeat(node, &writes[write])),
             Event::Begin(_, Fault::Crash(node, _)) => {
+                kills.push((node.0, Instant::now()));
                 // Whoever gets no answer asks the next node.
                 for request in router.kill(node.0).iter().filter(|request| clients.written(&request.body).is_some()) {
                     repeated += usize::from(router.repeat((node.0 + 1) % nodes, request));
@@ -79,12 +81,14 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
     router.settle()?;
     let replies = router.replies();
     let sums = Sums { clients, on_disk, replies: &replies, writes: writes.len() };
-    let mut history = history(nodes, &sums, &mut router, start)?;
+    let forgetful = if on_disk { &[][..] } else { &kills };
+    let mut history = history(nodes, &sums, forgetful, &mut router, start)?;
+    let gone = history.gone();
     for reply in ask_all(&mut router, nodes, "read")? {
         match clients.shown(&reply.body, writes.len())? {
             Shown::Writes(shown) => history.read_finally(|number| shown.contains(&number)),
             Shown::Sum(sum) => {
-                sums.check_final(reply.to.node, sum)?;
+                sums.check_final(reply.to.node, sum, &gone)?;
                 history.read_finally(|_| true);
             }
         }
@@ -98,8 +102,15 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
 }
 
 /// What happened before the final reads. Where an element is written it is held from its acknowledgement on; elsewhere
-/// from when the node says that it learned it. A sum is judged, and shows what is held.
-fn history(nodes: usize, sums: &Sums<'_>, router: &mut Router, start: Instant) -> Result<History, Wrong> {
+/// from when the node says that it learned it. A sum is judged, and shows what is held. `kills` are those that took a node's
+/// memory.
+fn history(
+    nodes: usize,
+    sums: &Sums<'_>,
+    kills: &[(usize, Instant)],
+    router: &mut Router,
+    start: Instant,
+) -> Result<History, Wrong> {
     let Sums { clients, replies, writes, .. } = *sums;
     let virtually = |at: Instant| Time::ZERO + at.saturating_duration_since(start);
     let mut history = History::new(nodes);
@@ -112,6 +123,7 @@ fn history(nodes: usize, sums: &Sums<'_>, router: &mut Router, start: Instant) -
             history.hold(number, to.node, virtually(*at));
         }
     }
+    kills.iter().for_each(|(node, at)| history.forget(*node, virtually(*at)));
     let mut of_sums = BTreeMap::new();
     for reply in replies.iter().filter(|reply| reply.to.request.body["type"] == "read") {
         let (node, asked) = (reply.to.node, virtually(reply.to.at));
@@ -150,9 +162,10 @@ impl Sums<'_> {
         self.compare(read.to.node, sum, &certain, &possible)
     }
 
-    /// All that was acknowledged counts, and nothing else may but what nobody acknowledged.
-    fn check_final(&self, node: usize, sum: i128) -> Result<(), Wrong> {
-        self.compare(node, sum, &self.written(self.replies.iter()), &(0..self.writes).collect())
+    /// All that was acknowledged counts, but what is gone, and nothing else may but what nobody acknowledged.
+    fn check_final(&self, node: usize, sum: i128, gone: &BTreeSet<usize>) -> Result<(), Wrong> {
+        let certain = &self.written(self.replies.iter()) - gone;
+        self.compare(node, sum, &certain, &(0..self.writes).collect())
     }
 
     fn compare(
