@@ -1,6 +1,6 @@
 //! What it takes to keep a cluster in step under load: messages and latency, by overlay, size and batch interval.
 
-mod figures;
+mod drawn;
 
 use core::fmt;
 use core::num::NonZeroUsize;
@@ -12,7 +12,7 @@ use gossip_node::{Settings, Shape};
 
 use crate::table::Record;
 
-pub use figures::broadcast_figures;
+pub use drawn::broadcast_figures;
 
 /// A cluster, and how often it pushes: what a row is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

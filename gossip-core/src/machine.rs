@@ -347,16 +347,13 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// use gossip_core::{AntiEntropy, Config, Place};
     ///
     /// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
-    /// let (mut file, mut saved) = (vec![], Place::START);
-    /// let mut save = |machine: &AntiEntropy<&str, u64>| {
-    ///     file.extend(machine.since(saved)); // and sync it
-    ///     saved = machine.end();
-    ///     file.len()
-    /// };
+    /// let mut file: Vec<u64> = vec![]; // and sync it after each write
     /// machine.extend([3, 1]).unwrap();
-    /// assert_eq!(save(&machine), 2);
+    /// file.extend(machine.since(Place::START));
+    /// let saved = machine.end();
     /// machine.insert(2).unwrap();
-    /// assert_eq!(save(&machine), 3);
+    /// file.extend(machine.since(saved));
+    /// assert_eq!(file, [3, 1, 2]);
     /// assert!(machine.since(Place::START).eq(&[3, 1, 2]));
     /// ```
     pub fn since(&self, place: Place) -> impl Iterator<Item = &E> {

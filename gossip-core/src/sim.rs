@@ -132,25 +132,25 @@
 
 mod census;
 mod cut;
+mod faults;
 pub mod forge;
 mod history;
+mod interface;
 mod interposed;
 mod law;
-mod machine;
 mod network;
 mod node;
 mod queue;
 mod report;
-mod schedule;
 mod simulation;
 
+pub use faults::{Fault, Faults, Memory};
 pub use history::Arrival;
+pub use interface::{Limits, Machine, ReplicaId, Role, Step};
 pub use interposed::{Interpose, Interposed};
 pub use law::{Law, Violation};
-pub use machine::{Limits, Machine, ReplicaId, Role, Step};
 pub use network::{Chance, Latency, Network};
 pub use report::Report;
-pub use schedule::{Fault, Faults, Memory};
 pub use simulation::{Checks, Simulation};
 
 pub use crate::rng::Rng;

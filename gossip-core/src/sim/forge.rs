@@ -3,7 +3,7 @@
 //! Beside the codec it alone knows the wire form: forged messages of tests, fuzzers and hostile replicas are made of
 //! it. The vectors beside `PROTOCOL.md` pin both.
 
-mod sketch;
+mod sketch_message;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use crate::codec::{self, Sink};
 use crate::{AntiEntropy, Digest, Element, MessageKind, Output, Time};
 
-pub use sketch::{Head, Sketch};
+pub use sketch_message::{Head, Sketch};
 
 /// High half of each first byte.
 // Written a second time, as all codes and flags here: taken from the codec, they would follow it into a mistake.
