@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tempfile::tempdir;
 
-const INIT: &str = r#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#;
+use crate::INIT;
 
 struct Process {
     child: Child,

@@ -1,24 +1,19 @@
 //! What a node shows of itself: the ledger on stderr, rounds and peers in the log.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
 use gossip_core::Time;
 use gossip_node::{Node, Output, Settings, Shape};
 use serde_json::{Value, json};
 
-const INIT: &str = r#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#;
+use crate::{INIT, spawn};
+
 const STATS: &str = r#"{"src":"c0","dest":"n1","body":{"type":"stats","msg_id":2}}"#;
 
 fn start(options: &[&str]) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gossip-node"))
-        .args(options)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawn(options);
     writeln!(child.stdin.as_mut().expect("it is piped"), "{INIT}\n{STATS}").unwrap();
     child
 }

@@ -7,7 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, 
 use std::thread;
 use std::time::{Duration, Instant};
 
-const INIT: &str = r#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}"#;
+use crate::{INIT, spawn};
+
 const INIT_OK: &str = r#"{"src": "n1", "dest": "c0", "body": {"type": "init_ok", "in_reply_to": 1, "msg_id": 0}}"#;
 const READ: &str = r#"{"src":"c1","dest":"n1","body":{"type":"read","msg_id":2}}"#;
 
@@ -65,13 +66,7 @@ impl Process {
 
 /// Runs a whole session from a file, so that neither side waits for the other.
 fn session(options: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gossip-node"))
-        .args(options)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawn(options);
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = thread::spawn(move || stdin.write_all(&input));
@@ -321,13 +316,7 @@ fn a_burst_is_answered_one_by_one() {
 fn a_log_that_nobody_reads_holds_up_no_reply_and_counts_what_it_drops() {
     const LINES: usize = 30_000;
     for options in [&[][..], &["--stats-every", "1ms"]] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gossip-node"))
-            .args(options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = spawn(options);
         let mut stdin = child.stdin.take().unwrap();
         let bad = "not JSON, and more of it than a pipe holds\n";
         let input = format!("{INIT}\n{}", format!("{bad}{READ}\n").repeat(LINES));
