@@ -1,7 +1,9 @@
 //! What a node shows of itself: the ledger on stderr, rounds and peers in the log.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, Command};
+use std::process::Child;
+#[cfg(unix)]
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use gossip_core::Time;
