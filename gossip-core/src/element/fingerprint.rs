@@ -32,13 +32,13 @@ impl Fingerprint {
         u128::from(self.rest) << 64 | u128::from(self.id)
     }
 
-    /// The fingerprint as a number that sorts as fingerprints do: the id above the other half.
-    pub(crate) fn place(self) -> u128 {
+    /// The sort key: a number that sorts as fingerprints do: the id above the other half.
+    pub(crate) fn sort_key(self) -> u128 {
         u128::from(self.id) << 64 | u128::from(self.rest)
     }
 
-    pub(crate) fn from_place(place: u128) -> Self {
-        Self { id: (place >> 64) as u64, rest: place as u64 }
+    pub(crate) fn from_sort_key(key: u128) -> Self {
+        Self { id: (key >> 64) as u64, rest: key as u64 }
     }
 }
 

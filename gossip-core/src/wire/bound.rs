@@ -26,15 +26,15 @@ impl Bound {
 
     /// The bound after `fingerprint`.
     pub(crate) fn after(fingerprint: Fingerprint) -> Self {
-        match fingerprint.place().checked_add(1) {
-            Some(place) => Self::At(Fingerprint::from_place(place)),
+        match fingerprint.sort_key().checked_add(1) {
+            Some(key) => Self::At(Fingerprint::from_sort_key(key)),
             None => Self::End,
         }
     }
 
     /// The shortest bound after `last` and not after `next`; after both if they are equal.
     pub(crate) fn between(last: Fingerprint, next: Fingerprint) -> Self {
-        let (low, high) = (last.place(), next.place());
+        let (low, high) = (last.sort_key(), next.sort_key());
         if low >= high {
             return Self::after(last);
         }
@@ -42,7 +42,7 @@ impl Bound {
         // rule, where a million ids are spread evenly, and not 16.
         let differing = (low ^ high).leading_zeros() / 8;
         let dropped = 8 * (15 - differing);
-        Self::At(Fingerprint::from_place(high >> dropped << dropped))
+        Self::At(Fingerprint::from_sort_key(high >> dropped << dropped))
     }
 
     /// Takes a bound off the front of `input`; `None` for one that is truncated or not in the form of `put`.
@@ -55,28 +55,28 @@ impl Bound {
         let len = usize::from(len);
         let mut bytes = [0; 16];
         let front = rest.get(..len)?;
-        // 18 bytes and more end here: a place has 16.
+        // 18 bytes and more end here: a sort key has 16.
         bytes.get_mut(..len)?.copy_from_slice(front);
         // Zeros at the tail are left out: written, they would be a second form.
         if front.last() == Some(&0) {
             return None;
         }
         *input = &rest[len..];
-        Some(Self::At(Fingerprint::from_place(u128::from_be_bytes(bytes))))
+        Some(Self::At(Fingerprint::from_sort_key(u128::from_be_bytes(bytes))))
     }
 }
 
-/// The number of bytes that follow, or 17 for the end; then these: the place, the highest byte first, without zeros at
+/// The number of bytes that follow, or 17 for the end; then these: the sort key, the highest byte first, without zeros at
 /// the tail.
 impl Encode for Bound {
     fn put(&self, out: &mut impl Sink) {
         match self {
             Self::End => out.put(&[END]),
             Self::At(fingerprint) => {
-                let place = fingerprint.place();
-                let len = significant_bytes(place);
+                let key = fingerprint.sort_key();
+                let len = significant_bytes(key);
                 out.put(&[(len & 0xff) as u8]);
-                out.put(&place.to_be_bytes()[..len]);
+                out.put(&key.to_be_bytes()[..len]);
             }
         }
     }
@@ -85,8 +85,8 @@ impl Encode for Bound {
 /// The length byte that means the end.
 const END: u8 = 17;
 
-fn significant_bytes(place: u128) -> usize {
-    16 - (place.trailing_zeros() as usize / 8).min(16)
+fn significant_bytes(key: u128) -> usize {
+    16 - (key.trailing_zeros() as usize / 8).min(16)
 }
 
 #[cfg(test)]
@@ -98,14 +98,14 @@ mod tests {
 
     use super::*;
 
-    fn place() -> impl Strategy<Value = u128> {
+    fn sort_key() -> impl Strategy<Value = u128> {
         (any::<u128>(), 0_u32..=128).prop_map(|(value, zeros)| value.checked_shl(zeros).unwrap_or(0))
     }
 
     proptest! {
         #[test]
-        fn bounds_have_one_form(place in place(), bytes in vec(0_u8..20, 0..20)) {
-            for bound in [Bound::At(Fingerprint::from_place(place)), Bound::End] {
+        fn bounds_have_one_form(key in sort_key(), bytes in vec(0_u8..20, 0..20)) {
+            for bound in [Bound::At(Fingerprint::from_sort_key(key)), Bound::End] {
                 let mut out = Vec::new();
                 bound.put(&mut out);
                 prop_assert_eq!(out.len(), bound.encoded_len());
@@ -121,9 +121,9 @@ mod tests {
         }
 
         #[test]
-        fn a_bound_between_separates(a in place(), b in place()) {
+        fn a_bound_between_separates(a in sort_key(), b in sort_key()) {
             let (low, high) = (a.min(b), a.max(b));
-            let [last, next] = [low, high].map(Fingerprint::from_place);
+            let [last, next] = [low, high].map(Fingerprint::from_sort_key);
             let bound = Bound::between(last, next);
             prop_assert!(bound > Bound::At(last));
             prop_assert!(low == high || bound <= Bound::At(next));
@@ -132,11 +132,13 @@ mod tests {
 
     #[test]
     fn a_bound_between_is_as_short_as_can_be() {
-        let between =
-            |low: u128, high: u128| match Bound::between(Fingerprint::from_place(low), Fingerprint::from_place(high)) {
-                Bound::At(fingerprint) => Some(fingerprint.place()),
-                Bound::End => None,
-            };
+        let between = |low: u128, high: u128| match Bound::between(
+            Fingerprint::from_sort_key(low),
+            Fingerprint::from_sort_key(high),
+        ) {
+            Bound::At(fingerprint) => Some(fingerprint.sort_key()),
+            Bound::End => None,
+        };
         let [low, high] = [0x1122_3344 << 96, 0x1122_5566 << 96];
         assert_eq!(between(low, high), Some(0x0011_2255 << 104));
         assert_eq!(between(low, 0x2000_0001 << 96), Some(0x20 << 120));

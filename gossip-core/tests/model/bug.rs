@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
+use gossip_core::sim::forge;
 use gossip_core::{AntiEntropy, Event, Message, MessageKind, Output, Time};
 
 use crate::push::{Push, WIDTH};
@@ -127,7 +128,7 @@ impl<E: Value> Malady<E> {
             Bug::WaitsForEver | Bug::ProvesWhatCrosses => self.asked = Some(kind),
             Bug::RepeatsNonce => {
                 const NONCE: std::ops::Range<usize> = 5..9;
-                let first = *self.nonce.get_or_insert(bytes[NONCE].try_into().expect("four bytes"));
+                let first = *self.nonce.get_or_insert(forge::nonce(&bytes).expect("a request has a nonce"));
                 bytes[NONCE].copy_from_slice(&first);
             }
             _ => {}
@@ -169,9 +170,11 @@ impl<E: Value> Malady<E> {
         if self.bug != Bug::ProvesWhatCrosses || !crosses {
             return None;
         }
-        // The first byte of a proof, the nonce, and the upper half of the sum, with which a probe ends.
+        // A probe ends with what a proof names: the upper half of the sum.
         let probe = &datagram.bytes;
-        let bytes = [&[0x12], &probe[5..9], &probe[probe.len() - 8..]].concat();
+        let tag = forge::tag(probe).expect("a probe has a tag");
+        let nonce = forge::nonce(probe).expect("a probe has a nonce");
+        let bytes = forge::message(MessageKind::Proof, tag, nonce, &[&probe[probe.len() - 8..]]);
         let (from, to) = (datagram.to, datagram.from);
         Some(Datagram { from, to, kind: MessageKind::Proof, bytes: bytes.into(), life: 0 })
     }

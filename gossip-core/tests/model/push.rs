@@ -1,5 +1,7 @@
 //! A push as it is on the wire, for those who tamper with one.
 
+use gossip_core::sim::forge;
+
 /// The fields of a push, in their order; see "Pushes" in `PROTOCOL.md`.
 #[derive(Clone, Debug)]
 pub(crate) struct Push {
@@ -34,9 +36,10 @@ impl Push {
         let head = take(&mut rest);
         let [log, of] = [(); 2].map(|()| u32::from_le_bytes(take(&mut rest)));
         let [flags] = take(&mut rest);
-        let [acked, begins, len, ack] = [(); 4].map(|()| varint(&mut rest));
-        let times = [(); 3].map(|()| varint(&mut rest));
-        let count = varint(&mut rest);
+        let mut number = || forge::take_varint(&mut rest).expect("a push");
+        let [acked, begins, len, ack] = [(); 4].map(|()| number());
+        let times = [(); 3].map(|()| number());
+        let count = number();
         if count > 0 {
             assert_eq!(take(&mut rest), [ENCODED]);
         }
@@ -49,9 +52,9 @@ impl Push {
         let Self { head, log, of, flags, acked, begins, len, ack, times, elements } = self;
         let mut out = [&head[..], &log.to_le_bytes(), &of.to_le_bytes(), &[*flags]].concat();
         for number in [acked, begins, len, ack].into_iter().chain(times) {
-            put_varint(&mut out, *number);
+            forge::put_varint(&mut out, *number);
         }
-        put_varint(&mut out, elements.len() as u64);
+        forge::put_varint(&mut out, elements.len() as u64);
         if !elements.is_empty() {
             out.push(ENCODED);
         }
@@ -79,26 +82,6 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
     let (first, rest) = bytes.split_first_chunk().expect("a push");
     *bytes = rest;
     *first
-}
-
-fn varint(bytes: &mut &[u8]) -> u64 {
-    let (mut value, mut shift) = (0, 0);
-    loop {
-        let [byte] = take(bytes);
-        value |= u64::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte < 0x80 {
-            return value;
-        }
-    }
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(u8::try_from(value & 0x7f).expect("seven bits") | 0x80);
-        value >>= 7;
-    }
-    out.push(u8::try_from(value).expect("seven bits"));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use gossip_core::sim::{Limits, Machine, ReplicaId, Rng, Role, Step};
-use gossip_core::{AntiEntropy, Digest, Element, Time};
+use gossip_core::sim::{Limits, Machine, ReplicaId, Rng, Role, Step, forge};
+use gossip_core::{AntiEntropy, Digest, Element, MessageKind, Time};
 
 /// What a hostile replica does, and how often.
 #[derive(Clone, Debug)]
@@ -157,9 +157,9 @@ impl<E: Element> Machine for Member<E> {
 
 impl Hostility {
     fn overhear(&mut self, from: ReplicaId, message: &[u8]) {
-        match (kind_of(message), message.get(5..9)) {
-            (PUSH, Some(log)) => drop(self.logs.insert(from, log.try_into().expect("four bytes"))),
-            (PROBE, Some(_)) => drop(self.probes.insert(from, message.to_vec())),
+        match (forge::kind(message), forge::nonce(message)) {
+            (Some(MessageKind::Push), Some(log)) => drop(self.logs.insert(from, log)),
+            (Some(MessageKind::Probe), Some(_)) => drop(self.probes.insert(from, message.to_vec())),
             _ => {}
         }
         self.remember(message.to_vec());
@@ -210,32 +210,35 @@ impl Hostility {
         machine: &AntiEntropy<ReplicaId, E>,
     ) -> Option<Vec<u8>> {
         // Without the cluster's tag every message is refused at once, which would test one line.
-        let tag = self.tag()?;
+        let tag = self.heard.iter().find_map(|message| forge::tag(message))?;
+        let forger = forge::Forger { tag, digest: machine.digest() };
+        let nonce = self.rng.next_u64() as u32;
         match trick {
             Trick::Push => Some(self.push(tag, to, machine)),
             Trick::Digest => {
                 let count = self.number(machine.len());
-                Some([self.request(PROBE, tag), varint(count), self.bytes(16)].concat())
+                Some(forger.probe(nonce, count, self.rng.next_u64()))
             }
-            Trick::Request => {
-                let (kind, fields) = match self.rng.below(3) {
-                    // Everything, though nothing is listed.
-                    0 => (PAGE, [varint(2 * 65_535 + 1), vec![0, 17, 0]].concat()),
-                    // Cells of a state that is forgotten, or was never there.
-                    1 => (WANT_CELLS, [self.bytes(8), vec![0], varint(1 << 17)].concat()),
-                    // Eight elements whose ids begin next to each other, and the state.
-                    _ => (REPAIR, [vec![2, 8, 0x87], self.bytes(4), vec![0; 7], vec![0]].concat()),
-                };
-                Some([self.request(kind, tag), fields].concat())
-            }
+            Trick::Request => Some(match self.rng.below(3) {
+                // Everything, though nothing is listed.
+                0 => forger.page(nonce),
+                // Cells of a state that is forgotten, or was never there.
+                1 => forger.want_cells(nonce, self.rng.next_u64().to_le_bytes(), 0, 1 << 17),
+                // Eight elements whose ids begin next to each other, and the state.
+                _ => forger.wishes(nonce, 2, self.rng.next_u64() as u32, 8),
+            }),
             Trick::Prove => {
                 let probe = self.probes.get(&to)?;
-                Some([&[VERSION | PROOF], probe.get(5..9)?, &probe.last_chunk::<8>()?[..]].concat())
+                // A probe ends with what a proof names: the upper half of the sum.
+                Some(forge::message(MessageKind::Proof, tag, forge::nonce(probe)?, &[probe.last_chunk::<8>()?]))
             }
             Trick::Replay => self.heard.get(below(&mut self.rng, self.heard.len())).cloned(),
             Trick::Tamper => {
                 let mut message = self.heard.get(below(&mut self.rng, self.heard.len())).cloned()?;
-                let has_elements = matches!(kind_of(&message), REPAIR | PAGE | GIVE | PUSH);
+                let has_elements = matches!(
+                    forge::kind(&message),
+                    Some(MessageKind::Repair | MessageKind::Page | MessageKind::Give | MessageKind::Push)
+                );
                 let place = below(&mut self.rng, message.len());
                 *message.get_mut(place)? ^= 1 << self.rng.below(8);
                 // Another byte may make an element that nobody has inserted, which breaks a law by itself: only those
@@ -261,31 +264,12 @@ impl Hostility {
             _ => names[below(&mut self.rng, names.len())],
         };
         let flags = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13][below(&mut self.rng, 12)];
-        let mut out = [&[VERSION | PUSH], &tag[..], &log, &of, &[flags]].concat();
-        for _ in 0..4 {
-            out.extend(varint(self.number(machine.len())));
-        }
-        for _ in 0..3 {
-            out.extend(varint(self.number(machine.len()) & u64::from(u32::MAX)));
-        }
-        match machine.iter().nth(below(&mut self.rng, 1 + machine.len())) {
-            Some(element) => {
-                out.extend([1, 64]);
-                element.encode(&mut out);
-            }
-            None => out.push(0),
-        }
-        out
-    }
-
-    fn request(&mut self, kind: u8, tag: [u8; 4]) -> Vec<u8> {
-        [&[VERSION | kind], &tag[..], &self.bytes(4)].concat()
-    }
-
-    /// The cluster's, which requests begin with.
-    fn tag(&self) -> Option<[u8; 4]> {
-        let requests = self.heard.iter().filter(|message| !matches!(kind_of(message), PROOF | CELLS));
-        requests.filter_map(|message| message.get(1..5)).next()?.try_into().ok()
+        let places = [(); 4].map(|()| self.number(machine.len()));
+        let times = [(); 3].map(|()| self.number(machine.len()) & u64::from(u32::MAX));
+        let numbers: Vec<u64> = places.into_iter().chain(times).collect();
+        let element = machine.iter().nth(below(&mut self.rng, 1 + machine.len()));
+        let elements = forge::elements(element.map_or(&[], core::slice::from_ref));
+        forge::push(tag, log, of, flags, numbers.try_into().expect("seven"), &elements)
     }
 
     /// Small, about as many as there are, or beyond all bounds.
@@ -306,33 +290,8 @@ impl Hostility {
     }
 }
 
-// By hand and not by the crate's encoder, which makes none but messages that make sense.
-const VERSION: u8 = 0x10;
-const PROBE: u8 = 1;
-const PROOF: u8 = 2;
-const WANT_CELLS: u8 = 3;
-const CELLS: u8 = 4;
-const REPAIR: u8 = 5;
-const PAGE: u8 = 6;
-const GIVE: u8 = 7;
-const PUSH: u8 = 9;
-
 const MOST_HEARD: usize = 64;
-
-fn kind_of(message: &[u8]) -> u8 {
-    message.first().map_or(0, |first| first & 0xf)
-}
 
 fn below(rng: &mut Rng, bound: usize) -> usize {
     rng.below(bound as u64) as usize
-}
-
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut out = vec![];
-    while value >= 0x80 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
-    }
-    out.push(value.to_le_bytes()[0]);
-    out
 }
