@@ -58,25 +58,47 @@ pub trait Element: Clone + Eq {
     /// encoding needs a change of the tag.
     const TYPE: TypeTag;
 
+    /// The numbers of the values, if all values fit 8 bytes. Numbers travel as ids, at less cost than encodings.
+    const NUMBERS: Option<Numbers<Self>> = None;
+
     /// Appends the canonical, self-delimiting encoding.
     fn encode(&self, out: &mut Vec<u8>);
 
     /// Takes one value off the front of `input`; `None` if it does not begin with one. Must not panic on any bytes:
     /// they may come from a stranger.
     fn decode(input: &mut &[u8]) -> Option<Self>;
+}
 
-    /// The value as a number, for types whose values *all* fit 8 bytes; `None` for all values of other types. Numbers
-    /// travel as ids, at less cost than their encodings.
-    fn to_id(&self) -> Option<u64> {
-        None
-    }
-
-    /// The inverse of [`to_id`](Self::to_id); `None` for numbers without a value.
-    fn from_id(id: u64) -> Option<Self> {
-        // Types without numbers have nothing to do here.
-        let _ = id;
-        None
-    }
+/// The numbers of an element type: each value has its own.
+///
+/// ```
+/// use gossip_core::{element_laws, Element, Numbers, TypeTag};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// struct UserId(u32);
+///
+/// impl Element for UserId {
+///     const TYPE: TypeTag = TypeTag::new("shop.user-id.1");
+///     const NUMBERS: Option<Numbers<Self>> =
+///         Some(Numbers { to: |user| user.0.into(), from: |number| number.try_into().ok().map(Self) });
+///
+///     fn encode(&self, out: &mut Vec<u8>) {
+///         self.0.encode(out);
+///     }
+///
+///     fn decode(input: &mut &[u8]) -> Option<Self> {
+///         u32::decode(input).map(Self)
+///     }
+/// }
+///
+/// element_laws(&[0, 1, u32::MAX].map(UserId)).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Numbers<E> {
+    /// The number of a value.
+    pub to: fn(&E) -> u64,
+    /// The value of a number; `None` if there is none.
+    pub from: fn(u64) -> Option<E>,
 }
 
 /// Name of an element type and its encoding, hashed to 64 bits (FNV-1a).

@@ -170,7 +170,7 @@ mod wire;
 
 pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
-pub use element::{BrokenElementLaw, Element, TypeTag, element_laws};
+pub use element::{BrokenElementLaw, Element, Numbers, TypeTag, element_laws};
 pub use error::{Reject, TooLarge};
 pub use event::{Event, Output};
 pub use key::Key;

@@ -186,7 +186,7 @@ impl Round {
 
     /// Whether this round gives way to a probe of the peer's that crosses ours. Both sides compare the digests as they
     /// were sent and decide alike: the digest that leads goes on and, of equal digests, the round of the higher number.
-    pub(crate) fn yields_to(&self, nonce: Nonce, theirs: Digest, width: Option<IdWidth>) -> bool {
+    pub(crate) fn yields_to(&self, nonce: Nonce, theirs: Digest, width: IdWidth) -> bool {
         match self.step {
             // The peer has not seen ours, so theirs goes on. After a retry it may have seen the first one.
             Step::Probe(_) if self.pending && self.retries == 0 => true,

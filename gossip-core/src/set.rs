@@ -34,8 +34,6 @@ pub(crate) struct Set<E> {
     /// Names that the sketch still lacks. Many at once take half as long as one by one, since they wait for memory
     /// together.
     pending: Vec<u64>,
-    /// Width of names; `None` while the set is empty.
-    width: Option<IdWidth>,
     fingerprinter: Fingerprinter,
     tag: [u8; 4],
     element_limit: usize,
@@ -59,6 +57,9 @@ pub(crate) struct Merged<E> {
 }
 
 impl<E: Element> Set<E> {
+    /// Width of names.
+    pub(crate) const WIDTH: IdWidth = if E::NUMBERS.is_some() { IdWidth::Bits64 } else { IdWidth::Bits48 };
+
     pub(crate) fn new(config: &Config) -> Self {
         let fingerprinter = Fingerprinter::new(&config.key);
         Self {
@@ -67,7 +68,6 @@ impl<E: Element> Set<E> {
             bytes: 0,
             tables: (config.economy != Economy::Pages).then(|| Tables::build(fingerprinter.sketch_key(), 0, [])),
             pending: Vec::new(),
-            width: None,
             tag: fingerprinter.tag::<E>(VERSION, config),
             fingerprinter,
             element_limit: config.element_limit(),
@@ -97,16 +97,12 @@ impl<E: Element> Set<E> {
 
     /// Inserts an element whose encoding has `len` bytes and this fingerprint.
     fn insert_fingerprinted(&mut self, element: E, len: usize, fingerprint: Fingerprint) -> bool {
-        // The first element speaks for its type, whose law it is that all have numbers or none.
-        let width = *self
-            .width
-            .get_or_insert_with(|| if element.to_id().is_some() { IdWidth::Bits64 } else { IdWidth::Bits48 });
         let inserted = self.store.insert(fingerprint.id, element, |a, b| self.fingerprinter.compare(a, b));
         if inserted {
             self.digest.add(fingerprint);
             self.bytes += len as u64;
             if self.tables.is_some() {
-                self.pending.push(fingerprint.id >> width.unnamed_bits());
+                self.pending.push(fingerprint.id >> Self::WIDTH.unnamed_bits());
                 if self.pending.len() == PENDING {
                     self.enter_pending();
                 }
@@ -124,11 +120,11 @@ impl<E: Element> Set<E> {
     }
 
     fn enter_pending(&mut self) {
-        let (Some(tables), Some(width)) = (&mut self.tables, self.width) else { return };
+        let Some(tables) = &mut self.tables else { return };
         // A longer table takes bits of positions that only elements tell; on the way to a million each is added 1.2
         // times. The pending ones are in the store.
         if tables.are_outgrown(self.store.len()) {
-            let names = self.store.ids().map(|id| id >> width.unnamed_bits());
+            let names = self.store.ids().map(|id| id >> Self::WIDTH.unnamed_bits());
             *tables = Tables::build(tables.key(), self.store.len(), names);
         } else {
             self.pending.iter().for_each(|&name| tables.toggle(name));
@@ -247,10 +243,6 @@ impl<E> Set<E> {
     pub(crate) fn tables(&self) -> Option<&Tables> {
         debug_assert!(self.pending.is_empty());
         self.tables.as_ref()
-    }
-
-    pub(crate) fn width(&self) -> Option<IdWidth> {
-        self.width
     }
 
     /// The keyed hash of elements.

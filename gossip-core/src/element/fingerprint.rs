@@ -78,8 +78,8 @@ impl Fingerprinter {
     pub(crate) fn fingerprint<E: Element>(&self, element: &E, bytes: &[u8]) -> Fingerprint {
         let mut fingerprint = Fingerprint::from_value(self.hash(bytes));
         // An invertible id: whoever reads it in a sketch has the element, and need not fetch it.
-        if let Some(number) = element.to_id() {
-            fingerprint.id = self.mix(number);
+        if let Some(numbers) = E::NUMBERS {
+            fingerprint.id = self.mix((numbers.to)(element));
         }
         fingerprint
     }
@@ -98,9 +98,9 @@ impl Fingerprinter {
 
     /// Inverse of the id of numbers; `None` where no element has this id.
     pub(crate) fn element<E: Element>(&self, id: u64) -> Option<E> {
-        let number = self.unmix(id);
-        // A lax `from_id` might take 256 for the 0 of a `u8`: one element would have two ids.
-        E::from_id(number).filter(|element| element.to_id() == Some(number))
+        let (numbers, number) = (E::NUMBERS?, self.unmix(id));
+        // A lax type might take 256 for the 0 of a `u8`: one element would have two ids.
+        (numbers.from)(number).filter(|element| (numbers.to)(element) == number)
     }
 
     /// Tag of a cluster, which replicas of one protocol, key, element limit and element type share.

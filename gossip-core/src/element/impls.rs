@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Element, TypeTag};
+use super::{Element, Numbers, TypeTag};
 use crate::codec::{Sink, take_varint};
 
 fn take<'a>(input: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
@@ -24,6 +24,11 @@ macro_rules! small_integer {
     ($($type:ident as $unsigned:ident),*) => {$(
         impl Element for $type {
             const TYPE: TypeTag = TypeTag::new(stringify!($type));
+            const NUMBERS: Option<Numbers<Self>> = Some(Numbers {
+                // Without the sign: −1 of an `i8` is 255, a number below 2^8 as those of `u8` are.
+                to: |value| u64::from($unsigned::from_ne_bytes(value.to_ne_bytes())),
+                from: |number| $unsigned::try_from(number).ok().map(|bits| Self::from_ne_bytes(bits.to_ne_bytes())),
+            });
 
             fn encode(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
@@ -31,15 +36,6 @@ macro_rules! small_integer {
 
             fn decode(input: &mut &[u8]) -> Option<Self> {
                 take_array(input).map(Self::from_le_bytes)
-            }
-
-            fn to_id(&self) -> Option<u64> {
-                // Without the sign: −1 of an `i8` is 255, a number below 2^8 as those of `u8` are.
-                Some(u64::from($unsigned::from_ne_bytes(self.to_ne_bytes())))
-            }
-
-            fn from_id(id: u64) -> Option<Self> {
-                $unsigned::try_from(id).ok().map(|bits| Self::from_ne_bytes(bits.to_ne_bytes()))
             }
         }
     )*};
@@ -69,6 +65,7 @@ large_integer!(u128, i128);
 /// One byte, 0 or 1.
 impl Element for bool {
     const TYPE: TypeTag = TypeTag::new("bool");
+    const NUMBERS: Option<Numbers<Self>> = Some(Numbers { to: |&value| u64::from(value), from: bool_of });
 
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
@@ -76,25 +73,25 @@ impl Element for bool {
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
         // By the number: bytes above 1 would be further forms of `true`.
-        Self::from_id(u64::from(u8::decode(input)?))
+        bool_of(u64::from(u8::decode(input)?))
     }
+}
 
-    fn to_id(&self) -> Option<u64> {
-        Some(u64::from(*self))
-    }
-
-    fn from_id(id: u64) -> Option<Self> {
-        match id {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
+const fn bool_of(number: u64) -> Option<bool> {
+    match number {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
     }
 }
 
 /// The code point, 4 bytes little-endian.
 impl Element for char {
     const TYPE: TypeTag = TypeTag::new("char");
+    const NUMBERS: Option<Numbers<Self>> = Some(Numbers {
+        to: |&value| u64::from(u32::from(value)),
+        from: |number| Self::from_u32(u32::try_from(number).ok()?),
+    });
 
     fn encode(&self, out: &mut Vec<u8>) {
         u32::from(*self).encode(out);
@@ -103,14 +100,6 @@ impl Element for char {
     fn decode(input: &mut &[u8]) -> Option<Self> {
         // Refuses surrogates, and all above 0x10ffff.
         Self::from_u32(u32::decode(input)?)
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        Some(u64::from(u32::from(*self)))
-    }
-
-    fn from_id(id: u64) -> Option<Self> {
-        Self::from_u32(u32::try_from(id).ok()?)
     }
 }
 
@@ -148,6 +137,23 @@ impl Element for Vec<u8> {
 /// The bytes alone. Up to 8 of them are a number too, little-endian.
 impl<const N: usize> Element for [u8; N] {
     const TYPE: TypeTag = TypeTag::new("array").with(N as u64);
+    const NUMBERS: Option<Numbers<Self>> = if N > 8 {
+        None
+    } else {
+        Some(Numbers {
+            to: |value| {
+                let mut bytes = [0; 8];
+                bytes.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+                u64::from_le_bytes(bytes)
+            },
+            from: |number| {
+                let bytes = number.to_le_bytes();
+                let (front, rest) = bytes.split_first_chunk()?;
+                // A number with more than N bytes is no array's.
+                rest.iter().all(|&byte| byte == 0).then_some(*front)
+            },
+        })
+    };
 
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
@@ -155,20 +161,6 @@ impl<const N: usize> Element for [u8; N] {
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
         take_array(input)
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        let mut bytes = [0; 8];
-        // Beyond 8 bytes no array of this length has a number, as the law asks: all values of a type, or none.
-        bytes.get_mut(..N)?.copy_from_slice(self);
-        Some(u64::from_le_bytes(bytes))
-    }
-
-    fn from_id(id: u64) -> Option<Self> {
-        let bytes = id.to_le_bytes();
-        let (front, rest) = bytes.split_first_chunk()?;
-        // A number with more than N bytes is no array's.
-        rest.iter().all(|&byte| byte == 0).then_some(*front)
     }
 }
 
@@ -202,20 +194,28 @@ mod tests {
 
     #[test]
     fn what_fits_eight_bytes_is_a_number() {
-        assert_eq!([false, true].map(|value| value.to_id()), [Some(0), Some(1)]);
-        assert_eq!(['a', '\u{10ffff}'].map(|value| value.to_id()), [Some(0x61), Some(0x10_ffff)]);
-        assert_eq!([[1_u8, 2, 3].to_id(), [0_u8; 0].to_id()], [Some(0x03_0201), Some(0)]);
-        assert_eq!([(-1_i8).to_id(), i64::MIN.to_id()], [Some(0xff), Some(1 << 63)]);
-        assert_eq!(([0_u8; 9].to_id(), 1_u128.to_id(), String::new().to_id()), (None, None, None));
+        assert_eq!([false, true].map(number), [Some(0), Some(1)]);
+        assert_eq!(['a', '\u{10ffff}'].map(number), [Some(0x61), Some(0x10_ffff)]);
+        assert_eq!([number([1_u8, 2, 3]), number([0_u8; 0])], [Some(0x03_0201), Some(0)]);
+        assert_eq!([number(-1_i8), number(i64::MIN)], [Some(0xff), Some(1 << 63)]);
+        assert_eq!([number([0_u8; 9]), number(1_u128), number(String::new())], [None; 3]);
+    }
+
+    fn number<E: Element>(value: E) -> Option<u64> {
+        E::NUMBERS.map(|numbers| (numbers.to)(&value))
+    }
+
+    fn value<E: Element>(number: u64) -> Option<E> {
+        (E::NUMBERS?.from)(number)
     }
 
     #[test]
-    fn ids_of_no_element_are_refused() {
-        assert_eq!([0, 1, 2].map(bool::from_id), [Some(false), Some(true), None]);
-        assert_eq!([0x61, 0xd800, 0x11_0000, 1 << 32 | 0x61].map(char::from_id), [Some('a'), None, None, None]);
-        assert_eq!([0x0201, 1 << 16].map(<[u8; 2]>::from_id), [Some([1, 2]), None]);
-        assert_eq!([0xff, 0x100].map(u8::from_id), [Some(255), None]);
-        assert_eq!([0xff, 0x100].map(i8::from_id), [Some(-1), None]);
-        assert_eq!(String::from_id(0), None);
+    fn numbers_of_no_value_are_refused() {
+        assert_eq!([0, 1, 2].map(value), [Some(false), Some(true), None]);
+        assert_eq!([0x61, 0xd800, 0x11_0000, 1 << 32 | 0x61].map(value), [Some('a'), None, None, None]);
+        assert_eq!([0x0201, 1 << 16].map(value), [Some([1_u8, 2]), None]);
+        assert_eq!([0xff, 0x100].map(value), [Some(255_u8), None]);
+        assert_eq!([0xff, 0x100].map(value), [Some(-1_i8), None]);
+        assert_eq!(value::<String>(0), None);
     }
 }

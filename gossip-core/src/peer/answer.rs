@@ -11,7 +11,7 @@ use crate::element::{Element, Fingerprint};
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
 use crate::round::need;
 use crate::round::strategy::{self, cells_for_known_difference};
-use crate::set::RECENT;
+use crate::set::{RECENT, Set};
 use crate::sketch::Tables;
 use crate::wire::{Bound, Cells, Elements, Place, WISH};
 
@@ -99,7 +99,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Cells of our sketch at `place`, from `next` on, as many as fit. Returns the cell that they end before, and
     /// whether the answer ends with them.
     fn cells(&mut self, place: Place, next: usize, end: usize, window: u16) -> (Answer, usize, bool) {
-        let width = self.set.width().unwrap_or_default();
+        let width = Set::<E>::WIDTH;
         let room = self.config.message_limit() - longest::CELLS;
         let fitting = Cells::within(width, room).min(end.saturating_sub(next));
         let cells = self.set.cells(next..next + fitting, place).unwrap_or_default();
@@ -226,8 +226,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// where pages cost less.
     fn first_cells(&self, nonce: Nonce, theirs: Option<Digest>) -> Option<Answer> {
         let (policy, tables) = (self.policy()?, self.set.tables()?);
-        let (state, width) = (self.set.state(), self.set.width().unwrap_or_default());
-        let may_be = |theirs| strategy::may_be_sketched(state, theirs, self.set.width(), Some(policy));
+        let (state, width) = (self.set.state(), Set::<E>::WIDTH);
+        let may_be = |theirs| strategy::may_be_sketched(state, theirs, width, Some(policy));
         if !theirs.is_none_or(may_be) {
             return None;
         }
@@ -249,14 +249,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// The number of cells of a first answer to a peer that had a proof with us and so knows all but few of our
     /// elements. `None` for other peers, and in the middle of a round, where these cells were not enough.
     pub(super) fn cells_for_known_difference(&self, nonce: Nonce, theirs: Digest) -> Option<usize> {
-        let (policy, width) = (self.policy()?, self.set.width()?);
+        let policy = self.policy()?;
         let (place, learned) = self.peer.known.since_proof(theirs.count()).filter(|_| nonce.begins_round())?;
         let inserted = self.set.end().checked_since(place)? as u64;
-        cells_for_known_difference(policy, width, self.set.digest().count(), inserted, learned)
+        cells_for_known_difference(policy, Set::<E>::WIDTH, self.set.digest().count(), inserted, learned)
     }
 
     /// Whether our set goes out whole in answer to a probe of another digest.
     pub(super) fn is_tiny(&self) -> bool {
-        strategy::is_tiny(self.set.state(), self.set.width(), self.policy(), self.config.message_limit())
+        strategy::is_tiny(self.set.state(), Set::<E>::WIDTH, self.policy(), self.config.message_limit())
     }
 }

@@ -12,6 +12,7 @@ use crate::round::repair::Repair;
 use crate::round::strategy::{self, CELLS_UNDER_WAY, MOST_NAMES};
 use crate::round::walk::Walk;
 use crate::round::{Round, Step, need, page_bytes};
+use crate::set::Set;
 use crate::sketch::{Estimate, Prefix};
 use crate::wire::{Cells, Place};
 
@@ -104,7 +105,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let again = fewer.map_or(0, |(place, _)| CELL * have as u64 + PASSED * end.since(place) as u64);
         self.spend(CELL * have as u64 + again);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
-        let subtract = |place| self.set.subtract(incoming.cells(), incoming.width(), place);
+        let subtract = |place| self.set.subtract(incoming.cells(), place);
         let mut nearly = false;
         // First what the peer has got since the proof, alone: about half of the cells do, whatever we have got
         // ourselves.
@@ -185,7 +186,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Begins a walk with a peer of this state, at the bound where the last walk was cut off.
     pub(super) fn walk(&mut self, nonce: Nonce, theirs: State) {
-        let bytes = page_bytes(theirs, self.set.width().unwrap_or_default());
+        let bytes = page_bytes(theirs, Set::<E>::WIDTH);
         self.count(|ledger| ledger.walks += 1);
         // A sketch of first cells alone was too dear, or had no room: the next one may well be read.
         if let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) {

@@ -16,7 +16,7 @@ use crate::round::repair::{Answered, Repair};
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
 use crate::round::walk::Progress;
 use crate::round::{Round, Step};
-use crate::set::Merged;
+use crate::set::{Merged, Set};
 use crate::wire::{Bound, Ids, Place};
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
@@ -138,7 +138,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Takes in a probe of the digest `theirs`, from a peer that can use a `sketch` or not: answers it, takes its round
     /// over, or lets our own round go on.
     fn on_probe(&mut self, nonce: Nonce, theirs: Digest, sketch: bool) {
-        let (ours, width) = (self.set.digest(), self.set.width());
+        let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
         if ours == theirs {
             self.prove(theirs);
         } else if let Some(round) = &mut self.peer.round {
@@ -161,7 +161,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// In the middle of rounds the parts stay as they are. Else, under 100 inserts a hop on either side, probes would
     /// begin rounds back and forth for as long as anybody writes.
     fn turns_round(&self, nonce: Nonce, theirs: Digest, sketch: bool) -> bool {
-        let (ours, width) = (self.set.digest(), self.set.width());
+        let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
         let sketched = sketch
             && !strategy::is_multiple(ours, theirs)
             && strategy::may_be_sketched(self.set.state(), theirs, width, self.policy());
@@ -204,7 +204,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Nothing is wanted any more, so a repair that gives what is not listed does. It lists up to 2^17 names, 1 MiB.
         if self.set.len() <= MOST_NAMES {
             self.spend(PASSED * self.set.len() as u64);
-            let claim = Claim::of_names(self.set.names_except(held), self.set.width());
+            let claim = Claim::of_names(self.set.names_except(held), Set::<E>::WIDTH);
             self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
         } else {
             self.walk(nonce, theirs);

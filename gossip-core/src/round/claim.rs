@@ -45,8 +45,8 @@ const NEARLY: usize = 8;
 
 impl Claim {
     /// The claim against a peer that has listed its whole set: these names are ours alone, and nothing is wanted.
-    pub(crate) fn of_names(ours: Vec<u64>, width: Option<IdWidth>) -> Self {
-        Self { ours, width: width.unwrap_or_default(), ..Self::default() }
+    pub(crate) fn of_names(ours: Vec<u64>, width: IdWidth) -> Self {
+        Self { ours, width, ..Self::default() }
     }
 
     /// Reads a peer's sketch. A claim must agree with the peer's digest: for numbers, in all bits of the digest that we
@@ -61,9 +61,9 @@ impl Claim {
     ) -> Reading {
         let width = incoming.width();
         // Widths differ only where a peer lies, or gives numbers to a type that has none here: no cells will help.
-        let same_width = set.width().is_none_or(|ours| ours == width);
+        let same_width = width == Set::<E>::WIDTH;
         let (Some(tables), Some(left), true) = (set.tables(), left, same_width) else { return Reading::Hopeless };
-        let since: Vec<u64> = set.names_since(place, width).collect();
+        let since: Vec<u64> = set.names_since(place).collect();
         let mut reading = Reading::Unclear;
         let mut decodings = left.decodings(&tables.key());
         for mut names in decodings.by_ref() {

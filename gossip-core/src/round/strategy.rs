@@ -25,8 +25,8 @@ pub(crate) const CELLS_UNDER_WAY: usize = 1 << 18;
 /// Numbers travel in a sketch, so the side that lacks more reads it. Other elements have to be wished for, and the side
 /// that holds more has fewer wishes. Where one side holds many times as much it comes to pages, in which the smaller
 /// set lists less. An empty set has nothing to send.
-pub(crate) fn leads(width: Option<IdWidth>, one: Digest, other: Digest) -> bool {
-    let wished_for = width == Some(IdWidth::Bits48) && !is_multiple(one, other);
+pub(crate) fn leads(width: IdWidth, one: Digest, other: Digest) -> bool {
+    let wished_for = width == IdWidth::Bits48 && !is_multiple(one, other);
     if wished_for { one > other } else { one < other }
 }
 
@@ -37,8 +37,7 @@ pub(crate) fn is_multiple(one: Digest, other: Digest) -> bool {
 
 /// Whether our set goes out whole in answer to a probe of another digest: if it takes no more bytes than a first
 /// answer, or than 256, and fits a message of `limit` bytes.
-pub(crate) fn is_tiny(ours: State, width: Option<IdWidth>, policy: Option<&Policy>, limit: usize) -> bool {
-    let width = width.unwrap_or_default();
+pub(crate) fn is_tiny(ours: State, width: IdWidth, policy: Option<&Policy>, limit: usize) -> bool {
     let first_answer = policy.map_or(0, |policy| {
         let head = policy.head(ours.digest.count());
         longest::HEAD_OF_CELLS + policy.deep().encoded_len() + width.cells_encoded_len(head)
@@ -47,8 +46,8 @@ pub(crate) fn is_tiny(ours: State, width: Option<IdWidth>, policy: Option<&Polic
 }
 
 /// Whether, by the counts alone, a sketch may cost less than pages with a peer of this digest.
-pub(crate) fn may_be_sketched(ours: State, theirs: Digest, width: Option<IdWidth>, policy: Option<&Policy>) -> bool {
-    let (Some(width), Some(policy)) = (width, policy) else { return false };
+pub(crate) fn may_be_sketched(ours: State, theirs: Digest, width: IdWidth, policy: Option<&Policy>) -> bool {
+    let Some(policy) = policy else { return false };
     let (we, they) = (ours.digest.count(), theirs.count());
     // A digest has no bytes: the peer's elements are taken to be as long as ours on average.
     let bytes = u128::from(ours.bytes) * u128::from(they) / u128::from(we.max(1));
@@ -118,6 +117,7 @@ pub(crate) fn target(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Economy;
 
     #[test]
     fn who_asks_is_who_lacks_more_numbers_or_holds_more_of_what_is_wished_for() {
@@ -127,8 +127,17 @@ mod tests {
         assert_eq!(multiples, [true, true, false, true, false, true, false]);
         let leads =
             |width| [(6, 5), (5, 6), (5, 5), (9, 2), (2, 9)].map(|(one, other)| leads(width, of(one), of(other)));
-        assert_eq!(leads(Some(IdWidth::Bits64)), [false, true, false, false, true]);
-        assert_eq!(leads(Some(IdWidth::Bits48)), [true, false, false, false, true]);
-        assert_eq!(leads(None), [false, true, false, false, true]);
+        assert_eq!(leads(IdWidth::Bits64), [false, true, false, false, true]);
+        assert_eq!(leads(IdWidth::Bits48), [true, false, false, false, true]);
+    }
+
+    #[test]
+    fn an_empty_set_is_never_sketched() {
+        let policy = Policy::of(Economy::FewestBytes);
+        let ours = State { digest: Digest::EMPTY, bytes: 0 };
+        for theirs in [0, 1, 100, 1_000_000, u64::MAX].map(|count| Digest::from_parts(count, 7)) {
+            let may_be = |width| may_be_sketched(ours, theirs, width, policy);
+            assert_eq!([IdWidth::Bits48, IdWidth::Bits64].map(may_be), [false; 2], "{theirs:?}");
+        }
     }
 }

@@ -85,7 +85,7 @@ impl<E: Element> Set<E> {
 
     /// Names of the elements, but for those `held`, which ascend. O(elements).
     pub(crate) fn names_except(&self, held: &[Fingerprint]) -> Vec<u64> {
-        let unnamed = self.width.map_or(0, |width| width.unnamed_bits());
+        let unnamed = Self::WIDTH.unnamed_bits();
         let mut names: Vec<u64> = self.except(held, self.entries(0)).map(|entry| entry.id >> unnamed).collect();
         names.dedup();
         names

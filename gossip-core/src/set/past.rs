@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use super::Set;
 use crate::element::Element;
-use crate::sketch::{Cell, IdWidth, Prefix};
+use crate::sketch::{Cell, Prefix};
 use crate::wire::Place;
 
 /// Inserts that a state is remembered for: those between two parts of one sketch.
@@ -30,26 +30,25 @@ impl<E: Element> Set<E> {
     pub(crate) fn cells(&self, range: Range<usize>, place: Place) -> Option<Vec<Cell>> {
         let tables = self.tables.as_ref()?;
         let mut cells = tables.covering(range.end).sequence(range.clone())?;
-        let width = self.width.unwrap_or_default();
         // An element that is added to its cells once more is gone from them.
-        self.names_since(place, width).for_each(|name| tables.key().toggle_in_sequence(&mut cells, range.start, name));
+        self.names_since(place).for_each(|name| tables.key().toggle_in_sequence(&mut cells, range.start, name));
         Some(cells)
     }
 
     /// Subtracts the set, as it was when the log ended at `place`, from a peer's first cells. `None` if our own cells
     /// are fewer.
-    pub(crate) fn subtract(&self, cells: &[Cell], width: IdWidth, place: Place) -> Option<Prefix> {
+    pub(crate) fn subtract(&self, cells: &[Cell], place: Place) -> Option<Prefix> {
         let tables = self.tables.as_ref()?;
         let mut cells = cells.to_vec();
         // Added to the peer's cells, which are copied anyway: there they cancel against the table, which is of now.
-        let since = self.names_since(place, width);
+        let since = self.names_since(place);
         since.for_each(|name| tables.key().toggle_in_sequence(&mut cells, 0, name));
         tables.covering(cells.len()).difference(&cells)
     }
 
     /// Names of what was inserted since the log ended at `place`.
-    pub(crate) fn names_since(&self, place: Place, width: IdWidth) -> impl Iterator<Item = u64> {
-        let unnamed = width.unnamed_bits();
+    pub(crate) fn names_since(&self, place: Place) -> impl Iterator<Item = u64> {
+        let unnamed = Self::WIDTH.unnamed_bits();
         self.store.log().from(place.index()).map(move |element| self.fingerprinter.encode(element).0.id >> unnamed)
     }
 }

@@ -12,7 +12,7 @@ use proptest::test_runner::TestCaseResult;
 use super::{Merged, PENDING, Set};
 use crate::codec::Encode;
 use crate::config::Config;
-use crate::element::{Element, Entry, Fingerprint, TypeTag};
+use crate::element::{Element, Entry, Fingerprint, Numbers, TypeTag};
 use crate::wire::{Bound, Elements, Place};
 
 fn config() -> Config {
@@ -34,6 +34,7 @@ struct Crowd(u64);
 
 impl Element for Crowd {
     const TYPE: TypeTag = TypeTag::new("crowd");
+    const NUMBERS: Option<Numbers<Self>> = Some(Numbers { to: |crowd| crowd.0 / 4, from: |_| None });
 
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
@@ -41,10 +42,6 @@ impl Element for Crowd {
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
         u64::decode(input).map(Self)
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        Some(self.0 / 4)
     }
 }
 

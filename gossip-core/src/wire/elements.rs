@@ -45,11 +45,12 @@ impl Elements {
         entries: impl Iterator<Item = Entry<'a, E>> + Clone,
         budget: usize,
     ) -> Option<Filled<'a, E>> {
+        let numbers = E::NUMBERS?;
         let mut writer = IdWriter::new(entries.clone().map(|entry| entry.id), budget);
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
             // A type that breaks its laws would arrive as another element; encoded it arrives as itself.
-            if entry.element.to_id().and_then(E::from_id).as_ref() != Some(entry.element) {
+            if (numbers.from)((numbers.to)(entry.element)).as_ref() != Some(entry.element) {
                 return None;
             }
             match writer.push(entry.id) {

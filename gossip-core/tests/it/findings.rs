@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::common::Network;
 use gossip_core::sim::forge::{self, varint};
-use gossip_core::{AntiEntropy, Config, Element, Message, MessageBudget, MessageKind, Output, Reject, Time, TypeTag};
+use gossip_core::{
+    AntiEntropy, Config, Element, Message, MessageBudget, MessageKind, Numbers, Output, Reject, Time, TypeTag,
+};
 
 use MessageKind::{Give, Probe, Repair};
 
@@ -84,6 +86,7 @@ fn elements_that_come_as_ids_obey_the_limit_too() {
 
     impl Element for Spelt {
         const TYPE: TypeTag = TypeTag::new("spelt");
+        const NUMBERS: Option<Numbers<Self>> = Some(Numbers { to: |spelt| spelt.0, from: |number| Some(Self(number)) });
 
         fn encode(&self, out: &mut Vec<u8>) {
             self.0.to_string().encode(out);
@@ -92,14 +95,6 @@ fn elements_that_come_as_ids_obey_the_limit_too() {
         fn decode(input: &mut &[u8]) -> Option<Self> {
             let text = String::decode(input)?;
             text.parse().ok().filter(|number: &u64| number.to_string() == text).map(Self)
-        }
-
-        fn to_id(&self) -> Option<u64> {
-            Some(self.0)
-        }
-
-        fn from_id(id: u64) -> Option<Self> {
-            Some(Self(id))
         }
     }
 

@@ -9,7 +9,7 @@ use gossip_core::sim::{
     Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Network, ReplicaId, Report, Simulation,
     Step,
 };
-use gossip_core::{AntiEntropy, Config, Economy, Element, Key, MessageBudget, MessageKind, Time, TypeTag};
+use gossip_core::{AntiEntropy, Config, Economy, Element, Key, MessageBudget, MessageKind, Numbers, Time, TypeTag};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -19,6 +19,7 @@ struct Crowded(u64);
 
 impl Element for Crowded {
     const TYPE: TypeTag = TypeTag::new("crowded");
+    const NUMBERS: Option<Numbers<Self>> = Some(Numbers { to: |crowded| crowded.0 % 16, from: |_| None });
 
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
@@ -26,10 +27,6 @@ impl Element for Crowded {
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
         u64::decode(input).map(Self)
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        Some(self.0 % 16)
     }
 }
 

@@ -7,7 +7,7 @@ use core::ops::Range;
 use crate::common::{Network, open_key, wide};
 use gossip_core::sim::forge;
 use gossip_core::sketch::{Cell, Prefix};
-use gossip_core::{AntiEntropy, Config, Element, MessageKind, TypeTag};
+use gossip_core::{AntiEntropy, Config, Element, MessageKind, Numbers, TypeTag};
 
 use MessageKind::{Cells, Give, Probe, Proof, Repair};
 
@@ -84,6 +84,13 @@ struct Crowd<const TOLD: u64>(u64);
 
 impl<const TOLD: u64> Element for Crowd<TOLD> {
     const TYPE: TypeTag = TypeTag::new("crowd").with(TOLD);
+    const NUMBERS: Option<Numbers<Self>> = Some(Numbers {
+        to: |crowd| crowd.0 / 4,
+        from: |id| {
+            let told = TOLD > 0 && id.is_multiple_of(TOLD);
+            told.then(|| id.checked_mul(4)).flatten().map(Self)
+        },
+    });
 
     fn encode(&self, out: &mut Vec<u8>) {
         self.0.encode(out);
@@ -91,15 +98,6 @@ impl<const TOLD: u64> Element for Crowd<TOLD> {
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
         u64::decode(input).map(Self)
-    }
-
-    fn to_id(&self) -> Option<u64> {
-        Some(self.0 / 4)
-    }
-
-    fn from_id(id: u64) -> Option<Self> {
-        let told = TOLD > 0 && id.is_multiple_of(TOLD);
-        told.then(|| id.checked_mul(4)).flatten().map(Self)
     }
 }
 

@@ -225,7 +225,7 @@ fn type_and_elements<E: Element>(text: &mut String, name: &str, samples: &[E]) {
     row(text, format_args!("type {name} {tag:016x}"));
     let [(_, open), (_, secret)] = keys();
     for sample in samples {
-        let number = sample.to_id().map_or("-".to_string(), |number| format!("{number:016x}"));
+        let number = E::NUMBERS.map_or("-".to_string(), |numbers| format!("{:016x}", (numbers.to)(sample)));
         let [open, secret] = [&open, &secret].map(|key| fingerprint(key, sample.clone()));
         row(text, format_args!("element {name} {} {number} {open:032x} {secret:032x}", hex(&encoding(sample))));
     }

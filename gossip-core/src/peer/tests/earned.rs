@@ -20,6 +20,7 @@ use crate::peer::owed::Question;
 use crate::round::need;
 use crate::round::policy::Policy;
 use crate::round::strategy::{self, MOST_NAMES};
+use crate::set::Set;
 use crate::time::Time;
 use crate::wire::{Bound, Elements, Ids, WISH};
 
@@ -394,7 +395,7 @@ fn a_first_answer_has_as_many_cells_as_the_smallest_message_holds() {
 /// From which count of a peer on a sketch may cost less than pages, and from which on it does not.
 fn sketched<E: Element>(machine: &mut AntiEntropy<u8, E>) -> Vec<u64> {
     let policy = Policy::of(machine.config().economy);
-    let (ours, width) = (machine.set().state(), machine.set().width());
+    let (ours, width) = (machine.set().state(), Set::<E>::WIDTH);
     let may = |count: u64| strategy::may_be_sketched(ours, Digest::from_parts(count, 7), width, policy);
     assert!(!may(0));
     (1..5_000).filter(|count| may(*count) != may(count - 1)).collect()

@@ -20,6 +20,7 @@ use crate::round::Step;
 use crate::round::incoming::IncomingSketch;
 use crate::round::policy::Policy;
 use crate::round::strategy::{self, MOST_NAMES};
+use crate::set::Set;
 use crate::sketch::{Estimate, IdWidth};
 use crate::wire::{Bound, Cells, Elements, Ids, Place};
 
@@ -97,7 +98,7 @@ fn give<E: Element>(machine: &mut AntiEntropy<u8, E>, nonce: u32, state: State) 
 fn head<E: Element>(peer: &mut AntiEntropy<u8, E>, nonce: u32, state: State, count: usize) -> Body {
     let len = peer.len();
     let cells = peer.set().cells(0..count, Place::new(len)).expect("its table is longer");
-    let cells = Cells::new(peer.set().width().unwrap_or_default(), &cells);
+    let cells = Cells::new(Set::<u64>::WIDTH, &cells);
     answer(nonce, Answer::Cells { part: Part::Head(Head { state, deep: None }.into()), cells })
 }
 
@@ -276,7 +277,7 @@ fn an_answer_that_ends_early_is_asked_for_again_while_it_brings_anything() {
         };
         let (nonce, len) = (nonce.bits(), peer.len());
         let cells = peer.set().cells(from..from + count, Place::new(len)).expect("its table is longer");
-        let cells = Cells::new(peer.set().width().unwrap_or_default(), &cells);
+        let cells = Cells::new(Set::<u64>::WIDTH, &cells);
         assert!(answers(&mut machine, answer(nonce, Answer::Cells { part: Part::After { from, last: true }, cells })));
         assert_eq!(machine.stats().total.walks, walks);
     }
