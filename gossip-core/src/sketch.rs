@@ -78,7 +78,7 @@ mod table;
 mod tables;
 
 pub use cell::Cell;
-pub use deep::{DeepBits, DeepWidth, LevelBits};
+pub use deep::{DeepBits, DeepWidth};
 pub use encoding::IdWidth;
 pub use estimate::{Estimate, Evidence};
 pub use parameters::{CHECK_BITS, MAX_CELLS};

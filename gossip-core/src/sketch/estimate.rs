@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::deep::{DeepBits, FIRST_LEVEL, LAST_LEVEL, LevelBits};
+use super::deep::DeepBits;
 use super::likelihood::{LN_2, OCTAVE, ONE, bit_logs, cell_logs, rate, round_power};
 use super::parameters::{CHECK_BITS, MAX_CELLS, POSITION_BITS};
 use super::peel::census;
@@ -26,14 +26,6 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The level whose bits tell most about a number of differences near this: its cells hold 0.6 to 1.2 elements.
-    #[must_use]
-    pub fn telling_level(self) -> u32 {
-        // An element has 4.68 positions on average, and a cell of level k takes one in 2^(k + 1).
-        let wanted = self.differences.saturating_mul(4).max(1).ilog2();
-        wanted.clamp(FIRST_LEVEL + 1, LAST_LEVEL)
-    }
-
     /// `differences + permille / 1000 · sigma`, no less than 0; saturates. With 1 000 it is a bound that holds in 84 %
     /// of cases.
     #[must_use]
@@ -77,12 +69,6 @@ impl Evidence {
                 self.parities(level, odd as usize, count as usize);
             }
         }
-    }
-
-    /// Adds further bits of one level, less one's own.
-    pub fn level_bits(&mut self, bits: &LevelBits) {
-        let (odd, count) = bits.counts();
-        self.parities(bits.level(), odd, count);
     }
 
     /// Adds a prefix, less one's own: the numbers of cells of no element and of one, of whole and split cells apart.
@@ -264,23 +250,6 @@ mod tests {
         assert!(evidence.estimate().sigma <= 2);
     }
 
-    #[test]
-    fn more_bits_of_a_level_narrow_the_estimate() {
-        let table = Table::rebuild(SketchKey::new(1, 11), 13, (0..1_000).map(id));
-        let mut evidence = Evidence::at_least(0);
-        evidence.deep_bits(&table.deep_bits(DeepWidth::Narrow), 0);
-        let first = evidence.estimate();
-        let level = first.telling_level();
-        let mut bits = table.level_bits(level, 32..1_056).expect("the table is longer");
-        assert_eq!(LevelBits::decode(level, 1_024, bits.as_bytes()).as_ref(), Some(&bits));
-        assert_eq!(LevelBits::decode(level, 1_020, &[255; 128]), None);
-        evidence.level_bits(&bits);
-        let second = evidence.estimate();
-        assert!(second.sigma * 3 < first.sigma * 2);
-        assert!(second.differences.abs_diff(1_000) <= 3 * second.sigma);
-        assert!(bits.subtract(&bits.clone()) && bits.as_bytes().iter().all(|&byte| byte == 0));
-    }
-
     /// What is estimated of so many differences, by deep bits of this width and so many cells.
     fn estimated(count: u64, width: Option<DeepWidth>, cells: usize) -> [u64; 2] {
         let key = SketchKey::new(5, 11);
@@ -344,12 +313,6 @@ mod tests {
             folded = folded.rotate_left(7) ^ differences << 24 ^ sigma;
         }
         assert_eq!(folded, 14_119_719_778_514_038_712);
-    }
-
-    #[test]
-    fn the_telling_level_has_a_cell_for_each_difference() {
-        let level = |differences| Estimate { differences, sigma: 1 }.telling_level();
-        assert_eq!([0, 1, 12, 15, 16, 31, 32, 1_000, u64::MAX].map(level), [6, 6, 6, 6, 6, 6, 7, 11, 20]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::cell::Cell;
-use super::deep::{DeepBits, DeepWidth, FIRST_LEVEL, LAST_LEVEL, LEVEL_BITS, LEVELS, LevelBits};
+use super::deep::{DeepBits, DeepWidth, FIRST_LEVEL, LEVEL_BITS, LEVELS};
 use super::layout::{fold, shorten};
 use super::parameters::POSITION_BITS;
 use super::prefix::Prefix;
@@ -151,20 +151,6 @@ impl Table {
             }
         }
         levels
-    }
-
-    /// Lowest check bits of cells 2^`level` + `range` of the sequence. `None` if the level has fewer, or the table is
-    /// not longer than 2^`level`. One read per cell of the table that one of these is made of.
-    #[must_use]
-    pub fn level_bits(&self, level: u32, range: Range<usize>) -> Option<LevelBits> {
-        if !(FIRST_LEVEL..=LAST_LEVEL).contains(&level) || range.end > 1 << level || self.len() <= 1 << level {
-            return None;
-        }
-        let (from, step) = (1 << level, 2 << level);
-        let bits = range.map(|index| {
-            self.cells[from + index..].iter().step_by(step).fold(0, |bit, cell| bit ^ low_bit(*cell)) == 1
-        });
-        Some(LevelBits::collect(level, bits))
     }
 
     /// Adds a position to the levels beyond the table; one in `len / 64` comes here.

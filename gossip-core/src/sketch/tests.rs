@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::layout::{Layout, fold};
-use super::{Cell, DeepBits, DeepWidth, Evidence, IdWidth, LevelBits, MAX_CELLS, Prefix, SketchKey, Table};
+use super::{Cell, DeepBits, DeepWidth, Evidence, IdWidth, MAX_CELLS, Prefix, SketchKey, Table};
 
 const KEY: SketchKey = SketchKey::new(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
 
@@ -153,13 +153,6 @@ fn deep_bits_are_check_bits_of_the_sequence() {
             assert_eq!(bytes[(level - 5) * 4 + bit / 8] >> (bit % 8) & 1, expected, "level {level}, bit {bit}");
         }
     }
-    for level in 5..20 {
-        let bits = long.level_bits(level, 8..32).expect("the table is longer");
-        assert_eq!(bits.as_bytes(), &bytes[(level as usize - 5) * 4 + 1..][..3]);
-    }
-    assert_eq!(long.level_bits(20, 0..1), None);
-    assert_eq!(long.level_bits(7, 0..129), None);
-    assert_eq!(long.level_bits(4, 0..1), None);
 }
 
 #[test]
@@ -333,26 +326,6 @@ fn positions_of(key: SketchKey, id: u64) -> Vec<u32> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| alloc::format!("{byte:02x}")).collect()
-}
-
-#[test]
-fn bits_of_a_level_survive_the_wire_and_cancel() {
-    let table = Table::rebuild(KEY, 11, ids(500));
-    for count in [0, 1, 7, 8, 9, 33] {
-        let bits = table.level_bits(7, 0..count).expect("the table is longer");
-        let bytes = bits.as_bytes().to_vec();
-        assert_eq!((bits.level(), bits.count(), bytes.len()), (7, count, count.div_ceil(8)));
-        assert_eq!(LevelBits::decode(7, count, &bytes), Some(bits.clone()));
-        assert_eq!([4, 21].map(|level| LevelBits::decode(level, count, &bytes)), [None, None]);
-        assert_eq!(LevelBits::decode(7, count + 8, &bytes), None);
-        let mut left = bits.clone();
-        for other in [table.level_bits(7, 0..count + 1), table.level_bits(8, 0..count)] {
-            assert!(!left.subtract(&other.expect("the table is longer")) && left == bits);
-        }
-        assert!(left.subtract(&bits) && left.as_bytes().iter().all(|byte| *byte == 0));
-    }
-    let after_the_last = |count: usize| LevelBits::decode(7, count, &[0, 1 << (count - 8)]);
-    assert_eq!([9, 12, 15].map(after_the_last), [const { None }; 3]);
 }
 
 #[test]

@@ -4,42 +4,22 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use benches::SplitMix;
-use gossip_core::sketch::{DeepWidth, Estimate, Evidence, LevelBits, SketchKey, Table, Tables};
+use gossip_core::sketch::{DeepWidth, Estimate, Evidence, SketchKey, Table, Tables};
 
 use crate::wire;
 
-/// The deep bits of an answer: so many of each of some levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Deep {
-    pub(crate) bits: u32,
-    pub(crate) first: u32,
-    pub(crate) last: u32,
-    pub(crate) step: u32,
-}
-
-impl Deep {
-    pub(crate) const NONE: Self = Self { bits: 0, ..Self::NARROW };
-    pub(crate) const NARROW: Self = Self { bits: 32, first: 5, last: 20, step: 1 };
-    pub(crate) const WIDE: Self = Self { bits: 64, ..Self::NARROW };
-
-    fn levels(self) -> impl Iterator<Item = (u32, usize)> {
-        // The first level has half as many cells as bits of another.
-        let count = move |level| if level == 5 { self.bits.min(32) } else { self.bits };
-        (self.first..=self.last).step_by(self.step as usize).map(move |level| (level, count(level) as usize))
-    }
-
-    pub(crate) fn encoded_len(self) -> usize {
-        self.levels().map(|(_, bits)| bits).sum::<usize>().div_ceil(8)
-    }
+/// The bytes of an answer's deep bits, if it has any.
+fn deep_len(deep: Option<DeepWidth>) -> usize {
+    deep.map_or(0, DeepWidth::encoded_len)
 }
 
 /// Numbers behind requests: those of the library have the same names there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) head: usize,
-    pub(crate) deep: Deep,
+    pub(crate) deep: Option<DeepWidth>,
     /// What comes with the second answer, if none came with the first.
-    pub(crate) late: Deep,
+    pub(crate) late: Option<DeepWidth>,
     pub(crate) first: u64,
     pub(crate) sigmas: [i64; 4],
     pub(crate) least: [usize; 4],
@@ -59,8 +39,8 @@ impl Policy {
 
     pub(crate) const BALANCED: Self = Self {
         head: 32,
-        deep: Deep::NARROW,
-        late: Deep::NARROW,
+        deep: Some(DeepWidth::Narrow),
+        late: Some(DeepWidth::Narrow),
         first: 900,
         sigmas: [1_500, 2_000, 2_000, 3_000],
         least: [16, 48, 96, 192],
@@ -70,8 +50,13 @@ impl Policy {
         near: true,
     };
 
-    pub(crate) const FEWEST_ROUND_TRIPS: Self =
-        Self { deep: Deep::WIDE, late: Deep::WIDE, first: 1_000, least: [8, 24, 96, 192], ..Self::BALANCED };
+    pub(crate) const FEWEST_ROUND_TRIPS: Self = Self {
+        deep: Some(DeepWidth::Wide),
+        late: Some(DeepWidth::Wide),
+        first: 1_000,
+        least: [8, 24, 96, 192],
+        ..Self::BALANCED
+    };
 
     pub(crate) const ALL: [(&str, Self); 3] =
         [("bytes", Self::FEWEST_BYTES), ("balanced", Self::BALANCED), ("trips", Self::FEWEST_ROUND_TRIPS)];
@@ -131,7 +116,8 @@ pub(crate) struct Exchange {
     theirs: Vec<u64>,
     /// For each number of cells that a round came to: whether they are read right.
     read: BTreeMap<(usize, bool), bool>,
-    estimates: BTreeMap<(usize, Deep), Estimate>,
+    /// What so many cells and bytes of deep bits tell.
+    estimates: BTreeMap<(usize, usize), Estimate>,
 }
 
 impl Exchange {
@@ -164,40 +150,16 @@ impl Exchange {
     }
 
     /// What these deep bits and so many cells tell.
-    fn estimate(&mut self, cells: usize, deep: Deep) -> Estimate {
-        if let Some(&estimate) = self.estimates.get(&(cells, deep)) {
-            return estimate;
-        }
-        let whole = |width| {
+    fn estimate(&mut self, cells: usize, deep: Option<DeepWidth>) -> Estimate {
+        let Self { key, table, estimates, .. } = self;
+        *estimates.entry((cells, deep_len(deep))).or_insert_with(|| {
             let mut evidence = Evidence::at_least(0);
-            evidence.deep_bits(&self.table.deep_bits(width), cells);
-            self.with_cells(evidence, cells)
-        };
-        let estimate = match deep {
-            Deep::NARROW => whole(DeepWidth::Narrow),
-            Deep::WIDE => whole(DeepWidth::Wide),
-            _ => self.cut_out(cells, deep),
-        };
-        self.estimates.insert((cells, deep), estimate);
-        estimate
-    }
-
-    /// The same of deep bits that are some of the wide ones.
-    fn cut_out(&self, cells: usize, deep: Deep) -> Estimate {
-        let mut bytes = vec![];
-        self.table.deep_bits(DeepWidth::Wide).encode(&mut bytes);
-        let mut evidence = Evidence::at_least(0);
-        for (level, count) in deep.levels().filter(|&(level, _)| cells <= 1 << level) {
-            let from = if level == 5 { 0 } else { 4 + (level as usize - 6) * 8 };
-            let bits = &bytes[from..from + count.div_ceil(8)];
-            evidence.level_bits(&LevelBits::decode(level, count, bits).expect("these are whole bytes"));
-        }
-        self.with_cells(evidence, cells)
-    }
-
-    fn with_cells(&self, mut evidence: Evidence, cells: usize) -> Estimate {
-        evidence.prefix(&self.table.prefix(cells).expect("no more is asked for than there is"), &self.key);
-        evidence.estimate()
+            if let Some(width) = deep {
+                evidence.deep_bits(&table.deep_bits(width), cells);
+            }
+            evidence.prefix(&table.prefix(cells).expect("no more is asked for than there is"), key);
+            evidence.estimate()
+        })
     }
 
     pub(crate) fn differences(&self) -> usize {
@@ -231,7 +193,7 @@ impl Exchange {
         }
         let mut have = policy.head;
         let mut deep = policy.deep;
-        bytes += wire::HEAD + deep.encoded_len() + wire::cells(have);
+        bytes += wire::HEAD + deep_len(deep) + wire::cells(have);
         let mut trips = 1.0;
         let mut requests = 0_usize;
         while !self.reads(have, policy.assisted) {
@@ -239,7 +201,7 @@ impl Exchange {
             if requests > 4 || have == longest {
                 return self.ended(bytes, trips, requests.saturating_sub(1), have, true);
             }
-            let target = if deep.bits == 0 && policy.late.bits > 0 {
+            let target = if deep.is_none() && policy.late.is_some() {
                 let seen = self.estimate(have, deep);
                 let near = need(seen.shifted(1_000));
                 let most = (2 * have).max(32);
@@ -249,7 +211,7 @@ impl Exchange {
                 } else {
                     // As much as a first answer has, or what these cells seem to take, and the bits.
                     deep = policy.late;
-                    bytes += deep.encoded_len();
+                    bytes += deep_len(deep);
                     if have == 0 { most } else { need(seen.differences).clamp(have + 8, most) }
                 }
             } else {
@@ -305,17 +267,6 @@ mod tests {
             assert!(off < f64::from(percent), "{d}: {} bytes, machines {measured}", cost.mean_bytes());
             let trips = hops as f64 / 2.0 / rounds as f64;
             assert!((cost.mean_trips() - trips).abs() < 0.25, "{d}: {} trips, machines {trips}", cost.mean_trips());
-        }
-    }
-
-    #[test]
-    fn fewer_bits_tell_the_same_however_they_are_cut_out() {
-        let mut exchange = Exchange::new(700, &mut SplitMix::new(2));
-        for deep in [Deep::NARROW, Deep::WIDE] {
-            assert_eq!(deep.encoded_len(), if deep == Deep::NARROW { 64 } else { 124 });
-            // The last level, which is empty here, makes another of it.
-            let cut = Deep { last: 20, first: 5, step: 1, bits: deep.bits };
-            assert_eq!(exchange.estimate(32, deep), exchange.cut_out(32, cut));
         }
     }
 }

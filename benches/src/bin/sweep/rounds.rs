@@ -3,9 +3,10 @@
 use std::io;
 
 use benches::SplitMix;
+use gossip_core::sketch::DeepWidth;
 
 use crate::csv::Csv;
-use crate::exchange::{Cost, Deep, Exchange, Policy};
+use crate::exchange::{Cost, Exchange, Policy};
 
 /// Differences of these rounds are log-uniform in each decade, of 1 to 10, of 10 to 100 and so on.
 const DECADES: [(usize, usize); 5] = [(1, 2_000), (10, 2_000), (100, 1_500), (1_000, 600), (10_000, 120)];
@@ -42,19 +43,14 @@ pub(crate) fn economies(csv: &mut Csv, seed: u64) -> io::Result<()> {
 }
 
 pub(crate) fn heads(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row(format_args!("head,bits,first_level,last_level,step,late,{COLUMNS}"))?;
+    csv.row(format_args!("head,bits,late,{COLUMNS}"))?;
     let mut policies = vec![];
     for head in [8, 16, 24, 32, 48, 64] {
-        for late in [Deep::NONE, Deep::NARROW, Deep::WIDE] {
-            let bits = late.bits;
-            policies.push((format!("{head},0,,,,{bits}"), Policy { head, deep: Deep::NONE, late, ..Policy::BALANCED }));
+        for (bits, late) in [(0, None), (32, Some(DeepWidth::Narrow)), (64, Some(DeepWidth::Wide))] {
+            policies.push((format!("{head},0,{bits}"), Policy { head, deep: None, late, ..Policy::BALANCED }));
         }
-        for bits in [16, 32, 64] {
-            for (first, last, step) in [(5, 20, 1), (5, 17, 1), (6, 20, 1), (6, 20, 2)] {
-                let deep = Deep { bits, first, last, step };
-                let name = format!("{head},{bits},{first},{last},{step},0");
-                policies.push((name, Policy { head, deep, ..Policy::BALANCED }));
-            }
+        for (bits, deep) in [(32, DeepWidth::Narrow), (64, DeepWidth::Wide)] {
+            policies.push((format!("{head},{bits},0"), Policy { head, deep: Some(deep), ..Policy::BALANCED }));
         }
     }
     play(csv, &policies, seed)

@@ -3,9 +3,10 @@
 use std::io;
 
 use benches::SplitMix;
+use gossip_core::sketch::DeepWidth;
 
 use crate::csv::Csv;
-use crate::exchange::{Cost, Deep, Exchange, Policy, need};
+use crate::exchange::{Cost, Exchange, Policy, need};
 use crate::wire;
 
 pub(crate) fn answers(csv: &mut Csv, seed: u64) -> io::Result<()> {
@@ -14,7 +15,7 @@ pub(crate) fn answers(csv: &mut Csv, seed: u64) -> io::Result<()> {
         for d in (0..=12).chain([14, 16, 20, 24, 28, 32, 1_000, 100_000]) {
             let trials = csv.trials(if d <= 32 { 2_000 } else { 40_000 / d + 3 });
             let cost = rounds(opening, d, trials, seed);
-            let (name, size, bits) = (opening.name(), opening.size(), opening.bits());
+            let (name, size, bits) = (opening.name(), opening.size(), opening.deep().map_or(0, |_| 32));
             let (bytes, trips) = (cost.mean_bytes(), cost.mean_trips());
             csv.row(format_args!("{name},{size},{bits},{d},{trials},{bytes:.1},{trips:.3}"))?;
         }
@@ -40,8 +41,8 @@ pub(crate) fn hints(csv: &mut Csv, seed: u64) -> io::Result<()> {
 /// What a first answer consists of. But for what has bits, the probe has a byte that says how much is wanted.
 #[derive(Clone, Copy, Debug)]
 enum Opening {
-    /// So many cells, and so many deep bits a level. Where there are none, they come with the second answer.
-    Cells { cells: usize, bits: u32 },
+    /// So many cells, and deep bits. Where there are none, they come with the second answer.
+    Cells { cells: usize, deep: Option<DeepWidth> },
     /// So many cells, to an initiator that knows what it inserted since the two were last equal.
     Assisted(usize),
     /// So many power sums over GF(2^64), which tell as many differences. If more differ, then what is built in.
@@ -66,18 +67,18 @@ impl Opening {
         }
     }
 
-    const fn bits(self) -> u32 {
+    const fn deep(self) -> Option<DeepWidth> {
         match self {
-            Self::Cells { bits, .. } => bits,
-            _ => 0,
+            Self::Cells { deep, .. } => deep,
+            _ => None,
         }
     }
 
     /// What a round that begins so takes.
     fn round(self, exchange: &mut Exchange) -> Cost {
-        let deep = Deep { bits: self.bits(), ..Deep::NARROW };
+        let deep = self.deep();
         let assisted = matches!(self, Self::Assisted(_));
-        let policy = Policy { deep, assisted, hint: usize::from(deep.bits == 0), ..Policy::BALANCED };
+        let policy = Policy { deep, assisted, hint: usize::from(deep.is_none()), ..Policy::BALANCED };
         let differences = exchange.differences();
         match self {
             Self::Cells { cells: head, .. } | Self::Assisted(head) => exchange.round(&Policy { head, ..policy }),
@@ -94,10 +95,8 @@ impl Opening {
     /// Those that are tried.
     fn all() -> impl Iterator<Item = Self> {
         let sizes = [1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48];
-        let hinted = sizes.into_iter().map(|cells| Self::Cells { cells, bits: 0 });
-        let fixed = [8, 12, 16, 24, 32]
-            .into_iter()
-            .flat_map(|cells| [16, 32].into_iter().map(move |bits| Self::Cells { cells, bits }));
+        let hinted = sizes.into_iter().map(|cells| Self::Cells { cells, deep: None });
+        let fixed = [8, 12, 16, 24, 32].into_iter().map(|cells| Self::Cells { cells, deep: Some(DeepWidth::Narrow) });
         let assisted = sizes.into_iter().map(Self::Assisted);
         let sums = [1, 2, 4, 8, 16].into_iter().map(Self::Sums);
         let recent = [1, 2, 4, 8].into_iter().map(Self::Recent);
@@ -196,10 +195,10 @@ fn steady(hint: Hint, law: Law, mean: f64, rounds: usize, seed: u64) -> Cost {
             continue;
         }
         let mut exchange = Exchange::new(d, &mut random);
-        let cells = |expected: f64| Opening::Cells { cells: need(expected.round().max(1.0) as u64), bits: 0 };
+        let cells = |expected: f64| Opening::Cells { cells: need(expected.round().max(1.0) as u64), deep: None };
         let opening = match hint {
-            Hint::None => Opening::Cells { cells: 32, bits: 32 },
-            Hint::Always(cells) => Opening::Cells { cells, bits: 0 },
+            Hint::None => Opening::Cells { cells: 32, deep: Some(DeepWidth::Narrow) },
+            Hint::Always(cells) => Opening::Cells { cells, deep: None },
             Hint::AlwaysAssisted(cells) => Opening::Assisted(cells),
             Hint::Last => cells(last),
             Hint::Average => cells(average),
