@@ -86,7 +86,6 @@ pub trait Sample: Element + Ord + 'static {
             boxed(Gossip::again("gossip-again", saving(Economy::default()))),
             boxed(Gossip::cold("gossip-cold", saving(Economy::default()))),
             boxed(Gossip::new("gossip-bytes", saving(Economy::FewestBytes))),
-            boxed(Gossip::new("gossip-trips", saving(Economy::FewestRoundTrips))),
             boxed(Gossip::new("gossip-pages", saving(Economy::Pages))),
         ];
         #[cfg(feature = "peers")]

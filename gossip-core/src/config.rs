@@ -102,15 +102,14 @@ impl Default for Config {
 
 /// Preference between bytes and round trips of a round. Replicas of one cluster may differ in it.
 ///
-/// The cost of a round follows the difference with sketches, and the sets with pages. Sketches have three settings on
-/// one scale, from fewer cells in a request to more. Bytes and round trips of a round between two sets of 10^5 `u64`,
-/// means of 50 differences of `d` elements, half on either side:
+/// The cost of a round follows the difference with sketches, and the sets with pages. Sketches have two settings: fewer
+/// cells in a request, and more. Bytes and round trips of a round between two sets of 10^5 `u64`, means of 50
+/// differences of `d` elements, half on either side:
 ///
 /// | | d = 1 | 10 | 100 | 1 000 | 10 000 |
 /// |---|---|---|---|---|---|
 /// | `FewestBytes` | 266, 1.5 | 349, 2.2 | 1 831, 4.1 | 14 049, 4.1 | 130 297, 4.1 |
 /// | `Balanced` | 398, 1.5 | 459, 2.0 | 1 835, 3.7 | 14 404, 3.8 | 133 574, 3.7 |
-/// | `FewestRoundTrips` | 458, 1.5 | 519, 2.0 | 1 842, 3.6 | 14 317, 3.6 | 137 629, 3.5 |
 /// | `Balanced`, where both have proven to each other what they have in common | 112, 1.5 | 236, 2.1 | 1 238, 3.1 | 9 077, 3.1 | 81 787, 3.0 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -123,8 +122,6 @@ pub enum Economy {
     /// Sketches, near the fewest round trips.
     #[default]
     Balanced,
-    /// Sketches with large requests, for links where latency counts.
-    FewestRoundTrips,
 }
 
 /// Least work a second: a message of 1 MiB is worked off in 16 s.

@@ -26,8 +26,8 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What reconciles: gossip by default, at a first meeting, again, or with cold caches; with the fewest bytes, with the
-    /// fewest round trips, or by pages alone; and what else there is, where the feature `peers` is on
+    /// What reconciles: gossip by default, at a first meeting, again, or with cold caches; with the fewest bytes, or
+    /// by pages alone; and what else there is, where the feature `peers` is on
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names(), default_value = "gossip")]
     systems: Vec<String>,
 

@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::element::{Element, Fingerprint};
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
 use crate::round::need;
+use crate::round::policy::DEEP_BITS;
 use crate::round::strategy::{self, cells_for_known_difference};
 use crate::set::{RECENT, Set};
 use crate::sketch::Tables;
@@ -235,7 +236,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // A known difference needs no deep bits, which are 64 of the 372 bytes of a first answer.
         let known = theirs.and_then(|theirs| self.cells_for_known_difference(nonce, theirs));
         let table = tables.covering(known.unwrap_or(head));
-        let deep = known.is_none().then(|| table.deep_bits(policy.deep()));
+        let deep = known.is_none().then(|| table.deep_bits(DEEP_BITS));
         let deep_len = deep.map_or(0, |deep| deep.width().encoded_len());
         let room = self.config.message_limit() - longest::HEAD_OF_CELLS - deep_len;
         // No cells where the counts alone say that these cannot be read: it may yet come to pages, and they would be

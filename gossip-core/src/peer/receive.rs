@@ -165,8 +165,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let sketched = sketch
             && !strategy::is_multiple(ours, theirs)
             && strategy::may_be_sketched(self.set.state(), theirs, width, self.policy());
-        // 64 where it comes to pages. Where a sketch is likely, 16, 128 or 1 024, as the economy favours bytes or round
-        // trips.
+        // 64 where it comes to pages. Where a sketch is likely, 16 for fewest bytes, or 128.
         let threshold = self.policy().filter(|_| sketched).map_or(THRESHOLD, |policy| policy.threshold());
         ours.count().abs_diff(theirs.count()) >= threshold
             && strategy::leads(width, ours, theirs)

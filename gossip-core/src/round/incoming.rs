@@ -189,6 +189,7 @@ impl IncomingSketch {
 mod tests {
     use super::*;
     use crate::digest::Digest;
+    use crate::rng::Rng;
     use crate::sketch::DeepWidth;
 
     fn run(range: core::ops::Range<u64>) -> Cells {
@@ -238,6 +239,23 @@ mod tests {
         let deep = Some(tables.covering(0).deep_bits(DeepWidth::Narrow));
         let incoming = IncomingSketch::new(&Head { state, deep }, &run(0..4), Some(&tables), Place::new(7), 7);
         assert!(!unknown(&incoming, 1_000), "deep bits tell");
+    }
+
+    #[test]
+    fn deep_bits_of_either_width_tell_how_much_differs() {
+        let key = SketchKey::new(1, 2);
+        let mut rng = Rng::new(1);
+        let ids: Vec<u64> = (0..4_500).map(|_| rng.next_u64()).collect();
+        let [ours, theirs] = [&ids[..4_000], &ids[500..]].map(|ids| Tables::build(key, 4_000, ids.iter().copied()));
+        let estimates = [DeepWidth::Narrow, DeepWidth::Wide].map(|width| {
+            let state = State { digest: Digest::from_parts(4_000, 1), bytes: 32_000 };
+            let head = Head { state, deep: Some(theirs.covering(0).deep_bits(width)) };
+            let incoming = IncomingSketch::new(&head, &run(0..0), Some(&ours), Place::START, 4_000);
+            let left = ours.covering(0).difference(&[]).expect("no cells are asked for");
+            incoming.estimate(&left, &key)
+        });
+        assert!(estimates.iter().all(|seen| seen.differences.abs_diff(1_000) < 2 * seen.sigma), "{estimates:?}");
+        assert!(estimates[1].sigma * 4 < estimates[0].sigma * 3, "{estimates:?}");
     }
 
     #[test]

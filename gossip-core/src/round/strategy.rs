@@ -2,7 +2,7 @@
 
 use super::cost::{affordable, need, pages_are_cheaper};
 use super::incoming::IncomingSketch;
-use super::policy::Policy;
+use super::policy::{DEEP_BITS, Policy};
 use crate::digest::{Digest, State};
 use crate::message::longest;
 use crate::sketch::{Estimate, IdWidth, Tables};
@@ -40,7 +40,7 @@ pub(crate) fn is_multiple(one: Digest, other: Digest) -> bool {
 pub(crate) fn is_tiny(ours: State, width: IdWidth, policy: Option<&Policy>, limit: usize) -> bool {
     let first_answer = policy.map_or(0, |policy| {
         let head = policy.head(ours.digest.count());
-        longest::HEAD_OF_CELLS + policy.deep().encoded_len() + width.cells_encoded_len(head)
+        longest::HEAD_OF_CELLS + DEEP_BITS.encoded_len() + width.cells_encoded_len(head)
     });
     ours.bytes <= first_answer.max(TINY).min(limit - longest::PAGE) as u64
 }
@@ -52,7 +52,7 @@ pub(crate) fn may_be_sketched(ours: State, theirs: Digest, width: IdWidth, polic
     // A digest has no bytes: the peer's elements are taken to be as long as ours on average.
     let bytes = u128::from(ours.bytes) * u128::from(they) / u128::from(we.max(1));
     let theirs = State { digest: theirs, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
-    let first_answer = policy.deep().encoded_len() + width.cells_encoded_len(policy.head(we));
+    let first_answer = DEEP_BITS.encoded_len() + width.cells_encoded_len(policy.head(we));
     // Here the peer asks, so the two states change places.
     let least = we.abs_diff(they);
     !pages_are_cheaper(theirs, ours, width, least, need(least), first_answer as u64)
@@ -70,7 +70,7 @@ pub(crate) fn cells_for_known_difference(
     learned: u64,
 ) -> Option<usize> {
     let few = policy.cells_for(inserted);
-    let most = policy.head(count) + policy.deep().encoded_len() / width.bytes();
+    let most = policy.head(count) + DEEP_BITS.encoded_len() / width.bytes();
     (few <= most && learned <= MOST_NAMES as u64).then_some(few)
 }
 

@@ -33,8 +33,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         prop_oneof![
             1 => Just(Economy::Pages),
             1 => Just(Economy::FewestBytes),
-            2 => Just(Economy::Balanced),
-            1 => Just(Economy::FewestRoundTrips)
+            2 => Just(Economy::Balanced)
         ]
     };
     let elements = prop_oneof![3 => Just(Elements::Numbers), 2 => Just(Elements::Bytes32), 2 => (1..200_usize).prop_map(Elements::Texts)];

@@ -83,8 +83,7 @@ fn plans() -> impl Strategy<Value = Plan> {
     let economy = prop_oneof![
         2 => Just(Economy::Balanced),
         1 => Just(Economy::Pages),
-        1 => Just(Economy::FewestBytes),
-        1 => Just(Economy::FewestRoundTrips)
+        1 => Just(Economy::FewestBytes)
     ];
     let replica = (prop_oneof![Just(256), 256..2_000_usize, Just(65_536)], 1..8_u16, 200..2_000_u64, economy);
     // Sets as small as what is inserted go out whole; larger ones are worth a sketch.

@@ -7,7 +7,7 @@ use crate::common::{Network, wide};
 use gossip_core::sim::forge::Sketch;
 use gossip_core::{AntiEntropy, Config, Economy, Element};
 
-const SKETCHES: [Economy; 3] = [Economy::FewestBytes, Economy::Balanced, Economy::FewestRoundTrips];
+const SKETCHES: [Economy; 2] = [Economy::FewestBytes, Economy::Balanced];
 
 /// Numbers held by both sides.
 const COMMON: u64 = 30_000;

@@ -50,6 +50,7 @@ impl Policy {
         near: true,
     };
 
+    /// The library has no such economy: it would save 0.02 to 0.25 round trips, for up to 13 % of bytes.
     pub(crate) const FEWEST_ROUND_TRIPS: Self = Self {
         deep: Some(DeepWidth::Wide),
         late: Some(DeepWidth::Wide),

@@ -73,7 +73,7 @@ enum Which {
     Ids,
     /// Sizes of the tables that a replica keeps: memory, and where pages take over. Arithmetic.
     Tables,
-    /// The three economies as they are, by the decade of the difference: whole rounds. Takes about a minute. Run it again
+    /// The economies as they are, and one of fewer round trips, by the decade of the difference: whole rounds. Takes about a minute. Run it again
     /// after a change to the library's sketch, to see what that does to whole rounds.
     Economies,
     /// Cells and deep bits of a first answer, by the decade of the difference: whole rounds. Takes about 2 minutes.

@@ -206,7 +206,7 @@ impl Draw {
                     Economy::FewestBytes,
                     Economy::Balanced,
                     Economy::Balanced,
-                    Economy::FewestRoundTrips,
+                    Economy::Balanced,
                 ]);
                 config.round_every = self.millis(round_every / 2, round_every);
                 config.answer_within = self.millis(50, 2_000);
