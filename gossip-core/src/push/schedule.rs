@@ -138,6 +138,9 @@ impl Schedule {
     /// The longest time that an element waits in all before it goes out of turn: nine eighths of an interval. An
     /// element that waits here and at its parent would wait two otherwise.
     fn limit(&self) -> Duration {
+        // Going up by then costs up to 1 % of all messages. With batches every 1 500 ms and two children each, 25 nodes
+        // take 3 916 ms at most, and 4 838 ms if all waits for the turn; at 370 ms, 1 566 and 1 667 ms. A star, of one
+        // level, needs none of it.
         self.every + self.every / 8
     }
 
@@ -180,7 +183,10 @@ impl Schedule {
         // The root, and whoever has no turn of a parent's to go by.
         let turn = self.down.went.map_or(since, |went| since.max(went + self.every));
         // A batch out of turn costs as many messages as one in turn, so it may go every fourth interval, and only if
-        // that saves an eighth of an interval.
+        // that saves an eighth of an interval. With four children each, 25 nodes take 692 ms in the median with batches
+        // every 370 ms, and 736 ms if all goes in turn, with 3 % more messages; at 1 500 ms, 1 578 and 1 945 ms, with
+        // 7 % more. On a star none goes where round trips are alike. Where they are exponential these batches cost more
+        // than they save: 629 ms at 1.41 messages an operation, where turns alone, every 340 ms, take 1.33.
         let early = self.early.map_or(since, |went| since.max(went + RARELY * self.every)).max(oldest + self.limit());
         Some(if early + self.every / 8 < turn { (early, false) } else { (turn, true) })
     }
