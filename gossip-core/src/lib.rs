@@ -51,7 +51,7 @@
 //! Rounds bring two replicas together, and cost the same whether an element is fresh or old. To have fresh elements
 //! everywhere soon, set [`Config::batch_every`] and an [`Overlay`]: elements are then pushed in batches along a star, a
 //! tree or a graph. Rounds repair what pushes do not reach, and begin by themselves on a link that has lost something,
-//! is silent, or is gone.
+//! is silent, or is gone; and every [`Config::audit_every`], whatever flows.
 //!
 //! ```
 //! use core::time::Duration;
@@ -138,6 +138,11 @@
 //!    acknowledged, and a peer earns at most [`Config::work_per_second`]: beyond that answers are deferred, while
 //!    merging is not. Events queue at most what was received. Hostile bytes get an error and change nothing.
 //! 9. **Deterministic.** Equal seeds and inputs give equal outputs, byte for byte, on every platform.
+//! 10. **Bounded staleness.** What one live replica holds, every replica that its messages reach holds within 30 s, whether
+//!     or not writes go on, and whatever befell either before: losses, restarts with and without memory or under the same
+//!     seed, messages of a former life, peers removed and added, differing overlays. (With the default
+//!     [`Config::audit_every`]; the bound is that and a round, for each link on the way that such a fault has hit. With
+//!     rounds alone it is a few times [`Config::round_every`].)
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -79,7 +79,7 @@ pub struct AntiEntropy<P, E> {
     /// Which peers have something to send, and when their waits end.
     agenda: Agenda<P>,
     /// When the next round by chance begins.
-    chance: Chance,
+    chance: Chance<P>,
     /// The second machine, which pushes along an overlay; `None` until an overlay is set.
     pusher: Option<Box<Pusher<P>>>,
     events: VecDeque<Event<P, E>>,
@@ -151,7 +151,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         // A key left in the agenda or the pusher would wake the machine for a peer that is not there (law 7).
         self.agenda.remove(&id, gone.deadlines());
         if let Some(pusher) = &mut self.pusher {
-            pusher.remove(&id);
+            pusher.remove(&id, self.set.end());
         }
         true
     }
@@ -178,6 +178,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Some(every) = self.config.batch_interval() else { return };
         let peers: Vec<P> = self.peers.keys().cloned().collect();
         match &mut self.pusher {
+            // What is set already changes nothing: no link is to be settled, and no silence counts anew.
+            Some(pusher) if pusher.has_overlay(&overlay) => return,
             Some(pusher) => pusher.set_overlay(overlay),
             None => {
                 // A log id lives as long as this machine does: after a restart peers must not take what they were

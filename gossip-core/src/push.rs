@@ -26,6 +26,7 @@ use crate::agenda::{Deadline, Deadlines};
 use crate::known::Known;
 use crate::message::LogId;
 use crate::pacing::Pacing;
+use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::Place;
 
@@ -50,8 +51,9 @@ pub(crate) struct Pusher<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Common<P> {
     overlay: Overlay<P>,
-    /// Id of our log in this life.
+    /// Id of our log in this life, and the source of others for peers that take it for another log.
     log: LogId,
+    log_ids: Rng,
     origins: Origins<P>,
     /// The peer that we are attached to.
     parent: Option<P>,
@@ -72,6 +74,9 @@ struct Common<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     standing: Standing,
+    /// Id of our log for this peer. It lasts until we forget the log, or the peer claims what cannot be of it. Each link
+    /// has its own, so that a peer that contradicts us unsettles no other link.
+    log: LogId,
     /// The peer was sent our log up to here.
     sent: Place,
     /// How many elements of our log behind `sent` came from the peer.
@@ -105,11 +110,13 @@ pub(crate) struct Link {
     unanswered: u32,
     /// What came since the last poll, until the next one gives it a time.
     arrival: Option<Arrival>,
-    /// Whether the idle timer starts at the next poll.
+    /// Whether the timers that begin rounds start at the next poll.
     listens: bool,
     last_heard_at: Option<Time>,
     /// When elements of the peer's came last.
     last_elements_at: Option<Time>,
+    /// When digests are to be compared, whatever flows.
+    audit_at: Option<Time>,
     /// End of the idle timer: then the peer has been silent for `silence_limit`, and a round is worth while.
     idle_at: Option<Time>,
     silence_limit: Duration,
@@ -181,6 +188,8 @@ pub(crate) struct About<'a> {
     pub(crate) pacing: &'a Pacing,
     /// The wait for a peer whose round trips are not known yet.
     pub(crate) answer_within: Duration,
+    /// How often to compare digests, whatever flows.
+    pub(crate) audit_every: Duration,
     /// Whether a round with the peer is under way.
     pub(crate) in_round: bool,
 }
@@ -191,6 +200,7 @@ impl<P: Clone + Ord> Pusher<P> {
         let common = Common {
             overlay,
             log,
+            log_ids: Rng::new(log.bits().into()),
             origins: Origins::new(),
             parent: None,
             children: BTreeSet::new(),
@@ -208,8 +218,10 @@ impl<P: Clone + Ord> Pusher<P> {
         self.links.insert(peer, None);
     }
 
-    /// Forgets a peer and all tasks for it.
-    pub(crate) fn remove(&mut self, peer: &P) {
+    /// Forgets a peer and all tasks for it, and that elements of our log up to `end` came from it: whoever is added under
+    /// this id may be another replica, or the same with nothing in memory.
+    pub(crate) fn remove(&mut self, peer: &P, end: Place) {
+        self.common.origins.disown(end, |from| from == peer);
         let Some(mut link) = self.links.remove(peer).flatten() else { return };
         self.common.deadlines.set(peer, &mut link.deadline, None);
         self.common.lost.remove(peer);
@@ -227,6 +239,26 @@ impl<P: Clone + Ord> Pusher<P> {
     /// A peer's link, to act on.
     pub(crate) fn hand<'a>(&'a mut self, peer: &'a P) -> Option<Hand<'a, P>> {
         Some(Hand { peer, slot: self.links.get_mut(peer)?, common: &mut self.common })
+    }
+
+    /// Whether somebody brings what comes from elsewhere.
+    pub(crate) const fn has_parent(&self) -> bool {
+        self.common.parent.is_some()
+    }
+
+    /// Whether this overlay is in force.
+    pub(crate) fn has_overlay(&self, overlay: &Overlay<P>) -> bool {
+        self.common.overlay == *overlay
+    }
+
+    /// How many peers the overlay joins us with.
+    pub(crate) fn joined(&self) -> usize {
+        self.common.children.len() + usize::from(self.common.parent.is_some())
+    }
+
+    /// Whether the overlay joins us with this peer: elements flow between us.
+    pub(crate) fn joins(&self, peer: &P) -> bool {
+        self.common.parent.as_ref() == Some(peer) || self.common.children.contains(peer)
     }
 
     /// Takes another overlay. Links keep what is known of logs; their standing is to be [settled](LinkTurn::settle)

@@ -11,7 +11,7 @@ pub(crate) mod walk;
 use alloc::boxed::Box;
 
 use crate::digest::Digest;
-use crate::message::Nonce;
+use crate::message::{LogId, Nonce};
 use crate::pacing::TRIES;
 use crate::sketch::IdWidth;
 use crate::wire::Place;
@@ -41,8 +41,9 @@ pub(crate) struct Round {
     cost: u64,
     /// Bytes of both full states as it began, as far as they are known.
     full_state: u64,
-    /// Where our log ended as it began.
+    /// Where our log ended as it began, and which log the peer's was then.
     began_at: Place,
+    peer_log: Option<LogId>,
 }
 
 /// Steps of a round: the next message of each, and what is awaited then.
@@ -64,8 +65,8 @@ const STEPS: u32 = 12;
 
 impl Round {
     /// A round that begins with a probe. `nonce` is that before its first message, `full_state` the bytes of our set,
-    /// and `began_at` the end of our log.
-    pub(crate) const fn new(nonce: Nonce, full_state: u64, began_at: Place) -> Self {
+    /// `began_at` the end of our log, and `peer_log` the peer's log as far as it is known.
+    pub(crate) const fn new(nonce: Nonce, full_state: u64, began_at: Place, peer_log: Option<LogId>) -> Self {
         Self {
             nonce,
             step: Step::Probe(None),
@@ -77,6 +78,7 @@ impl Round {
             cost: 0,
             full_state,
             began_at,
+            peer_log,
         }
     }
 
@@ -259,6 +261,11 @@ impl Round {
 
     pub(crate) const fn full_state(&self) -> u64 {
         self.full_state
+    }
+
+    /// Which log the peer's was as it began: what it ends with says nothing of another.
+    pub(crate) const fn peer_log(&self) -> Option<LogId> {
+        self.peer_log
     }
 
     pub(crate) const fn began_at(&self) -> Place {

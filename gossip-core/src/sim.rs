@@ -143,6 +143,7 @@ mod node;
 mod queue;
 mod report;
 mod simulation;
+mod staleness;
 
 pub use faults::{Fault, Faults, Memory};
 pub use history::Arrival;

@@ -5,12 +5,24 @@ use core::time::Duration;
 use super::AntiEntropy;
 use crate::element::Element;
 use crate::peer::Peer;
+use crate::push::Pusher;
 use crate::time::{Time, micros};
 
-/// The time of the next round by chance; `None` before the first poll with a peer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Chance {
+/// The times of the next rounds by chance; `None` before the first poll with a peer for them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Chance<P> {
+    /// With any peer; with an overlay, with one that pushes should reach and do not.
     pub(super) at: Option<Time>,
+    /// With a stranger, a peer that no link joins with us.
+    pub(super) audit_at: Option<Time>,
+    /// The stranger that was audited last.
+    pub(super) audited: Option<P>,
+}
+
+impl<P> Default for Chance<P> {
+    fn default() -> Self {
+        Self { at: None, audit_at: None, audited: None }
+    }
 }
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
@@ -19,11 +31,14 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub(super) fn choose(&mut self) -> Option<P> {
         if self.peers.is_empty() {
             // The first peer added later waits up to an interval again, as after a start.
-            self.chance.at = None;
-        }
-        if self.peers.is_empty() || !self.leaves_to_chance() {
+            self.chance = Chance::default();
             return None;
         }
+        let unreached = if self.leaves_to_chance() { self.choose_unreached() } else { None };
+        unreached.or_else(|| self.choose_stranger())
+    }
+
+    fn choose_unreached(&mut self) -> Option<P> {
         let (now, interval) = (self.now, micros(self.config.round_interval()));
         let Some(at) = self.chance.at else {
             // The first rounds of replicas that start together spread over an interval.
@@ -33,8 +48,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if !at.is_due(now) {
             return None;
         }
-        let is_free = |peer: &&Peer| peer.next_round_at() <= now;
-        let count = self.choices().filter(|(_, peer)| is_free(peer)).count();
+        let count = self.free_choices().count();
         if count == 0 {
             // It stays due, and the first peer to become free gets the round. Were it put off by an interval, one dead
             // peer would wake the machine up to 64 times in a row for nothing.
@@ -43,12 +57,46 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         // A quarter more or less, or replicas that started in step would probe each other in step.
         self.chance.at = Some(now + self.rng.about(interval));
         let chosen = usize::try_from(self.rng.below(count as u64)).unwrap_or(0);
-        self.choices().filter(|(_, peer)| is_free(peer)).nth(chosen).map(|(id, _)| id.clone())
+        self.free_choices().nth(chosen).cloned()
     }
 
-    /// The time at which chance can begin a round: when the next one is due or, if it is overdue because all peers are
-    /// busy or back off, when the first backoff ends. Waking up earlier would be for nothing.
+    /// A stranger, if it is time to audit one and we have no parent. Where replicas have different views of who is there,
+    /// each island has such a replica: parents come first in the order of names, so they form no circle. It audits one
+    /// stranger after the other. In a star or tree of one view the root alone has no parent, so that all this costs is its
+    /// round an interval, or nothing where it is joined with all.
+    fn choose_stranger(&mut self) -> Option<P> {
+        // An orphan's rounds reach everybody.
+        let is_root = |pusher: &&Pusher<P>| !pusher.has_parent() && !pusher.is_orphan();
+        if self.pusher.as_deref().filter(is_root).is_none_or(|pusher| pusher.joined() == self.peers.len()) {
+            self.chance.audit_at = None;
+            return None;
+        }
+        if self.chance.audit_at.is_some_and(|at| !at.is_due(self.now)) {
+            return None;
+        }
+        let was_due = self.chance.audit_at.is_some();
+        self.chance.audit_at = Some(self.now + self.rng.about(micros(self.config.audit_interval())));
+        if !was_due {
+            // Roots that start together must not all begin with the same one.
+            let chosen = usize::try_from(self.rng.below(self.peers.len() as u64)).unwrap_or(0);
+            self.chance.audited = self.peers.keys().nth(chosen).cloned();
+            return None;
+        }
+        // Nobody waits for it: where no stranger is free now, one may be an interval later.
+        let last = self.chance.audited.as_ref();
+        let next = self.strangers().find(|id| last < Some(*id)).or_else(|| self.strangers().next())?.clone();
+        self.chance.audited = Some(next.clone());
+        Some(next)
+    }
+
+    /// The time at which chance can begin a round.
     pub(super) fn next_choice(&self) -> Option<Time> {
+        self.next_unreached().into_iter().chain(self.chance.audit_at).min()
+    }
+
+    /// When the next round with any or an unreached peer is due or, if it is overdue because all peers are busy or back
+    /// off, when the first backoff ends. Waking up earlier would be for nothing.
+    fn next_unreached(&self) -> Option<Time> {
         let at = self.chance.at.filter(|_| self.leaves_to_chance())?;
         if !at.is_due(self.now) {
             return Some(at);
@@ -56,7 +104,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.choices().map(|(_, peer)| peer.next_round_at()).min()
     }
 
-    /// Whether rounds begin by chance: always without pushes, and while pushes do not reach all peers.
+    /// Whether rounds begin by chance at any time: always without pushes, and while pushes do not reach all peers.
     fn leaves_to_chance(&self) -> bool {
         self.pusher.as_ref().is_none_or(|pusher| pusher.leaves_to_rounds())
     }
@@ -67,5 +115,17 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let reached = self.pusher.as_ref().filter(|pusher| !pusher.is_orphan());
         let peers = self.peers.iter().map(|(id, peer)| (id, &**peer));
         peers.filter(move |(id, peer)| peer.is_idle() && reached.is_none_or(|pusher| pusher.lost().contains(*id)))
+    }
+
+    /// Those of them that may be chosen now.
+    fn free_choices(&self) -> impl Iterator<Item = &P> {
+        self.choices().filter(|(_, peer)| peer.next_round_at() <= self.now).map(|(id, _)| id)
+    }
+
+    /// The peers that no link joins with us and that may be chosen now.
+    fn strangers(&self) -> impl Iterator<Item = &P> {
+        let is_joined = |id: &P| self.pusher.as_ref().is_some_and(|pusher| pusher.joins(id));
+        let free = self.peers.iter().filter(|(_, peer)| peer.is_idle() && peer.next_round_at() <= self.now);
+        free.map(|(id, _)| id).filter(move |id| !is_joined(id))
     }
 }

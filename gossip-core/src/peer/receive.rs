@@ -177,11 +177,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Takes in a proof. Returns whether it proves anything: our round, or the set as it is now.
     fn on_proof(&mut self, nonce: Nonce, state: u64) -> bool {
         let ours = self.set.digest();
-        if let Some(proven) = self.peer.round.as_mut().and_then(|round| round.proven_by(nonce, state)) {
+        let proven =
+            self.peer.round.as_mut().and_then(|round| Some((round.proven_by(nonce, state)?, round.peer_log())));
+        if let Some((proven, log)) = proven {
             self.peer.pacing.answered(nonce);
             self.enqueue();
             self.end_round(true);
-            self.prove(proven);
+            self.prove_by_round(proven, log);
             return true;
         }
         // It closes a round of the peer's, or came late. The tag is 64 bits of our own digest, so it is true all the
@@ -293,7 +295,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     fn on_repair_answer(&mut self, nonce: Nonce, (from, to): (Bound, Bound), last: bool, state: Option<State>) {
         let (ours, pushes) = (self.set.digest(), self.hand.is_some());
         let Some(round) = &mut self.peer.round else { return };
-        let began_at = round.began_at();
+        let (began_at, log) = (round.began_at(), round.peer_log());
         let Step::Repair(repair) = round.step_mut() else { return };
         match repair.cover(from, to, last, state) {
             Answered::Nothing => {}
@@ -312,7 +314,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 let theirs = Place::of_count(repair.theirs().digest.count());
                 self.peer.pacing.answered(nonce);
                 self.end_round(false);
-                self.reconcile(ours, theirs);
+                self.reconcile(ours, theirs, log);
             }
             Answered::Done(_) => self.go_to(nonce, Step::Probe(None)),
         }
@@ -329,8 +331,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Enters a proof, and has the round close with a message that tells the peer.
     pub(super) fn close(&mut self, nonce: Nonce, digest: Digest) {
+        let log = self.peer.round.as_ref().and_then(Round::peer_log);
         self.go_to(nonce, Step::Close(digest));
-        self.prove(digest);
+        self.prove_by_round(digest, log);
     }
 
     /// Moves our round to another step and queues its next message. The round ends instead if it has used up its steps.

@@ -17,7 +17,7 @@ const FIRST: Duration = Duration::from_millis(100);
 
 /// A round that awaits an answer.
 fn round(nonce: u32) -> Round {
-    let mut round = Round::new(Nonce::from_bits(nonce), 0, Place::START);
+    let mut round = Round::new(Nonce::from_bits(nonce), 0, Place::START, None);
     round.sent(0, false);
     round
 }
@@ -43,7 +43,7 @@ fn what_is_to_be_sent_is_an_answer_a_pending_message_or_a_round_that_is_wanted()
     peer.owed = Some(Owed::Sketch { nonce: Nonce::from_bits(1), state: 2, next: 3, count: 4 });
     assert!(peer.has_to_send());
     peer.owed = None;
-    peer.round = Some(Round::new(Nonce::from_bits(0x500), 0, Place::START));
+    peer.round = Some(Round::new(Nonce::from_bits(0x500), 0, Place::START, None));
     assert!(peer.has_to_send());
 }
 

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::event::Event;
-use crate::message::Message;
+use crate::message::{LogId, Message};
 use crate::pacing::TRIES;
 use crate::push::{self, About, Hand, LinkTurn, Wishes};
 use crate::rng::Rng;
@@ -107,17 +107,19 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     }
 
     /// Begins a round if one is wanted and none is under way.
-    pub(super) fn begin_round(&mut self) {
+    pub(crate) fn begin_round(&mut self) {
         // Here and not where it was wanted: the costs of full states are those of the set that the probe speaks of.
         if self.peer.wanted && self.peer.round.is_none() {
             self.peer.wanted = false;
             let nonce = self.peer.next_round(self.rng.next_u32());
-            self.peer.round = Some(Round::new(nonce, self.set.state().bytes, self.set.end()));
+            let (full_state, began_at, log) = (self.set.state().bytes, self.set.end(), self.peer.known.log());
+            self.peer.round = Some(Round::new(nonce, full_state, began_at, log));
+            self.on_link(|link| link.on_round_begin());
         }
     }
 
     /// Ends our round and enters it in the ledger. A round that was wanted meanwhile gets its turn.
-    pub(super) fn end_round(&mut self, proven: bool) {
+    pub(crate) fn end_round(&mut self, proven: bool) {
         let Some(round) = self.peer.round.take() else { return };
         self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
         // Rounds that were dropped for another reason waited for nothing: only those that used up their tries show that
@@ -145,9 +147,6 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Enters a proof that both sets have this digest.
     pub(super) fn prove(&mut self, digest: Digest) {
         self.peer.known.prove(digest);
-        // Sets only grow, so a log of `count` elements is all of that set: both logs are known up to there.
-        let place = Place::of_count(digest.count());
-        self.reconcile(Some(place), place);
         // A peer may say the same any number of times before the next poll.
         let said = matches!(self.events.back(), Some(Event::InSync { peer, digest: last }) if peer == self.id && *last == digest);
         if !said {
@@ -155,10 +154,24 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Tells the link that a round has brought over all of the peer's log up to `theirs` and, if that is certain, all
-    /// of ours up to `ours`.
-    pub(crate) fn reconcile(&mut self, ours: Option<Place>, theirs: Place) {
-        self.on_link(|link| link.on_reconciled(ours, theirs));
+    /// Enters a proof by a round of ours, which began under this log of the peer's.
+    pub(super) fn prove_by_round(&mut self, digest: Digest, log: Option<LogId>) {
+        // Sets only grow, so a log of `count` elements is all of that set: both logs are known up to there.
+        let place = Place::of_count(digest.count());
+        self.reconcile(Some(place), place, log);
+        self.prove(digest);
+    }
+
+    /// Tells the link that a round of ours has brought over all of the peer's log up to `theirs` and, if that is certain,
+    /// all of ours up to `ours`.
+    ///
+    /// The round says so of the log that the peer's was as it began. If the peer has named another log meanwhile, what
+    /// answered may have been a former life of it. A round of the peer's own moves no place here, since none of its
+    /// messages names a log: the peer's next batch does.
+    pub(crate) fn reconcile(&mut self, ours: Option<Place>, theirs: Place, log: Option<LogId>) {
+        if self.peer.known.log() == log {
+            self.on_link(|link| link.on_reconciled(ours, theirs));
+        }
     }
 
     /// Marks the peer as unreachable.
@@ -242,6 +255,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             window: config.window.get().into(),
             pacing: &peer.pacing,
             answer_within: config.answer_within,
+            audit_every: config.audit_interval(),
             in_round: peer.round.is_some(),
         };
         Some(hand?.turn(&mut peer.known, about))

@@ -1,6 +1,5 @@
 //! Standings: attaching to a parent, losing a peer, and looking for another parent.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -104,7 +103,7 @@ impl<P: Clone + Ord> Common<P> {
 impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// The link, which is made if there is none.
     pub(super) fn link_or_new(&mut self) -> &mut Link {
-        self.slot.get_or_insert_with(|| Box::new(Link::new(Standing::Detached)))
+        self.slot.get_or_insert_with(|| Link::new(Standing::Detached, self.common.log).into())
     }
 
     /// Gives the peer its standing, if the overlay names it.
@@ -128,8 +127,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         // Elements that are older than the link may well be there, by rounds: they are not pushed one window after
         // another.
         link.catching_up |= link.sent < end;
-        link.idle_at = None;
-        // Here is no time: the idle timer starts at the next poll.
+        // Here is no time: the idle timer and the audits start at the next poll.
+        (link.idle_at, link.audit_at) = (None, None);
         let listens = link.brings();
         link.listens |= listens;
         let round_trip = link.round_trip(every);
@@ -140,6 +139,10 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         if standing == Standing::Parent {
             self.common.parent = Some(self.peer.clone());
             self.common.schedule.attach(round_trip);
+            // A better one is looked for unless it is the best.
+            let best = self.common.overlay.upstream().first() == Some(self.peer);
+            self.common.search.stop();
+            self.common.search.at = (!best).then(|| self.about.now + REJOIN);
         }
         self.reschedule();
         Wishes { time: listens, ..Wishes::default() }
@@ -197,12 +200,9 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         self.stand(Standing::Detached)
     }
 
-    /// Attaches to the peer as our parent. A better one is looked for, unless this is the best.
+    /// Attaches to the peer as our parent.
     pub(super) fn attach(&mut self) -> Wishes {
         let wishes = self.stand(Standing::Parent);
-        let best = self.common.overlay.upstream().first() == Some(self.peer);
-        self.common.search.stop();
-        self.common.search.at = (!best).then(|| self.about.now + REJOIN);
         self.count_own();
         // It is told at once, and asked for all that it has beyond what we have of its log.
         let link = self.link_or_new();

@@ -19,6 +19,10 @@ pub(crate) struct Pushed {
     pub(crate) again: bool,
 }
 
+/// Bytes that go out to a peer of which nothing is known: about as many as a round costs that finds a difference. A
+/// replica that comes back from its disk may have them all.
+const FIRST_MEETING: usize = 1_024;
+
 /// The most messages in which a link catches up: about as many as a round takes. A round brings over what is more.
 const MOST_AGAIN: usize = 4;
 
@@ -29,12 +33,16 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         self.link_or_new();
         // The log first: the places below are positions in it, and mean nothing in another.
         self.on_log(batch.log, batch.acked, batch.ack, new);
-        let knows_us = batch.of == self.common.log;
+        let knows_us = batch.of == self.link_or_new().log;
         let is_late = self.receive(batch, knows_us);
         // An acknowledgement that names another log of ours is of a former life.
-        let sample = if knows_us { self.on_ack(batch.ack, batch.held) } else { None };
+        let contradicts = knows_us && batch.ack > self.about.end;
+        let sample = if knows_us && !contradicts { self.on_ack(batch.ack, batch.held) } else { None };
+        if contradicts {
+            self.begin_log_anew();
+        }
         self.on_flags(batch.flags);
-        let end = self.about.end;
+        let About { end, window, .. } = self.about;
         let link = self.link_or_new();
         let has_elements = batch.elements.count() > 0;
         // Elements that we had all are sent again since our acknowledgement was lost, and the first ones of a child are
@@ -42,8 +50,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let is_first = link.last_heard_at.is_none() && link.arrival.is_none_or(|arrival| !arrival.pushed);
         link.unanswered += u32::from(has_elements);
         // Not for the timer alone: at an interval of 100 ms, acknowledgements that wait for 2 s fill the sender's
-        // window.
-        link.due |= link.unanswered >= ACK_AFTER;
+        // window; and so do eight messages, where the window is no larger.
+        link.due |= link.unanswered >= ACK_AFTER.min(window.div_ceil(2));
         link.due |= has_elements && ((is_late && new == 0) || (is_first && link.standing == Standing::Child));
         // While nothing was pushed to it, our log went on. That may be much, so it goes as what is caught up on.
         link.catching_up |= !link.carries() && link.sent < end;
@@ -58,7 +66,20 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         });
         let send = link.due;
         self.count_own();
-        Wishes { send, ..Wishes::default() }
+        // A peer that has more of our log than there is has that of a former life of ours, whatever says so: digests tell.
+        Wishes { send, round: contradicts && !self.about.in_round, ..Wishes::default() }
+    }
+
+    /// The peer takes our log for another: it is to be told of it as of one that begins, and of nothing that it has.
+    fn begin_log_anew(&mut self) {
+        let log = LogId::by_chance(self.common.log_ids.next_u32());
+        let (id, received) = (self.known.log().unwrap_or(LogId::UNKNOWN), self.known.received());
+        self.known.rename_log(id);
+        self.known.receive(received);
+        let link = self.link_or_new();
+        link.log = log;
+        link.rewind(Place::START);
+        link.due = true;
     }
 
     /// Takes in the log id of a batch. A peer with another id than before has begun anew: it has nothing of our log,
@@ -117,11 +138,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Takes in an acknowledgement of our log up to `ack`, of which the peer had the last element for `held`
     /// milliseconds. Returns when that was sent and how long the peer held it, if that makes a sample of a round trip.
     fn on_ack(&mut self, ack: Place, held: u32) -> Option<(Time, Duration)> {
-        let About { now, end, window, .. } = self.about;
-        if ack > end {
-            // No honest peer has more of our log than there is.
-            return None;
-        }
+        let About { now, window, .. } = self.about;
         let is_news = self.known.acknowledge(ack);
         let link = self.link_or_new();
         let sample = link.measured.take_if(|(end, _)| *end == ack);
@@ -171,7 +188,13 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         if link.has_room(window) {
             // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
             let is_theirs = |place: Place| self.common.origins.of(place) == Some(self.peer);
-            if !link.catching_up || set.batch(link.sent, MOST_AGAIN * room, is_theirs).0 == end {
+            // Of a peer that is not known to have anything of ours it is not known that it has nothing, and digests tell that in
+            // 41 bytes: so much that is new is pushed to it only once they have been compared.
+            let is_unknown = self.known.acked() == Place::START && link.sent == Place::START;
+            let fits = |most| set.batch(link.sent, most, is_theirs).0 == end;
+            link.catching_up |= is_unknown && !fits(FIRST_MEETING.min(room));
+            let most = if is_unknown { FIRST_MEETING.min(room) } else { MOST_AGAIN * room };
+            if !link.catching_up || fits(most) {
                 (to, elements) = set.batch(link.sent, room, is_theirs);
                 again = link.catching_up && elements.count() > 0;
                 link.catching_up &= to < end;
@@ -196,7 +219,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         // The age goes with the elements, so that whoever passes them on knows how long they have waited in all.
         let born = others.filter_map(|(.., born)| born).min().filter(|_| has_elements);
         let batch = Batch {
-            log: self.common.log,
+            log: link.log,
             of: self.known.log().unwrap_or(LogId::UNKNOWN),
             acked: self.known.acked(),
             from: link.sent,

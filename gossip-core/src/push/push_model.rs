@@ -68,7 +68,9 @@ impl Link {
             &mut self.last_elements_at,
         ];
         pasts.into_iter().for_each(|time| *time = time.map(past));
-        self.idle_at = self.idle_at.map(|time| Time::ZERO + time.saturating_since(now));
+        for time in [&mut self.idle_at, &mut self.audit_at] {
+            *time = time.map(|time| Time::ZERO + time.saturating_since(now));
+        }
         self.deadline = self.deadline.rebased(now);
         self.measured = self.measured.map(|(end, sent_at)| (end, past(sent_at)));
         self.arrival = self

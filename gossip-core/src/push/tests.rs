@@ -27,7 +27,7 @@ fn of_star(me: u8) -> Pusher<u8> {
 fn on_link(pusher: &mut Pusher<u8>, peer: u8, act: impl FnOnce(&mut LinkTurn<'_, u8>) -> Wishes) -> Wishes {
     let (mut known, pacing) = (Known::default(), Pacing::default());
     let (now, end, window, answer_within) = (Time::ZERO, Place::START, 4, EVERY);
-    let about = About { now, end, window, pacing: &pacing, answer_within, in_round: false };
+    let about = About { now, end, window, pacing: &pacing, answer_within, audit_every: 50 * EVERY, in_round: false };
     act(&mut pusher.hand(&peer).expect("it was added").turn(&mut known, about))
 }
 
@@ -75,11 +75,11 @@ fn who_is_gone_leaves_nothing_behind() {
     assert!(on_link(&mut spoke, 2, |link| link.on_unreachable()).lost);
     assert!(spoke.leaves_to_rounds());
     spoke.common.search.at = Some(ms(9));
-    spoke.remove(&2);
+    spoke.remove(&2, at(0));
     assert_eq!((spoke.lost().len(), spoke.common.parent, spoke.common.search.at()), (0, Some(0), Some(ms(9))));
     assert_eq!((&spoke.common.children, spoke.common.deadlines.due(ms(100_000))), (&[3].into(), Some(&3)));
     assert!(!spoke.leaves_to_rounds());
-    spoke.remove(&0);
+    spoke.remove(&0, at(0));
     assert_eq!((spoke.common.parent, spoke.common.search.at()), (None, None));
     assert!(spoke.is_orphan() && spoke.leaves_to_rounds());
     let mut hub = of_star(0);

@@ -78,6 +78,9 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let Some(link) = self.slot else { return wishes };
         if core::mem::take(&mut link.listens) && link.brings() {
             (link.silence_limit, link.idle_at) = (SILENCE, Some(now + SILENCE));
+            // Who starts with others audits at another time than they: the first half of an interval is by chance.
+            let (half, chance) = (self.about.audit_every / 2, link.log.bits() % 1_024);
+            link.audit_at = Some(now + half + half * chance / 1_024);
         }
         if let Some(arrival) = link.arrival.take() {
             wishes.sample = Self::on_arrival(link, arrival, self.common.schedule.every(), now);
@@ -118,6 +121,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let Some(link) = self.slot else { return Wishes::default() };
         self.known.receive(theirs);
         link.idle_at = link.idle_at.map(|_| now + link.silence_limit);
+        link.audit_at = link.audit_at.map(|_| now + self.about.audit_every);
         if let Some(ours) = ours.filter(|&ours| ours <= end) {
             if self.known.acknowledge(ours) {
                 link.acknowledge(ours, now);
@@ -135,22 +139,28 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send, ..Wishes::default() }
     }
 
-    /// Has the idle timer run again after our round, and shorter if the round ended unproven.
-    pub(crate) fn on_round_end(&mut self, proven: bool, interval: Duration) -> Wishes {
-        let Some(link) = self.slot else { return Wishes::default() };
-        if !proven {
-            link.idle_at = link.idle_at.map(|at| at.min(self.about.now + interval));
-        }
-        let listens = link.brings() && link.idle_at.is_none();
-        link.listens |= listens;
+    /// Stops the timers that begin rounds: one is under way.
+    pub(crate) fn on_round_begin(&mut self) -> Wishes {
         self.reschedule();
-        Wishes { time: listens, ..Wishes::default() }
+        Wishes::default()
+    }
+
+    /// Has the timers that begin rounds run again after our round; the idle timer shorter if the round ended unproven.
+    pub(crate) fn on_round_end(&mut self, proven: bool, interval: Duration) -> Wishes {
+        let About { now, audit_every, .. } = self.about;
+        if let Some(link) = self.slot {
+            let silence = if proven { link.silence_limit } else { link.silence_limit.min(interval) };
+            link.idle_at = link.idle_at.map(|_| now + silence);
+            link.audit_at = link.audit_at.map(|_| now + audit_every);
+        }
+        self.reschedule();
+        Wishes::default()
     }
 
     /// Acts at a deadline: unacknowledged elements go out again, an acknowledgement goes alone, a silence begins a
     /// round.
     fn on_timeout(&mut self) -> Wishes {
-        let About { now, in_round, .. } = self.about;
+        let About { now, audit_every, in_round, .. } = self.about;
         let (patience, every) = (self.patience(), self.common.schedule.every());
         let Some(link) = self.slot else { return Wishes::default() };
         let is_due = |at: Time| at <= now;
@@ -170,14 +180,15 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             link.ack_due_since = None;
         }
         let mut round = false;
-        if link.idle_at.is_some_and(is_due) {
-            if link.lost {
-                (link.asks, link.due, link.idle_at) = (true, true, Some(now + REJOIN));
-            } else {
-                // While a round is under way a silence is no news: the timer starts again as the round ends.
-                round = !in_round;
+        let (is_idle, audits) = (link.idle_at.is_some_and(is_due), link.audit_at.is_some_and(is_due));
+        if is_idle && link.lost {
+            (link.asks, link.due, link.idle_at) = (true, true, Some(now + REJOIN));
+        } else if (is_idle || audits) && !in_round {
+            round = true;
+            link.audit_at = link.audit_at.map(|_| now + audit_every);
+            if is_idle {
                 link.silence_limit = (8 * link.silence_limit).min(LONGEST_SILENCE);
-                link.idle_at = round.then(|| now + link.silence_limit);
+                link.idle_at = Some(now + link.silence_limit);
             }
         }
         let send = link.due;
@@ -202,7 +213,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     pub(super) fn reschedule(&mut self) {
         let (patience, every) = (self.patience(), self.common.schedule.every());
         if let Some(link) = self.slot {
-            let at = link.next_deadline(patience, every);
+            let at = link.next_deadline(patience, every, self.about.in_round);
             self.common.deadlines.set(self.peer, &mut link.deadline, at);
         }
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::wire::Bound;
 
 fn round(nonce: u32) -> Round {
-    Round::new(Nonce::from_bits(nonce), 0, Place::START)
+    Round::new(Nonce::from_bits(nonce), 0, Place::START, None)
 }
 
 fn answers(round: &Round, nonce: u32) -> bool {

@@ -27,6 +27,9 @@ pub enum Law {
     Bounded,
     /// Equal seeds and inputs give equal outputs, byte for byte.
     Deterministic,
+    /// While no fault is in force, what one replica holds all hold soon, whether or not writes go on. Checked with
+    /// [`Checks::staleness`](super::Checks::staleness).
+    BoundedStaleness,
 }
 
 impl Law {
@@ -40,6 +43,7 @@ impl Law {
             Self::WaitIsTruthful => "wait_is_truthful",
             Self::Bounded => "bounded",
             Self::Deterministic => "deterministic",
+            Self::BoundedStaleness => "bounded_staleness",
         }
     }
 }

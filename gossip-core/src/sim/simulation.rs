@@ -15,6 +15,7 @@ use super::cut::Cut;
 use super::node::{Broken, Node, Packet};
 use super::queue::Queue;
 use super::report::{Report, Trace};
+use super::staleness::Staleness;
 use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, ReplicaId, Violation};
 use crate::Time;
 use crate::rng::Rng;
@@ -35,6 +36,7 @@ pub struct Simulation<M: Machine> {
     digests: BTreeMap<(usize, u128), M::Digest>,
     sets: BTreeMap<(usize, M::Digest), u128>,
     fleet: Fleet,
+    staleness: Staleness,
     queue: Queue<Happening>,
     links: BTreeMap<(ReplicaId, ReplicaId), Link>,
     /// Partitions in force.
@@ -57,11 +59,15 @@ pub struct Checks {
     pub rehearsals: Chance,
     /// Share of deadlines with one poll before, of which nothing may come. Default: 10 %.
     pub early_polls: Chance,
+    /// How long a hole may be open: an element that one replica holds and another lacks, counted from the end of the
+    /// last fault if that is later. It suits fleets of which each replica is reached by way of others, and whose network
+    /// loses little. Default: not checked.
+    pub staleness: Option<Duration>,
 }
 
 impl Default for Checks {
     fn default() -> Self {
-        Self { twins: true, rehearsals: Chance::percent(5), early_polls: Chance::percent(10) }
+        Self { twins: true, rehearsals: Chance::percent(5), early_polls: Chance::percent(10), staleness: None }
     }
 }
 
@@ -161,6 +167,7 @@ impl<M: Machine> Simulation<M> {
             digests: BTreeMap::new(),
             sets: BTreeMap::new(),
             fleet: Fleet { members: replicas, ..Fleet::default() },
+            staleness: Staleness::default(),
             queue: Queue::new(),
             links: BTreeMap::new(),
             cuts: Vec::new(),
@@ -267,7 +274,7 @@ impl<M: Machine> Simulation<M> {
         }
         // Time goes on where nothing happens, too.
         self.now = self.now.max(until);
-        Ok(())
+        self.check_staleness()
     }
 
     /// Runs until all that was planned has happened, all replicas hold the same and each pair that talked has a proof
@@ -305,6 +312,12 @@ impl<M: Machine> Simulation<M> {
     pub fn is_uniform(&self) -> bool {
         // None can hold more than the union, so the sum is right only where each of them is.
         self.fleet.held == self.fleet.members * self.fleet.union
+    }
+
+    /// Age of the oldest hole: for how long some replica has held what another lacks, from the end of the last fault on.
+    /// Zero while a fault is in force. Outsiders and hostile ones aside. O(1).
+    pub fn oldest_hole(&self) -> Duration {
+        self.staleness.oldest(self.now).map_or(Duration::ZERO, |(age, _)| age)
     }
 
     /// Counts so far.
@@ -363,6 +376,18 @@ impl<M: Machine> Simulation<M> {
         };
         let what = alloc::format!("{what}, {} ms after all that was planned", within.as_millis());
         self.violation(ReplicaId(replica), Broken(Law::Convergence, what))
+    }
+
+    /// Checks law 10.
+    fn check_staleness(&self) -> Result<(), Violation> {
+        let Some(bound) = self.checks.staleness else { return Ok(()) };
+        let Some((age, number)) = self.staleness.oldest(self.now).filter(|(age, _)| *age > bound) else {
+            return Ok(());
+        };
+        let lacks = |node: &Node<M>| node.is_of_fleet() && !node.held.numbers.has(number);
+        let replica = self.nodes.iter().position(lacks).unwrap_or_default();
+        let what = alloc::format!("it lacks an element that others have held for {} ms of calm", age.as_millis());
+        Err(self.violation(ReplicaId(replica), Broken(Law::BoundedStaleness, what)))
     }
 
     /// Compares all sets with the books.

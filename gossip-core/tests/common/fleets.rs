@@ -5,6 +5,12 @@ use core::time::Duration;
 use gossip_core::sim::{Chance, Faults, Latency, Network};
 use proptest::prelude::*;
 
+/// So many cases, or as many as the variable `CASES` says.
+pub(crate) fn cases(default: u32) -> ProptestConfig {
+    let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 fn latencies() -> impl Strategy<Value = Latency> {
     let millis = Duration::from_millis;
     prop_oneof![

@@ -110,7 +110,8 @@ impl Scene {
 fn one_that_asks_for_everything_again_and_again_gets_what_its_budget_allows() {
     let mut scene = Scene::new();
     for _ in 0..1_000 {
-        let asking = scene.forger.push(scene.hub_log, ASKS | TO_PARENT, [0; 4]);
+        // Who has nothing at all is compared with first.
+        let asking = scene.forger.push(scene.hub_log, ASKS | TO_PARENT, [0, 0, 0, 1]);
         for _ in 0..10 {
             scene.hub.receive_bytes(&2, &asking).expect("it is well-formed");
         }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use crate::common::Network;
+use crate::fleets;
 use gossip_core::{Config, Economy, Element, Ledger, MessageBudget};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -139,10 +140,8 @@ impl Plan {
 }
 
 fn each(run: impl Fn(&Plan, Outcome) -> Result<(), TestCaseError>) {
-    let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256);
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let run = |plan: Plan| run(&plan, plan.run());
-    TestRunner::new(config).run(&plans(), run).unwrap_or_else(|error| panic!("{error}"));
+    TestRunner::new(fleets::cases(256)).run(&plans(), run).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

@@ -182,13 +182,11 @@ fn all(plans: impl Strategy<Value = Plan>, checks: Checks) -> Report {
 }
 
 fn each(plans: impl Strategy<Value = Plan>, run: impl Fn(Plan) -> Result<(), TestCaseError>) {
-    let cases = std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256);
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    TestRunner::new(config).run(&plans, run).unwrap_or_else(|error| panic!("{error}"));
+    TestRunner::new(fleets::cases(256)).run(&plans, run).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// The checks that every run has, without those that are a law's own.
-const PLAIN: Checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
+const PLAIN: Checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER, staleness: None };
 
 macro_rules! happened {
     ($report:ident: $($field:ident)*) => {$(
@@ -303,7 +301,12 @@ fn deferred_answers_break_no_law() {
             (0..3).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
             machine
         })
-        .with_checks(Checks { twins: true, rehearsals: Chance::NEVER, early_polls: Chance::percent(10) });
+        .with_checks(Checks {
+            twins: true,
+            rehearsals: Chance::NEVER,
+            early_polls: Chance::percent(10),
+            staleness: None,
+        });
         for number in 0..15_000_u64 {
             let element = [number.to_le_bytes(); 4].concat().try_into().expect("32 bytes");
             simulation.insert(Time::ZERO, ReplicaId(usize::from(number.is_multiple_of(10))), element);

@@ -21,5 +21,6 @@ mod pacing;
 mod rounds;
 mod saboteurs;
 mod sketches;
+mod staleness;
 mod vectors;
 mod writes;

@@ -15,6 +15,7 @@ use gossip_core::{AntiEntropy, Config, Digest, MessageBudget, MessageKind, Time}
 enum Sabotage {
     Nothing,
     StaysSilent,
+    SpeaksInQuiet,
     NeverProves,
     ClaimsSync,
     ProvesWhatItHolds,
@@ -46,6 +47,7 @@ struct Saboteur {
     does: Sabotage,
     seed: u64,
     now: Time,
+    wrote: Time,
     received: u32,
     polled: bool,
     /// What it gives before it polls.
@@ -66,6 +68,7 @@ impl Saboteur {
             does,
             seed,
             now: Time::ZERO,
+            wrote: Time::ZERO,
             received: 0,
             polled: false,
             queue: VecDeque::new(),
@@ -92,6 +95,7 @@ fn machine(id: ReplicaId, seed: u64) -> Replica {
 
 impl Interpose<Replica> for Saboteur {
     fn insert(&mut self, machine: &mut Replica, element: u64) -> bool {
+        self.wrote = self.now;
         let forgets = self.does == S::ForgetsInCrash && !self.polled && element.is_multiple_of(4);
         forgets || Machine::insert(machine, element)
     }
@@ -139,6 +143,9 @@ impl Interpose<Replica> for Saboteur {
         let step = self.queue.pop_front().unwrap_or_else(|| Machine::poll(machine, now));
         match (self.does, step) {
             (S::StaysSilent, Step::Send { kind: "give" | "page" | "repair" | "cells", .. }) => Step::Note("silence"),
+            (S::SpeaksInQuiet, Step::Send { .. }) if now.saturating_since(self.wrote) < Duration::from_secs(5) => {
+                Step::Note("silence")
+            }
             (S::NeverProves, Step::InSync { .. }) => self.poll(machine, now),
             (S::ProvesWhatItHolds, Step::InSync { peer, .. }) => {
                 Step::InSync { peer, digest: "0".repeat(48).parse().expect("a digest") }
@@ -272,6 +279,40 @@ fn bounded() {
     breaks(S::AnswersTooOften, Law::Bounded);
     breaks(S::GoesOnForEver, Law::Bounded);
     breaks(S::TakesWhatItRefuses, Law::Bounded);
+}
+
+/// A write every 200 ms, and a look at the oldest hole all the time.
+fn under_writes(does: Sabotage, seed: u64) -> Simulation<Interposed<Replica, Saboteur>> {
+    let network = Network { loss: Chance::percent(5), ..Network::default() };
+    let make = move |id, seed| Saboteur::at_work(does, id, seed);
+    let mut simulation = Simulation::new(seed, network, REPLICAS, make)
+        .with_checks(Checks { staleness: Some(Duration::from_secs(30)), ..Checks::default() });
+    for i in 0..600 {
+        simulation.insert(Time::from_millis(i * 200), ReplicaId(i as usize % REPLICAS), i.wrapping_mul(0x9e37_79b9));
+    }
+    simulation.faults(&Faults {
+        within: Duration::from_secs(30),
+        cuts: 2,
+        amnesias: 2,
+        pauses: 2,
+        ..Faults::default()
+    });
+    simulation
+}
+
+#[test]
+fn bounded_staleness() {
+    for seed in 0..8 {
+        let end = Time::from_millis(120_000);
+        let honest = under_writes(S::Nothing, seed).run_until(end);
+        assert_eq!(honest, Ok(()));
+        let violation = under_writes(S::SpeaksInQuiet, seed).run_until(end).expect_err("nobody says a word");
+        assert_eq!(violation.law, Law::BoundedStaleness, "{violation}");
+        // Who looks when all is quiet sees nothing of it.
+        let blind = Checks { staleness: None, ..Checks::default() };
+        let report = under_writes(S::SpeaksInQuiet, seed).with_checks(blind).settle(Duration::from_secs(120));
+        assert!(report.expect("it converges in the end").settled_at > end);
+    }
 }
 
 #[test]

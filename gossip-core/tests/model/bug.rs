@@ -26,7 +26,7 @@ pub(crate) enum Bug {
     /// A wait that ends for nothing takes it back to where the round began.
     RollsBack,
     // Those that follow are of pushes.
-    /// It acknowledges one element more than came.
+    /// It acknowledges all up to the end of the last push, be there a gap before that or not.
     AcknowledgesWhatNeverCame,
     /// It takes the elements of a push that is not the first for one that it holds, and counts them as received.
     CountsWhatItDrops,
@@ -144,7 +144,10 @@ impl<E: Value> Malady<E> {
         let peer = self.peers.entry(to).or_default();
         let [from, end] = push.part();
         match self.bug {
-            Bug::AcknowledgesWhatNeverCame => push.ack += 1,
+            Bug::AcknowledgesWhatNeverCame => {
+                let last = peer.last.as_deref().map(Push::decode).filter(|last| last.log == push.of);
+                push.ack = last.map_or(push.ack, |last| push.ack.max(last.part()[1]));
+            }
             Bug::NeverSendsAgain if from < peer.sent => return None,
             Bug::NeverSendsAgain => peer.sent = end,
             // It names the log that the peer has now, of which it knows nothing.
@@ -183,6 +186,7 @@ impl<E: Value> Malady<E> {
         let mut push = Push::decode(&datagram.bytes);
         let peer = self.peers.entry(datagram.from).or_default();
         match self.bug {
+            Bug::AcknowledgesWhatNeverCame => peer.last = Some(datagram.bytes.to_vec()),
             Bug::CountsWhatItDrops if push.part()[0] > 0 => {
                 let held = machine.iter().next().map(encoded);
                 push.elements.iter_mut().zip(held).for_each(|(element, held)| *element = held);

@@ -77,22 +77,9 @@ fn all(budget: Budget) -> Pushing {
     pushing(CLIQUE, graph, budget)
 }
 
-/// Where what is known to break law 10 may happen, the others are asked for alone.
-fn in_quiet(mut scope: Pushing) -> Pushing {
-    scope.laws = Law::IN_QUIET;
-    scope
-}
-
 /// Bugs are to be seen before a net beneath closes what they open.
 fn soon(mut scope: Pushing) -> Pushing {
     scope.pushes = scope.pushes.map(|pushes| Pushes { load: load(SOON), ..pushes });
-    scope
-}
-
-/// Where a replica may remove whom it is attached to, and looks for somebody better every 2 s from then on: five times
-/// between two rounds that a silence begins.
-fn restless(mut scope: Pushing) -> Pushing {
-    scope.may_idle = 5;
     scope
 }
 
@@ -103,12 +90,12 @@ fn machines_that_push_keep_the_laws() {
     search("pushes, a pair", pair(Budget { wakes: 1, losses: 1, repeats: 1, batches: 1, inserts: 1, ..NONE }));
     search("pushes, a pair", pair(Budget { syncs: 1, losses: 1, repeats: 1, inserts: 1, ..NONE }));
     search("pushes, a pair", pair(Budget { losses: 1, repeats: 1, inserts: 2, crashes: 1, ..NONE }));
-    search("pushes, a pair", restless(pair(Budget { wakes: 1, losses: 1, inserts: 1, removals: 1, ..NONE })));
+    search("pushes, a pair", pair(Budget { wakes: 1, losses: 1, inserts: 1, removals: 1, ..NONE }));
     search("pushes, beside", beside(Budget { wakes: 1, losses: 1, repeats: 1, inserts: 1, ..NONE }));
     search("pushes, a star", hub(Budget { wakes: 1, losses: 1, inserts: 1, ..NONE }));
     search("pushes, a star", hub(Budget { losses: 1, repeats: 1, inserts: 2, ..NONE }));
     search("pushes, a star", hub(Budget { losses: 1, inserts: 1, crashes: 1, ..NONE }));
-    search("pushes, a star", restless(hub(Budget { losses: 1, inserts: 1, removals: 1, ..NONE })));
+    search("pushes, a star", hub(Budget { losses: 1, inserts: 1, removals: 1, ..NONE }));
     search("pushes, a line", chain(Budget { wakes: 1, losses: 1, inserts: 1, ..NONE }));
     search("pushes, a line", chain(Budget { losses: 1, repeats: 1, inserts: 2, ..NONE }));
     search("pushes, a line", chain(Budget { losses: 1, inserts: 1, crashes: 1, ..NONE }));
@@ -121,66 +108,18 @@ fn machines_that_push_keep_the_laws() {
     }
 }
 
-/// A message of a round past a crash, a seed that comes again, and a peer that is added again: in quiet all ends well.
+/// A message of a round past a crash, a seed that comes again, and a peer that is added again, while writes go on.
 #[test]
-fn machines_that_push_end_well_in_quiet_whatever_befalls_them() {
+fn whatever_befalls_them_nothing_stays_missing_under_writes() {
     head();
-    search("quiet, a pair", in_quiet(pair(Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE })));
-    search("quiet, a pair", in_quiet(pair(Budget { syncs: 1, inserts: 1, crashes: 1, ..NONE })));
-    search("quiet, a pair", in_quiet(pair(Budget { wakes: 1, losses: 1, inserts: 1, twins: 1, ..NONE })));
-    let replaced = Budget { losses: 1, inserts: 1, crashes: 1, removals: 1, ..NONE };
-    search("quiet, a pair", restless(in_quiet(pair(replaced))));
-    search("quiet, a star", restless(in_quiet(hub(Budget { losses: 0, ..replaced }))));
-    search("quiet, a line", restless(in_quiet(chain(Budget { losses: 0, ..replaced }))));
-}
-
-/// Each of these is a fault of the machine as it is. Once it is mended, its scope belongs above with all laws, and the bug
-/// that does the same, below, stands for it.
-mod known {
-    use super::*;
-
-    /// A proof that a replica's former life gave comes after the first push of its new life, and is taken to say that it
-    /// has all, which it is never given then.
-    #[test]
-    fn the_search_finds_places_moved_by_a_former_life() {
-        breaks(Bug::None, Law::BoundedStaleness, 5, || pair(Budget { syncs: 1, inserts: 1, crashes: 1, ..NONE }));
-    }
-
-    /// An acknowledgement beyond the log is ignored, so what it acknowledges is sent for ever. No silence begins a round,
-    /// and the hole stays open in quiet, too.
-    #[test]
-    fn the_search_finds_what_is_sent_for_ever() {
-        breaks(Bug::None, Law::Convergence, 6, || {
-            hasty(Budget { syncs: 1, losses: 1, inserts: 1, crashes: 1, ..NONE })
-        });
-    }
-
-    /// The same where nobody asks for a round: a silence begins it.
-    #[test]
-    fn the_search_finds_places_moved_by_a_former_life_that_was_silent() {
-        let budget = Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE };
-        breaks(Bug::None, Law::BoundedStaleness, 6, || pair(budget));
-    }
-
-    /// Who is added again after it has lost its memory is never given what came from it.
-    #[test]
-    fn the_search_finds_what_came_from_a_peer_that_was_replaced() {
-        let budget = Budget { inserts: 1, crashes: 1, removals: 1, ..NONE };
-        breaks(Bug::None, Law::BoundedStaleness, 3, || pair(budget));
-        breaks(Bug::None, Law::BoundedStaleness, 5, || hub(budget));
-    }
-
-    /// The new log has the old one's number.
-    #[test]
-    fn the_search_finds_a_restart_with_the_seed_it_had() {
-        breaks(Bug::None, Law::BoundedStaleness, 1, || pair(Budget { inserts: 1, twins: 1, ..NONE }));
-    }
-
-    /// Who removes the best of those above, and adds it again, looks for a better one ever after.
-    #[test]
-    fn the_search_finds_wakes_for_nothing_after_a_removal() {
-        breaks(Bug::None, Law::WaitIsTruthful, 4, || hub(Budget { losses: 1, inserts: 1, removals: 1, ..NONE }));
-    }
+    search("former life, a pair", pair(Budget { syncs: 1, inserts: 1, crashes: 1, ..NONE }));
+    search("former life, a pair", pair(Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
+    search("former life, hasty", hasty(Budget { syncs: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
+    search("same seed, a pair", pair(Budget { wakes: 1, losses: 1, inserts: 1, twins: 1, ..NONE }));
+    let replaced = Budget { inserts: 1, crashes: 1, removals: 1, ..NONE };
+    search("replaced, a pair", pair(Budget { losses: 1, ..replaced }));
+    search("replaced, a star", hub(replaced));
+    search("replaced, a line", chain(replaced));
 }
 
 #[test]

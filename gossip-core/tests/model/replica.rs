@@ -60,9 +60,6 @@ impl Law {
         Self::BoundedStaleness,
     ];
 
-    /// Those of machines that push which say nothing about the time while writes go on.
-    pub(crate) const IN_QUIET: &[Self] = Self::OF_PUSHES.split_last().expect("some").1;
-
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Convergence => "convergence",
@@ -105,9 +102,8 @@ pub(crate) struct Replica<E> {
     pub(crate) is_polled: bool,
     /// Whether a round of its own is under way, where it has one peer.
     pub(crate) is_asking: bool,
-    /// How often in a row it woke for nothing, and how often it may beside what is explained below.
+    /// How often in a row it woke for nothing.
     idle: usize,
-    pub(crate) may_idle: usize,
     /// All digests that it ever had, crashed or not.
     pub(crate) past: BTreeSet<Digest>,
     /// Of what decides how it goes on, once that was asked for.
@@ -156,7 +152,6 @@ impl<E: Value> Replica<E> {
             is_polled: true,
             is_asking: false,
             idle: 0,
-            may_idle: 0,
             past,
             digest: OnceLock::new(),
         };
@@ -238,7 +233,7 @@ impl<E: Value> Replica<E> {
         let again = self.malady.poll(&mut self.machine, self.now) != Output::Wait(until);
         // A wait for each peer may end for nothing, and the time for a round come while all are left alone.
         self.idle = if woke && count == 0 { self.idle + 1 } else { 0 };
-        if is_late || again || self.idle > self.machine.peers().count() + 1 + self.may_idle {
+        if is_late || again || self.idle > self.machine.peers().count() + 1 {
             outcome.broken = outcome.broken.or(Some(Law::WaitIsTruthful));
         }
         self.until = until;

@@ -57,8 +57,6 @@ pub(crate) struct Scope<E: Value> {
     pub(crate) links: Vec<[usize; 2]>,
     pub(crate) pushes: Option<Pushes<E>>,
     pub(crate) budget: Budget,
-    /// How many more wakes in a row may be for nothing than should.
-    pub(crate) may_idle: usize,
     /// The laws that are asked for.
     pub(crate) laws: &'static [Law],
     /// What must be seen on the way.
@@ -78,10 +76,7 @@ impl<E: Value> Scope<E> {
     /// A replica as it begins, and what it sends at once.
     fn replica(&self, id: usize, seed: u64, set: &[E]) -> (Replica<E>, Outcome) {
         let overlay = self.pushes.as_ref().map(|pushes| (pushes.overlay)(id, self.sets.len()));
-        let (mut replica, outcome) =
-            Replica::new(id, &self.config, seed, self.bug, &self.peers(id), overlay, set.iter().cloned());
-        replica.may_idle = self.may_idle;
-        (replica, outcome)
+        Replica::new(id, &self.config, seed, self.bug, &self.peers(id), overlay, set.iter().cloned())
     }
 
     /// A replica begins anew, without memory.

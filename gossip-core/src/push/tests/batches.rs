@@ -79,7 +79,7 @@ pub(super) fn told(pushed: &[(u8, Batch)]) -> Vec<(u8, [usize; 3], usize, &'stat
 pub(super) fn batch(machine: &mut AntiEntropy<u8, u64>, from: usize, numbers: &[u64], ack: usize) -> Batch {
     Batch {
         log: LOG,
-        of: machine.pusher().common.log,
+        of: link(machine, if machine.peers().any(|peer| *peer == HUB) { HUB } else { 1 }).log,
         acked: Place::START,
         from: at(from),
         to: at(from + numbers.len()),
@@ -99,7 +99,7 @@ pub(super) fn receive(machine: &mut AntiEntropy<u8, u64>, from: u8, batch: Batch
 
 #[test]
 fn what_comes_is_acknowledged_and_what_is_missing_asked_for() {
-    let mut spoke = replica(1, 4);
+    let mut spoke = replica(1, 32);
     spoke.insert(1_000).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
     let first = batch(&mut spoke, 0, &[1, 2, 3], 0);
@@ -118,7 +118,7 @@ fn what_comes_is_acknowledged_and_what_is_missing_asked_for() {
     let alone = pushed(&mut spoke, 4_000);
     assert_eq!(told(&alone), [(HUB, [1, 8, 0], 7, "up")]);
     let Batch { log, of, acked, held, age, .. } = &alone[0].1;
-    assert_eq!((*log, *of, *acked), (spoke.pusher().common.log, LOG, at(1)));
+    assert_eq!((*log, *of, *acked), (link(&mut spoke, HUB).log, LOG, at(1)));
     assert_eq!((*held, *age), (1_850, 0), "two seconds since the first");
     // All of it is known: that was lost, or it would not have come.
     receive(&mut spoke, HUB, all);
@@ -128,7 +128,7 @@ fn what_comes_is_acknowledged_and_what_is_missing_asked_for() {
 
 #[test]
 fn eight_messages_are_acknowledged_at_once() {
-    let mut spoke = replica(1, 4);
+    let mut spoke = replica(1, 32);
     for place in 0..7 {
         let one = batch(&mut spoke, place, &[place as u64], 0);
         receive(&mut spoke, HUB, one);
@@ -137,6 +137,19 @@ fn eight_messages_are_acknowledged_at_once() {
     let eighth = batch(&mut spoke, 7, &[7], 0);
     receive(&mut spoke, HUB, eighth);
     assert_eq!(told(&pushed(&mut spoke, 20)), [(HUB, [0, 8, 0], 8, "up")]);
+}
+
+#[test]
+fn half_a_window_is_acknowledged_at_once_where_that_is_less() {
+    for (window, after) in [(1, 1), (2, 1), (3, 2), (5, 3), (15, 8), (16, 8)] {
+        let mut spoke = replica(1, window);
+        for place in 0..after {
+            assert_eq!(told(&pushed(&mut spoke, place as u64)), [], "{window}");
+            let one = batch(&mut spoke, place, &[place as u64], 0);
+            receive(&mut spoke, HUB, one);
+        }
+        assert_eq!(told(&pushed(&mut spoke, 20)), [(HUB, [0, after, 0], after, "up")], "{window}");
+    }
 }
 
 #[test]
@@ -224,9 +237,7 @@ fn a_hub_pushes_to_all_once_an_interval_and_not_to_who_leaves() {
 
 #[test]
 fn what_was_there_before_counts_as_sent_again() {
-    let mut spoke = replica(1, 4);
-    spoke.extend([1_000, 1_001]).expect("they are small");
-    spoke.set_overlay(Overlay::star(&1, 0..4));
+    let mut spoke = of_short_messages(2);
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 2, 2], 0, "up")]);
     spoke.insert(1_002).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 800)), [(HUB, [2, 3, 1], 0, "up")]);
@@ -235,7 +246,8 @@ fn what_was_there_before_counts_as_sent_again() {
 
 /// A round with a peer has brought over all that both had at these places.
 pub(super) fn reconcile(machine: &mut AntiEntropy<u8, u64>, peer: u8, ours: Option<usize>, theirs: usize) {
-    machine.turn(&peer).expect("it was added").reconcile(ours.map(at), at(theirs));
+    let log = machine.peer(&peer).known().log();
+    machine.turn(&peer).expect("it was added").reconcile(ours.map(at), at(theirs), log);
 }
 
 /// Up to where we have the hub's log, and the hub ours.
@@ -259,7 +271,7 @@ fn no_head_of_a_push_is_longer_than_is_left_for_it() {
 
 #[test]
 fn what_is_known_already_is_acknowledged_at_once_only_if_it_came_before() {
-    let mut spoke = replica(1, 4);
+    let mut spoke = replica(1, 32);
     spoke.insert(1_000).expect("it is small");
     assert_eq!(told(&pushed(&mut spoke, 100)), [(HUB, [0, 1, 1], 0, "up")]);
     let ours_and_others = [batch(&mut spoke, 0, &[1_000], 1), batch(&mut spoke, 1, &[1, 2], 1)];
@@ -296,24 +308,56 @@ fn a_round_tells_what_both_have_and_what_is_left_goes_at_once() {
     assert_eq!(told(&pushed(&mut spoke, 0)), []);
 }
 
+/// A spoke of one hub that sends messages of 1 200 bytes, and holds so many numbers.
+fn of_short_messages(count: u64) -> AntiEntropy<u8, u64> {
+    let mut config = Config { batch_every: Some(Duration::from_millis(400)), ..Config::default() };
+    (config.max_message, config.max_element_bytes) = (MessageBudget::new(1_200), 8);
+    let mut spoke = AntiEntropy::new(config, 1);
+    spoke.add_peer(HUB);
+    spoke.extend(0..count).expect("they are small");
+    spoke.set_overlay(Overlay::star(&1, 0..4));
+    spoke
+}
+
+/// What is sent now: the pushes, and how many other messages.
+fn sent(spoke: &mut AntiEntropy<u8, u64>) -> (Vec<[usize; 3]>, usize) {
+    let (mut pushes, mut others, now) = (vec![], 0, spoke.now());
+    while let Output::Send { message, .. } = spoke.poll(now) {
+        match message.body {
+            Body::Push { batch, .. } => pushes.push([batch.from.index(), batch.to.index(), batch.elements.count()]),
+            _ => others += 1,
+        }
+    }
+    (pushes, others)
+}
+
 #[test]
 fn what_takes_more_than_four_messages_is_left_to_a_round() {
-    let four = vec![[0, 153, 153], [153, 306, 153], [306, 459, 153], [459, 500, 41]];
-    for (count, expected, resent, others) in [(500, four, 4, 0), (700, vec![[0, 0, 0]], 0, 1)] {
-        let mut config = Config { batch_every: Some(Duration::from_millis(400)), ..Config::default() };
-        (config.max_message, config.max_element_bytes) = (MessageBudget::new(1_200), 8);
-        let mut spoke = AntiEntropy::new(config, 1);
-        spoke.add_peer(HUB);
+    let four = vec![[1, 141, 140], [141, 281, 140], [281, 421, 140], [421, 501, 80]];
+    for (count, expected, resent, others) in [(501, four, 4, 0), (701, vec![[1, 1, 0]], 0, 1)] {
+        let mut spoke = of_short_messages(1);
+        assert_eq!(sent(&mut spoke), (vec![[0, 1, 1]], 0));
+        let ack = batch(&mut spoke, 0, &[], 1);
+        receive(&mut spoke, HUB, ack.clone());
+        spoke.extend(1..count).expect("they are small");
+        pushed(&mut spoke, 400);
+        // It has lost all of that.
+        let before = spoke.stats().total.resent;
+        receive(&mut spoke, HUB, Batch { flags: Flags { asks: true, ..ack.flags }, ..ack });
+        assert_eq!((sent(&mut spoke), spoke.stats().total.resent - before), ((expected, others), resent));
+    }
+}
+
+#[test]
+fn what_a_peer_may_have_is_compared_before_it_is_pushed() {
+    // A kilobyte is, of a peer that nothing is known of.
+    for (count, expected) in [(100, (vec![[0, 100, 100]], 0)), (200, (vec![[0, 0, 0]], 1))] {
+        assert_eq!(sent(&mut of_short_messages(count)), expected);
+        // It is the same whether the overlay was set before or after.
+        let mut spoke = of_short_messages(0);
+        assert_eq!(sent(&mut spoke), (vec![], 0));
         spoke.extend(0..count).expect("they are small");
-        spoke.set_overlay(Overlay::star(&1, 0..4));
-        let (mut sent, mut rounds) = (vec![], 0);
-        while let Output::Send { message, .. } = spoke.poll(Time::ZERO) {
-            match message.body {
-                Body::Push { batch, .. } => sent.push([batch.from.index(), batch.to.index(), batch.elements.count()]),
-                _ => rounds += 1,
-            }
-        }
-        assert_eq!((sent, spoke.stats().total.resent, rounds), (expected, resent, others));
+        assert_eq!(sent(&mut spoke), expected);
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::super::attach::{REJOIN, SOON};
+use super::super::link::SILENCE;
 use super::super::*;
 use super::batches::{HUB, batch, link, pushed, receive, replica, told};
 use crate::config::Config;
@@ -135,19 +136,34 @@ fn who_is_heard_of_but_does_not_acknowledge_is_not_lost() {
 }
 
 #[test]
-fn a_silence_of_who_may_pass_something_on_counts_again_after_a_round() {
+fn timers_that_begin_rounds_stop_while_one_is_under_way_and_run_again_after_it() {
     let mut spoke = of_star(2, 4);
     let sign = batch(&mut spoke, 0, &[], 0);
     receive(&mut spoke, 1, sign);
     assert_eq!(told(&pushed(&mut spoke, 0)), []);
-    let listens = |spoke: &mut AntiEntropy<u8, u64>, name: u8| {
-        let mut turn = spoke.turn(&name).expect("it was added");
-        turn.on_link(|link| link.on_round_end(true, Duration::ZERO));
-        core::mem::take(&mut link(spoke, name).listens)
+    let timers = |spoke: &mut AntiEntropy<u8, u64>, name: u8| {
+        let link = link(spoke, name);
+        [link.idle_at, link.audit_at].map(|at| at.map(Time::as_millis))
     };
-    assert!(!listens(&mut spoke, HUB), "it counts already");
-    link(&mut spoke, HUB).idle_at = None;
-    assert_eq!([HUB, 1].map(|name| listens(&mut spoke, name)), [true, false]);
+    let [silent, audit] = timers(&mut spoke, HUB);
+    assert_eq!(silent, Some(SILENCE.as_millis() as u64));
+    assert!((12_500..25_000).contains(&audit.expect("a parent is audited")), "{audit:?}");
+    spoke.set_now(Time::from_millis(2_000));
+    for (proven, silence) in [(true, SILENCE), (false, Duration::from_secs(1))] {
+        let mut turn = spoke.turn(&HUB).expect("it was added");
+        turn.want_round();
+        turn.begin_round();
+        assert_eq!(link(&mut spoke, HUB).deadline.get(), None);
+        let mut turn = spoke.turn(&HUB).expect("it was added");
+        turn.end_round(proven);
+        let silent = 2_000 + silence.as_millis() as u64;
+        assert_eq!(timers(&mut spoke, HUB), [Some(silent), Some(27_000)]);
+        assert_eq!(link(&mut spoke, HUB).deadline.get(), Some(Time::from_millis(silent)));
+    }
+    // Nothing comes from elsewhere by way of another spoke.
+    let mut turn = spoke.turn(&1).expect("it was added");
+    turn.on_link(|link| link.on_round_end(true, Duration::ZERO));
+    assert_eq!(timers(&mut spoke, 1), [None, None]);
 }
 
 /// Whether a parent is looked for at once, when this peer is heard of.

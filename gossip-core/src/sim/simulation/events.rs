@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Happening, Simulation};
+use crate::Time;
 use crate::sim::cut::Cut;
-use crate::sim::node::{Broken, Condition, Input, Packet, answers, messages};
+use crate::sim::node::{Broken, Condition, Input, Node, Packet, answers, messages};
 use crate::sim::{Fault, Law, Machine, Memory, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
 
@@ -14,6 +15,11 @@ impl<M: Machine> Simulation<M> {
     pub(super) fn step(&mut self) -> Result<(), Violation> {
         let Some((at, happening)) = self.queue.pop() else { return Ok(()) };
         self.now = self.now.max(at);
+        self.play(at, happening)?;
+        self.check_staleness()
+    }
+
+    fn play(&mut self, at: Time, happening: Happening) -> Result<(), Violation> {
         match happening {
             Happening::Start { replica, seed } => self.start(replica, seed),
             Happening::Arrive { to, packet } => self.arrive(to, packet),
@@ -37,6 +43,7 @@ impl<M: Machine> Simulation<M> {
                 self.finish();
                 self.trace.record(self.now, "heal", 0, 0, &[]);
                 self.cuts.retain(|cut| cut.number != number);
+                self.disturb(self.now);
                 Ok(())
             }
             Happening::Resume { replica, life } => {
@@ -49,6 +56,12 @@ impl<M: Machine> Simulation<M> {
                 self.restart(replica)
             }
         }
+    }
+
+    /// Notes that a fault has begun or ended, whose effects last `until` then at least.
+    fn disturb(&mut self, until: Time) {
+        let is_up = |node: &Node<M>| node.condition == Condition::Up;
+        self.staleness.disturb(until, !self.cuts.is_empty() || !self.nodes.iter().all(is_up));
     }
 
     /// Counts a planned event as over.
@@ -296,8 +309,10 @@ impl<M: Machine> Simulation<M> {
                 self.report.jumps += 1;
                 node.back(lasting);
                 self.set_alarm(replica);
+                self.disturb(self.now + lasting);
             }
         }
+        self.disturb(self.now);
         Ok(())
     }
 
@@ -313,8 +328,10 @@ impl<M: Machine> Simulation<M> {
         let node = &mut self.nodes[replica.0];
         node.condition = Condition::Up;
         node.idle_wakes = 0;
+        let inbox = core::mem::take(&mut node.inbox);
+        self.disturb(self.now);
         // All before the first poll: a process that was stopped finds its sockets full.
-        for input in core::mem::take(&mut node.inbox) {
+        for input in inbox {
             match input {
                 Input::Insert(number) => self.put_in(replica, number)?,
                 Input::Message(packet) => self.take_in(replica, &packet)?,
@@ -326,10 +343,10 @@ impl<M: Machine> Simulation<M> {
     fn restart(&mut self, replica: ReplicaId) -> Result<(), Violation> {
         self.trace.record(self.now, "restarts", replica.0, 0, &[]);
         let (machine, twin) = self.machines(replica);
-        let node = &mut self.nodes[replica.0];
-        node.restart(machine, twin);
+        self.nodes[replica.0].restart(machine, twin);
+        self.disturb(self.now);
         // Loaded as from a disk, by insertion: a machine has no other way to come by elements.
-        let held: Vec<usize> = node.held.numbers.iter().collect();
+        let held: Vec<usize> = self.nodes[replica.0].held.numbers.iter().collect();
         for number in held {
             let element = self.census.entry(number).element.clone();
             let node = &mut self.nodes[replica.0];

@@ -259,10 +259,12 @@ impl<M: Machine> Simulation<M> {
             return;
         }
         entry.holders += 1;
+        let holders = entry.holders;
         if node.cluster == 0 {
+            self.staleness.note(self.now, number, holders - 1, holders, self.fleet.members);
             self.fleet.held += 1;
             // More than any proof was of: all pairs have to prove it anew.
-            if entry.holders == 1 {
+            if holders == 1 {
                 self.fleet.union += 1;
                 self.fleet.proven.clear();
             }
@@ -280,10 +282,12 @@ impl<M: Machine> Simulation<M> {
         for number in held.numbers.iter() {
             let entry = self.census.entry_mut(number);
             entry.holders -= 1;
+            let holders = entry.holders;
             if of_fleet {
+                self.staleness.note(self.now, number, holders + 1, holders, self.fleet.members);
                 self.fleet.held -= 1;
                 // Proofs were of more than is left.
-                if entry.holders == 0 {
+                if holders == 0 {
                     self.fleet.union -= 1;
                     self.fleet.proven.clear();
                 }

@@ -62,6 +62,7 @@ impl Schedule {
                 twins: draw.below(3) == 0,
                 rehearsals: draw.percent(&[0, 1, 10]),
                 early_polls: draw.percent(&[0, 10, 100]),
+                staleness: None,
             },
             faults,
             insertions,

@@ -58,7 +58,7 @@ fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
     let (config, shape) = (settings.config(), settings.overlay);
     // Those would run every machine twice, to test the machine. Here the cluster is on trial; the core's own tests do
     // that.
-    let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER };
+    let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER, staleness: None };
     let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
         let mut machine = AntiEntropy::new(config.clone(), seed);
         let others = || (0..nodes).map(ReplicaId).filter(|&peer| peer != id);
