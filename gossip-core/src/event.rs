@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::message::Message;
 use crate::time::Time;
+use crate::wire::Place;
 
 /// The result of [`AntiEntropy::poll`](crate::AntiEntropy::poll). Exhaustive on purpose: an embedder handles all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,14 @@ pub enum Event<P, E> {
         peer: P,
         /// The digest both had.
         digest: Digest,
+    },
+    /// This peer is known to hold our log up to a place that [`watch`](crate::AntiEntropy::watch) asked about, and so all
+    /// elements that came before it.
+    Reached {
+        /// The peer.
+        peer: P,
+        /// The place.
+        place: Place,
     },
     /// Two rounds in a row had no answer from this peer, or elements pushed to it twice no acknowledgement. Rounds with
     /// it begin less often from now on, up to ten intervals apart.

@@ -56,6 +56,20 @@ impl Known {
         is_news
     }
 
+    /// Notes that the peer holds `count` elements. It has begun anew if those are fewer than it had of ours: sets only
+    /// grow. A peer that names its log says so itself, and is believed when it does.
+    pub(crate) fn count(&mut self, count: u64) {
+        if self.log.is_none() && Place::of_count(count) < self.acked {
+            self.acked = Place::START;
+        }
+    }
+
+    /// Forgets how far the logs are known, which decides nothing where nobody pushes.
+    #[cfg(feature = "model")]
+    pub(crate) const fn forget_places(&mut self) {
+        (self.acked, self.received) = (Place::START, Place::START);
+    }
+
     /// Notes that we have the peer's log up to here.
     pub(crate) fn receive(&mut self, place: Place) {
         self.received = self.received.max(place);
@@ -90,6 +104,18 @@ mod tests {
         known.prove(Digest::from_parts(10, 1));
         let at = |since| Some((Place::new(10), since));
         assert_eq!([9, 10, 13].map(|count| known.since_proof(count)), [None, at(0), at(3)]);
+    }
+
+    #[test]
+    fn a_peer_with_fewer_elements_than_it_had_of_ours_has_begun_anew() {
+        let counted = |log: Option<LogId>, count| {
+            let mut known = Known { log, ..Known::default() };
+            known.acknowledge(Place::new(7));
+            known.count(count);
+            known.acked().index()
+        };
+        assert_eq!([7, 6].map(|count| counted(None, count)), [7, 0]);
+        assert_eq!(counted(Some(LogId::from_bits(3)), 6), 7);
     }
 
     #[test]

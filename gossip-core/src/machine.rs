@@ -109,6 +109,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// Inserts an element of our own. Returns whether it is new. No event reports it. Expected O(1), amortized.
     ///
+    /// The element stands before [`end`](Self::end) then, so a peer that [has reached](Self::watch) that place holds it.
+    ///
     /// # Errors
     ///
     /// An element over the cluster's limit is refused, and the set is unchanged.
@@ -377,6 +379,40 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.peers.keys()
     }
 
+    /// Asks for one [`Event::Reached`] once this peer is known to hold our log up to `place`, be that already so or never.
+    /// Returns whether it is a peer. Removing the peer takes the question back. O(log n) in the places asked about.
+    ///
+    /// ```
+    /// use gossip_core::{AntiEntropy, Config, Event, Output, Time};
+    ///
+    /// let mut machines = [1, 2].map(|seed| AntiEntropy::<usize, u64>::new(Config::default(), seed));
+    /// machines.iter_mut().zip([1, 0]).for_each(|(machine, peer)| _ = machine.add_peer(peer));
+    /// machines[0].insert(7).unwrap();
+    /// let place = machines[0].end();
+    /// assert!(machines[0].watch(&1, place)); // is the 7 at two replicas?
+    /// assert_eq!(machines[0].peer_stats(&1).unwrap().lag, 1);
+    /// machines[0].sync_now(&1);
+    /// let mut reached = vec![];
+    /// for at in [0, 1].repeat(4) {
+    ///     loop {
+    ///         match machines[at].poll(Time::ZERO) {
+    ///             Output::Send { to, message } => _ = machines[to].receive(&at, message).unwrap(),
+    ///             Output::Event(Event::Reached { peer, place }) => reached.push((peer, place)),
+    ///             Output::Event(_) => {}
+    ///             Output::Wait(_) => break,
+    ///         }
+    ///     }
+    /// }
+    /// assert_eq!(reached, [(1, place)]);
+    /// assert_eq!(machines[0].peer_stats(&1).unwrap().lag, 0);
+    /// ```
+    pub fn watch(&mut self, peer: &P, place: Place) -> bool {
+        let Some(mut turn) = self.turn(peer) else { return false };
+        turn.peer.watch(place);
+        turn.report_reached();
+        true
+    }
+
     /// The statistics.
     pub fn stats(&self) -> &Stats {
         &self.stats
@@ -388,7 +424,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.peers.get(peer).map(|peer| peer.stats())
+        self.peers.get(peer).map(|peer| peer.stats(self.set.end()))
     }
 }
 

@@ -12,6 +12,8 @@ mod receive;
 mod tests;
 mod turn;
 
+use alloc::collections::BTreeSet;
+
 use crate::agenda::{Deadline, Ticket};
 use crate::known::Known;
 use crate::message::Nonce;
@@ -19,7 +21,7 @@ use crate::pacing::Pacing;
 use crate::round::Round;
 use crate::stats::{Ledger, PeerStats};
 use crate::time::Time;
-use crate::wire::Bound;
+use crate::wire::{Bound, Place};
 
 use budget::Budget;
 use owed::Owed;
@@ -55,6 +57,8 @@ pub(crate) struct Peer {
     rests_until: Deadline,
     pacing: Pacing,
     known: Known,
+    /// Places of our log at which an event tells that it has reached them.
+    watched: BTreeSet<Place>,
     /// Whether it answers rounds and pushes.
     reachable: bool,
     ledger: Ledger,
@@ -78,6 +82,7 @@ impl Peer {
             rests_until: Deadline::default(),
             pacing: Pacing::default(),
             known: Known::default(),
+            watched: BTreeSet::new(),
             reachable: true,
             ledger: Ledger::default(),
         }
@@ -151,13 +156,20 @@ impl Peer {
         &self.known
     }
 
+    /// Has an event tell when it is known to hold our log up to this place.
+    pub(crate) fn watch(&mut self, place: Place) {
+        self.watched.insert(place);
+    }
+
     /// Its statistics, put together when they are asked for: each is kept where it is used.
-    pub(crate) const fn stats(&self) -> PeerStats {
+    pub(crate) fn stats(&self, end: Place) -> PeerStats {
         PeerStats {
             ledger: self.ledger,
             reachable: self.reachable,
             round_trip: self.pacing.round_trip(),
             last_proof: self.known.proof(),
+            reached: self.known.acked(),
+            lag: end.since(self.known.acked()),
         }
     }
 }

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::digest::Digest;
 use crate::message::MessageKind;
+use crate::wire::Place;
 
 /// A number of messages, and their encoded bytes. Headers of the transport are not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,11 +164,23 @@ pub struct PeerStats {
     pub round_trip: Option<Duration>,
     /// The digest of the last proof of equality.
     pub last_proof: Option<Digest>,
+    /// The peer is known to hold all elements of our log up to here: by proofs of our rounds, by their answers, and by
+    /// acknowledgements. [`START`](Place::START) again if it is known to have begun anew.
+    pub reached: Place,
+    /// How many elements of our log are behind that place. The peer may hold some of them: it is not known to.
+    pub lag: usize,
 }
 
 impl Default for PeerStats {
     fn default() -> Self {
-        Self { ledger: Ledger::default(), reachable: true, round_trip: None, last_proof: None }
+        Self {
+            ledger: Ledger::default(),
+            reachable: true,
+            round_trip: None,
+            last_proof: None,
+            reached: Place::START,
+            lag: 0,
+        }
     }
 }
 

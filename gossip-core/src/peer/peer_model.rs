@@ -1,5 +1,7 @@
 //! `PeerModel`: all of a peer that decides a machine's future.
 
+use alloc::collections::BTreeSet;
+
 use super::Peer;
 use super::owed::Owed;
 use crate::agenda::{Deadline, Ticket};
@@ -8,7 +10,7 @@ use crate::message::Nonce;
 use crate::pacing::Pacing;
 use crate::round::Round;
 use crate::time::Time;
-use crate::wire::Bound;
+use crate::wire::{Bound, Place};
 
 /// A peer without its ledger, with times that count from the last poll.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +28,7 @@ pub(crate) struct PeerModel {
     rests_until: Deadline,
     pacing: Pacing,
     known: Known,
+    watched: BTreeSet<Place>,
     reachable: bool,
 }
 
@@ -49,13 +52,17 @@ impl Peer {
             budget: _,
             rests_until,
             mut pacing,
-            known,
+            mut known,
+            watched,
             reachable,
             ledger: _,
         } = self.clone();
         // Costs differ by the path to a state and decide nothing.
         round.iter_mut().for_each(|round| round.forget_books(pushes));
         pacing.rebase(now);
+        if !pushes {
+            known.forget_places();
+        }
         PeerModel {
             tickets: [ready, untimed],
             wanted,
@@ -70,6 +77,7 @@ impl Peer {
             rests_until: rests_until.rebased(now),
             pacing,
             known,
+            watched,
             reachable,
         }
     }

@@ -77,6 +77,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if let Some(hand) = &mut self.hand {
             hand.note_arrivals(self.set.end(), Duration::ZERO);
         }
+        self.report_reached();
         if !expected {
             self.count(|ledger| ledger.ignored += 1);
         }
@@ -139,6 +140,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// over, or lets our own round go on.
     fn on_probe(&mut self, nonce: Nonce, theirs: Digest, sketch: bool) {
         let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
+        self.peer.known.count(theirs.count());
         if ours == theirs {
             self.prove(theirs);
         } else if let Some(round) = &mut self.peer.round {

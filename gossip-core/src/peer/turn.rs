@@ -170,7 +170,19 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// messages names a log: the peer's next batch does.
     pub(crate) fn reconcile(&mut self, ours: Option<Place>, theirs: Place, log: Option<LogId>) {
         if self.peer.known.log() == log {
-            self.on_link(|link| link.on_reconciled(ours, theirs));
+            self.peer.known.receive(theirs);
+            let ours = ours.filter(|&ours| ours <= self.set.end());
+            let is_news = ours.is_some_and(|ours| self.peer.known.acknowledge(ours));
+            self.on_link(|link| link.on_reconciled(ours, is_news));
+        }
+    }
+
+    /// Reports the places of our log that the embedder watches and that the peer is known to have reached.
+    pub(crate) fn report_reached(&mut self) {
+        let reached = self.peer.known.acked();
+        while let Some(place) = self.peer.watched.first().copied().filter(|&place| place <= reached) {
+            self.peer.watched.remove(&place);
+            self.events.push_back(Event::Reached { peer: self.id.clone(), place });
         }
     }
 

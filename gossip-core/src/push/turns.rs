@@ -114,16 +114,15 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         sample.inspect(|&sample| link.measure(sample))
     }
 
-    /// Takes in that a round has brought over all of the peer's log up to `theirs` and, if that is certain, all of ours
-    /// up to `ours`.
-    pub(crate) fn on_reconciled(&mut self, ours: Option<Place>, theirs: Place) -> Wishes {
+    /// Takes in that a round has brought over all of the peer's log that there was and, if that is certain, all of ours
+    /// up to `ours`, which `is_news` or not.
+    pub(crate) fn on_reconciled(&mut self, ours: Option<Place>, is_news: bool) -> Wishes {
         let About { now, end, .. } = self.about;
         let Some(link) = self.slot else { return Wishes::default() };
-        self.known.receive(theirs);
         link.idle_at = link.idle_at.map(|_| now + link.silence_limit);
         link.audit_at = link.audit_at.map(|_| now + self.about.audit_every);
-        if let Some(ours) = ours.filter(|&ours| ours <= end) {
-            if self.known.acknowledge(ours) {
+        if let Some(ours) = ours {
+            if is_news {
                 link.acknowledge(ours, now);
             }
             link.catching_up = false;

@@ -142,7 +142,8 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
             }
             Output::Event(Event::Learned { element, from }) => Step::Learned { element, from },
             Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
-            // No law speaks of these two, so they are only counted.
+            // No law speaks of these, so they are only counted.
+            Output::Event(Event::Reached { .. }) => Step::Note("reached"),
             Output::Event(Event::Unreachable { .. }) => Step::Note("unreachable"),
             Output::Event(Event::Reachable { .. }) => Step::Note("reachable"),
             Output::Wait(until) => Step::Wait(until),

@@ -1,6 +1,8 @@
 //! What an embedder leans on beside the laws.
 
-use gossip_core::{AntiEntropy, Config, Message, Output, Time, TooLarge};
+use core::time::Duration;
+
+use gossip_core::{AntiEntropy, Config, Event, Message, Output, Overlay, Place, Time, TooLarge};
 
 #[test]
 fn the_machine_may_live_anywhere() {
@@ -71,4 +73,79 @@ fn messages_are_text_in_readable_formats_and_bytes_in_others() {
     let binary = postcard::to_allocvec(&message).unwrap();
     assert_eq!(binary.len(), 1 + bytes.len(), "a length and the bytes");
     assert_eq!(postcard::from_bytes::<Message<String>>(&binary).unwrap(), message);
+}
+
+/// Polls all machines until none has anything to say; messages come at once. Returns who reached what where.
+fn run(machines: &mut [AntiEntropy<usize, u64>], now: Time) -> Vec<(usize, usize, Place)> {
+    let mut reached = vec![];
+    loop {
+        let mut quiet = true;
+        for at in 0..machines.len() {
+            loop {
+                match machines[at].poll(now) {
+                    Output::Send { to, message } => drop(machines[to].receive(&at, message)),
+                    Output::Event(Event::Reached { peer, place }) => reached.push((at, peer, place)),
+                    Output::Event(_) => {}
+                    Output::Wait(_) => break,
+                }
+                quiet = false;
+            }
+        }
+        if quiet {
+            return reached;
+        }
+    }
+}
+
+fn lags(machine: &AntiEntropy<usize, u64>) -> Vec<usize> {
+    machine.peers().map(|peer| machine.peer_stats(peer).expect("it is one").lag).collect()
+}
+
+/// Whether pushes, or rounds alone, bring them.
+#[test]
+fn whoever_wrote_is_told_once_its_peers_hold_it() {
+    for batch_every in [Some(Duration::from_millis(100)), None] {
+        let mut config = Config::default();
+        config.batch_every = batch_every;
+        let mut machines: Vec<_> = (0..3).map(|seed| AntiEntropy::<usize, u64>::new(config.clone(), seed)).collect();
+        for (at, machine) in machines.iter_mut().enumerate() {
+            (0..3).filter(|&peer| peer != at).for_each(|peer| assert!(machine.add_peer(peer)));
+            machine.set_overlay(Overlay::star(&at, 0..3));
+        }
+        let mut reached = vec![];
+        let mut places = vec![];
+        for step in 0..600_u64 {
+            // Under writes no digest is ever equal for long.
+            machines[0].insert(step).expect("it is small");
+            if step == 100 {
+                let place = machines[0].end();
+                assert!([1, 2].into_iter().all(|peer| machines[0].watch(&peer, place)));
+                assert!(!machines[0].watch(&7, place));
+                places = vec![(0, 1, place), (0, 2, place)];
+            }
+            reached.extend(run(&mut machines, Time::from_millis(20 * step)));
+        }
+        reached.sort();
+        assert_eq!(reached, places, "{batch_every:?}");
+        // Two seconds of writes, which acknowledgements may wait for; or two rounds of about a second.
+        assert!(lags(&machines[0]).iter().all(|lag| *lag <= 250), "{:?}", lags(&machines[0]));
+        let (quiet, end) = (Time::from_millis(60_000), machines[0].end());
+        run(&mut machines, quiet);
+        (1..=2).for_each(|peer| machines[0].sync_now(&peer));
+        run(&mut machines, quiet);
+        assert_eq!(lags(&machines[0]), [0, 0]);
+        assert_eq!(machines[0].peer_stats(&1).expect("it is one").reached, end);
+        // What is so already is told at once, and nobody is asked twice.
+        assert!(machines[0].watch(&1, end) && machines[0].watch(&1, end));
+        assert_eq!(run(&mut machines, quiet), [(0, 1, end)]);
+        // A peer that begins anew has nothing, and that is known as soon as it speaks.
+        let mut anew = AntiEntropy::new(config, 9);
+        (0..3).filter(|&peer| peer != 1).for_each(|peer| assert!(anew.add_peer(peer)));
+        anew.set_overlay(Overlay::star(&1, 0..3));
+        anew.sync_now(&0);
+        machines[1] = anew;
+        let Output::Send { message, .. } = machines[1].poll(quiet) else { panic!("a probe or a push") };
+        machines[0].receive(&1, message).expect("it is well-formed");
+        assert_eq!(machines[0].peer_stats(&1).expect("it is one").reached, Place::START, "{batch_every:?}");
+    }
 }
