@@ -14,6 +14,7 @@ mod overlay;
 #[cfg(feature = "model")]
 mod push_model;
 mod schedule;
+mod share;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -81,6 +82,8 @@ pub(crate) struct Link {
     sent: Place,
     /// How many elements of our log behind `sent` came from the peer.
     own: usize,
+    /// What follows this place is known to take more than so many bytes, and is not measured again.
+    exceeds: Option<(Place, usize)>,
     /// How many messages with elements are in flight, not acknowledged.
     unacked: u32,
     /// One of them: where it ends, and how many messages there are up to it.
@@ -221,7 +224,7 @@ impl<P: Clone + Ord> Pusher<P> {
     /// Forgets a peer and all tasks for it, and that elements of our log up to `end` came from it: whoever is added under
     /// this id may be another replica, or the same with nothing in memory.
     pub(crate) fn remove(&mut self, peer: &P, end: Place) {
-        self.common.origins.disown(end, |from| from == peer);
+        self.common.origins.disown(end, peer);
         let Some(mut link) = self.links.remove(peer).flatten() else { return };
         self.common.deadlines.set(peer, &mut link.deadline, None);
         self.common.lost.remove(peer);

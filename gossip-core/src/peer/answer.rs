@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
+use super::budget::{FOLDED, LOOKED_FOR, MEASURED, MESSAGE, PASSED};
 use super::owed::{Owed, Question};
 use super::turn::Turn;
 use crate::codec::Encode;
@@ -37,9 +37,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         // An answer first, since the peer waits for it. Then fresh elements: a probe before them would find a
         // difference that is about to vanish.
-        let body = match self.peer.owed.take() {
-            Some(owed) => Some(self.answer(owed)),
-            None => self.push().or_else(|| self.ask()),
+        let (body, is_fresh) = match self.peer.owed.take() {
+            Some(owed) => (Some(self.answer(owed)), false),
+            None => match self.push() {
+                Some((body, is_fresh)) => (Some(body), is_fresh),
+                None => (self.ask(), false),
+            },
         };
         // To the end of the queue, so that a long answer takes turns with the messages to other peers.
         if self.has_to_send() {
@@ -50,24 +53,32 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let message = Message::new(body?);
         let (kind, len) = (message.kind(), message.encoded_len());
         self.count(|ledger| ledger.sent.count(kind, len));
-        self.spend(MESSAGE + len as u64);
-        debug_assert!(len <= self.config.message_limit(), "{message:?} is over the budget");
+        // What is pushed for the first time is our own doing, whoever gets it.
+        if !is_fresh {
+            self.spend(MESSAGE + len as u64);
+        }
+        let limit =
+            if message.body.elements().count() == 1 { self.config.single_limit() } else { self.config.message_limit() };
+        debug_assert!(len <= limit, "{message:?} is over the budget");
         Some(message)
     }
 
-    /// The batch that is due to the peer, if there is one.
-    fn push(&mut self) -> Option<Body> {
-        let room = self.config.message_limit() - longest::PUSH;
+    /// The batch that is due to the peer, if there is one, and whether its elements go out for the first time.
+    fn push(&mut self) -> Option<(Body, bool)> {
+        let room = self.config.room(longest::PUSH);
         let (config, now, end) = (self.config, self.now, self.set.end());
         let mut link = Self::link_of(self.hand.as_mut(), self.peer, config, now, end)?;
         let (pushed, wishes) = link.next_batch(self.set, room)?;
         self.grant(wishes);
-        let is_bare = pushed.batch.elements.count() == 0;
+        let (is_bare, is_fresh) = (pushed.batch.elements.count() == 0, pushed.is_fresh());
+        if !is_fresh {
+            self.spend(MEASURED * pushed.measured as u64 + PASSED * pushed.tried as u64);
+        }
         self.count(|ledger| {
             ledger.bare_pushes += u64::from(is_bare);
             ledger.resent += u64::from(pushed.again);
         });
-        Some(Body::Push { tag: self.set.tag(), batch: pushed.batch.into() })
+        Some((Body::Push { tag: self.set.tag(), batch: pushed.batch.into() }, is_fresh))
     }
 
     /// The next message of an answer that we owe. The rest stays owed.
@@ -138,7 +149,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Wishes that nobody fills leave no bytes, so room alone would not end the search: a burst of 2^20 of them took
         // 0.1 to 0.7 s in one poll.
         let most = remaining.len().min(limit / WISHED);
-        let (elements, taken) = self.set.named(&remaining[..most], WISH, limit - longest::GIVE - longest::STATE);
+        let room = self.config.room(longest::GIVE + longest::STATE);
+        let (elements, taken) = self.set.named(&remaining[..most], WISH, room);
         // The interval says which wishes are answered, those that have no element here included.
         let from = remaining.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
         let end = taken.checked_sub(1).and_then(|last| remaining.get(last));
@@ -166,7 +178,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     ) -> (Answer, Bound, bool) {
         let limit = self.config.message_limit();
         let end = if wants_state { longest::STATE } else { 0 };
-        let room = limit - longest::GIVE - if window == 1 { end } else { 0 };
+        let room = self.config.room(longest::GIVE + if window == 1 { end } else { 0 });
         let (elements, covered) = self.set.page(cursor, to, held, room);
         // Elements that both hold leave no bytes either, and a page may list thousands.
         let before = |bound: Bound| held.partition_point(|&held| Bound::At(held) < bound);
@@ -209,7 +221,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         // Only a probe may earn the whole set: in any other step the peer would ignore it.
         if theirs.is_some() && self.is_tiny() {
-            let room = self.config.message_limit() - longest::PAGE;
+            let room = self.config.room(longest::PAGE);
             let (elements, to) = self.set.page(Bound::START, Bound::End, &[], room);
             if to == Bound::End {
                 return Answer::Whole { tag: self.set.tag(), elements };

@@ -30,7 +30,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 Request::WantCells { state: incoming.state().digest.tag(), from, count }
             }
             Step::Repair(repair) => {
-                let (asks, wanted, elements) = repair.next(self.set, limit - longest::REPAIR, window, answer);
+                let (asks, wanted, elements) = repair.next(self.set, self.config.room(longest::REPAIR), window, answer);
                 bursts = !repair.begins_burst();
                 Request::Repair { asks, wanted, elements }
             }
@@ -38,7 +38,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 let (from, end) = walk.remaining();
                 // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
                 let reach = walk.reach(answer);
-                let (elements, to) = self.set.page_to(from, reach, end, limit - longest::PAGE);
+                let (elements, to) = self.set.page_to(from, reach, end, self.config.room(longest::PAGE));
                 Request::Page { window, wants_state: walk.ask(reach), from, to, elements }
             }
             Step::Close(digest) => {

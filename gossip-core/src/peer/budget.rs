@@ -16,6 +16,9 @@ pub(crate) const LOOKED_FOR: u64 = 32;
 /// Work for an element that a scan passes.
 pub(crate) const PASSED: u64 = 8;
 
+/// Work for an element that is encoded for its length alone, in the order of the log.
+pub(crate) const MEASURED: u64 = 2;
+
 /// Work for a cell of a peer's sketch that is peeled, in up to four orders.
 pub(crate) const CELL: u64 = 32;
 

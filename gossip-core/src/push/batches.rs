@@ -9,7 +9,7 @@ use crate::element::Element;
 use crate::message::{Batch, Flags, LogId};
 use crate::set::Set;
 use crate::time::{Time, micros};
-use crate::wire::{Elements, Place};
+use crate::wire::{Elements, Place, Room};
 
 /// A batch to send.
 #[derive(Debug)]
@@ -17,6 +17,16 @@ pub(crate) struct Pushed {
     pub(crate) batch: Batch,
     /// Whether its elements went out before, or are older than the link: they count as `resent`.
     pub(crate) again: bool,
+    /// How many elements were measured to know whether they are to be pushed, and how many were tried in vain.
+    pub(crate) measured: usize,
+    pub(crate) tried: usize,
+}
+
+impl Pushed {
+    /// Whether it has elements that go out for the first time: those are our own doing, and all else is the peer's.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.batch.elements.count() > 0 && !self.again
+    }
 }
 
 /// Bytes that go out to a peer of which nothing is known: about as many as a round costs that finds a difference. A
@@ -106,8 +116,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         if has_forgotten {
             // What this very batch brought is there, since the peer has just sent it.
             let before = Place::new(self.about.end.index() - new);
-            let peer = self.peer;
-            self.common.origins.disown(before, |from| from == peer);
+            self.common.origins.disown(before, self.peer);
             self.link_or_new().due = true;
         }
     }
@@ -176,26 +185,26 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
     }
 
-    /// The batch that is due to the peer, with elements of at most `room` bytes, if one is due; and the wish for a
-    /// round if that is to bring the rest.
+    /// The batch that is due to the peer, with elements that fit the room, if one is due; and the wish for a round if that
+    /// is to bring the rest.
     ///
     /// A batch always says how far we have the peer's log, so it goes out without elements too.
-    pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: usize) -> Option<(Pushed, Wishes)> {
+    pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<(Pushed, Wishes)> {
         let About { now, end, window, in_round, .. } = self.about;
         let link = self.slot.as_mut().filter(|link| link.due)?;
         link.due = false;
-        let (mut to, mut elements, mut again, mut round) = (link.sent, Elements::NONE, false, false);
-        if link.has_room(window) {
-            // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
-            let is_theirs = |place: Place| self.common.origins.of(place) == Some(self.peer);
-            // Of a peer that is not known to have anything of ours it is not known that it has nothing, and digests tell that in
-            // 41 bytes: so much that is new is pushed to it only once they have been compared.
-            let is_unknown = self.known.acked() == Place::START && link.sent == Place::START;
-            let fits = |most| set.batch(link.sent, most, is_theirs).0 == end;
-            link.catching_up |= is_unknown && !fits(FIRST_MEETING.min(room));
-            let most = if is_unknown { FIRST_MEETING.min(room) } else { MOST_AGAIN * room };
-            if !link.catching_up || fits(most) {
-                (to, elements) = set.batch(link.sent, room, is_theirs);
+        let (from, has_room) = (link.sent, link.has_room(window));
+        let (mut to, mut elements, mut again, mut round) = (from, Elements::NONE, false, false);
+        let (mut measured, mut tried) = (0, 0);
+        if has_room {
+            let fits = self.fits_a_few(set, room, &mut measured);
+            let link = self.slot.as_mut()?;
+            if fits {
+                // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
+                let others = self.common.origins.others(self.peer, from, end);
+                let stretch = set.batch(from, others, room);
+                tried = stretch.tried - stretch.elements.count();
+                (to, elements) = (stretch.to, stretch.elements);
                 again = link.catching_up && elements.count() > 0;
                 link.catching_up &= to < end;
             } else if !in_round {
@@ -205,6 +214,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
                 link.in_flight_since.get_or_insert(now);
             }
         }
+        let link = self.slot.as_mut()?;
         let has_elements = elements.count() > 0;
         let flags = Flags {
             asks: mem::take(&mut link.asks),
@@ -215,14 +225,13 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         // Every batch acknowledges, so nothing is left to acknowledge behind it.
         (link.ack_due_since, link.unanswered) = (None, 0);
         let held = link.last_elements_at.map_or(Duration::ZERO, |since| now.saturating_since(since));
-        let others = self.common.origins.since(link.sent).filter(|(_, from, _)| *from != Some(self.peer));
         // The age goes with the elements, so that whoever passes them on knows how long they have waited in all.
-        let born = others.filter_map(|(.., born)| born).min().filter(|_| has_elements);
+        let born = self.common.origins.oldest(self.peer, from, to).filter(|_| has_elements);
         let batch = Batch {
             log: link.log,
             of: self.known.log().unwrap_or(LogId::UNKNOWN),
             acked: self.known.acked(),
-            from: link.sent,
+            from,
             to,
             ack: self.known.received(),
             held: millis(held),
@@ -243,7 +252,35 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             link.due = link.has_room(window) && link.pending(end) > 0;
         }
         self.reschedule();
-        Some((Pushed { batch, again }, Wishes { round, ..Wishes::default() }))
+        Some((Pushed { batch, again, measured, tried }, Wishes { round, ..Wishes::default() }))
+    }
+
+    /// Whether what is to be sent to the peer goes as pushes: all that is fresh does, and what is caught up on if it
+    /// takes a few messages. Counts the elements that it took to know.
+    fn fits_a_few<E: Element>(&mut self, set: &Set<E>, room: Room, measured: &mut usize) -> bool {
+        let (end, acked) = (self.about.end, self.known.acked());
+        let Some(link) = self.slot else { return true };
+        // Of a peer that is not known to have anything of ours it is not known that it has nothing, and digests tell
+        // that in 41 bytes: so much that is new is pushed to it only once they have been compared.
+        let is_unknown = acked == Place::START && link.sent == Place::START;
+        if !is_unknown && !link.catching_up {
+            return true;
+        }
+        let most = if is_unknown { FIRST_MEETING.min(room.of_one) } else { MOST_AGAIN * room.of_one };
+        let count = end.since(link.sent) - self.common.origins.count(self.peer, link.sent);
+        // An element takes a byte, but for one that may be empty. And who asks for too much asks again: a part that was
+        // found too long once is so for as long as it begins there or before.
+        let is_known = link.exceeds.is_some_and(|(place, bytes)| link.sent <= place && most <= bytes);
+        let fits = count <= most + 1 && !is_known && {
+            let (fits, looked_at) = set.fits(self.common.origins.others(self.peer, link.sent, end), most);
+            *measured += looked_at;
+            fits
+        };
+        if !fits && !is_known {
+            link.exceeds = Some((link.sent, most));
+        }
+        link.catching_up |= is_unknown && !fits;
+        fits
     }
 }
 

@@ -65,6 +65,7 @@ impl Link {
             log,
             sent: Place::START,
             own: 0,
+            exceeds: None,
             unacked: 0,
             mark: None,
             in_flight_since: None,

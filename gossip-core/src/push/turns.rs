@@ -203,8 +203,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Recounts how many of the elements that are to be sent to the peer came from it.
     pub(super) fn count_own(&mut self) {
         if let Some(link) = self.slot {
-            let own = self.common.origins.since(link.sent).filter(|(_, from, _)| *from == Some(self.peer));
-            link.own = own.map(|(count, ..)| count).sum();
+            link.own = self.common.origins.count(self.peer, link.sent);
         }
     }
 

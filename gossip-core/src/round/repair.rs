@@ -6,7 +6,7 @@ use crate::digest::{Digest, State};
 use crate::element::Element;
 use crate::message::Asks;
 use crate::set::Set;
-use crate::wire::{Bound, Elements, Ids, WISH};
+use crate::wire::{Bound, Elements, Ids, Room, WISH};
 
 /// State of a repair. It goes out in bursts of up to a window of messages. The messages of a burst together wish for
 /// what one answer can hold, and the last of them asks where that answer ends.
@@ -95,15 +95,16 @@ impl Repair {
         self.remaining == 0
     }
 
-    /// The next message of a burst: what it asks, its wishes and its elements, in at most `room` bytes. An answer can
-    /// have `answer` bytes. The burst ends with the message that asks for anything.
+    /// The next message of a burst: what it asks, its wishes and its elements, within the room. An answer can have
+    /// `answer` bytes. The burst ends with the message that asks for anything.
     pub(crate) fn next<E: Element>(
         &mut self,
         set: &Set<E>,
-        room: usize,
+        room: impl Into<Room>,
         window: u16,
         answer: u64,
     ) -> (Asks, Ids, Elements) {
+        let room = room.into();
         if self.remaining == 0 {
             self.remaining = window.max(1);
             self.before = (self.sent, self.claim.wanted.len());
@@ -120,7 +121,8 @@ impl Repair {
         let mut wanted = Ids::NONE;
         // Wishes after all elements: so the state at the end of the last answer is that of a peer that has merged them.
         if all_sent {
-            wanted = Ids::fill(&wishes[self.asked.min(wishes.len())..], room.saturating_sub(elements.encoded_len()));
+            wanted =
+                Ids::fill(&wishes[self.asked.min(wishes.len())..], room.of_many.saturating_sub(elements.encoded_len()));
             if self.asked == 0
                 && let Some(&first) = wishes.first().filter(|_| wanted.count() > 0)
             {

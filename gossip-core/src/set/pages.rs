@@ -1,17 +1,36 @@
 //! Elements for messages: of an interval, of a part of the log, of names.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::Set;
+use crate::codec::varint_len;
 use crate::element::{Element, Entry, Fingerprint};
-use crate::wire::{Bound, Elements, Place};
+use crate::sketch::IdWidth;
+use crate::wire::{Bound, Elements, Place, Room, id_bits};
+
+/// Elements of part of the log.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    /// The place up to which they are complete: where the part begins if not one fits.
+    pub(crate) to: Place,
+    pub(crate) elements: Elements,
+    /// How many elements it took to find out, those that were tried twice counted twice.
+    pub(crate) tried: usize,
+}
 
 impl<E: Element> Set<E> {
-    /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit `budget` bytes.
+    /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit the room.
     /// Returns it with the bound up to which it is complete. O(elements up to there).
-    pub(crate) fn page(&self, from: Bound, to: Bound, held: &[Fingerprint], budget: usize) -> (Elements, Bound) {
+    pub(crate) fn page(
+        &self,
+        from: Bound,
+        to: Bound,
+        held: &[Fingerprint],
+        room: impl Into<Room>,
+    ) -> (Elements, Bound) {
         let held = &held[held.partition_point(|&fingerprint| Bound::At(fingerprint) < from)..];
-        let filled = Elements::fill(self.except(held, self.between(from, to)), budget);
+        let filled = Elements::fill(self.except(held, self.between(from, to)), room);
         let covered = match (filled.last, filled.left_out) {
             (_, None) => to,
             (None, Some(_)) => from,
@@ -22,33 +41,37 @@ impl<E: Element> Set<E> {
         (filled.elements, covered)
     }
 
-    /// Fills a run with the elements of the log from a place on, but for those to `skip`, as many as fit `budget`
-    /// bytes. Returns it with the place up to which it is complete: `from` if not one fits. O(n log n) for n elements
-    /// looked at.
-    pub(crate) fn batch(&self, from: Place, budget: usize, skip: impl Fn(Place) -> bool) -> (Place, Elements) {
-        let mut most = usize::MAX;
+    /// Fills a run with the elements of these parts of the log, which begin at `from` or behind and reach to its end, as
+    /// many as fit the room. O(n log n) for n elements tried.
+    pub(crate) fn batch(
+        &self,
+        from: Place,
+        parts: impl Iterator<Item = Range<usize>> + Clone,
+        room: impl Into<Room>,
+    ) -> Stretch {
+        let room = room.into();
+        let (mut most, mut tried) = (usize::MAX, 0);
         loop {
-            let (mut entries, mut bytes, mut to) = (Vec::new(), 0, from);
-            for (index, element) in (from.index()..).zip(self.store.log().from(from.index())) {
-                if !skip(Place::new(index)) {
-                    let (fingerprint, encoded) = self.fingerprinter.encode(element);
-                    bytes += encoded.len();
-                    // By encodings, which are a guess: the run may take more or less. One element is tried, whatever it
-                    // takes.
-                    if entries.len() == most || (bytes > budget && !entries.is_empty()) {
-                        break;
-                    }
-                    entries.push(Entry { id: fingerprint.id, element });
+            // What lies between two parts is covered as well, so that the peer acknowledges beyond it.
+            let (mut entries, mut bytes, mut to) = (Vec::new(), 0, self.end());
+            let log = parts.clone().flat_map(|part| part.clone().zip(self.store.log().range(part)));
+            for (index, element) in log {
+                let (fingerprint, encoded) = self.fingerprinter.encode(element);
+                (bytes, tried) = (bytes + encoded.len(), tried + 1);
+                // By encodings, which are a guess: the run may take more or less. One element is tried, whatever it
+                // takes.
+                if entries.len() == most || (bytes > room.of_many && !entries.is_empty()) {
+                    to = Place::new(index);
+                    break;
                 }
-                // Skipped ones are covered as well, so that the peer acknowledges beyond them.
-                to = Place::new(index + 1);
+                entries.push(Entry { id: fingerprint.id, element });
             }
             // Ids travel ascending, as distances.
             entries.sort_unstable_by_key(|entry| entry.id);
-            let filled = Elements::fill(entries.iter().copied(), budget);
+            let filled = Elements::fill(entries.iter().copied(), room);
             match filled.left_out {
-                None => return (to, filled.elements),
-                Some(_) if entries.len() == 1 => return (from, Elements::NONE),
+                None => return Stretch { to, elements: filled.elements, tried },
+                Some(_) if entries.len() == 1 => return Stretch { to: from, elements: Elements::NONE, tried },
                 // A few ids take more than encodings: of `u8`s up to 8 bytes for 1. Those left out have the largest
                 // ids, not the last places, so the log is tried again for as many as fitted.
                 Some(_) => most = filled.elements.count().max(1),
@@ -56,10 +79,27 @@ impl<E: Element> Set<E> {
         }
     }
 
+    /// Whether the elements of these parts of the log take at most `budget` bytes in one run, as far as their encodings
+    /// and their number tell, and how many of them it took to know. O(elements that fit).
+    pub(crate) fn fits(&self, parts: impl Iterator<Item = Range<usize>>, budget: usize) -> (bool, usize) {
+        let (mut count, mut bytes, mut encoding) = (0, 0, Vec::new());
+        for element in parts.flat_map(|part| self.store.log().range(part)) {
+            encoding.clear();
+            element.encode(&mut encoding);
+            (count, bytes) = (count + 1, bytes + encoding.len());
+            if bytes > budget {
+                return (false, count);
+            }
+        }
+        let of_ids = count as u64 * id_bits(count as u64) / 8;
+        let run = if self.width == Some(IdWidth::Bits64) { of_ids } else { bytes as u64 };
+        (varint_len(count as u64) as u64 + 1 + run <= budget as u64, count)
+    }
+
     /// As [`page`](Self::page) up to `reach`, but complete up to the next element before `end`: to cover the gap as
     /// well costs nothing.
-    pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, budget: usize) -> (Elements, Bound) {
-        let (elements, covered) = self.page(from, reach, &[], budget);
+    pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, room: impl Into<Room>) -> (Elements, Bound) {
+        let (elements, covered) = self.page(from, reach, &[], room);
         let Bound::At(reached) = covered else { return (elements, covered) };
         if covered < reach || covered >= end {
             return (elements, covered);
@@ -69,12 +109,12 @@ impl<E: Element> Set<E> {
         (elements, next.map_or(end, |next| Bound::between(reached, next).min(Bound::At(next))))
     }
 
-    /// Fills a run with the elements of these names, which have `width` bits less than ids, as many as fit `budget`
-    /// bytes. Returns it with the number of names that it completes: one at least, even if more elements share it than
+    /// Fills a run with the elements of these names, which have `width` bits less than ids, as many as fit the room.
+    /// Returns it with the number of names that it completes: one at least, even if more elements share it than
     /// fit. O(elements in the run).
-    pub(crate) fn named(&self, names: &[u64], width: u32, budget: usize) -> (Elements, usize) {
+    pub(crate) fn named(&self, names: &[u64], width: u32, room: impl Into<Room>) -> (Elements, usize) {
         let entries = names.iter().flat_map(|&name| self.store.named(name, width));
-        let filled = Elements::fill(entries, budget);
+        let filled = Elements::fill(entries, room);
         let taken = match filled.left_out {
             None => names.len(),
             // One at least: a name of more elements than fit would be asked for, and answered alike, for ever.

@@ -13,7 +13,7 @@ use super::{Merged, PENDING, Set};
 use crate::codec::Encode;
 use crate::config::Config;
 use crate::element::{Element, Entry, Fingerprint, Numbers, TypeTag};
-use crate::wire::{Bound, Elements, Place};
+use crate::wire::{Bound, Elements, Place, Room};
 
 fn config() -> Config {
     Config { max_element_bytes: 64, ..Config::default() }
@@ -127,6 +127,18 @@ fn pages_are_all_there_is<E: Element + Ord + Debug>(
     Ok(())
 }
 
+/// A batch of the log without the elements to skip, and where it ends.
+fn batch<E: Element>(
+    replica: &Set<E>,
+    from: usize,
+    room: impl Into<Room>,
+    skip: impl Fn(usize) -> bool + Clone,
+) -> (usize, Elements) {
+    let parts = (from..replica.len()).filter(|place| !skip(*place)).map(|place| place..place + 1);
+    let stretch = replica.batch(Place::new(from), parts, room);
+    (stretch.to.index(), stretch.elements)
+}
+
 fn batches_are_runs_of_the_log<E: Element + Ord + Debug>(
     elements: &[E],
     from: usize,
@@ -141,8 +153,7 @@ fn batches_are_runs_of_the_log<E: Element + Ord + Debug>(
     let run = |to: usize| -> BTreeSet<E> {
         (from..to).filter(|place| !skip(*place)).map(|place| log[place].clone()).collect()
     };
-    let (to, batch) = replica.batch(Place::new(from), budget, |place| skip(place.index()));
-    let to = to.index();
+    let (to, batch) = batch(&replica, from, budget, skip);
     prop_assert!((from..=log.len()).contains(&to) && (to > from || from == log.len()));
     prop_assert_eq!(merged::<E>(&batch).learned.into_iter().collect::<BTreeSet<_>>(), run(to));
     prop_assert!(batch.count() <= 1 || batch.encoded_len() <= budget, "{} in {budget}", batch.encoded_len());
@@ -225,12 +236,15 @@ fn a_batch_ends_where_the_next_of_the_log_would_not_fit() {
     // Each takes a byte more than it has, and the run two.
     let many_short = replica(&texts(&[&[3; 20][..], &[30; 10]].concat()));
     for (budget, end) in [(20 * 4 + 1, 19), (20 * 4 + 2, 20), (20 * 4 + 2 + 30, 20), (20 * 4 + 2 + 31, 21)] {
-        assert_eq!(many_short.batch(Place::START, budget, |_| false).0, Place::new(end), "{budget}");
+        assert_eq!(batch(&many_short, 0, budget, |_| false).0, end, "{budget}");
     }
-    let (to, batch) = many_short.batch(Place::new(25), 32, |_| false);
-    assert_eq!((to.index(), batch.count()), (25, 0), "not one fits");
-    let (to, batch) = many_short.batch(Place::new(15), 100, |place| place.index() % 2 == 0);
-    assert_eq!((to.index(), batch.count()), (25, 5));
+    let count = |from, room, skip: fn(usize) -> bool| {
+        let (to, elements) = batch(&many_short, from, room, skip);
+        (to, elements.count())
+    };
+    assert_eq!(count(25, Room::from(32), |_| false), (25, 0), "not one fits");
+    assert_eq!(count(25, Room { of_many: 32, of_one: 33 }, |_| false), (26, 1), "one goes alone");
+    assert_eq!(count(15, Room::from(100), |place| place % 2 == 0), (25, 5));
 }
 
 #[test]

@@ -10,4 +10,5 @@ mod floods;
 mod peers;
 mod pushes;
 mod siege;
+mod work;
 mod writers;
