@@ -25,15 +25,15 @@ pub struct Config {
     /// refuses would never reach everybody. Values above 1 MiB − 96 mean just that. Default: 1 024.
     pub max_element_bytes: u32,
     /// Largest message of this replica. Only a message that holds a single element may be longer, where the element
-    /// needs it: by then it has at most [`MessageBudget::OVERHEAD`] bytes beside. Messages of peers may be larger.
+    /// needs it: it then has at most [`MessageBudget::OVERHEAD`] bytes beside. Messages of peers may be larger.
     /// Default: 64 KiB.
     pub max_message: MessageBudget,
     /// Most messages in the answer to one request. At most `window` × `max_message` bytes of answers from one peer are
     /// under way at once. Default: 32.
     pub window: NonZeroU16,
     /// Work that one peer may cause a second; after a pause, four times as much at once. The unit is a byte sent to the
-    /// peer. A message counts 256 more than its bytes, an element looked up 32, an element passed by in a search 8, a
-    /// cell of its sketch that is read 32. A peer over its budget is sent nothing until time has made up for it. It
+    /// peer, fresh elements aside. A message counts 256 more than its bytes, an element looked up 32, an element passed
+    /// by in a search 8, a cell of its sketch that is read 32. A peer over its budget is sent nothing until time has made up for it. It
     /// does not fall behind by that: its elements are merged at once, and later answers are built from the newest
     /// state. Less than 64 KiB means 64 KiB.
     ///

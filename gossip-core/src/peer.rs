@@ -134,6 +134,11 @@ impl Peer {
         self.owed.is_some() || asks
     }
 
+    /// Whether a round of ours with it is under way.
+    pub(crate) const fn has_round(&self) -> bool {
+        self.round.is_some()
+    }
+
     /// Whether no round of ours with it is under way or wanted.
     pub(crate) fn is_idle(&self) -> bool {
         self.round.is_none() && !self.wanted

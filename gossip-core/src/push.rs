@@ -8,6 +8,7 @@
 
 mod attach;
 mod batches;
+mod flight;
 mod link;
 mod origins;
 mod overlay;
@@ -32,6 +33,7 @@ use crate::time::Time;
 use crate::wire::Place;
 
 use attach::Search;
+use flight::Flight;
 use link::{Arrival, Standing};
 use origins::Origins;
 pub use overlay::Overlay;
@@ -84,12 +86,13 @@ pub(crate) struct Link {
     own: usize,
     /// What follows this place is known to take more than so many bytes, and is not measured again.
     exceeds: Option<(Place, usize)>,
-    /// How many messages with elements are in flight, not acknowledged.
-    unacked: u32,
-    /// One of them: where it ends, and how many messages there are up to it.
-    mark: Option<(Place, u32)>,
+    /// The messages with elements in flight.
+    flight: Flight,
     /// When the first of them went out, or when part of them was last acknowledged.
     in_flight_since: Option<Time>,
+    /// Whether the peer has kept a full window waiting: its own is larger, and it waits for more messages than go out.
+    /// What fills the window then asks for a push.
+    is_kept_waiting: bool,
     /// How many waits for an acknowledgement in a row have ended without one.
     timeouts: u32,
     /// Whether elements were lost, or are older than the link. They go in a few messages, or by a round.

@@ -103,7 +103,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Fewer cells than elements cannot be read, and another decode would be for nothing.
         let fewer = agreed.filter(|&(_, learned)| learned <= have as u64);
         let again = fewer.map_or(0, |(place, _)| CELL * have as u64 + PASSED * end.since(place) as u64);
-        self.spend(CELL * have as u64 + again);
+        let since = PASSED * end.since(incoming.began_at()) as u64;
+        self.spend(CELL * have as u64 + again + since);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
         let subtract = |place| self.set.subtract(incoming.cells(), place);
         let mut nearly = false;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::budget::PASSED;
+use super::budget::{MOVED, PASSED};
 use super::owed::{Owed, Question};
 use super::turn::Turn;
 use crate::digest::{Digest, State};
@@ -299,7 +299,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let Some(round) = &mut self.peer.round else { return };
         let (began_at, log) = (round.began_at(), round.peer_log());
         let Step::Repair(repair) = round.step_mut() else { return };
-        match repair.cover(from, to, last, state) {
+        let before = repair.wanted();
+        let answered = repair.cover(from, to, last, state);
+        // Wishes behind those that are answered move up.
+        let moved = if repair.wanted() < before { repair.wanted() / MOVED } else { 0 };
+        match answered {
             Answered::Nothing => {}
             Answered::InPart => self.wait_on(),
             Answered::Burst => self.go_on(nonce),
@@ -320,6 +324,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
             Answered::Done(_) => self.go_to(nonce, Step::Probe(None)),
         }
+        self.spend(moved as u64);
     }
 
     /// Closes the round if the peer's digest is ours by now; else walks, since the peer has no cells for us.

@@ -3,7 +3,7 @@
 use core::mem;
 use core::time::Duration;
 
-use super::link::{ACK_AFTER, Arrival, Standing};
+use super::link::{ACK_AFTER, ACK_WITHIN, Arrival, Standing};
 use super::{About, LinkTurn, Wishes};
 use crate::element::Element;
 use crate::message::{Batch, Flags, LogId};
@@ -29,6 +29,20 @@ impl Pushed {
     }
 }
 
+/// What is to go to a peer now.
+struct Taken {
+    /// Where the part ends, and its elements.
+    to: Place,
+    elements: Elements,
+    /// Whether these went out before, or are older than the link.
+    again: bool,
+    /// Whether a round is to bring what there is.
+    round: bool,
+    /// As of a [`Pushed`].
+    measured: usize,
+    tried: usize,
+}
+
 /// Bytes that go out to a peer of which nothing is known: about as many as a round costs that finds a difference. A
 /// replica that comes back from its disk may have them all.
 const FIRST_MEETING: usize = 1_024;
@@ -47,7 +61,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let is_late = self.receive(batch, knows_us);
         // An acknowledgement that names another log of ours is of a former life.
         let contradicts = knows_us && batch.ack > self.about.end;
-        let sample = if knows_us && !contradicts { self.on_ack(batch.ack, batch.held) } else { None };
+        let (sample, has_opened) =
+            if knows_us && !contradicts { self.on_ack(batch.ack, batch.held) } else { (None, false) };
         if contradicts {
             self.begin_log_anew();
         }
@@ -74,8 +89,11 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             has_elements: before.has_elements || has_elements,
             sample: sample.or(before.sample),
         });
-        let send = link.due;
         self.count_own();
+        // A full window keeps batches back whose turn has passed. They go now, not in the next turn.
+        let link = self.link_or_new();
+        link.due |= has_opened && link.pending(end) > 0;
+        let send = link.due;
         // A peer that has more of our log than there is has that of a former life of ours, whatever says so: digests tell.
         Wishes { send, round: contradicts && !self.about.in_round, ..Wishes::default() }
     }
@@ -145,19 +163,21 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     }
 
     /// Takes in an acknowledgement of our log up to `ack`, of which the peer had the last element for `held`
-    /// milliseconds. Returns when that was sent and how long the peer held it, if that makes a sample of a round trip.
-    fn on_ack(&mut self, ack: Place, held: u32) -> Option<(Time, Duration)> {
+    /// milliseconds. Returns when that was sent and how long the peer held it, if that makes a sample of a round trip;
+    /// and whether a window that was full has room.
+    fn on_ack(&mut self, ack: Place, held: u32) -> (Option<(Time, Duration)>, bool) {
         let About { now, window, .. } = self.about;
+        let in_vain = (self.common.schedule.every() / 4).min(ACK_WITHIN / 2);
         let is_news = self.known.acknowledge(ack);
         let link = self.link_or_new();
         let sample = link.measured.take_if(|(end, _)| *end == ack);
-        // A full window keeps batches back whose turn has passed. They go now, not in the next turn.
-        let was_full = link.unacked >= window;
+        let (was_full, held) = (link.flight.len() >= window, Duration::from_millis(held.into()));
         if is_news {
+            // It would have come sooner if the peer's window were like ours: the peer waits for more than we may send.
+            link.is_kept_waiting |= was_full && held >= in_vain;
             link.acknowledge(ack, now);
         }
-        link.due |= was_full && link.unacked < window;
-        sample.map(|(_, sent_at)| (sent_at, Duration::from_millis(held.into())))
+        (sample.map(|(_, sent_at)| (sent_at, held)), was_full && link.flight.len() < window)
     }
 
     /// Takes in what the peer says of its standing, and whether it asks for a push.
@@ -190,34 +210,17 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     ///
     /// A batch always says how far we have the peer's log, so it goes out without elements too.
     pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<(Pushed, Wishes)> {
-        let About { now, end, window, in_round, .. } = self.about;
+        let About { now, end, window, .. } = self.about;
         let link = self.slot.as_mut().filter(|link| link.due)?;
         link.due = false;
-        let (from, has_room) = (link.sent, link.has_room(window));
-        let (mut to, mut elements, mut again, mut round) = (from, Elements::NONE, false, false);
-        let (mut measured, mut tried) = (0, 0);
-        if has_room {
-            let fits = self.fits_a_few(set, room, &mut measured);
-            let link = self.slot.as_mut()?;
-            if fits {
-                // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
-                let others = self.common.origins.others(self.peer, from, end);
-                let stretch = set.batch(from, others, room);
-                tried = stretch.tried - stretch.elements.count();
-                (to, elements) = (stretch.to, stretch.elements);
-                again = link.catching_up && elements.count() > 0;
-                link.catching_up &= to < end;
-            } else if !in_round {
-                // As much as that costs less by a sketch. The wait for an acknowledgement covers the round as well: if
-                // it fails, the link finds out and tries again.
-                round = true;
-                link.in_flight_since.get_or_insert(now);
-            }
-        }
+        let from = link.sent;
+        let Taken { to, elements, again, round, measured, tried } = self.take(set, room)?;
         let link = self.slot.as_mut()?;
         let has_elements = elements.count() > 0;
+        let asked = mem::take(&mut link.asks);
+        let fills_window = has_elements && link.flight.len() + 1 >= window;
         let flags = Flags {
-            asks: mem::take(&mut link.asks),
+            asks: asked || (fills_window && link.is_kept_waiting),
             to_parent: link.standing == Standing::Parent,
             detached: link.standing == Standing::Detached,
             timed: mem::take(&mut link.timed),
@@ -243,16 +246,44 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         link.sent = to;
         self.count_own();
         let link = self.slot.as_mut()?;
-        if flags.asks {
+        if asked {
             link.asked_at = Some(now);
         }
         if has_elements {
-            link.send(to, now);
+            link.send(to, window, now);
             // What did not fit goes at once, as far as the window allows, and not an interval later.
             link.due = link.has_room(window) && link.pending(end) > 0;
         }
         self.reschedule();
         Some((Pushed { batch, again, measured, tried }, Wishes { round, ..Wishes::default() }))
+    }
+
+    /// Takes what is to go to the peer now: elements that fit the room, or the wish for a round.
+    fn take<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<Taken> {
+        let About { now, end, window, in_round, .. } = self.about;
+        let link = self.slot.as_ref()?;
+        let from = link.sent;
+        let mut taken = Taken { to: from, elements: Elements::NONE, again: false, round: false, measured: 0, tried: 0 };
+        if !link.has_room(window) {
+            return Some(taken);
+        }
+        let fits = self.fits_a_few(set, room, &mut taken.measured);
+        let link = self.slot.as_mut()?;
+        if fits {
+            // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
+            let others = self.common.origins.others(self.peer, from, end);
+            let stretch = set.batch(from, others, room);
+            taken.tried = stretch.tried - stretch.elements.count();
+            taken.again = link.catching_up && stretch.elements.count() > 0;
+            link.catching_up &= stretch.to < end;
+            (taken.to, taken.elements) = (stretch.to, stretch.elements);
+        } else if !in_round {
+            // As much as that costs less by a sketch. The wait for an acknowledgement covers the round as well: if
+            // it fails, the link finds out and tries again.
+            taken.round = true;
+            link.in_flight_since.get_or_insert(now);
+        }
+        Some(taken)
     }
 
     /// Whether what is to be sent to the peer goes as pushes: all that is fresh does, and what is caught up on if it

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::Link;
+use super::{Flight, Link};
 use crate::agenda::Deadline;
 use crate::message::LogId;
 use crate::time::Time;
@@ -66,9 +66,9 @@ impl Link {
             sent: Place::START,
             own: 0,
             exceeds: None,
-            unacked: 0,
-            mark: None,
+            flight: Flight::default(),
             in_flight_since: None,
+            is_kept_waiting: false,
             timeouts: 0,
             catching_up: false,
             measured: None,
@@ -103,9 +103,9 @@ impl Link {
     }
 
     /// Whether elements may go to the peer now: it carries, and the window is open.
-    pub(super) const fn has_room(&self, window: u32) -> bool {
+    pub(super) fn has_room(&self, window: u32) -> bool {
         // A link that catches up sends a few messages once, whatever is in flight: perhaps all of that is lost.
-        self.carries() && (self.catching_up || self.unacked < window)
+        self.carries() && (self.catching_up || self.flight.len() < window)
     }
 
     /// The number of elements that are to be sent, of a log that ends here.
@@ -119,30 +119,28 @@ impl Link {
         if place >= self.sent {
             // A round may have brought over more than was pushed.
             self.sent = place;
-            (self.unacked, self.mark, self.in_flight_since) = (0, None, None);
+            self.flight.clear();
+            self.in_flight_since = None;
         } else {
-            // The wait begins anew, as TCP's timer does. One mark is kept and not a place for each message: the window
-            // opens in steps, and a link takes the same memory however many messages are in flight.
+            // The wait begins anew, as TCP's timer does.
             self.in_flight_since = self.in_flight_since.map(|_| now);
-            if let Some((_, count)) = self.mark.take_if(|(end, _)| *end <= place) {
-                self.unacked -= count;
-            }
+            self.flight.acknowledge(place);
         }
     }
 
     /// Notes a message with elements up to here.
-    pub(super) fn send(&mut self, to: Place, now: Time) {
+    pub(super) fn send(&mut self, to: Place, window: u32, now: Time) {
         self.in_flight_since.get_or_insert(now);
         self.measured = Some((to, now));
-        self.unacked += 1;
-        self.mark.get_or_insert((to, self.unacked));
+        self.flight.add(to, window);
     }
 
     /// Goes back to what the peer has, so that all elements behind it are sent again.
     pub(super) fn rewind(&mut self, acked: Place) {
         self.catching_up |= acked < self.sent;
         // The sample is dropped: an acknowledgement may be of the first sending or of the second (Karn's rule).
-        (self.sent, self.unacked, self.mark) = (acked, 0, None);
+        self.sent = acked;
+        self.flight.clear();
         (self.in_flight_since, self.measured) = (None, None);
     }
 
@@ -165,7 +163,7 @@ impl Link {
 
     /// Takes a turn. Returns whether a message is due. An acknowledgement goes alone only `down`, since a child waits
     /// for it two intervals.
-    pub(super) const fn take_turn(&mut self, end: Place, window: u32, down: bool) -> bool {
+    pub(super) fn take_turn(&mut self, end: Place, window: u32, down: bool) -> bool {
         if self.has_room(window) && (self.pending(end) > 0 || (down && self.ack_due_since.is_some())) {
             (self.due, self.timed) = (true, down);
         }
@@ -212,25 +210,24 @@ mod tests {
     fn a_window_opens_as_far_as_it_is_acknowledged() {
         let mut link = link(Standing::Child);
         for to in [10, 20, 30].map(at) {
-            link.send(to, Time::ZERO);
+            link.send(to, 3, Time::ZERO);
             link.sent = to;
         }
         assert!(!link.has_room(3) && link.has_room(4));
-        // Of the messages under way one is remembered, which is the first.
         link.acknowledge(at(9), Time::ZERO);
-        assert_eq!(link.unacked, 3);
+        assert_eq!(link.flight.len(), 3);
         link.acknowledge(at(12), Time::from_millis(5));
-        assert_eq!((link.unacked, link.in_flight_since), (2, Some(Time::from_millis(5))));
-        link.send(at(40), Time::from_millis(6));
+        assert_eq!((link.flight.len(), link.in_flight_since), (2, Some(Time::from_millis(5))));
+        link.send(at(40), 3, Time::from_millis(6));
         link.sent = at(40);
         link.acknowledge(at(40), Time::from_millis(7));
-        assert_eq!((link.unacked, link.in_flight_since, link.catching_up), (0, None, false));
+        assert_eq!((link.flight.len(), link.in_flight_since, link.catching_up), (0, None, false));
         link.rewind(at(40));
         assert!(!link.catching_up, "nothing is missing");
-        link.send(at(50), Time::from_millis(8));
+        link.send(at(50), 3, Time::from_millis(8));
         link.sent = at(50);
         link.rewind(at(40));
-        assert_eq!((link.sent, link.unacked, link.catching_up), (at(40), 0, true));
+        assert_eq!((link.sent, link.flight.len(), link.catching_up), (at(40), 0, true));
     }
 
     #[test]
@@ -273,7 +270,8 @@ mod tests {
             let mut link = link(standing);
             link.lost = lost;
             assert_eq!([link.carries(), link.has_room(1)], [carries; 2], "{standing:?}, lost: {lost}");
-            (link.unacked, link.catching_up) = (1, true);
+            link.flight.add(at(1), 1);
+            link.catching_up = true;
             assert_eq!(link.has_room(1), carries, "what is behind goes in a few messages, whatever is under way");
         }
     }
@@ -282,7 +280,8 @@ mod tests {
     fn a_turn_is_for_what_is_pending_and_going_down_for_acknowledgements() {
         let turn = |sent, own, unacked, ack_due_since, down| {
             let mut link = link(Standing::Child);
-            (link.sent, link.own, link.unacked, link.ack_due_since) = (at(sent), own, unacked, ack_due_since);
+            (link.sent, link.own, link.ack_due_since) = (at(sent), own, ack_due_since);
+            (0..unacked).for_each(|message| link.flight.add(at(message), 2));
             (link.take_turn(at(20), 2, down), link.timed)
         };
         let owes = Some(Time::ZERO);

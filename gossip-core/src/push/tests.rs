@@ -67,7 +67,7 @@ fn who_is_gone_leaves_nothing_behind() {
         _ = on_link(&mut spoke, child, |link| {
             link.link_or_new().standing = Standing::Child;
             link.common.children.insert(child);
-            link.link_or_new().send(at(1), Time::ZERO);
+            link.link_or_new().send(at(1), 4, Time::ZERO);
             link.reschedule();
             Wishes::default()
         });

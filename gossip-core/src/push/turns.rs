@@ -159,7 +159,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Acts at a deadline: unacknowledged elements go out again, an acknowledgement goes alone, a silence begins a
     /// round.
     fn on_timeout(&mut self) -> Wishes {
-        let About { now, audit_every, in_round, .. } = self.about;
+        let About { now, window, audit_every, in_round, .. } = self.about;
         let (patience, every) = (self.patience(), self.common.schedule.every());
         let Some(link) = self.slot else { return Wishes::default() };
         let is_due = |at: Time| at <= now;
@@ -167,6 +167,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             // A peer that speaks is there: then messages are lost, and it is not given up.
             let heard = link.last_heard_at > link.in_flight_since;
             link.timeouts = link.timeouts.saturating_add(1);
+            link.is_kept_waiting |= link.flight.len() >= window;
             link.rewind(self.known.acked());
             if link.timeouts >= TRIES && !heard && link.carries() {
                 return self.on_unreachable();

@@ -90,6 +90,11 @@ impl Repair {
         self.acknowledged
     }
 
+    /// How many wishes are left.
+    pub(crate) const fn wanted(&self) -> usize {
+        self.claim.wanted.len()
+    }
+
     /// Whether the next message begins a burst.
     pub(crate) const fn begins_burst(&self) -> bool {
         self.remaining == 0

@@ -23,4 +23,5 @@ mod saboteurs;
 mod sketches;
 mod staleness;
 mod vectors;
+mod windows;
 mod writes;
