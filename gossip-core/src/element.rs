@@ -1,16 +1,22 @@
 //! Elements: the trait, type tags, and the types that have it.
 
+#[cfg(feature = "sim")]
+mod alike;
 mod entry;
 mod fingerprint;
 mod impls;
 mod laws;
 mod permutation;
+mod rank;
 
 use alloc::vec::Vec;
 
+#[cfg(feature = "sim")]
+pub use alike::{Alike, unhash};
 pub(crate) use entry::Entry;
 pub(crate) use fingerprint::{Fingerprint, Fingerprinter};
 pub use laws::{BrokenElementLaw, element_laws};
+pub(crate) use rank::Rank;
 
 /// Value of a replicated set.
 ///

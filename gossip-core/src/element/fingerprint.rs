@@ -1,14 +1,13 @@
 //! Fingerprints of elements, and the keyed hashing behind them.
 
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 use core::hash::Hasher as _;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::Element;
 use super::permutation::{Speck, open_mix, open_unmix};
+use super::{Element, Rank};
 use crate::config::Config;
 use crate::key::Key;
 use crate::sketch::SketchKey;
@@ -51,6 +50,9 @@ pub(crate) enum Fingerprinter {
     Keyed(Key, Speck),
 }
 
+/// Key of tiebreaks under the open key. It is no secret.
+const PUBLIC: [u8; 16] = *b"gossip open hash";
+
 impl Fingerprinter {
     pub(crate) fn new(key: &Key) -> Self {
         match key.bytes() {
@@ -91,9 +93,16 @@ impl Fingerprinter {
         (self.fingerprint(element, &bytes), bytes)
     }
 
-    /// Orders elements that share an id: by fingerprint, then by encoding.
-    pub(crate) fn compare<E: Element>(&self, a: &E, b: &E) -> Ordering {
-        self.encode(a).cmp(&self.encode(b))
+    /// Rank of an element. It takes two hashes, so it is only asked for where ids are equal, and at the ends of pages.
+    pub(crate) fn rank<E: Element>(&self, element: &E) -> Rank {
+        let (fingerprint, bytes) = self.encode(element);
+        let key = match self {
+            Self::Open => &PUBLIC,
+            Self::Keyed(key, _) => key.bytes().unwrap_or(&PUBLIC),
+        };
+        // Under a key of its own: who finds two encodings of one fingerprint has none of one tiebreak yet.
+        let hash = sip128(&key.map(|byte| byte ^ 0x5c), &bytes);
+        Rank { fingerprint, tie: hash as u64 >> (64 - 8 * Rank::TIE) }
     }
 
     /// Inverse of the id of numbers; `None` where no element has this id.

@@ -7,7 +7,7 @@ use super::owed::{Owed, Question};
 use super::turn::Turn;
 use crate::codec::Encode;
 use crate::digest::Digest;
-use crate::element::{Element, Fingerprint};
+use crate::element::{Element, Fingerprint, Rank};
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
 use crate::round::need;
 use crate::round::policy::DEEP_BITS;
@@ -181,11 +181,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let room = self.config.room(longest::GIVE + if window == 1 { end } else { 0 });
         let (elements, covered) = self.set.page(cursor, to, held, room);
         // Elements that both hold leave no bytes either, and a page may list thousands.
-        let before = |bound: Bound| held.partition_point(|&held| Bound::At(held) < bound);
+        let before = |bound: Bound| held.partition_point(|&held| Bound::At(Rank::first(held)) < bound);
         self.spend(PASSED * before(covered).saturating_sub(before(cursor)) as u64);
         // An answer that has to end with the state goes on in another message if the state does not fit behind this
         // page.
-        let fits = elements.encoded_len() + longest::GIVE + end <= limit;
+        let fits = elements.encoded_len() + cursor.excess() + covered.excess() + longest::GIVE + end <= limit;
         let last = window == 1 || (covered == to && fits);
         let state = (last && wants_state).then_some(self.set.state());
         (Answer::Give { tag: self.set.tag(), from: cursor, to: covered, last, state, elements }, covered, last)

@@ -121,6 +121,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Request::Page { window, wants_state, from, to, .. } => {
                 // An interval that ends before it starts is empty, and the peer's window may be up to 65 535.
                 let (window, to) = (window.min(self.config.window.get()), to.max(from));
+                let held = self.set.told_apart(held, from, to);
                 self.owe(Owed::Page { nonce, cursor: from, to, held, window, wants_state });
             }
         }

@@ -75,7 +75,7 @@ impl Walk {
         // left free.
         let fitting = u128::from(room) * u128::from(count) / u128::from(bytes);
         let share = ((fitting - fitting.isqrt()).max(1) << 64) / u128::from(count.max(1));
-        match u64::try_from(share).ok().and_then(|share| at.id.checked_add(share)) {
+        match u64::try_from(share).ok().and_then(|share| at.fingerprint.id.checked_add(share)) {
             Some(id) => Bound::of_name(id, 0).min(end),
             None => end,
         }
@@ -166,10 +166,9 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::Fingerprint;
 
     fn at(id: u64) -> Bound {
-        Bound::At(Fingerprint { id, rest: 0 })
+        Bound::of_name(id, 0)
     }
 
     #[test]

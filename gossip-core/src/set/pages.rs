@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Set;
-use crate::codec::varint_len;
-use crate::element::{Element, Entry, Fingerprint};
+use crate::codec::{Encode, varint_len};
+use crate::element::{Element, Entry, Fingerprint, Rank};
 use crate::sketch::IdWidth;
 use crate::wire::{Bound, Elements, Place, Room, id_bits};
 
@@ -20,8 +20,8 @@ pub(crate) struct Stretch {
 }
 
 impl<E: Element> Set<E> {
-    /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit the room.
-    /// Returns it with the bound up to which it is complete. O(elements up to there).
+    /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit the room with the
+    /// excess of both bounds. Returns it with the bound up to which it is complete. O(elements up to there).
     pub(crate) fn page(
         &self,
         from: Bound,
@@ -29,14 +29,35 @@ impl<E: Element> Set<E> {
         held: &[Fingerprint],
         room: impl Into<Room>,
     ) -> (Elements, Bound) {
-        let held = &held[held.partition_point(|&fingerprint| Bound::At(fingerprint) < from)..];
+        let room = room.into().less(from.excess());
+        let (elements, covered) = self.run(from, to, held, room);
+        let bytes = if elements.count() == 1 { room.of_one } else { room.of_many };
+        if elements.encoded_len() + covered.excess() <= bytes || covered.excess() == 0 {
+            return (elements, covered);
+        }
+        // It ends among elements of one fingerprint, where bounds are longer. Wherever it ends then, that will fit.
+        self.run(from, to, held, room.less(Bound::MOST_EXCESS))
+    }
+
+    /// Fills a run as [`page`](Self::page) does, whatever its bounds take.
+    fn run(&self, from: Bound, to: Bound, held: &[Fingerprint], room: Room) -> (Elements, Bound) {
+        let past = |&fingerprint: &Fingerprint| Bound::after(Rank::last(fingerprint)) <= from;
+        let held = &held[held.partition_point(past)..];
         let filled = Elements::fill(self.except(held, self.between(from, to)), room);
         let covered = match (filled.last, filled.left_out) {
             (_, None) => to,
             (None, Some(_)) => from,
-            // Up to what is left out: any bound between the two is right, and the shortest has a few of the 16 bytes of
-            // a fingerprint.
-            (Some(last), Some(next)) => Bound::between(self.fingerprint(last), self.fingerprint(next)),
+            (Some(last), Some(next)) => {
+                let (last, next) = (self.rank(last), self.rank(next));
+                // Two of one rank go together. Only where they fill a message of their own does the second stay behind,
+                // for pushes and repairs to bring: whoever makes such elements finds 176 bits of two hashes alike.
+                if last == next && Bound::At(next) > from {
+                    return self.run(from, Bound::At(next), held, room);
+                }
+                // Up to what is left out: any bound between the two is right, and the shortest has a few of the 16
+                // bytes of a fingerprint.
+                Bound::between(last, next)
+            }
         };
         (filled.elements, covered)
     }
@@ -92,7 +113,7 @@ impl<E: Element> Set<E> {
             }
         }
         let of_ids = count as u64 * id_bits(count as u64) / 8;
-        let run = if self.width == Some(IdWidth::Bits64) { of_ids } else { bytes as u64 };
+        let run = if Self::WIDTH == IdWidth::Bits64 { of_ids } else { bytes as u64 };
         (varint_len(count as u64) as u64 + 1 + run <= budget as u64, count)
     }
 
@@ -104,9 +125,11 @@ impl<E: Element> Set<E> {
         if covered < reach || covered >= end {
             return (elements, covered);
         }
-        let next = self.between(covered, end).next().map(|next| self.fingerprint(next));
+        let next = self.between(covered, end).next().map(|next| self.rank(next));
         // The next one may be just at the reach: then the bound is at it, since it is not listed.
-        (elements, next.map_or(end, |next| Bound::between(reached, next).min(Bound::At(next))))
+        let next = next.map_or(end, |next| Bound::between(reached, next).min(Bound::At(next)));
+        // No room was left for a longer bound.
+        (elements, if next.excess() > covered.excess() { covered } else { next })
     }
 
     /// Fills a run with the elements of these names, which have `width` bits less than ids, as many as fit the room.
@@ -123,10 +146,25 @@ impl<E: Element> Set<E> {
         (filled.elements, taken)
     }
 
-    /// Names of the elements, but for those `held`, which ascend. O(elements).
+    /// Of the fingerprints of all elements that a peer holds in an interval, which ascend and are held here too: those
+    /// that no further element has there. Where one has, all of that fingerprint are to be sent.
+    pub(crate) fn told_apart(&self, held: Vec<Fingerprint>, from: Bound, to: Bound) -> Vec<Fingerprint> {
+        if !self.store.shares_ids() {
+            return held;
+        }
+        let alone = held.chunk_by(PartialEq::eq).filter(|same| {
+            let (first, after) = (Bound::At(Rank::first(same[0])), Bound::after(Rank::last(same[0])));
+            self.between(from.max(first), to.min(after)).nth(same.len()).is_none()
+        });
+        alone.map(|same| same[0]).collect()
+    }
+
+    /// Names of the elements, but for those that a peer holds, which has listed all its elements. O(elements).
     pub(crate) fn names_except(&self, held: &[Fingerprint]) -> Vec<u64> {
+        let held = &self.told_apart(held.to_vec(), Bound::START, Bound::End)[..];
         let unnamed = Self::WIDTH.unnamed_bits();
-        let mut names: Vec<u64> = self.except(held, self.entries(0)).map(|entry| entry.id >> unnamed).collect();
+        let entries = self.except(held, self.entries(Rank::default()));
+        let mut names: Vec<u64> = entries.map(|entry| entry.id >> unnamed).collect();
         names.dedup();
         names
     }
@@ -141,29 +179,33 @@ impl<E: Element> Set<E> {
         self.store.may_name(names.iter().copied(), width)
     }
 
-    pub(super) fn fingerprint(&self, entry: Entry<'_, E>) -> Fingerprint {
+    fn fingerprint(&self, entry: Entry<'_, E>) -> Fingerprint {
         self.fingerprinter.encode(entry.element).0
     }
 
-    pub(super) fn entries(&self, id: u64) -> impl Iterator<Item = Entry<'_, E>> + Clone {
-        self.store.from(id, |a, b| self.fingerprinter.compare(a, b))
+    pub(super) fn rank(&self, entry: Entry<'_, E>) -> Rank {
+        self.fingerprinter.rank(entry.element)
+    }
+
+    /// The entries from the first whose rank is at least `first`, in order.
+    pub(super) fn entries(&self, first: Rank) -> impl Iterator<Item = Entry<'_, E>> + Clone {
+        self.store.from(first, |entry| self.rank(entry))
     }
 
     fn between(&self, from: Bound, to: Bound) -> impl Iterator<Item = Entry<'_, E>> + Clone {
         // Only an entry that shares its id with a bound needs more than its id to be told inside from outside.
         let before = move |entry: Entry<'_, E>, bound: Bound| match bound {
             Bound::End => true,
-            Bound::At(at) => entry.id < at.id || (entry.id == at.id && self.fingerprint(entry) < at),
+            Bound::At(at) => {
+                let Fingerprint { id, .. } = at.fingerprint;
+                entry.id < id || (entry.id == id && self.rank(entry) < at)
+            }
         };
         let entries = match from {
-            Bound::At(at) => Some(self.entries(at.id)),
+            Bound::At(at) => Some(self.entries(at)),
             Bound::End => None,
         };
-        entries
-            .into_iter()
-            .flatten()
-            .skip_while(move |&entry| before(entry, from))
-            .take_while(move |&entry| before(entry, to))
+        entries.into_iter().flatten().take_while(move |&entry| before(entry, to))
     }
 
     fn except<'a>(
@@ -179,14 +221,11 @@ impl<E: Element> Set<E> {
             {
                 held = rest;
             }
-            let same = held.iter().take_while(|other| other.id == entry.id);
-            let same = same.count();
-            match same {
-                0 => true,
-                // What they hold is held here too: if it is the only one of its id here, it is this one.
-                1 if self.store.of(entry.id).nth(1).is_none() => false,
-                _ => !held[..same].contains(&self.fingerprint(entry)),
+            // What they hold is held here too: if ids tell all of ours apart, it is this one.
+            if held.first().is_none_or(|other| other.id != entry.id) {
+                return true;
             }
+            self.store.shares_ids() && held.binary_search(&self.fingerprint(entry)).is_err()
         })
     }
 }

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use crate::codec::{self, Sink};
 use crate::{AntiEntropy, Digest, Element, MessageKind, Output, Time};
 
+pub use crate::element::{Alike, unhash};
 pub use sketch_message::{Head, Sketch};
 
 /// High half of each first byte.

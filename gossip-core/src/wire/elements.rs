@@ -23,6 +23,13 @@ pub(crate) struct Room {
     pub(crate) of_one: usize,
 }
 
+impl Room {
+    /// The room that is left beside so many bytes.
+    pub(crate) const fn less(self, bytes: usize) -> Self {
+        Self { of_many: self.of_many.saturating_sub(bytes), of_one: self.of_one.saturating_sub(bytes) }
+    }
+}
+
 /// The same for one element as for many.
 impl From<usize> for Room {
     fn from(bytes: usize) -> Self {

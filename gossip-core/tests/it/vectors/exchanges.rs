@@ -3,17 +3,19 @@
 use core::num::NonZeroU16;
 use core::ops::Range;
 
+use gossip_core::sim::forge::Alike;
 use gossip_core::{AntiEntropy, Config, Economy, Element, Key, Message, MessageBudget, MessageKind};
 
 use super::{bytes, config, hex, keys, row};
 use crate::common::Network;
 
 /// The files that hold one round each.
-pub(crate) const ROUNDS: [&str; 9] = [
+pub(crate) const ROUNDS: [&str; 10] = [
     "round-of-numbers",
     "round-of-bytes",
     "round-of-bursts",
     "round-of-pages",
+    "round-of-one-fingerprint",
     "round-of-tiny-sets",
     "round-of-crossing-probes",
     "round-of-changed-parts",
@@ -49,6 +51,11 @@ pub(crate) fn round(file: &str) -> String {
                 "string. A holds \"element 0\" to \"element 29\", B 5 to 39; no sketches. Open key, element limit 64.",
             )
         }
+        "round-of-one-fingerprint" => alike(&open).told(
+            "Elements of 16 bytes that all say, against the rules, that they are the number 0. XXH3-128 of those that A\n\
+             # holds are 0 to 19, that B holds 10 to 34, so their fingerprints are equal; and B holds one of 16 times ff.\n\
+             # No sketches. Open key, element limit 64.",
+        ),
         "round-of-tiny-sets" => Exchange::between(&open, [numbers(0..5), numbers(3..9)])
             .told("A holds the numbers 0 to 4, B 3 to 8. Open key, element limit 64."),
         "round-of-crossing-probes" => Exchange::between(&open, [numbers(0..5), numbers(3..9)])
@@ -67,6 +74,14 @@ pub(crate) fn round(file: &str) -> String {
             .told("A and B have proven that they hold 0 to 99; A gets 100 to 102, B 102 to 105. Open key, element limit 64."),
         other => panic!("there is no {other}"),
     }
+}
+
+/// Two sets of elements of one fingerprint, by pages. A digest only counts these, so there is another.
+pub(crate) fn alike(open: &Config) -> Exchange<Alike> {
+    let mut config = open.clone();
+    config.economy = Economy::Pages;
+    let [ours, theirs] = [0..20, 10..35].map(|range| range.map(Alike::new));
+    Exchange::between(&config, [ours.collect(), theirs.chain([Alike([255; 16])]).collect()])
 }
 
 /// Short messages, little asked for at a time.
