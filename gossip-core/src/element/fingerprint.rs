@@ -44,13 +44,26 @@ impl Fingerprint {
 /// Keyed hash of elements.
 #[derive(Clone, Debug)]
 pub(crate) enum Fingerprinter {
-    /// XXH3-128, and a fixed mix for numbers.
+    /// XXH3-128 for encodings of up to [`SHORT`] bytes, SipHash-2-4-128 under [`PUBLIC`] for others, and a fixed mix for
+    /// numbers.
     Open,
     /// SipHash-2-4-128 under a secret key, and a keyed permutation for numbers.
     Keyed(Key, Speck),
 }
 
-/// Key of tiebreaks under the open key. It is no secret.
+/// The longest encoding that XXH3 hashes under the open key, in bytes.
+///
+/// Up to 16 bytes XXH3-128 is one to one for each length. Beyond, its multiplications undo each other by choice: 32 bytes
+/// of which 8 equal its public secret have 2^64 others of one hash, written down without a search, and so have strings of
+/// any length from there on. 24 bytes take a search of 2^32.
+///
+/// An insert of 32 bytes takes 88 ns for 60, of 256 bytes 180 for 83, of 1 KiB 0.8 µs for 0.2, of 64 KiB 36 µs for 6.
+/// BLAKE3 without threads hashes 32 bytes in 100 ns, 256 in 620, 1 KiB in 2.6 µs, 64 KiB in 10 µs; SipHash-2-4 in 35,
+/// 200, 600 and 36 µs. Elements that long are rare, and SipHash is here already. SipHash-1-3 takes half as long, but with
+/// a known key one round a word leaves little between a writer and a collision.
+const SHORT: usize = 16;
+
+/// Key of the hash of longer encodings under the open key. It is no secret.
 const PUBLIC: [u8; 16] = *b"gossip open hash";
 
 impl Fingerprinter {
@@ -121,13 +134,19 @@ impl Fingerprinter {
         bytes[2..10].copy_from_slice(&E::TYPE.value().to_le_bytes());
         bytes[10..].copy_from_slice(&(config.element_limit() as u64).to_le_bytes());
         // 4 bytes in nearly every message; a foreign one passes for ours once in 2^32.
-        let [a, b, c, d, ..] = self.hash(&bytes).to_le_bytes();
+        let hash = match self {
+            // Its bytes are nobody's choice.
+            Self::Open => xxh3_128(&bytes),
+            Self::Keyed(..) => self.hash(&bytes),
+        };
+        let [a, b, c, d, ..] = hash.to_le_bytes();
         [a, b, c, d]
     }
 
     fn hash(&self, bytes: &[u8]) -> u128 {
         match self {
-            Self::Open => xxh3_128(bytes),
+            Self::Open if bytes.len() <= SHORT => xxh3_128(bytes),
+            Self::Open => sip128(&PUBLIC, bytes),
             // `new` made it of a key with bytes: the 0 is never given.
             Self::Keyed(key, _) => key.bytes().map_or(0, |key| sip128(key, bytes)),
         }

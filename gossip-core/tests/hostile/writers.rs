@@ -2,12 +2,14 @@
 //! digests.
 
 use core::fmt::Debug;
+use core::hash::Hasher as _;
 use std::collections::BTreeSet;
 
 use crate::common::{Network, open_key, wide};
 use gossip_core::sim::forge;
 use gossip_core::sketch::{Cell, Prefix};
 use gossip_core::{AntiEntropy, Config, Economy, Element, Key, MessageKind};
+use siphasher::sip128::{Hasher128, SipHasher24};
 use xxhash_rust::xxh3::xxh3_128;
 
 use MessageKind::{Probe, Proof};
@@ -38,10 +40,86 @@ fn sixteen_numbers_make_two_sets_of_one_digest() {
 #[test]
 fn a_given_set_has_a_double() {
     let given: Vec<[u8; 32]> = (0..512).map(wide).collect();
-    let double = double(&given, |elements| elements.iter().map(|element| xxh3_128(element)).collect());
+    let double = double(&given, |elements| elements.iter().map(|element| open_hash(element)).collect());
     let (sets, common) = ([given, double], (10_000..20_000).map(wide).collect::<Vec<_>>());
     equal_by_their_digests(&Config::default(), &sets, &common);
     equal_by_repair(&secret(), &sets, &common);
+}
+
+/// The open key's hash of more than 16 bytes.
+fn open_hash(bytes: &[u8]) -> u128 {
+    let mut hasher = SipHasher24::new_with_key(b"gossip open hash");
+    hasher.write(bytes);
+    u128::from_le_bytes(hasher.finish128().as_bytes())
+}
+
+/// The fingerprint, which is the digest of the set of it alone.
+fn fingerprint<E: Element>(element: E) -> u128 {
+    let mut machine = AntiEntropy::<usize, E>::new(Config::default(), 1);
+    machine.insert(element).expect("it is small");
+    forge::sum(machine.digest())
+}
+
+/// The first bytes of XXH3's default secret, which all know.
+const XXH3_SECRET: [u64; 4] =
+    [0xbe4b_a423_396c_feb8, 0x1cad_21f7_2c81_017c, 0xdb97_9083_e96d_d4de, 0x1f67_b3b7_a4a4_4072];
+
+/// Where 8 bytes are the secret's, XXH3 multiplies by 0 whatever the next 8 are. So these can make up for what others do.
+#[test]
+fn strings_that_xxh3_does_not_tell_apart_have_fingerprints_of_their_own() {
+    let [first, second, third, fourth] = XXH3_SECRET;
+    // One product is 0; the other is made up for by what is added to it.
+    let short = |number: u64| {
+        let other = 0_u64.wrapping_sub(number);
+        let product = u128::from(number ^ third) * u128::from(other ^ fourth);
+        let fold = (product >> 64) as u64 ^ product as u64;
+        <[u8; 32]>::try_from([first, fold.wrapping_sub(first), number, other].map(u64::to_le_bytes).concat())
+    };
+    // In 256 bytes, with two of length before: of the second lanes of two stripes the products are 0, and so is the sum of
+    // what is added.
+    let long = |number: u64| {
+        let mut bytes = vec![0; 256];
+        for (at, secret, high) in [(8, second, number), (72, third, (1 << 31) - number)] {
+            let lane = high << 32 | secret & 0xffff_ffff;
+            bytes[at..at + 8].copy_from_slice(&lane.to_le_bytes());
+        }
+        bytes[..2].copy_from_slice(&[0xfe, 1]);
+        bytes
+    };
+    let (mut shorts, mut longs) = (BTreeSet::new(), BTreeSet::new());
+    for number in 1..1_000 {
+        let [like, short] = [1, number].map(|number| short(number).expect("32 bytes"));
+        assert_eq!(xxh3_128(&short), xxh3_128(&like));
+        assert!(shorts.insert(fingerprint(short)));
+        let [like, long] = [1, number].map(long);
+        assert_eq!(xxh3_128(&long), xxh3_128(&like));
+        assert!(longs.insert(fingerprint(long[2..].to_vec())));
+    }
+}
+
+/// XXH3 is one to one where elements have 16 bytes. So one of them has the fingerprint of whatever element.
+#[test]
+fn a_string_of_15_bytes_has_the_fingerprint_of_another() {
+    // One in 256 begins with the length of a string.
+    let twins = (0_u64..10_000).map(|number| number.to_string().into_bytes()).find_map(|other| {
+        let twin = forge::unhash(fingerprint(other.clone()));
+        (twin[0] == 15).then(|| [other, twin[1..].to_vec()])
+    });
+    let twins = twins.expect("there are dozens");
+    assert_eq!(fingerprint(twins[0].clone()), fingerprint(twins[1].clone()));
+    let own = twins.map(|twin| vec![twin]);
+    let common: Vec<Vec<u8>> = (0..10_000_u32).map(|number| number.to_le_bytes().to_vec()).collect();
+    let mut net = proven_equal(&Config::default(), &own.each_ref().map(|own| [&common[1..], own].concat()));
+    // Whatever else differs later, nothing tells these apart; but who has got both keeps both.
+    assert!(net.machines[1].insert(common[0].clone()).expect("it is small"));
+    net.machines[0].sync_now(&1);
+    net.settle();
+    assert_eq!(net.machines.iter().map(AntiEntropy::len).collect::<Vec<_>>(), [10_001; 2]);
+    assert!(net.machines[1].insert(own[0][0].clone()).expect("it is small"));
+    net.machines[0].sync_now(&1);
+    net.settle();
+    net.assert_in_sync(own.concat().into_iter().chain(common.iter().cloned()));
+    equal_by_repair(&secret(), &own, &common);
 }
 
 /// How far a key goes: a digest less the one before is a fingerprint, and that is all the search needs.
@@ -83,6 +161,15 @@ fn double(given: &[[u8; 32]], fingerprints: impl Fn(&[[u8; 32]]) -> Vec<u128>) -
 fn equal_by_their_digests<E: Element + Ord + Debug>(config: &Config, own: &[Vec<E>; 2], common: &[E]) {
     let (late, common) = common.split_first().expect("some");
     let sets = own.each_ref().map(|own| [common, own].concat());
+    let mut net = proven_equal(config, &sets);
+    assert!(net.machines[1].insert(late.clone()).expect("it is small"));
+    net.machines[0].sync_now(&1);
+    net.settle();
+    net.assert_in_sync(sets.concat().into_iter().chain([late.clone()]));
+}
+
+/// Round after round proves these equal, which leaves them as they are.
+fn proven_equal<E: Element + Ord + Debug>(config: &Config, sets: &[Vec<E>; 2]) -> Network<E> {
     let mut net = Network::pair(config, sets.clone());
     assert_eq!(net.machines[0].digest(), net.machines[1].digest());
     for [asking, asked] in [[0, 1], [1, 0], [0, 1]] {
@@ -91,14 +178,10 @@ fn equal_by_their_digests<E: Element + Ord + Debug>(config: &Config, own: &[Vec<
         net.settle();
         assert_eq!(net.kinds(), [(asking, Probe), (asked, Proof)]);
     }
-    for (machine, set) in net.machines.iter().zip(&sets) {
+    for (machine, set) in net.machines.iter().zip(sets) {
         assert_eq!(machine.iter().collect::<BTreeSet<&E>>(), set.iter().collect());
     }
-
-    assert!(net.machines[1].insert(late.clone()).expect("it is small"));
-    net.machines[0].sync_now(&1);
-    net.settle();
-    net.assert_in_sync(sets.concat().into_iter().chain([late.clone()]));
+    net
 }
 
 /// The first round reads a sketch of what differs, and repairs it.
