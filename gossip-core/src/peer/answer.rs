@@ -11,7 +11,7 @@ use crate::element::{Element, Fingerprint, Rank};
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
 use crate::round::need;
 use crate::round::policy::DEEP_BITS;
-use crate::round::strategy::{self, cells_for_known_difference};
+use crate::round::strategy::{self, MOST_NAMES, cells_for_known_difference};
 use crate::set::{RECENT, Set};
 use crate::sketch::Tables;
 use crate::wire::{Bound, Cells, Elements, Place, WISH};
@@ -84,7 +84,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// The next message of an answer that we owe. The rest stays owed.
     fn answer(&mut self, owed: Owed) -> Body {
         let (nonce, answer, rest) = match owed {
-            Owed::Verdict { nonce, on, sketch } => (nonce, self.verdict(nonce, on, sketch), None),
+            Owed::Verdict { nonce, on, sketch } => {
+                let answer = self.verdict(nonce, on, sketch);
+                if matches!(answer, Answer::Cells { .. }) {
+                    self.tell();
+                }
+                (nonce, answer, None)
+            }
             Owed::Sketch { nonce, state, next, count } => {
                 // Once per request: after this the place stands for the state, however many messages its cells take.
                 let found = self.look_for(nonce, state, next, count);
@@ -106,6 +112,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         };
         self.peer.owed = rest;
         Body::Answer { nonce, answer }
+    }
+
+    /// Notes that the peer is told our state, of which it may want cells.
+    fn tell(&mut self) {
+        self.peer.told = Some((self.set.digest().tag(), self.set.end()));
     }
 
     /// Cells of our sketch at `place`, from `next` on, as many as fit. Returns the cell that they end before, and
@@ -159,6 +170,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.spend(work + LOOKED_FOR * taken as u64);
         let last = window <= 1 || all;
         let state = (last && asks == Asks::State).then_some(self.set.state());
+        if state.is_some() {
+            self.tell();
+        }
         let (next, window) = (next + taken, window.saturating_sub(1));
         let rest = (!last).then_some(Owed::Wanted { nonce, wishes, more: false, next, window, asks });
         // Where the window ends before the wishes, what remains has to be wished for again.
@@ -194,7 +208,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Looks up the state whose cells are asked for. Returns what is owed: those cells or, if we have forgotten the
     /// state, a verdict, which begins a new sketch.
     fn look_for(&mut self, nonce: Nonce, state: u64, next: usize, count: usize) -> Owed {
-        let (longest, place) = (self.set.tables().map(Tables::longest), self.set.place_of(state));
+        let longest = self.set.tables().map(Tables::longest);
+        // At 2 000 inserts a second and half a second of round trip, a state is 1 024 inserts old when more of its cells
+        // are asked for: without this, each request would begin another sketch and none be read.
+        let end = self.set.end();
+        let told = self.peer.told.filter(|&(tag, place)| tag == state && end.since(place) <= MOST_NAMES);
+        let place = told.map(|(_, place)| place).or_else(|| self.set.place_of(state));
         let looked_at = place.map_or(RECENT, |place| self.set.end().since(place));
         self.spend(PASSED * looked_at as u64);
         // The end is clipped to the cells that there are, so a peer's numbers size nothing.

@@ -5,6 +5,7 @@ mod common;
 #[path = "../common/fleets.rs"]
 mod fleets;
 
+mod ages;
 mod convergence;
 mod corpus;
 mod costs;
