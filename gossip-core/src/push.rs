@@ -34,7 +34,7 @@ use crate::wire::Place;
 
 use attach::Search;
 use flight::Flight;
-use link::{Arrival, Standing};
+use link::{Arrival, MEASURED, Standing};
 use origins::Origins;
 pub use overlay::Overlay;
 #[cfg(feature = "model")]
@@ -97,8 +97,8 @@ pub(crate) struct Link {
     timeouts: u32,
     /// Whether elements were lost, or are older than the link. They go in a few messages, or by a round.
     catching_up: bool,
-    /// The end of the last message with elements, and when it was sent.
-    measured: Option<(Place, Time)>,
+    /// The ends of the last messages with elements, and when they were sent, latest first.
+    measured: [Option<(Place, Time)>; MEASURED],
     /// Decaying minimum and maximum round-trip time. Each sample pulls the bound that it does not extend an eighth of
     /// the way to itself.
     round_trips: Option<(Duration, Duration)>,

@@ -56,7 +56,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         // A peer that pushes gets a link whether the overlay names it or not: its elements have to be acknowledged.
         self.link_or_new();
         // The log first: the places below are positions in it, and mean nothing in another.
-        self.on_log(batch.log, batch.acked, batch.ack, new);
+        self.on_log(batch, new);
         let knows_us = batch.of == self.link_or_new().log;
         let is_late = self.receive(batch, knows_us);
         // An acknowledgement that names another log of ours is of a former life.
@@ -112,7 +112,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
 
     /// Takes in the log id of a batch. A peer with another id than before has begun anew: it has nothing of our log,
     /// and we have nothing of its new one.
-    fn on_log(&mut self, log: LogId, received: Place, acked: Place, new: usize) {
+    fn on_log(&mut self, batch: &Batch, new: usize) {
+        let (log, received, acked) = (batch.log, batch.acked, batch.ack);
         let had = self.known.acked();
         let has_forgotten = match self.known.log() {
             Some(known) if known == log => false,
@@ -125,7 +126,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
                 // Proofs alone came before, perhaps of a log that the peer has forgotten: the peer says itself what it
                 // has. Were the proofs trusted, nothing that it had had before would be pushed to it again.
                 let knew_more = self.known.name_log(log, received, acked);
-                if acked < had {
+                if acked < had || (batch.of == LogId::UNKNOWN && self.may_have_missed()) {
                     self.link_or_new().rewind(acked);
                 }
                 knew_more
@@ -137,6 +138,19 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             self.common.origins.disown(before, self.peer);
             self.link_or_new().due = true;
         }
+    }
+
+    /// Whether the peer, which knows no log of ours, may have started after we sent it our first batch, so that it has to
+    /// go again. Without that a child that starts later than its parent has to ask, and a parent that starts later gets it
+    /// an interval or two later.
+    fn may_have_missed(&mut self) -> bool {
+        let (now, every) = (self.about.now, self.common.schedule.every());
+        let link = self.link_or_new();
+        // What went just now is under way: to send it again would cost a message, and the sample of its round trip.
+        let is_under_way = link.in_flight_since.is_some_and(|since| now < since + every / 2);
+        let missed = link.sent > Place::START && !is_under_way;
+        link.due |= missed;
+        missed
     }
 
     /// Takes in which part of the peer's log a batch is. Returns whether we had all of it before.
@@ -170,14 +184,14 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let in_vain = (self.common.schedule.every() / 4).min(ACK_WITHIN / 2);
         let is_news = self.known.acknowledge(ack);
         let link = self.link_or_new();
-        let sample = link.measured.take_if(|(end, _)| *end == ack);
+        let sample = link.take_measured(ack);
         let (was_full, held) = (link.flight.len() >= window, Duration::from_millis(held.into()));
         if is_news {
             // It would have come sooner if the peer's window were like ours: the peer waits for more than we may send.
             link.is_kept_waiting |= was_full && held >= in_vain;
             link.acknowledge(ack, now);
         }
-        (sample.map(|(_, sent_at)| (sent_at, held)), was_full && link.flight.len() < window)
+        (sample.map(|sent_at| (sent_at, held)), was_full && link.flight.len() < window)
     }
 
     /// Takes in what the peer says of its standing, and whether it asks for a push.
@@ -239,7 +253,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             ack: self.known.received(),
             held: millis(held),
             age: millis(born.map_or(Duration::ZERO, |born| now.saturating_since(born))),
-            lead: millis(self.common.schedule.lead(now).unwrap_or_default()),
+            lead: millis(self.common.lead(flags.timed, now)),
             flags,
             elements,
         };
@@ -253,6 +267,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             link.send(to, window, now);
             // What did not fit goes at once, as far as the window allows, and not an interval later.
             link.due = link.has_room(window) && link.pending(end) > 0;
+        } else {
+            link.cover(to);
         }
         self.reschedule();
         Some((Pushed { batch, again, measured, tried }, Wishes { round, ..Wishes::default() }))

@@ -51,6 +51,10 @@ pub(super) const SILENCE: Duration = Duration::from_secs(2);
 /// The longest limit of a silence.
 pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
+/// The most messages of which an acknowledgement measures the round trip. Without a round trip a message goes every
+/// eighth of an interval, so the last one alone would be answered by none where round trips take longer than that.
+pub(super) const MEASURED: usize = 4;
+
 /// How many times elements go out without an acknowledgement before the peer is taken to be gone.
 pub(super) const TRIES: u32 = 2;
 
@@ -71,7 +75,7 @@ impl Link {
             is_kept_waiting: false,
             timeouts: 0,
             catching_up: false,
-            measured: None,
+            measured: [None; MEASURED],
             round_trips: None,
             due: false,
             timed: false,
@@ -131,8 +135,29 @@ impl Link {
     /// Notes a message with elements up to here.
     pub(super) fn send(&mut self, to: Place, window: u32, now: Time) {
         self.in_flight_since.get_or_insert(now);
-        self.measured = Some((to, now));
+        self.measured.rotate_right(1);
+        self.measured[0] = Some((to, now));
         self.flight.add(to, window);
+    }
+
+    /// Notes a message without elements that covers the log up to here: an acknowledgement of that says how long the
+    /// peer had the elements before it.
+    pub(super) fn cover(&mut self, to: Place) {
+        if let Some((end, sent_at)) = self.measured[0]
+            && end < to
+        {
+            self.measured.rotate_right(1);
+            self.measured[0] = Some((to, sent_at));
+        }
+    }
+
+    /// Returns when the message up to here was sent, if it is measured, and forgets it and those before it.
+    pub(super) fn take_measured(&mut self, ack: Place) -> Option<Time> {
+        let sent_at = self.measured.iter().flatten().find(|(end, _)| *end == ack).map(|&(_, sent_at)| sent_at);
+        for measured in &mut self.measured {
+            measured.take_if(|(end, _)| *end <= ack);
+        }
+        sent_at
     }
 
     /// Goes back to what the peer has, so that all elements behind it are sent again.
@@ -141,7 +166,7 @@ impl Link {
         // The sample is dropped: an acknowledgement may be of the first sending or of the second (Karn's rule).
         self.sent = acked;
         self.flight.clear();
-        (self.in_flight_since, self.measured) = (None, None);
+        (self.in_flight_since, self.measured) = (None, [None; MEASURED]);
     }
 
     /// Takes in a sample of a round trip.
@@ -243,6 +268,25 @@ mod tests {
         assert_eq!(link.round_trip(every), None, "between 120 and 260");
         (0..8).for_each(|_| link.measure(Duration::from_millis(200)));
         assert!(link.round_trip(every).is_some(), "all that is long ago");
+    }
+
+    #[test]
+    fn any_of_the_last_four_messages_measures_a_round_trip() {
+        let mut link = link(Standing::Parent);
+        for to in 1..=5 {
+            link.send(at(to), 4, Time::from_millis(to as u64));
+        }
+        assert_eq!(link.take_measured(at(1)), None, "that is too long ago");
+        assert_eq!(link.take_measured(at(3)), Some(Time::from_millis(3)));
+        assert_eq!([2, 3].map(|to| link.take_measured(at(to))), [None, None], "once, and none before it");
+        // A message without elements covers more of the log: whoever acknowledges that has had the elements as long.
+        link.cover(at(9));
+        link.cover(at(9));
+        assert_eq!(link.take_measured(at(5)), Some(Time::from_millis(5)));
+        assert_eq!(link.take_measured(at(9)), Some(Time::from_millis(5)));
+        link.send(at(10), 4, Time::from_millis(10));
+        link.rewind(at(9));
+        assert_eq!(link.take_measured(at(10)), None, "of the first sending or of the second");
     }
 
     #[test]

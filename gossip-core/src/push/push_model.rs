@@ -71,7 +71,7 @@ impl Link {
         self.deadline = self.deadline.rebased(now);
         // It spares a look at the log and decides nothing.
         self.exceeds = None;
-        self.measured = self.measured.map(|(end, sent_at)| (end, past(sent_at)));
+        self.measured.iter_mut().flatten().for_each(|(_, sent_at)| *sent_at = past(*sent_at));
         self.arrival = self
             .arrival
             .map(|arrival| Arrival { sample: arrival.sample.map(|(sent_at, held)| (past(sent_at), held)), ..arrival });

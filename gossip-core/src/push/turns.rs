@@ -30,6 +30,15 @@ impl<P: Clone + Ord> Common<P> {
         self.schedule.up_at().filter(|_| self.parent.is_some())
     }
 
+    /// How long before an interval from `now` elements have to come to be in our turn up; nothing without a parent. Only
+    /// a batch that is `timed` tells it.
+    pub(super) fn lead(&self, timed: bool, now: Time) -> Duration {
+        match &self.parent {
+            Some(_) if timed => self.schedule.lead_of_children(now),
+            _ => self.schedule.lead(now).unwrap_or_default(),
+        }
+    }
+
     /// The time at which elements go down, if there are children, and whether that is in their turn.
     pub(super) fn down_at(&self) -> Option<(Time, bool)> {
         self.schedule.down_at().filter(|_| !self.children.is_empty())
