@@ -1,7 +1,5 @@
 //! Elements: the trait, type tags, and the types that have it.
 
-#[cfg(feature = "sim")]
-mod alike;
 mod entry;
 mod fingerprint;
 mod impls;
@@ -11,8 +9,6 @@ mod rank;
 
 use alloc::vec::Vec;
 
-#[cfg(feature = "sim")]
-pub use alike::{Alike, unhash};
 pub(crate) use entry::Entry;
 pub(crate) use fingerprint::{Fingerprint, Fingerprinter};
 pub use laws::{BrokenElementLaw, element_laws};

@@ -13,6 +13,7 @@ use super::{Merged, PENDING, Set};
 use crate::codec::Encode;
 use crate::config::Config;
 use crate::element::{Element, Entry, Fingerprint, Numbers, Rank, TypeTag};
+use crate::key::Key;
 use crate::wire::{Bound, Elements, Place, Room};
 
 fn config() -> Config {
@@ -20,7 +21,11 @@ fn config() -> Config {
 }
 
 fn replica<E: Element>(elements: &[E]) -> Set<E> {
-    let mut replica = Set::new(&config());
+    replica_under(&Key::open(), elements)
+}
+
+fn replica_under<E: Element>(key: &Key, elements: &[E]) -> Set<E> {
+    let mut replica = Set::new(&Config { key: key.clone(), ..config() });
     for element in elements {
         replica.insert(element.clone()).expect("it is small");
     }
@@ -83,12 +88,13 @@ fn fits<E: Element>(replica: &Set<E>, elements: &[E], budget: usize) -> bool {
 type Near = (usize, u8);
 
 fn pages_are_all_there_is<E: Element + Ord + Debug>(
+    key: &Key,
     elements: &[E],
     [from, reach, to]: [Near; 3],
     spared: &[bool],
     budget: usize,
 ) -> TestCaseResult {
-    let replica = replica(elements);
+    let replica = replica_under(key, elements);
     let rank = |element: &E| replica.fingerprinter.rank(element);
     let sorted = sorted(elements, rank);
     let [from, reach, to] = {
@@ -200,26 +206,27 @@ proptest! {
         budget in budget(),
     ) {
         let places = places.map(|(at, shift)| (usize::from(at), shift % 5));
-        pages_are_all_there_is(&texts, places, &spared, budget)?;
-        pages_are_all_there_is(&numbers, places, &spared, budget)?;
+        pages_are_all_there_is(&Key::open(), &texts, places, &spared, budget)?;
+        pages_are_all_there_is(&Key::open(), &numbers, places, &spared, budget)?;
         let crowds: Vec<Crowd> = numbers.iter().map(|number| Crowd(number % 100)).collect();
-        pages_are_all_there_is(&crowds, places, &spared, budget)?;
+        pages_are_all_there_is(&Key::open(), &crowds, places, &spared, budget)?;
     }
 
     #[cfg(feature = "sim")]
     #[test]
     fn a_page_goes_on_among_elements_of_one_fingerprint(
         numbers in numbers(),
-        others in prop::collection::vec(any::<[u8; 16]>(), 0..6),
+        others in prop::collection::vec(any::<(u64, u64)>(), 0..6),
         places in any::<[(u8, u8); 3]>(),
         spared in prop::collection::vec(any::<bool>(), 60),
         budget in budget(),
     ) {
-        use crate::element::Alike;
+        use crate::sim::forge::alike;
 
         let places = places.map(|(at, shift)| (usize::from(at), shift % 5));
-        let alike: Vec<Alike> = numbers.into_iter().map(Alike::new).chain(others.into_iter().map(Alike)).collect();
-        pages_are_all_there_is(&alike, places, &spared, budget)?;
+        let all = numbers.into_iter().map(|number| (0, number)).chain(others);
+        let all: Vec<[u8; 32]> = all.map(|(kind, number)| alike(kind, number)).collect();
+        pages_are_all_there_is(&Key::weak(), &all, places, &spared, budget)?;
     }
 
     #[test]
