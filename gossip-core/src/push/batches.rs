@@ -180,7 +180,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// milliseconds. Returns when that was sent and how long the peer held it, if that makes a sample of a round trip;
     /// and whether a window that was full has room.
     fn on_ack(&mut self, ack: Place, held: u32) -> (Option<(Time, Duration)>, bool) {
-        let About { now, window, .. } = self.about;
+        let About { now, window, end, .. } = self.about;
         let in_vain = (self.common.schedule.every() / 4).min(ACK_WITHIN / 2);
         let is_news = self.known.acknowledge(ack);
         let link = self.link_or_new();
@@ -190,6 +190,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             // It would have come sooner if the peer's window were like ours: the peer waits for more than we may send.
             link.is_kept_waiting |= was_full && held >= in_vain;
             link.acknowledge(ack, now);
+            // Who has all of it has caught up: what comes next is fresh.
+            link.catching_up &= ack < end;
         }
         (sample.map(|sent_at| (sent_at, held)), was_full && link.flight.len() < window)
     }
