@@ -220,6 +220,11 @@ impl<E: Element> Set<E> {
         self.store.len()
     }
 
+    /// Whether some elements share an id.
+    pub(crate) fn shares_ids(&self) -> bool {
+        self.store.shares_ids()
+    }
+
     /// End of the log.
     pub(crate) fn end(&self) -> Place {
         Place::new(self.store.len())

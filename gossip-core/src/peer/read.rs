@@ -103,7 +103,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Elements that both had at their last proof need not be read. To take away those alone means to hash all that
         // we have inserted since: 2^17 elements at most.
         let end = self.set.end();
-        let agreed = self.peer.known.since_common(theirs.digest.count());
+        let agreed = self.since_common(theirs.digest.count());
         let agreed = agreed.filter(|&(place, _)| end.since(place) <= MOST_NAMES);
         // Fewer cells than elements cannot be read, and another decode would be for nothing.
         let fewer = agreed.filter(|&(_, learned)| learned <= have as u64);
@@ -141,7 +141,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let head = Head { state: theirs, deep: None };
         let none = Cells::new(Set::<E>::WIDTH, &[]);
         let mut incoming = IncomingSketch::new(&head, &none, self.set.tables(), self.set.end(), ours.digest.count());
-        let known = self.peer.known.since_common(theirs.digest.count());
+        let known = self.since_common(theirs.digest.count());
         let target =
             self.policy().zip(self.set.tables()).zip(known).and_then(|((policy, tables), (_, differences))| {
                 let known = Estimate { differences, sigma: 0 };
@@ -154,6 +154,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
             None => self.go_to(nonce, Step::Probe(None)),
         }
+    }
+
+    /// What one side alone holds since both were last known to hold the same, if counts tell it: no sketch tells elements
+    /// of one id apart, however many cells it has.
+    fn since_common(&self, count: u64) -> Option<(Place, u64)> {
+        self.peer.known.since_common(count).filter(|_| !self.set.shares_ids())
     }
 
     /// Asks for more cells, as many as it seems to take; or for deep bits first; or walks.
@@ -219,7 +225,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let ours = page_bytes(state, Set::<E>::WIDTH);
         let began_at = self.peer.round.as_ref().map_or(end, Round::began_at);
         let few = state.digest.count() <= most && theirs.digest.count() <= most;
-        end > began_at && few && ours > self.config.message_limit() as u64
+        // Of elements of one id a repair gives what fits a message, and pages all.
+        end > began_at && few && ours > self.config.message_limit() as u64 && !self.set.shares_ids()
     }
 
     /// Begins a walk with a peer of this state, at the bound where the last walk was cut off.
