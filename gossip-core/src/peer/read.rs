@@ -241,6 +241,6 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if self.is_outrun(theirs) {
             walk = walk.fetching();
         }
-        self.go_to(nonce, Step::Walk(walk));
+        self.go_to(nonce, Step::Walk(walk.into()));
     }
 }
