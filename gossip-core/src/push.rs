@@ -322,9 +322,10 @@ impl<P: Clone + Ord> Pusher<P> {
         times.into_iter().flatten().min()
     }
 
-    /// Whether the overlay names a parent and there is none.
+    /// Whether nobody brings what comes from elsewhere: the overlay names a parent and there is none, or it joins us with
+    /// nobody, as where a list of members or a topology leaves us out.
     pub(crate) fn is_orphan(&self) -> bool {
-        self.common.is_orphan()
+        self.common.is_orphan() || self.joined() == 0
     }
 
     /// Children and neighbours that do not answer.
