@@ -236,7 +236,7 @@ fn breaks<E: Value>(bug: Bug, law: Law, steps: usize, scope: impl Fn() -> Scope<
 #[test]
 fn bugs_are_found_by_the_shortest_way() {
     let write = Budget { wakes: 2, inserts: 1, ..NONE };
-    breaks(Bug::RepeatsNonce, Law::Convergence, 2, || more_cells(write));
+    breaks(Bug::RepeatsNonce, Law::Convergence, 4, || more_cells(write));
     breaks(Bug::WaitsForEver, Law::WaitIsTruthful, 4, || tiny(Budget { wakes: 2, losses: 2, ..NONE }));
     breaks(Bug::ProvesTheNewest, Law::HonestProofs, 4, || tiny(write));
     breaks(Bug::TellsNoProof, Law::Progress, 0, || tiny(write));

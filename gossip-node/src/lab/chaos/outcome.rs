@@ -158,6 +158,7 @@ mod tests {
     fn replicas_that_stay_apart_are_noticed() {
         let mut schedule =
             (0..).map(Schedule::draw).find(|schedule| schedule.hostile.is_empty()).expect("many have none");
+        schedule.load.clear();
         schedule.faults.push((schedule.ends, Fault::Cut(vec![ReplicaId(0)]), 2 * WITHIN));
         schedule.insertions.extend([0, 1].map(|replica| (schedule.ends, ReplicaId(replica), 1 << 20 | replica as u64)));
         let broken = Outcome::of(&schedule).broken.expect("a law is broken");
