@@ -12,7 +12,7 @@ mod shifted;
 
 use std::sync::Mutex;
 
-use gossip_core::{Config, Economy, Element, MessageBudget, MessageKind, TypeTag};
+use gossip_core::{Config, Economy, Element, Key, MessageBudget, MessageKind, TypeTag};
 use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 
 use budget::{Action, Budget};
@@ -47,6 +47,9 @@ const NONE: Budget = Budget::NONE;
 /// A scope, where messages have no more room than one element takes, of `N` bytes: what is more goes out in bursts.
 fn scope<const N: usize>(links: &[[usize; 2]], sets: &[&[u8]], economy: Economy, budget: Budget) -> Scope<Wide<N>> {
     let mut config = Config::default();
+    // The elements of a scope are chosen by what they hash to: they take as many cells as it is about. Their hash is XXH3
+    // for good.
+    config.key = Key::weak();
     config.max_element_bytes = u32::try_from(N).expect("few");
     config.max_message = MessageBudget::MIN;
     config.economy = economy;
@@ -178,7 +181,7 @@ fn every_scope_keeps_the_laws() {
     search("tiny", tiny(Budget { wakes: 2, losses: 1, repeats: 1, inserts: 1, crashes: 1, ..NONE }));
     search("tiny", tiny(Budget { wakes: 3, losses: 2, batches: 1, ..NONE }));
     search("tiny", tiny(Budget { wakes: 4, losses: 1, crashes: 1, ..NONE }));
-    search("first cells", first_cells(Budget { wakes: 3, losses: 2, repeats: 1, batches: 1, ..NONE }));
+    search("first cells", first_cells(Budget { wakes: 2, losses: 2, batches: 1, ..NONE }));
     search("first cells", first_cells(Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
     search("more cells", more_cells(Budget { wakes: 1, losses: 1, repeats: 1, ..NONE }));
     search("more cells", more_cells(Budget { wakes: 1, batches: 1, inserts: 1, ..NONE }));
