@@ -54,9 +54,9 @@ pub struct Config {
     /// wait for the next turn. At least 1 ms, at most 1 h. Default: `None`: nothing is pushed, and rounds do it all.
     pub batch_every: Option<Duration>,
     /// Interval between audits: rounds that begin whatever else is sent. With pushes, a replica audits its parent or its
-    /// neighbours; one without a parent also audits a random peer that its overlay does not name. Pushes rely on places
-    /// in logs, and an audit corrects any that are wrong, so this interval is the bound of law 10. A first audit comes
-    /// after half to all of it. At least 1 s. Default: 25 s, which costs a star of 25 nodes 4 messages a node each time.
+    /// neighbours; one without a parent also audits the peers that no link joins with it, one after the other. Pushes rely
+    /// on places in logs, and an audit corrects any that are wrong, so this interval is the bound of law 10. A first audit
+    /// comes after half to all of it. At least 1 s. Default: 25 s, which costs a star of 25 nodes 4 messages a node each time.
     /// Without [`batch_every`](Self::batch_every) it has no effect.
     pub audit_every: Duration,
 }
