@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_row_is_what_a_simulation_costs() {
         let row = Broadcast::measure(Shape::Star, 5, 370, 2).expect("no law is broken");
-        assert_eq!(row.to_string(), "star,5,370,2,0.296,360,570,0");
+        assert_eq!(row.to_string(), "star,5,370,2,0.243,360,570,0");
         assert_eq!(row.to_string().parse(), Ok(row));
         for bad in ["star,5,370,2,1,2,3", "star,5,370,2,1,2,3,4,5", "star,5,370,2,1,2,3,-", "star,5,370.5,2,1,2,3,4"] {
             assert_eq!(bad.parse::<Broadcast>(), Err(()), "{bad}");

@@ -4,6 +4,7 @@ use core::num::NonZeroU16;
 use core::time::Duration;
 
 use crate::key::Key;
+use crate::wire::Room;
 
 /// Settings of a replica. Replicas of one cluster must agree on `key` and `max_element_bytes`, and on nothing else.
 ///
@@ -23,15 +24,16 @@ pub struct Config {
     /// Largest element of the cluster, in encoded bytes. Part of the cluster's tag, since an element that one replica
     /// refuses would never reach everybody. Values above 1 MiB − 96 mean just that. Default: 1 024.
     pub max_element_bytes: u32,
-    /// Largest message of this replica; one element must fit, see [`MessageBudget`]. Messages of peers may be larger.
+    /// Largest message of this replica. Only a message that holds a single element may be longer, where the element
+    /// needs it: it then has at most [`MessageBudget::OVERHEAD`] bytes beside. Messages of peers may be larger.
     /// Default: 64 KiB.
     pub max_message: MessageBudget,
     /// Most messages in the answer to one request. At most `window` × `max_message` bytes of answers from one peer are
     /// under way at once. Default: 32.
     pub window: NonZeroU16,
     /// Work that one peer may cause a second; after a pause, four times as much at once. The unit is a byte sent to the
-    /// peer. A message counts 256 more than its bytes, an element looked up 32, an element passed by in a search 8, a
-    /// cell of its sketch that is read 32. A peer over its budget is sent nothing until time has made up for it. It
+    /// peer, fresh elements aside. A message counts 256 more than its bytes, an element looked up 32, an element passed
+    /// by in a search 8, a cell of its sketch that is read 32. A peer over its budget is sent nothing until time has made up for it. It
     /// does not fall behind by that: its elements are merged at once, and later answers are built from the newest
     /// state. Less than 64 KiB means 64 KiB.
     ///
@@ -68,10 +70,20 @@ impl Config {
         (self.max_element_bytes as usize).min(MessageBudget::MAX.bytes() - MessageBudget::OVERHEAD)
     }
 
-    /// The largest message in force: room for one largest element, whatever `max_message` says.
-    pub(crate) fn message_limit(&self) -> usize {
+    /// The largest message in force, but for one that holds a single element.
+    pub(crate) const fn message_limit(&self) -> usize {
+        self.max_message.bytes()
+    }
+
+    /// The largest message with a single element in force.
+    pub(crate) fn single_limit(&self) -> usize {
         // `max_message` gives way: an element without a message to fit it would never leave this replica.
-        self.max_message.bytes().max(self.element_limit() + MessageBudget::OVERHEAD)
+        self.message_limit().max(self.element_limit() + MessageBudget::OVERHEAD)
+    }
+
+    /// The room for elements in a message beside `head` bytes.
+    pub(crate) fn room(&self, head: usize) -> Room {
+        Room { of_many: self.message_limit() - head, of_one: self.single_limit() - head }
     }
 
     /// The work a second in force.
@@ -149,8 +161,9 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// Largest message of a replica in bytes, from 256 to 1 MiB.
 ///
-/// One element must fit a message: where [`Config::max_element_bytes`] and [`MessageBudget::OVERHEAD`] together exceed
-/// the budget, they are the budget.
+/// One element must fit a message: one that is too large for the budget goes alone, in a message of up to
+/// [`Config::max_element_bytes`] and [`MessageBudget::OVERHEAD`] bytes. All other messages keep to the budget, so where
+/// a network drops what is larger, it drops those elements alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageBudget(u32);
 
@@ -183,14 +196,20 @@ impl MessageBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::longest;
 
     #[test]
     fn every_budget_is_valid_and_holds_one_largest_element() {
         for (message, element) in [(0, 0), (0, u32::MAX), (usize::MAX, u32::MAX), (1_200, 1_024), (256, 5_000)] {
             let config =
                 Config { max_message: MessageBudget::new(message), max_element_bytes: element, ..Config::default() };
-            assert!(config.message_limit() >= config.element_limit() + MessageBudget::OVERHEAD);
-            assert!(config.message_limit() <= MessageBudget::MAX.bytes());
+            assert!(config.single_limit() >= config.element_limit() + MessageBudget::OVERHEAD);
+            assert!(config.single_limit() <= MessageBudget::MAX.bytes());
+            assert_eq!(config.message_limit(), config.max_message.bytes());
+            // The longest heads leave room in the smallest message.
+            assert!(
+                config.room(longest::GIVE + longest::STATE).of_many >= 172 && config.room(longest::PUSH).of_many >= 176
+            );
         }
     }
 

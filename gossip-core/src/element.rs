@@ -5,12 +5,14 @@ mod fingerprint;
 mod impls;
 mod laws;
 mod permutation;
+mod rank;
 
 use alloc::vec::Vec;
 
 pub(crate) use entry::Entry;
 pub(crate) use fingerprint::{Fingerprint, Fingerprinter};
 pub use laws::{BrokenElementLaw, element_laws};
+pub(crate) use rank::Rank;
 
 /// Value of a replicated set.
 ///

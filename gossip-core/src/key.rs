@@ -10,6 +10,7 @@ use core::fmt;
 /// | a writer wants | under the open key | under a secret key |
 /// |---|---|---|
 /// | two sets of one digest, which rounds prove equal until anything else differs: say, of 8 `u64` each; or a double of 512 elements of any type that are held already | a second | luck: 2^-128 |
+/// | two elements of one fingerprint, which are both kept, but of which two replicas that hold one each never tell | 2^64 hashes: ten thousand years | luck: 2^-128 |
 /// | two elements that no sketch tells apart, so that a round has to page the sets and costs a hundred times as much, or more | a microsecond for numbers, seconds for others | the luck that all have |
 /// | sets of such elements alone, whose round costs up to half as much again as both states | milliseconds | never |
 ///
@@ -18,25 +19,53 @@ use core::fmt;
 /// the double of a set in seconds. Messages contain digests. So keep both from writers, and use no key for two
 /// clusters.
 ///
+/// Under the open key encodings of up to 8 bytes are hashed by XXH3-128, which gives no two of these one hash, and longer
+/// ones by SipHash-2-4-128 under a public key. SipHash claims nothing for a key that is known: it was made to be
+/// unpredictable without it. No way to strings of one hash is known but the search that works for any hash of 128 bits. It
+/// takes 2^64 hashes for two of them, 2^85 for three, 2^96 for four.
+///
 /// Against *peers* it is no defence, since it signs and hides nothing: a peer, or an impostor of one, can claim that
 /// unequal sets are equal.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Key(Option<[u8; 16]>);
+pub struct Key(Kind);
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Open,
+    Secret([u8; 16]),
+    #[cfg(feature = "sim")]
+    Weak,
+}
 
 impl Key {
-    /// No secret: XXH3-128, for clusters with trusted writers.
+    /// No secret, for clusters with trusted writers: XXH3-128, or SipHash-2-4-128 where more than 8 bytes are hashed.
     pub const fn open() -> Self {
-        Self(None)
+        Self(Kind::Open)
     }
 
     /// 16 random secret bytes, equal on all replicas: SipHash-2-4-128, for clusters with untrusted writers. An insert
-    /// of a `u64` takes twice as long, of 32 bytes a tenth longer.
+    /// of a `u64` takes twice as long, and of more than 8 bytes as long as under the open key.
     pub const fn secret(bytes: [u8; 16]) -> Self {
-        Self(Some(bytes))
+        Self(Kind::Secret(bytes))
     }
 
+    /// XXH3-128 alone, for encodings of any length, of which anybody can make collisions: for tests of what happens when
+    /// fingerprints are equal. Not for services.
+    #[cfg(feature = "sim")]
+    pub const fn weak() -> Self {
+        Self(Kind::Weak)
+    }
+
+    pub(crate) const fn kind(&self) -> &Kind {
+        &self.0
+    }
+
+    /// The secret, if it is one.
     pub(crate) const fn bytes(&self) -> Option<&[u8; 16]> {
-        self.0.as_ref()
+        match &self.0 {
+            Kind::Secret(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 }
 
@@ -49,7 +78,12 @@ impl Default for Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Every `Config` has one, and configurations get logged.
-        f.write_str(if self.0.is_some() { "Key(secret)" } else { "Key(open)" })
+        f.write_str(match self.0 {
+            Kind::Open => "Key(open)",
+            Kind::Secret(_) => "Key(secret)",
+            #[cfg(feature = "sim")]
+            Kind::Weak => "Key(weak)",
+        })
     }
 }
 

@@ -9,12 +9,21 @@ use crate::wire::Place;
 pub(crate) struct Known {
     /// The digest of the last proof of equality.
     proof: Option<Digest>,
+    /// The largest set that both are known to hold, whether a proof or a repair says so.
+    common: Option<Common>,
     /// Id of the peer's log, once the peer has named it.
     log: Option<LogId>,
     /// The peer has our log up to here.
     acked: Place,
     /// We have the peer's log up to here.
     received: Place,
+}
+
+/// A set that both sides hold: our log up to a place, but for some elements of our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Common {
+    count: u64,
+    place: Place,
 }
 
 impl Known {
@@ -43,9 +52,27 @@ impl Known {
         Some((Place::new(usize::try_from(agreed).ok()?), count.checked_sub(agreed)?))
     }
 
+    /// Where our log ended when both sides were last known to hold the same, and how many elements are then held by one
+    /// side alone: by a peer that holds `count`, or by us before that place. `None` as above.
+    ///
+    /// A peer does not know what its answers to a repair tell us, so only `since_proof` says what it can read.
+    pub(crate) fn since_common(&self, count: u64) -> Option<(Place, u64)> {
+        let Common { count: both, place } = self.common?;
+        Some((place, count.checked_sub(both)? + (place.index() as u64).saturating_sub(both)))
+    }
+
     /// Notes a proof that both sets have this digest.
-    pub(crate) const fn prove(&mut self, digest: Digest) {
+    pub(crate) fn prove(&mut self, digest: Digest) {
         self.proof = Some(digest);
+        self.share(digest.count(), Place::of_count(digest.count()));
+    }
+
+    /// Notes that both hold `count` elements of our log up to `place`.
+    pub(crate) fn share(&mut self, count: u64, place: Place) {
+        // Proofs may come late, and then say less than a repair since.
+        if self.common.is_none_or(|common| common.count < count) {
+            self.common = Some(Common { count, place });
+        }
     }
 
     /// Notes that the peer has our log up to here. Returns whether that is news.
@@ -116,6 +143,24 @@ mod tests {
         };
         assert_eq!([7, 6].map(|count| counted(None, count)), [7, 0]);
         assert_eq!(counted(Some(LogId::from_bits(3)), 6), 7);
+    }
+
+    #[test]
+    fn what_one_side_alone_holds_is_known_after_a_repair_as_well() {
+        let mut known = Known::default();
+        assert_eq!(known.since_common(7), None);
+        known.prove(Digest::from_parts(10, 1));
+        assert_eq!(known.since_common(12), Some((Place::new(10), 2)));
+        // Three of ours came while elements were fetched.
+        known.share(20, Place::new(23));
+        assert_eq!(
+            [19, 20, 25].map(|count| known.since_common(count)),
+            [None, Some((Place::new(23), 3)), Some((Place::new(23), 8))]
+        );
+        // A late proof says less, and is one all the same.
+        known.prove(Digest::from_parts(15, 1));
+        assert_eq!(known.since_common(20), Some((Place::new(23), 3)));
+        assert_eq!(known.since_proof(20), Some((Place::new(15), 5)));
     }
 
     #[test]

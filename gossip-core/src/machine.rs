@@ -230,7 +230,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         // All rounds share 2^18 cells (4 MiB), and a turn sees one peer. The others are summed up here, O(peers), and
         // only for the kind that can make a round ask for more.
         let has_cells = message.as_ref().is_ok_and(|message| message.kind() == MessageKind::Cells);
-        let peers = self.peers.values().filter(|_| has_cells);
+        // Without a round cells are junk, and 9 bytes of it would cost a look at each peer.
+        let counts = has_cells && self.peers.get(from).is_some_and(|peer| peer.has_round());
+        let peers = self.peers.values().filter(|_| counts);
         let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
         let Some(mut turn) = self.turn(from) else {
             self.stats.from_strangers += 1;

@@ -45,6 +45,8 @@ pub(crate) struct Peer {
     /// How many rounds in a row have ended for want of an answer since the last answer.
     timeouts: u32,
     owed: Option<Owed>,
+    /// The tag of the last state that it was told of with cells, and where our log ended then.
+    told: Option<(u64, Place)>,
     /// Start of the next walk: the place at which the last one was cut off.
     resume: Bound,
     /// Whether that walk began because a sketch could not be read. Another sketch could not either, and would cost
@@ -75,6 +77,7 @@ impl Peer {
             last_nonce: None,
             timeouts: 0,
             owed: None,
+            told: None,
             resume: Bound::START,
             unreadable: false,
             put_off: false,
@@ -132,6 +135,11 @@ impl Peer {
         // A wanted round begins only once the one under way is over, so it is nothing to send before.
         let asks = self.round.as_ref().map_or(self.wanted, Round::is_pending);
         self.owed.is_some() || asks
+    }
+
+    /// Whether a round of ours with it is under way.
+    pub(crate) const fn has_round(&self) -> bool {
+        self.round.is_some()
     }
 
     /// Whether no round of ours with it is under way or wanted.

@@ -8,12 +8,14 @@
 
 mod attach;
 mod batches;
+mod flight;
 mod link;
 mod origins;
 mod overlay;
 #[cfg(feature = "model")]
 mod push_model;
 mod schedule;
+mod share;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -31,7 +33,8 @@ use crate::time::Time;
 use crate::wire::Place;
 
 use attach::Search;
-use link::{Arrival, Standing};
+use flight::Flight;
+use link::{Arrival, MEASURED, Standing};
 use origins::Origins;
 pub use overlay::Overlay;
 #[cfg(feature = "model")]
@@ -81,18 +84,21 @@ pub(crate) struct Link {
     sent: Place,
     /// How many elements of our log behind `sent` came from the peer.
     own: usize,
-    /// How many messages with elements are in flight, not acknowledged.
-    unacked: u32,
-    /// One of them: where it ends, and how many messages there are up to it.
-    mark: Option<(Place, u32)>,
+    /// What follows this place is known to take more than so many bytes, and is not measured again.
+    exceeds: Option<(Place, usize)>,
+    /// The messages with elements in flight.
+    flight: Flight,
     /// When the first of them went out, or when part of them was last acknowledged.
     in_flight_since: Option<Time>,
+    /// Whether the peer has kept a full window waiting: its own is larger, and it waits for more messages than go out.
+    /// What fills the window then asks for a push.
+    is_kept_waiting: bool,
     /// How many waits for an acknowledgement in a row have ended without one.
     timeouts: u32,
     /// Whether elements were lost, or are older than the link. They go in a few messages, or by a round.
     catching_up: bool,
-    /// The end of the last message with elements, and when it was sent.
-    measured: Option<(Place, Time)>,
+    /// The ends of the last messages with elements, and when they were sent, latest first.
+    measured: [Option<(Place, Time)>; MEASURED],
     /// Decaying minimum and maximum round-trip time. Each sample pulls the bound that it does not extend an eighth of
     /// the way to itself.
     round_trips: Option<(Duration, Duration)>,
@@ -221,7 +227,7 @@ impl<P: Clone + Ord> Pusher<P> {
     /// Forgets a peer and all tasks for it, and that elements of our log up to `end` came from it: whoever is added under
     /// this id may be another replica, or the same with nothing in memory.
     pub(crate) fn remove(&mut self, peer: &P, end: Place) {
-        self.common.origins.disown(end, |from| from == peer);
+        self.common.origins.disown(end, peer);
         let Some(mut link) = self.links.remove(peer).flatten() else { return };
         self.common.deadlines.set(peer, &mut link.deadline, None);
         self.common.lost.remove(peer);
@@ -316,9 +322,10 @@ impl<P: Clone + Ord> Pusher<P> {
         times.into_iter().flatten().min()
     }
 
-    /// Whether the overlay names a parent and there is none.
+    /// Whether nobody brings what comes from elsewhere: the overlay names a parent and there is none, or it joins us with
+    /// nobody, as where a list of members or a topology leaves us out.
     pub(crate) fn is_orphan(&self) -> bool {
-        self.common.is_orphan()
+        self.common.is_orphan() || self.joined() == 0
     }
 
     /// Children and neighbours that do not answer.

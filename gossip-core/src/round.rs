@@ -54,7 +54,7 @@ pub(crate) enum Step {
     // Boxed, since a peer's slot for a round is there for the largest step.
     Sketch(Box<IncomingSketch>),
     Repair(Box<Repair>),
-    Walk(Walk),
+    Walk(Box<Walk>),
     /// Tells the peer that this digest is proven.
     Close(Digest),
 }

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use crate::config::{Config, Economy};
 use crate::digest::{Digest, State};
-use crate::element::{Element, Fingerprint, Fingerprinter};
+use crate::element::{Element, Entry, Fingerprint, Fingerprinter, Rank};
 use crate::error::{Reject, TooLarge};
 use crate::message::{DecodeError, VERSION};
 use crate::sketch::{IdWidth, Tables};
@@ -97,7 +97,7 @@ impl<E: Element> Set<E> {
 
     /// Inserts an element whose encoding has `len` bytes and this fingerprint.
     fn insert_fingerprinted(&mut self, element: E, len: usize, fingerprint: Fingerprint) -> bool {
-        let inserted = self.store.insert(fingerprint.id, element, |a, b| self.fingerprinter.compare(a, b));
+        let inserted = self.store.insert(fingerprint.id, element, |entry| self.fingerprinter.rank(entry.element));
         if inserted {
             self.digest.add(fingerprint);
             self.bytes += len as u64;
@@ -204,11 +204,11 @@ impl<E: Element> Set<E> {
         let mut bytes = Vec::new();
         element.encode(&mut bytes);
         let id = self.fingerprinter.fingerprint(element, &bytes).id;
-        self.store.of(id).any(|other| other == element)
+        self.store.holds(Entry { id, element }, |entry| self.fingerprinter.rank(entry.element))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
-        self.entries(0).map(|entry| entry.element)
+        self.entries(Rank::default()).map(|entry| entry.element)
     }
 
     /// Elements from a place in the log on, in order of arrival.
@@ -218,6 +218,11 @@ impl<E: Element> Set<E> {
 
     pub(crate) fn len(&self) -> usize {
         self.store.len()
+    }
+
+    /// Whether some elements share an id.
+    pub(crate) fn shares_ids(&self) -> bool {
+        self.store.shares_ids()
     }
 
     /// End of the log.

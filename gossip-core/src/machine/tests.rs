@@ -1,5 +1,6 @@
 //! The machine as its embedder sees it, and what tests of its parts look at.
 
+mod budgets;
 mod rounds;
 
 use alloc::vec::Vec;

@@ -9,7 +9,7 @@ use super::{Answer, Asks, Batch, Body, DecodeError, Flags, Head, LogId, Message,
 use crate::codec::{Encode, Sink};
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
-use crate::element::{Entry, Fingerprint, Fingerprinter};
+use crate::element::{Entry, Fingerprint, Fingerprinter, Rank};
 use crate::key::Key;
 use crate::sketch::{Cell, DeepBits, DeepWidth, IdWidth, MAX_CELLS};
 use crate::wire::{Bound, Cells, Elements, Ids, Place};
@@ -56,7 +56,7 @@ fn deep(width: DeepWidth) -> DeepBits {
 
 /// Messages in all their forms: whether each is an answer, or goes on with what was asked before.
 fn all() -> Vec<(Body, bool, bool)> {
-    let (from, to) = (Bound::At(Fingerprint { id: 3 << 40, rest: 9 }), Bound::End);
+    let (from, to) = (Bound::At(Rank::first(Fingerprint { id: 3 << 40, rest: 9 })), Bound::End);
     let tag = TAG;
     let asked = |request| self::request(TAG, NONCE, request);
     let answered = |answer| self::answer(NONCE, answer);

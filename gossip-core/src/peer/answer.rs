@@ -2,16 +2,16 @@
 
 use alloc::vec::Vec;
 
-use super::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
+use super::budget::{FOLDED, LOOKED_FOR, MEASURED, MESSAGE, PASSED};
 use super::owed::{Owed, Question};
 use super::turn::Turn;
 use crate::codec::Encode;
 use crate::digest::Digest;
-use crate::element::{Element, Fingerprint};
+use crate::element::{Element, Fingerprint, Rank};
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
 use crate::round::need;
 use crate::round::policy::DEEP_BITS;
-use crate::round::strategy::{self, cells_for_known_difference};
+use crate::round::strategy::{self, MOST_NAMES, cells_for_known_difference};
 use crate::set::{RECENT, Set};
 use crate::sketch::Tables;
 use crate::wire::{Bound, Cells, Elements, Place, WISH};
@@ -37,9 +37,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         // An answer first, since the peer waits for it. Then fresh elements: a probe before them would find a
         // difference that is about to vanish.
-        let body = match self.peer.owed.take() {
-            Some(owed) => Some(self.answer(owed)),
-            None => self.push().or_else(|| self.ask()),
+        let (body, is_fresh) = match self.peer.owed.take() {
+            Some(owed) => (Some(self.answer(owed)), false),
+            None => match self.push() {
+                Some((body, is_fresh)) => (Some(body), is_fresh),
+                None => (self.ask(), false),
+            },
         };
         // To the end of the queue, so that a long answer takes turns with the messages to other peers.
         if self.has_to_send() {
@@ -50,30 +53,44 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let message = Message::new(body?);
         let (kind, len) = (message.kind(), message.encoded_len());
         self.count(|ledger| ledger.sent.count(kind, len));
-        self.spend(MESSAGE + len as u64);
-        debug_assert!(len <= self.config.message_limit(), "{message:?} is over the budget");
+        // What is pushed for the first time is our own doing, whoever gets it.
+        if !is_fresh {
+            self.spend(MESSAGE + len as u64);
+        }
+        let limit =
+            if message.body.elements().count() == 1 { self.config.single_limit() } else { self.config.message_limit() };
+        debug_assert!(len <= limit, "{message:?} is over the budget");
         Some(message)
     }
 
-    /// The batch that is due to the peer, if there is one.
-    fn push(&mut self) -> Option<Body> {
-        let room = self.config.message_limit() - longest::PUSH;
+    /// The batch that is due to the peer, if there is one, and whether its elements go out for the first time.
+    fn push(&mut self) -> Option<(Body, bool)> {
+        let room = self.config.room(longest::PUSH);
         let (config, now, end) = (self.config, self.now, self.set.end());
         let mut link = Self::link_of(self.hand.as_mut(), self.peer, config, now, end)?;
         let (pushed, wishes) = link.next_batch(self.set, room)?;
         self.grant(wishes);
-        let is_bare = pushed.batch.elements.count() == 0;
+        let (is_bare, is_fresh) = (pushed.batch.elements.count() == 0, pushed.is_fresh());
+        if !is_fresh {
+            self.spend(MEASURED * pushed.measured as u64 + PASSED * pushed.tried as u64);
+        }
         self.count(|ledger| {
             ledger.bare_pushes += u64::from(is_bare);
             ledger.resent += u64::from(pushed.again);
         });
-        Some(Body::Push { tag: self.set.tag(), batch: pushed.batch.into() })
+        Some((Body::Push { tag: self.set.tag(), batch: pushed.batch.into() }, is_fresh))
     }
 
     /// The next message of an answer that we owe. The rest stays owed.
     fn answer(&mut self, owed: Owed) -> Body {
         let (nonce, answer, rest) = match owed {
-            Owed::Verdict { nonce, on, sketch } => (nonce, self.verdict(nonce, on, sketch), None),
+            Owed::Verdict { nonce, on, sketch } => {
+                let answer = self.verdict(nonce, on, sketch);
+                if matches!(answer, Answer::Cells { .. }) {
+                    self.tell();
+                }
+                (nonce, answer, None)
+            }
             Owed::Sketch { nonce, state, next, count } => {
                 // Once per request: after this the place stands for the state, however many messages its cells take.
                 let found = self.look_for(nonce, state, next, count);
@@ -95,6 +112,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         };
         self.peer.owed = rest;
         Body::Answer { nonce, answer }
+    }
+
+    /// Notes that the peer is told our state, of which it may want cells.
+    fn tell(&mut self) {
+        self.peer.told = Some((self.set.digest().tag(), self.set.end()));
     }
 
     /// Cells of our sketch at `place`, from `next` on, as many as fit. Returns the cell that they end before, and
@@ -138,7 +160,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Wishes that nobody fills leave no bytes, so room alone would not end the search: a burst of 2^20 of them took
         // 0.1 to 0.7 s in one poll.
         let most = remaining.len().min(limit / WISHED);
-        let (elements, taken) = self.set.named(&remaining[..most], WISH, limit - longest::GIVE - longest::STATE);
+        let room = self.config.room(longest::GIVE + longest::STATE);
+        let (elements, taken) = self.set.named(&remaining[..most], WISH, room);
         // The interval says which wishes are answered, those that have no element here included.
         let from = remaining.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
         let end = taken.checked_sub(1).and_then(|last| remaining.get(last));
@@ -147,6 +170,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.spend(work + LOOKED_FOR * taken as u64);
         let last = window <= 1 || all;
         let state = (last && asks == Asks::State).then_some(self.set.state());
+        if state.is_some() {
+            self.tell();
+        }
         let (next, window) = (next + taken, window.saturating_sub(1));
         let rest = (!last).then_some(Owed::Wanted { nonce, wishes, more: false, next, window, asks });
         // Where the window ends before the wishes, what remains has to be wished for again.
@@ -166,14 +192,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     ) -> (Answer, Bound, bool) {
         let limit = self.config.message_limit();
         let end = if wants_state { longest::STATE } else { 0 };
-        let room = limit - longest::GIVE - if window == 1 { end } else { 0 };
+        let room = self.config.room(longest::GIVE + if window == 1 { end } else { 0 });
         let (elements, covered) = self.set.page(cursor, to, held, room);
         // Elements that both hold leave no bytes either, and a page may list thousands.
-        let before = |bound: Bound| held.partition_point(|&held| Bound::At(held) < bound);
+        let before = |bound: Bound| held.partition_point(|&held| Bound::At(Rank::first(held)) < bound);
         self.spend(PASSED * before(covered).saturating_sub(before(cursor)) as u64);
         // An answer that has to end with the state goes on in another message if the state does not fit behind this
         // page.
-        let fits = elements.encoded_len() + longest::GIVE + end <= limit;
+        let fits = elements.encoded_len() + cursor.excess() + covered.excess() + longest::GIVE + end <= limit;
         let last = window == 1 || (covered == to && fits);
         let state = (last && wants_state).then_some(self.set.state());
         (Answer::Give { tag: self.set.tag(), from: cursor, to: covered, last, state, elements }, covered, last)
@@ -182,7 +208,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Looks up the state whose cells are asked for. Returns what is owed: those cells or, if we have forgotten the
     /// state, a verdict, which begins a new sketch.
     fn look_for(&mut self, nonce: Nonce, state: u64, next: usize, count: usize) -> Owed {
-        let (longest, place) = (self.set.tables().map(Tables::longest), self.set.place_of(state));
+        let longest = self.set.tables().map(Tables::longest);
+        // At 2 000 inserts a second and half a second of round trip, a state is 1 024 inserts old when more of its cells
+        // are asked for: without this, each request would begin another sketch and none be read.
+        let end = self.set.end();
+        let told = self.peer.told.filter(|&(tag, place)| tag == state && end.since(place) <= MOST_NAMES);
+        let place = told.map(|(_, place)| place).or_else(|| self.set.place_of(state));
         let looked_at = place.map_or(RECENT, |place| self.set.end().since(place));
         self.spend(PASSED * looked_at as u64);
         // The end is clipped to the cells that there are, so a peer's numbers size nothing.
@@ -209,7 +240,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         // Only a probe may earn the whole set: in any other step the peer would ignore it.
         if theirs.is_some() && self.is_tiny() {
-            let room = self.config.message_limit() - longest::PAGE;
+            let room = self.config.room(longest::PAGE);
             let (elements, to) = self.set.page(Bound::START, Bound::End, &[], room);
             if to == Bound::End {
                 return Answer::Whole { tag: self.set.tag(), elements };

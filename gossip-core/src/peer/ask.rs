@@ -5,6 +5,7 @@ use crate::codec::Encode;
 use crate::element::Element;
 use crate::message::{Answer, Body, Request, longest};
 use crate::round::{Round, Step};
+use crate::wire::Elements;
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// The next message of our round, which begins here if one is wanted; `None` if there is none to send.
@@ -30,7 +31,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 Request::WantCells { state: incoming.state().digest.tag(), from, count }
             }
             Step::Repair(repair) => {
-                let (asks, wanted, elements) = repair.next(self.set, limit - longest::REPAIR, window, answer);
+                let (asks, wanted, elements) = repair.next(self.set, self.config.room(longest::REPAIR), window, answer);
                 bursts = !repair.begins_burst();
                 Request::Repair { asks, wanted, elements }
             }
@@ -38,7 +39,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 let (from, end) = walk.remaining();
                 // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
                 let reach = walk.reach(answer);
-                let (elements, to) = self.set.page_to(from, reach, end, limit - longest::PAGE);
+                let (elements, to) = if walk.fetches() {
+                    (Elements::NONE, reach)
+                } else {
+                    self.set.page_to(from, reach, end, self.config.room(longest::PAGE))
+                };
                 Request::Page { window, wants_state: walk.ask(reach), from, to, elements }
             }
             Step::Close(digest) => {

@@ -40,9 +40,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 round.note_full_state(head.state.bytes);
                 self.begin_sketch(nonce, &head, cells);
             }
-            // After a repair, a verdict that something still differs. In a sketch, the peer has forgotten the state,
-            // and begins a new one.
-            (Step::Repair(_) | Step::Sketch(_), Part::Head(head)) => self.begin_sketch(nonce, &head, cells),
+            // In a sketch, the peer has forgotten the state, and begins a new one.
+            (Step::Sketch(_), Part::Head(head)) => self.begin_sketch(nonce, &head, cells),
+            // After a repair, a verdict that something still differs.
+            (Step::Repair(repair), Part::Head(head)) => {
+                let (count, place) = repair.common(self.set.end());
+                self.peer.known.share(count, place);
+                self.begin_sketch(nonce, &head, cells);
+            }
             (Step::Sketch(incoming), Part::After { from, last }) => match incoming.take(from, cells, last, window) {
                 Received::None => {}
                 Received::Some => self.wait_on(),
@@ -98,12 +103,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Elements that both had at their last proof need not be read. To take away those alone means to hash all that
         // we have inserted since: 2^17 elements at most.
         let end = self.set.end();
-        let agreed = self.peer.known.since_proof(theirs.digest.count());
+        let agreed = self.since_common(theirs.digest.count());
         let agreed = agreed.filter(|&(place, _)| end.since(place) <= MOST_NAMES);
         // Fewer cells than elements cannot be read, and another decode would be for nothing.
         let fewer = agreed.filter(|&(_, learned)| learned <= have as u64);
         let again = fewer.map_or(0, |(place, _)| CELL * have as u64 + PASSED * end.since(place) as u64);
-        self.spend(CELL * have as u64 + again);
+        let since = PASSED * end.since(incoming.began_at()) as u64;
+        self.spend(CELL * have as u64 + again + since);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
         let subtract = |place| self.set.subtract(incoming.cells(), place);
         let mut nearly = false;
@@ -126,6 +132,34 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             reading => return Ok(reading),
         }
         Err(Look { agreed, rest, nearly })
+    }
+
+    /// Asks for cells of this state of the peer's, with which a repair has ended, if it is known how many it takes; else
+    /// probes again, which takes a round trip more and earns a head that is not needed.
+    pub(super) fn want_known_cells(&mut self, nonce: Nonce, theirs: State) {
+        let ours = self.set.state();
+        let head = Head { state: theirs, deep: None };
+        let none = Cells::new(Set::<E>::WIDTH, &[]);
+        let mut incoming = IncomingSketch::new(&head, &none, self.set.tables(), self.set.end(), ours.digest.count());
+        let known = self.since_common(theirs.digest.count());
+        let target =
+            self.policy().zip(self.set.tables()).zip(known).and_then(|((policy, tables), (_, differences))| {
+                let known = Estimate { differences, sigma: 0 };
+                strategy::target(policy, ours, &incoming, tables.longest(), None, known, false)
+            });
+        match target.filter(|target| self.cells_elsewhere + target <= CELLS_UNDER_WAY) {
+            Some(target) => {
+                incoming.aim(target);
+                self.go_to(nonce, Step::Sketch(incoming.into()));
+            }
+            None => self.go_to(nonce, Step::Probe(None)),
+        }
+    }
+
+    /// What one side alone holds since both were last known to hold the same, if counts tell it: no sketch tells elements
+    /// of one id apart, however many cells it has.
+    fn since_common(&self, count: u64) -> Option<(Place, u64)> {
+        self.peer.known.since_common(count).filter(|_| !self.set.shares_ids())
     }
 
     /// Asks for more cells, as many as it seems to take; or for deep bits first; or walks.
@@ -184,6 +218,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
+    /// Whether pages, which go out a message in a round trip, would fall behind what is inserted here meanwhile.
+    fn is_outrun(&self, theirs: State) -> bool {
+        let (end, state) = (self.set.end(), self.set.state());
+        let most = MOST_NAMES as u64;
+        let ours = page_bytes(state, Set::<E>::WIDTH);
+        let began_at = self.peer.round.as_ref().map_or(end, Round::began_at);
+        let few = state.digest.count() <= most && theirs.digest.count() <= most;
+        // Of elements of one id a repair gives what fits a message, and pages all.
+        end > began_at && few && ours > self.config.message_limit() as u64 && !self.set.shares_ids()
+    }
+
     /// Begins a walk with a peer of this state, at the bound where the last walk was cut off.
     pub(super) fn walk(&mut self, nonce: Nonce, theirs: State) {
         let bytes = page_bytes(theirs, Set::<E>::WIDTH);
@@ -192,7 +237,10 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) {
             self.peer.unreadable |= incoming.top_ups().is_some();
         }
-        let walk = Walk::new(self.peer.resume, (theirs.digest.count(), bytes));
-        self.go_to(nonce, Step::Walk(walk));
+        let mut walk = Walk::new(self.peer.resume, (theirs.digest.count(), bytes));
+        if self.is_outrun(theirs) {
+            walk = walk.fetching();
+        }
+        self.go_to(nonce, Step::Walk(walk.into()));
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::budget::PASSED;
+use super::budget::{MOVED, PASSED};
 use super::owed::{Owed, Question};
 use super::turn::Turn;
 use crate::digest::{Digest, State};
@@ -121,6 +121,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Request::Page { window, wants_state, from, to, .. } => {
                 // An interval that ends before it starts is empty, and the peer's window may be up to 65 535.
                 let (window, to) = (window.min(self.config.window.get()), to.max(from));
+                let held = self.set.told_apart(held, from, to);
                 self.owe(Owed::Page { nonce, cursor: from, to, held, window, wants_state });
             }
         }
@@ -132,7 +133,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Answer::Proof { state } => self.on_proof(nonce, state),
             Answer::Cells { part, cells } => self.on_cells(nonce, part, &cells),
             Answer::Whole { .. } => self.on_whole(nonce, held, bytes),
-            Answer::Give { from, to, last, state, .. } => self.on_give(nonce, (from, to), last, state),
+            Answer::Give { from, to, last, state, .. } => self.on_give(nonce, (from, to), last, state, held),
         }
     }
 
@@ -172,8 +173,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         ours.count().abs_diff(theirs.count()) >= threshold
             && strategy::leads(width, ours, theirs)
             && !self.is_tiny()
+            && !self.is_led()
             // Where the difference is known, a first answer has all cells that it takes: nothing is gained.
             && self.cells_for_known_difference(nonce, theirs).is_none()
+    }
+
+    /// Whether the peer has repaired both sets within a round interval, without a proof. It knows what both hold since,
+    /// and so what differs, and we do not.
+    fn is_led(&self) -> bool {
+        let proven = self.peer.known.proof().map_or(0, |proof| proof.count());
+        let told = self.peer.told.is_some_and(|(_, place)| place > Place::of_count(proven));
+        told && self.now < self.peer.pacing.next_round_at()
     }
 
     /// Takes in a proof. Returns whether it proves anything: our round, or the set as it is now.
@@ -203,16 +213,21 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             return false;
         };
         round.note_full_state(bytes);
-        let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
         // Nothing is wanted any more, so a repair that gives what is not listed does. It lists up to 2^17 names, 1 MiB.
         if self.set.len() <= MOST_NAMES {
-            self.spend(PASSED * self.set.len() as u64);
-            let claim = Claim::of_names(self.set.names_except(held), Set::<E>::WIDTH);
-            self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
+            self.give_all_but(nonce, held, bytes);
         } else {
-            self.walk(nonce, theirs);
+            self.walk(nonce, State { digest: Digest::from_parts(held.len() as u64, 0), bytes });
         }
         true
+    }
+
+    /// Repairs the set of a peer that has just these elements, of so many bytes, all of which we hold.
+    fn give_all_but(&mut self, nonce: Nonce, held: &[Fingerprint], bytes: u64) {
+        self.spend(PASSED * self.set.len() as u64);
+        let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
+        let claim = Claim::of_names(self.set.names_except(held), Set::<E>::WIDTH);
+        self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
     }
 
     /// Takes in one message of a repair, whose elements are merged: notes the wishes, or the verdict that it asks for.
@@ -248,7 +263,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     }
 
     /// Takes in part of an answer of elements. Returns whether it was expected.
-    fn on_give(&mut self, nonce: Nonce, interval: (Bound, Bound), last: bool, state: Option<State>) -> bool {
+    fn on_give(
+        &mut self,
+        nonce: Nonce,
+        interval: (Bound, Bound),
+        last: bool,
+        state: Option<State>,
+        held: &[Fingerprint],
+    ) -> bool {
         let Some(round) = self.awaiting(nonce) else { return false };
         let in_time = round.answers_step(nonce);
         match (round.step_mut(), state) {
@@ -256,6 +278,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 // Any answer of the round counts, since an interval is covered whenever it was. The end of an answer
                 // may come before its middle, and the sets are equal once both have.
                 let told = walk.tell(state.map(|state| state.digest));
+                walk.note_given(held, MOST_NAMES);
                 self.on_page_answer(nonce, interval, last, told);
             }
             (Step::Repair(_), _) if in_time => self.on_repair_answer(nonce, interval, last, state),
@@ -284,11 +307,21 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Progress::None => {}
             Progress::Some => self.wait_on(),
             Progress::Page => self.go_on(nonce),
-            // All is exchanged, but one side has changed meanwhile. The next round proves it, or finds what is new.
             Progress::Done => {
+                let given = walk.take_given();
                 self.peer.walked();
-                self.peer.pacing.answered(nonce);
-                self.end_round(false);
+                match given {
+                    Some(given) => {
+                        let bytes = self.set.state().bytes;
+                        self.give_all_but(nonce, &given, bytes);
+                    }
+                    // All is exchanged, but one side has changed meanwhile. The next round proves it, or finds what is
+                    // new.
+                    None => {
+                        self.peer.pacing.answered(nonce);
+                        self.end_round(false);
+                    }
+                }
             }
         }
     }
@@ -299,13 +332,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let Some(round) = &mut self.peer.round else { return };
         let (began_at, log) = (round.began_at(), round.peer_log());
         let Step::Repair(repair) = round.step_mut() else { return };
-        match repair.cover(from, to, last, state) {
+        let before = repair.wanted();
+        let answered = repair.cover(from, to, last, state);
+        // Wishes behind those that are answered move up.
+        let moved = if repair.wanted() < before { repair.wanted() / MOVED } else { 0 };
+        match answered {
             Answered::Nothing => {}
             Answered::InPart => self.wait_on(),
             Answered::Burst => self.go_on(nonce),
-            Answered::Done(Some(told)) if told == ours => self.close(nonce, ours),
+            Answered::Done(Some(told)) if told.digest == ours => self.close(nonce, ours),
             // Both digests are as they were: the same sketch would be misread again, in this round and in every other.
-            Answered::Done(Some(told)) if repair.was_in_vain(ours, told) => {
+            Answered::Done(Some(told)) if repair.was_in_vain(ours, told.digest) => {
                 let theirs = repair.theirs();
                 self.walk(nonce, theirs);
             }
@@ -318,8 +355,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 self.end_round(false);
                 self.reconcile(ours, theirs, log);
             }
-            Answered::Done(_) => self.go_to(nonce, Step::Probe(None)),
+            Answered::Done(Some(told)) => {
+                let (count, place) = repair.common(self.set.end());
+                self.peer.known.share(count, place);
+                self.want_known_cells(nonce, told);
+            }
+            Answered::Done(None) => self.go_to(nonce, Step::Probe(None)),
         }
+        self.spend(moved as u64);
     }
 
     /// Closes the round if the peer's digest is ours by now; else walks, since the peer has no cells for us.

@@ -3,13 +3,13 @@
 use core::mem;
 use core::time::Duration;
 
-use super::link::{ACK_AFTER, Arrival, Standing};
+use super::link::{ACK_AFTER, ACK_WITHIN, Arrival, Standing};
 use super::{About, LinkTurn, Wishes};
 use crate::element::Element;
 use crate::message::{Batch, Flags, LogId};
 use crate::set::Set;
 use crate::time::{Time, micros};
-use crate::wire::{Elements, Place};
+use crate::wire::{Elements, Place, Room};
 
 /// A batch to send.
 #[derive(Debug)]
@@ -17,6 +17,30 @@ pub(crate) struct Pushed {
     pub(crate) batch: Batch,
     /// Whether its elements went out before, or are older than the link: they count as `resent`.
     pub(crate) again: bool,
+    /// How many elements were measured to know whether they are to be pushed, and how many were tried in vain.
+    pub(crate) measured: usize,
+    pub(crate) tried: usize,
+}
+
+impl Pushed {
+    /// Whether it has elements that go out for the first time: those are our own doing, and all else is the peer's.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.batch.elements.count() > 0 && !self.again
+    }
+}
+
+/// What is to go to a peer now.
+struct Taken {
+    /// Where the part ends, and its elements.
+    to: Place,
+    elements: Elements,
+    /// Whether these went out before, or are older than the link.
+    again: bool,
+    /// Whether a round is to bring what there is.
+    round: bool,
+    /// As of a [`Pushed`].
+    measured: usize,
+    tried: usize,
 }
 
 /// Bytes that go out to a peer of which nothing is known: about as many as a round costs that finds a difference. A
@@ -32,12 +56,13 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         // A peer that pushes gets a link whether the overlay names it or not: its elements have to be acknowledged.
         self.link_or_new();
         // The log first: the places below are positions in it, and mean nothing in another.
-        self.on_log(batch.log, batch.acked, batch.ack, new);
+        self.on_log(batch, new);
         let knows_us = batch.of == self.link_or_new().log;
         let is_late = self.receive(batch, knows_us);
         // An acknowledgement that names another log of ours is of a former life.
         let contradicts = knows_us && batch.ack > self.about.end;
-        let sample = if knows_us && !contradicts { self.on_ack(batch.ack, batch.held) } else { None };
+        let (sample, has_opened) =
+            if knows_us && !contradicts { self.on_ack(batch.ack, batch.held) } else { (None, false) };
         if contradicts {
             self.begin_log_anew();
         }
@@ -64,8 +89,11 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             has_elements: before.has_elements || has_elements,
             sample: sample.or(before.sample),
         });
-        let send = link.due;
         self.count_own();
+        // A full window keeps batches back whose turn has passed. They go now, not in the next turn.
+        let link = self.link_or_new();
+        link.due |= has_opened && link.pending(end) > 0;
+        let send = link.due;
         // A peer that has more of our log than there is has that of a former life of ours, whatever says so: digests tell.
         Wishes { send, round: contradicts && !self.about.in_round, ..Wishes::default() }
     }
@@ -84,7 +112,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
 
     /// Takes in the log id of a batch. A peer with another id than before has begun anew: it has nothing of our log,
     /// and we have nothing of its new one.
-    fn on_log(&mut self, log: LogId, received: Place, acked: Place, new: usize) {
+    fn on_log(&mut self, batch: &Batch, new: usize) {
+        let (log, received, acked) = (batch.log, batch.acked, batch.ack);
         let had = self.known.acked();
         let has_forgotten = match self.known.log() {
             Some(known) if known == log => false,
@@ -97,7 +126,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
                 // Proofs alone came before, perhaps of a log that the peer has forgotten: the peer says itself what it
                 // has. Were the proofs trusted, nothing that it had had before would be pushed to it again.
                 let knew_more = self.known.name_log(log, received, acked);
-                if acked < had {
+                if acked < had || (batch.of == LogId::UNKNOWN && self.may_have_missed()) {
                     self.link_or_new().rewind(acked);
                 }
                 knew_more
@@ -106,10 +135,22 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         if has_forgotten {
             // What this very batch brought is there, since the peer has just sent it.
             let before = Place::new(self.about.end.index() - new);
-            let peer = self.peer;
-            self.common.origins.disown(before, |from| from == peer);
+            self.common.origins.disown(before, self.peer);
             self.link_or_new().due = true;
         }
+    }
+
+    /// Whether the peer, which knows no log of ours, may have started after we sent it our first batch, so that it has to
+    /// go again. Without that a child that starts later than its parent has to ask, and a parent that starts later gets it
+    /// an interval or two later.
+    fn may_have_missed(&mut self) -> bool {
+        let (now, every) = (self.about.now, self.common.schedule.every());
+        let link = self.link_or_new();
+        // What went just now is under way: to send it again would cost a message, and the sample of its round trip.
+        let is_under_way = link.in_flight_since.is_some_and(|since| now < since + every / 2);
+        let missed = link.sent > Place::START && !is_under_way;
+        link.due |= missed;
+        missed
     }
 
     /// Takes in which part of the peer's log a batch is. Returns whether we had all of it before.
@@ -136,19 +177,23 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     }
 
     /// Takes in an acknowledgement of our log up to `ack`, of which the peer had the last element for `held`
-    /// milliseconds. Returns when that was sent and how long the peer held it, if that makes a sample of a round trip.
-    fn on_ack(&mut self, ack: Place, held: u32) -> Option<(Time, Duration)> {
-        let About { now, window, .. } = self.about;
+    /// milliseconds. Returns when that was sent and how long the peer held it, if that makes a sample of a round trip;
+    /// and whether a window that was full has room.
+    fn on_ack(&mut self, ack: Place, held: u32) -> (Option<(Time, Duration)>, bool) {
+        let About { now, window, end, .. } = self.about;
+        let in_vain = (self.common.schedule.every() / 4).min(ACK_WITHIN / 2);
         let is_news = self.known.acknowledge(ack);
         let link = self.link_or_new();
-        let sample = link.measured.take_if(|(end, _)| *end == ack);
-        // A full window keeps batches back whose turn has passed. They go now, not in the next turn.
-        let was_full = link.unacked >= window;
+        let sample = link.take_measured(ack);
+        let (was_full, held) = (link.flight.len() >= window, Duration::from_millis(held.into()));
         if is_news {
+            // It would have come sooner if the peer's window were like ours: the peer waits for more than we may send.
+            link.is_kept_waiting |= was_full && held >= in_vain;
             link.acknowledge(ack, now);
+            // Who has all of it has caught up: what comes next is fresh.
+            link.catching_up &= ack < end;
         }
-        link.due |= was_full && link.unacked < window;
-        sample.map(|(_, sent_at)| (sent_at, Duration::from_millis(held.into())))
+        (sample.map(|sent_at| (sent_at, held)), was_full && link.flight.len() < window)
     }
 
     /// Takes in what the peer says of its standing, and whether it asks for a push.
@@ -176,38 +221,22 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         }
     }
 
-    /// The batch that is due to the peer, with elements of at most `room` bytes, if one is due; and the wish for a
-    /// round if that is to bring the rest.
+    /// The batch that is due to the peer, with elements that fit the room, if one is due; and the wish for a round if that
+    /// is to bring the rest.
     ///
     /// A batch always says how far we have the peer's log, so it goes out without elements too.
-    pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: usize) -> Option<(Pushed, Wishes)> {
-        let About { now, end, window, in_round, .. } = self.about;
+    pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<(Pushed, Wishes)> {
+        let About { now, end, window, .. } = self.about;
         let link = self.slot.as_mut().filter(|link| link.due)?;
         link.due = false;
-        let (mut to, mut elements, mut again, mut round) = (link.sent, Elements::NONE, false, false);
-        if link.has_room(window) {
-            // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
-            let is_theirs = |place: Place| self.common.origins.of(place) == Some(self.peer);
-            // Of a peer that is not known to have anything of ours it is not known that it has nothing, and digests tell that in
-            // 41 bytes: so much that is new is pushed to it only once they have been compared.
-            let is_unknown = self.known.acked() == Place::START && link.sent == Place::START;
-            let fits = |most| set.batch(link.sent, most, is_theirs).0 == end;
-            link.catching_up |= is_unknown && !fits(FIRST_MEETING.min(room));
-            let most = if is_unknown { FIRST_MEETING.min(room) } else { MOST_AGAIN * room };
-            if !link.catching_up || fits(most) {
-                (to, elements) = set.batch(link.sent, room, is_theirs);
-                again = link.catching_up && elements.count() > 0;
-                link.catching_up &= to < end;
-            } else if !in_round {
-                // As much as that costs less by a sketch. The wait for an acknowledgement covers the round as well: if
-                // it fails, the link finds out and tries again.
-                round = true;
-                link.in_flight_since.get_or_insert(now);
-            }
-        }
+        let from = link.sent;
+        let Taken { to, elements, again, round, measured, tried } = self.take(set, room)?;
+        let link = self.slot.as_mut()?;
         let has_elements = elements.count() > 0;
+        let asked = mem::take(&mut link.asks);
+        let fills_window = has_elements && link.flight.len() + 1 >= window;
         let flags = Flags {
-            asks: mem::take(&mut link.asks),
+            asks: asked || (fills_window && link.is_kept_waiting),
             to_parent: link.standing == Standing::Parent,
             detached: link.standing == Standing::Detached,
             timed: mem::take(&mut link.timed),
@@ -215,35 +244,92 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         // Every batch acknowledges, so nothing is left to acknowledge behind it.
         (link.ack_due_since, link.unanswered) = (None, 0);
         let held = link.last_elements_at.map_or(Duration::ZERO, |since| now.saturating_since(since));
-        let others = self.common.origins.since(link.sent).filter(|(_, from, _)| *from != Some(self.peer));
         // The age goes with the elements, so that whoever passes them on knows how long they have waited in all.
-        let born = others.filter_map(|(.., born)| born).min().filter(|_| has_elements);
+        let born = self.common.origins.oldest(self.peer, from, to).filter(|_| has_elements);
         let batch = Batch {
             log: link.log,
             of: self.known.log().unwrap_or(LogId::UNKNOWN),
             acked: self.known.acked(),
-            from: link.sent,
+            from,
             to,
             ack: self.known.received(),
             held: millis(held),
             age: millis(born.map_or(Duration::ZERO, |born| now.saturating_since(born))),
-            lead: millis(self.common.schedule.lead(now).unwrap_or_default()),
+            lead: millis(self.common.lead(flags.timed, now)),
             flags,
             elements,
         };
         link.sent = to;
         self.count_own();
         let link = self.slot.as_mut()?;
-        if flags.asks {
+        if asked {
             link.asked_at = Some(now);
         }
         if has_elements {
-            link.send(to, now);
+            link.send(to, window, now);
             // What did not fit goes at once, as far as the window allows, and not an interval later.
             link.due = link.has_room(window) && link.pending(end) > 0;
+        } else {
+            link.cover(to);
         }
         self.reschedule();
-        Some((Pushed { batch, again }, Wishes { round, ..Wishes::default() }))
+        Some((Pushed { batch, again, measured, tried }, Wishes { round, ..Wishes::default() }))
+    }
+
+    /// Takes what is to go to the peer now: elements that fit the room, or the wish for a round.
+    fn take<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<Taken> {
+        let About { now, end, window, in_round, .. } = self.about;
+        let link = self.slot.as_ref()?;
+        let from = link.sent;
+        let mut taken = Taken { to: from, elements: Elements::NONE, again: false, round: false, measured: 0, tried: 0 };
+        if !link.has_room(window) {
+            return Some(taken);
+        }
+        let fits = self.fits_a_few(set, room, &mut taken.measured);
+        let link = self.slot.as_mut()?;
+        if fits {
+            // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
+            let others = self.common.origins.others(self.peer, from, end);
+            let stretch = set.batch(from, others, room);
+            taken.tried = stretch.tried - stretch.elements.count();
+            taken.again = link.catching_up && stretch.elements.count() > 0;
+            link.catching_up &= stretch.to < end;
+            (taken.to, taken.elements) = (stretch.to, stretch.elements);
+        } else if !in_round {
+            // As much as that costs less by a sketch. The wait for an acknowledgement covers the round as well: if
+            // it fails, the link finds out and tries again.
+            taken.round = true;
+            link.in_flight_since.get_or_insert(now);
+        }
+        Some(taken)
+    }
+
+    /// Whether what is to be sent to the peer goes as pushes: all that is fresh does, and what is caught up on if it
+    /// takes a few messages. Counts the elements that it took to know.
+    fn fits_a_few<E: Element>(&mut self, set: &Set<E>, room: Room, measured: &mut usize) -> bool {
+        let (end, acked) = (self.about.end, self.known.acked());
+        let Some(link) = self.slot else { return true };
+        // Of a peer that is not known to have anything of ours it is not known that it has nothing, and digests tell
+        // that in 41 bytes: so much that is new is pushed to it only once they have been compared.
+        let is_unknown = acked == Place::START && link.sent == Place::START;
+        if !is_unknown && !link.catching_up {
+            return true;
+        }
+        let most = if is_unknown { FIRST_MEETING.min(room.of_one) } else { MOST_AGAIN * room.of_one };
+        let count = end.since(link.sent) - self.common.origins.count(self.peer, link.sent);
+        // An element takes a byte, but for one that may be empty. And who asks for too much asks again: a part that was
+        // found too long once is so for as long as it begins there or before.
+        let is_known = link.exceeds.is_some_and(|(place, bytes)| link.sent <= place && most <= bytes);
+        let fits = count <= most + 1 && !is_known && {
+            let (fits, looked_at) = set.fits(self.common.origins.others(self.peer, link.sent, end), most);
+            *measured += looked_at;
+            fits
+        };
+        if !fits && !is_known {
+            link.exceeds = Some((link.sent, most));
+        }
+        link.catching_up |= is_unknown && !fits;
+        fits
     }
 }
 

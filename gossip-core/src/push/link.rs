@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::Link;
+use super::{Flight, Link};
 use crate::agenda::Deadline;
 use crate::message::LogId;
 use crate::time::Time;
@@ -51,6 +51,10 @@ pub(super) const SILENCE: Duration = Duration::from_secs(2);
 /// The longest limit of a silence.
 pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
+/// The most messages of which an acknowledgement measures the round trip. Without a round trip a message goes every
+/// eighth of an interval, so the last one alone would be answered by none where round trips take longer than that.
+pub(super) const MEASURED: usize = 4;
+
 /// How many times elements go out without an acknowledgement before the peer is taken to be gone.
 pub(super) const TRIES: u32 = 2;
 
@@ -65,12 +69,13 @@ impl Link {
             log,
             sent: Place::START,
             own: 0,
-            unacked: 0,
-            mark: None,
+            exceeds: None,
+            flight: Flight::default(),
             in_flight_since: None,
+            is_kept_waiting: false,
             timeouts: 0,
             catching_up: false,
-            measured: None,
+            measured: [None; MEASURED],
             round_trips: None,
             due: false,
             timed: false,
@@ -102,9 +107,9 @@ impl Link {
     }
 
     /// Whether elements may go to the peer now: it carries, and the window is open.
-    pub(super) const fn has_room(&self, window: u32) -> bool {
+    pub(super) fn has_room(&self, window: u32) -> bool {
         // A link that catches up sends a few messages once, whatever is in flight: perhaps all of that is lost.
-        self.carries() && (self.catching_up || self.unacked < window)
+        self.carries() && (self.catching_up || self.flight.len() < window)
     }
 
     /// The number of elements that are to be sent, of a log that ends here.
@@ -118,31 +123,50 @@ impl Link {
         if place >= self.sent {
             // A round may have brought over more than was pushed.
             self.sent = place;
-            (self.unacked, self.mark, self.in_flight_since) = (0, None, None);
+            self.flight.clear();
+            self.in_flight_since = None;
         } else {
-            // The wait begins anew, as TCP's timer does. One mark is kept and not a place for each message: the window
-            // opens in steps, and a link takes the same memory however many messages are in flight.
+            // The wait begins anew, as TCP's timer does.
             self.in_flight_since = self.in_flight_since.map(|_| now);
-            if let Some((_, count)) = self.mark.take_if(|(end, _)| *end <= place) {
-                self.unacked -= count;
-            }
+            self.flight.acknowledge(place);
         }
     }
 
     /// Notes a message with elements up to here.
-    pub(super) fn send(&mut self, to: Place, now: Time) {
+    pub(super) fn send(&mut self, to: Place, window: u32, now: Time) {
         self.in_flight_since.get_or_insert(now);
-        self.measured = Some((to, now));
-        self.unacked += 1;
-        self.mark.get_or_insert((to, self.unacked));
+        self.measured.rotate_right(1);
+        self.measured[0] = Some((to, now));
+        self.flight.add(to, window);
+    }
+
+    /// Notes a message without elements that covers the log up to here: an acknowledgement of that says how long the
+    /// peer had the elements before it.
+    pub(super) fn cover(&mut self, to: Place) {
+        if let Some((end, sent_at)) = self.measured[0]
+            && end < to
+        {
+            self.measured.rotate_right(1);
+            self.measured[0] = Some((to, sent_at));
+        }
+    }
+
+    /// Returns when the message up to here was sent, if it is measured, and forgets it and those before it.
+    pub(super) fn take_measured(&mut self, ack: Place) -> Option<Time> {
+        let sent_at = self.measured.iter().flatten().find(|(end, _)| *end == ack).map(|&(_, sent_at)| sent_at);
+        for measured in &mut self.measured {
+            measured.take_if(|(end, _)| *end <= ack);
+        }
+        sent_at
     }
 
     /// Goes back to what the peer has, so that all elements behind it are sent again.
     pub(super) fn rewind(&mut self, acked: Place) {
         self.catching_up |= acked < self.sent;
         // The sample is dropped: an acknowledgement may be of the first sending or of the second (Karn's rule).
-        (self.sent, self.unacked, self.mark) = (acked, 0, None);
-        (self.in_flight_since, self.measured) = (None, None);
+        self.sent = acked;
+        self.flight.clear();
+        (self.in_flight_since, self.measured) = (None, [None; MEASURED]);
     }
 
     /// Takes in a sample of a round trip.
@@ -164,7 +188,7 @@ impl Link {
 
     /// Takes a turn. Returns whether a message is due. An acknowledgement goes alone only `down`, since a child waits
     /// for it two intervals.
-    pub(super) const fn take_turn(&mut self, end: Place, window: u32, down: bool) -> bool {
+    pub(super) fn take_turn(&mut self, end: Place, window: u32, down: bool) -> bool {
         if self.has_room(window) && (self.pending(end) > 0 || (down && self.ack_due_since.is_some())) {
             (self.due, self.timed) = (true, down);
         }
@@ -211,25 +235,24 @@ mod tests {
     fn a_window_opens_as_far_as_it_is_acknowledged() {
         let mut link = link(Standing::Child);
         for to in [10, 20, 30].map(at) {
-            link.send(to, Time::ZERO);
+            link.send(to, 3, Time::ZERO);
             link.sent = to;
         }
         assert!(!link.has_room(3) && link.has_room(4));
-        // Of the messages under way one is remembered, which is the first.
         link.acknowledge(at(9), Time::ZERO);
-        assert_eq!(link.unacked, 3);
+        assert_eq!(link.flight.len(), 3);
         link.acknowledge(at(12), Time::from_millis(5));
-        assert_eq!((link.unacked, link.in_flight_since), (2, Some(Time::from_millis(5))));
-        link.send(at(40), Time::from_millis(6));
+        assert_eq!((link.flight.len(), link.in_flight_since), (2, Some(Time::from_millis(5))));
+        link.send(at(40), 3, Time::from_millis(6));
         link.sent = at(40);
         link.acknowledge(at(40), Time::from_millis(7));
-        assert_eq!((link.unacked, link.in_flight_since, link.catching_up), (0, None, false));
+        assert_eq!((link.flight.len(), link.in_flight_since, link.catching_up), (0, None, false));
         link.rewind(at(40));
         assert!(!link.catching_up, "nothing is missing");
-        link.send(at(50), Time::from_millis(8));
+        link.send(at(50), 3, Time::from_millis(8));
         link.sent = at(50);
         link.rewind(at(40));
-        assert_eq!((link.sent, link.unacked, link.catching_up), (at(40), 0, true));
+        assert_eq!((link.sent, link.flight.len(), link.catching_up), (at(40), 0, true));
     }
 
     #[test]
@@ -245,6 +268,25 @@ mod tests {
         assert_eq!(link.round_trip(every), None, "between 120 and 260");
         (0..8).for_each(|_| link.measure(Duration::from_millis(200)));
         assert!(link.round_trip(every).is_some(), "all that is long ago");
+    }
+
+    #[test]
+    fn any_of_the_last_four_messages_measures_a_round_trip() {
+        let mut link = link(Standing::Parent);
+        for to in 1..=5 {
+            link.send(at(to), 4, Time::from_millis(to as u64));
+        }
+        assert_eq!(link.take_measured(at(1)), None, "that is too long ago");
+        assert_eq!(link.take_measured(at(3)), Some(Time::from_millis(3)));
+        assert_eq!([2, 3].map(|to| link.take_measured(at(to))), [None, None], "once, and none before it");
+        // A message without elements covers more of the log: whoever acknowledges that has had the elements as long.
+        link.cover(at(9));
+        link.cover(at(9));
+        assert_eq!(link.take_measured(at(5)), Some(Time::from_millis(5)));
+        assert_eq!(link.take_measured(at(9)), Some(Time::from_millis(5)));
+        link.send(at(10), 4, Time::from_millis(10));
+        link.rewind(at(9));
+        assert_eq!(link.take_measured(at(10)), None, "of the first sending or of the second");
     }
 
     #[test]
@@ -272,7 +314,8 @@ mod tests {
             let mut link = link(standing);
             link.lost = lost;
             assert_eq!([link.carries(), link.has_room(1)], [carries; 2], "{standing:?}, lost: {lost}");
-            (link.unacked, link.catching_up) = (1, true);
+            link.flight.add(at(1), 1);
+            link.catching_up = true;
             assert_eq!(link.has_room(1), carries, "what is behind goes in a few messages, whatever is under way");
         }
     }
@@ -281,7 +324,8 @@ mod tests {
     fn a_turn_is_for_what_is_pending_and_going_down_for_acknowledgements() {
         let turn = |sent, own, unacked, ack_due_since, down| {
             let mut link = link(Standing::Child);
-            (link.sent, link.own, link.unacked, link.ack_due_since) = (at(sent), own, unacked, ack_due_since);
+            (link.sent, link.own, link.ack_due_since) = (at(sent), own, ack_due_since);
+            (0..unacked).for_each(|message| link.flight.add(at(message), 2));
             (link.take_turn(at(20), 2, down), link.timed)
         };
         let owes = Some(Time::ZERO);

@@ -52,7 +52,8 @@ impl<P: Clone + Ord> Overlay<P> {
         }
         // Behind its ancestors come all others before it, so that it finds a parent while any of them answers. None
         // behind it: that one may have attached to us.
-        let others = (0..place).filter(|other| !above.contains(other)).collect::<Vec<_>>();
+        let mut ancestors = above.iter().rev().copied().peekable();
+        let others = (0..place).filter(|other| ancestors.next_if_eq(other).is_none()).collect::<Vec<_>>();
         let first = place.saturating_mul(fan_out.get()).saturating_add(1).min(nodes.len());
         let end = first.saturating_add(fan_out.get()).min(nodes.len());
         Self {
@@ -78,6 +79,11 @@ impl<P: Clone + Ord> Overlay<P> {
     /// Its children: the replicas that attach to it while all answer; in a graph, its neighbours.
     pub fn downstream(&self) -> &[P] {
         &self.downstream
+    }
+
+    /// Whether this is one of its children or neighbours. O(log n): they ascend.
+    pub(crate) fn is_downstream(&self, peer: &P) -> bool {
+        self.downstream.binary_search(peer).is_ok()
     }
 
     pub(crate) const fn is_graph(&self) -> bool {

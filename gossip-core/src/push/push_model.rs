@@ -35,10 +35,7 @@ impl<P: Clone + Ord> Pusher<P> {
         links.values_mut().flatten().for_each(|link| link.rebase(now));
         let places = || (0..end.index()).map(Place::new);
         let origins = &common.origins;
-        let age = |peer: &P, place| {
-            let others = origins.since(place).filter(|(_, from, _)| *from != Some(peer));
-            others.filter_map(|(.., born)| born).min().map(|born| now.saturating_since(born))
-        };
+        let age = |peer: &P, place| origins.oldest(peer, place, end).map(|born| now.saturating_since(born));
         // A run without a time yet has waited elsewhere alone. Stamped with the latest time there is, it tells how
         // long.
         let mut stamped = origins.clone();
@@ -72,7 +69,9 @@ impl Link {
             *time = time.map(|time| Time::ZERO + time.saturating_since(now));
         }
         self.deadline = self.deadline.rebased(now);
-        self.measured = self.measured.map(|(end, sent_at)| (end, past(sent_at)));
+        // It spares a look at the log and decides nothing.
+        self.exceeds = None;
+        self.measured.iter_mut().flatten().for_each(|(_, sent_at)| *sent_at = past(*sent_at));
         self.arrival = self
             .arrival
             .map(|arrival| Arrival { sample: arrival.sample.map(|(sent_at, held)| (past(sent_at), held)), ..arrival });

@@ -67,7 +67,7 @@ fn who_is_gone_leaves_nothing_behind() {
         _ = on_link(&mut spoke, child, |link| {
             link.link_or_new().standing = Standing::Child;
             link.common.children.insert(child);
-            link.link_or_new().send(at(1), Time::ZERO);
+            link.link_or_new().send(at(1), 4, Time::ZERO);
             link.reschedule();
             Wishes::default()
         });
@@ -83,8 +83,9 @@ fn who_is_gone_leaves_nothing_behind() {
     assert_eq!((spoke.common.parent, spoke.common.search.at()), (None, None));
     assert!(spoke.is_orphan() && spoke.leaves_to_rounds());
     let mut hub = of_star(0);
-    assert!(!hub.is_orphan() && !hub.leaves_to_rounds(), "it wants no parent");
+    assert!(hub.is_orphan() && hub.leaves_to_rounds(), "nobody is joined with it");
     _ = on_link(&mut hub, 1, |link| link.settle());
+    assert!(!hub.is_orphan() && !hub.leaves_to_rounds(), "it wants no parent");
     assert!(on_link(&mut hub, 1, |link| link.on_unreachable()).lost);
     assert!(hub.leaves_to_rounds());
 }

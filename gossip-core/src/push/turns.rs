@@ -30,6 +30,15 @@ impl<P: Clone + Ord> Common<P> {
         self.schedule.up_at().filter(|_| self.parent.is_some())
     }
 
+    /// How long before an interval from `now` elements have to come to be in our turn up; nothing without a parent. Only
+    /// a batch that is `timed` tells it.
+    pub(super) fn lead(&self, timed: bool, now: Time) -> Duration {
+        match &self.parent {
+            Some(_) if timed => self.schedule.lead_of_children(now),
+            _ => self.schedule.lead(now).unwrap_or_default(),
+        }
+    }
+
     /// The time at which elements go down, if there are children, and whether that is in their turn.
     pub(super) fn down_at(&self) -> Option<(Time, bool)> {
         self.schedule.down_at().filter(|_| !self.children.is_empty())
@@ -159,7 +168,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Acts at a deadline: unacknowledged elements go out again, an acknowledgement goes alone, a silence begins a
     /// round.
     fn on_timeout(&mut self) -> Wishes {
-        let About { now, audit_every, in_round, .. } = self.about;
+        let About { now, window, audit_every, in_round, .. } = self.about;
         let (patience, every) = (self.patience(), self.common.schedule.every());
         let Some(link) = self.slot else { return Wishes::default() };
         let is_due = |at: Time| at <= now;
@@ -167,6 +176,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             // A peer that speaks is there: then messages are lost, and it is not given up.
             let heard = link.last_heard_at > link.in_flight_since;
             link.timeouts = link.timeouts.saturating_add(1);
+            link.is_kept_waiting |= link.flight.len() >= window;
             link.rewind(self.known.acked());
             if link.timeouts >= TRIES && !heard && link.carries() {
                 return self.on_unreachable();
@@ -203,8 +213,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Recounts how many of the elements that are to be sent to the peer came from it.
     pub(super) fn count_own(&mut self) {
         if let Some(link) = self.slot {
-            let own = self.common.origins.since(link.sent).filter(|(_, from, _)| *from == Some(self.peer));
-            link.own = own.map(|(count, ..)| count).sum();
+            link.own = self.common.origins.count(self.peer, link.sent);
         }
     }
 

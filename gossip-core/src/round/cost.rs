@@ -2,6 +2,7 @@
 
 use crate::digest::State;
 use crate::sketch::{CHECK_BITS, IdWidth};
+use crate::wire::id_bits;
 
 /// The number of cells that decode so many differences in most cases: `1.13 d + √d + 1`. Saturates.
 pub(crate) fn need(differences: u64) -> usize {
@@ -69,11 +70,6 @@ pub(crate) fn page_bytes(state: State, width: IdWidth) -> u64 {
         }
         IdWidth::Bits48 => state.bytes,
     }
-}
-
-/// The bits of one id of so many uniform ones, sorted and delta-coded (Rice): `64 − log2 count`, and 2.
-fn id_bits(count: u64) -> u64 {
-    66 - u64::from(count.max(4).ilog2())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::digest::{Digest, State};
 use crate::element::Element;
 use crate::message::Asks;
 use crate::set::Set;
-use crate::wire::{Bound, Elements, Ids, WISH};
+use crate::wire::{Bound, Elements, Ids, Place, Room, WISH};
 
 /// State of a repair. It goes out in bursts of up to a window of messages. The messages of a burst together wish for
 /// what one answer can hold, and the last of them asks where that answer ends.
@@ -31,8 +31,8 @@ pub(crate) struct Repair {
     begins: Bound,
     /// Where the answer ends, once its end has come.
     answered: Option<Bound>,
-    /// The peer's digest at the end of the answer.
-    peer_digest: Option<Digest>,
+    /// The peer's state at the end of the answer.
+    peer_state: Option<State>,
     /// Our digest as the verdict was asked for, once it was.
     digest: Option<Digest>,
 }
@@ -46,8 +46,8 @@ pub(crate) enum Answered {
     InPart,
     /// The answer is complete: time for the next burst.
     Burst,
-    /// The repair is complete, or a burst has moved nothing. The peer's digest then, if it told it.
-    Done(Option<Digest>),
+    /// The repair is complete, or a burst has moved nothing. The peer's state then, if it told it.
+    Done(Option<State>),
 }
 
 impl Repair {
@@ -64,7 +64,7 @@ impl Repair {
             acknowledged: true,
             begins: Bound::START,
             answered: None,
-            peer_digest: None,
+            peer_state: None,
             digest: None,
         }
     }
@@ -72,6 +72,15 @@ impl Repair {
     /// The peer's state when it sent its sketch.
     pub(crate) const fn theirs(&self) -> State {
         self.theirs
+    }
+
+    /// What both sides hold once it is complete, if nothing of it was lost: how many elements, and the end of our log
+    /// that has them, which ends at `end` now.
+    pub(crate) fn common(&self, end: Place) -> (u64, Place) {
+        let count = self.theirs.digest.count() + self.claim.ours.len() as u64;
+        // Nothing was fetched, so our log had just these as the sketch was read.
+        let place = if self.claim.unconfirmed.is_none() { Place::of_count(count) } else { end };
+        (count, place)
     }
 
     /// Our digest as the verdict was asked for; `None` before that, so that no proof is taken for one.
@@ -90,24 +99,30 @@ impl Repair {
         self.acknowledged
     }
 
+    /// How many wishes are left.
+    pub(crate) const fn wanted(&self) -> usize {
+        self.claim.wanted.len()
+    }
+
     /// Whether the next message begins a burst.
     pub(crate) const fn begins_burst(&self) -> bool {
         self.remaining == 0
     }
 
-    /// The next message of a burst: what it asks, its wishes and its elements, in at most `room` bytes. An answer can
-    /// have `answer` bytes. The burst ends with the message that asks for anything.
+    /// The next message of a burst: what it asks, its wishes and its elements, within the room. An answer can have
+    /// `answer` bytes. The burst ends with the message that asks for anything.
     pub(crate) fn next<E: Element>(
         &mut self,
         set: &Set<E>,
-        room: usize,
+        room: impl Into<Room>,
         window: u16,
         answer: u64,
     ) -> (Asks, Ids, Elements) {
+        let room = room.into();
         if self.remaining == 0 {
             self.remaining = window.max(1);
             self.before = (self.sent, self.claim.wanted.len());
-            (self.begins, self.asked, self.answered, self.peer_digest) = (Bound::START, 0, None, None);
+            (self.begins, self.asked, self.answered, self.peer_state) = (Bound::START, 0, None, None);
         }
         let (elements, taken) = set.named(&self.claim.ours[self.sent..], self.claim.width.unnamed_bits(), room);
         self.sent += taken;
@@ -120,7 +135,8 @@ impl Repair {
         let mut wanted = Ids::NONE;
         // Wishes after all elements: so the state at the end of the last answer is that of a peer that has merged them.
         if all_sent {
-            wanted = Ids::fill(&wishes[self.asked.min(wishes.len())..], room.saturating_sub(elements.encoded_len()));
+            wanted =
+                Ids::fill(&wishes[self.asked.min(wishes.len())..], room.of_many.saturating_sub(elements.encoded_len()));
             if self.asked == 0
                 && let Some(&first) = wishes.first().filter(|_| wanted.count() > 0)
             {
@@ -170,7 +186,7 @@ impl Repair {
         // The end of an earlier answer lies before the first wish of this burst. Taken for the end of this answer, the
         // rest would be asked for again while it is under way.
         if last && (to > self.begins || self.begins == Bound::START) {
-            (self.answered, self.peer_digest) = (Some(to), state.map(|state| state.digest));
+            (self.answered, self.peer_state) = (Some(to), state);
         }
         let in_part = if end > start { Answered::InPart } else { Answered::Nothing };
         let Some(answered) = self.answered else { return in_part };
@@ -181,7 +197,7 @@ impl Repair {
         // A burst that has moved nothing would be sent for ever: the peer does not have what is wanted.
         let left = self.sent < self.claim.ours.len() || !self.claim.wanted.is_empty();
         let progress = self.before != (self.sent, self.claim.wanted.len());
-        if left && progress { Answered::Burst } else { Answered::Done(self.peer_digest) }
+        if left && progress { Answered::Burst } else { Answered::Done(self.peer_state) }
     }
 }
 
@@ -275,7 +291,7 @@ mod tests {
         assert_eq!(next(&mut repair), (Asks::State, (11..=12).collect()));
         let state = State { digest: Digest::from_parts(12, 2), bytes: 96 };
         let (from, to) = (Bound::of_name(11, WISH), Bound::after_name(12, WISH));
-        assert_eq!(repair.cover(from, to, true, Some(state)), Answered::Done(Some(state.digest)));
+        assert_eq!(repair.cover(from, to, true, Some(state)), Answered::Done(Some(state)));
     }
 
     #[test]

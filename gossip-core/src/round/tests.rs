@@ -37,7 +37,7 @@ fn a_step_is_answered_by_what_answers_a_message_of_its_own() {
 fn steps_are_counted_but_for_pages_and_the_end() {
     let mut round = round(0x500);
     assert!(round.take(Step::Probe(None)));
-    assert!(round.take(Step::Walk(Walk::new(Bound::START, (0, 0)))) && round.take(Step::Close(Digest::EMPTY)));
+    assert!(round.take(Step::Walk(Walk::new(Bound::START, (0, 0)).into())) && round.take(Step::Close(Digest::EMPTY)));
     assert_eq!(round.steps, 1);
     assert!((2..=STEPS).all(|_| round.take(Step::Probe(None))));
     assert!(!round.take(Step::Probe(None)) && round.steps == STEPS + 1);

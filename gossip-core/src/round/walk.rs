@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::digest::Digest;
+use crate::element::Fingerprint;
 use crate::wire::Bound;
 
 /// State of a walk. It goes once round the space of fingerprints, from the bound where the last walk was cut off.
@@ -27,6 +28,8 @@ pub(crate) struct Walk {
     answered: Option<Bound>,
     /// The last digest that the peer told during this walk.
     peer_digest: Option<Digest>,
+    /// The fingerprints that the peer has given, if the pages list nothing: what is not among them is given in the end.
+    given: Option<Vec<Fingerprint>>,
 }
 
 /// What an answer means for a walk.
@@ -59,7 +62,40 @@ impl Walk {
             ahead,
             answered,
             peer_digest,
+            given: None,
         }
+    }
+
+    /// Has the pages list nothing: the peer gives all that it holds, and then gets what is not among that.
+    ///
+    /// Bytes are the same, but our elements go out in bursts of a window and not a message in a round trip. With 5 000
+    /// inserts a second of 100 bytes, over a round trip of 100 ms, pages took 13 s to catch up.
+    pub(crate) fn fetching(mut self) -> Self {
+        self.given = Some(Vec::new());
+        self
+    }
+
+    /// Whether the pages list nothing.
+    pub(crate) const fn fetches(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// Notes what the peer has given, up to `most` elements: beyond that the walk lists again.
+    pub(crate) fn note_given(&mut self, held: &[Fingerprint], most: usize) {
+        let Some(given) = &mut self.given else { return };
+        given.extend(held);
+        if given.len() > most {
+            self.given = None;
+        }
+    }
+
+    /// The fingerprints that the peer has given, ascending; `None` if the pages have listed ours.
+    pub(crate) fn take_given(&mut self) -> Option<Vec<Fingerprint>> {
+        let mut given = self.given.take()?;
+        // Answers may come twice.
+        given.sort_unstable();
+        given.dedup();
+        Some(given)
     }
 
     /// The end of the interval to ask for next: as far as an answer of `room` bytes can be expected to reach. Elements
@@ -75,7 +111,7 @@ impl Walk {
         // left free.
         let fitting = u128::from(room) * u128::from(count) / u128::from(bytes);
         let share = ((fitting - fitting.isqrt()).max(1) << 64) / u128::from(count.max(1));
-        match u64::try_from(share).ok().and_then(|share| at.id.checked_add(share)) {
+        match u64::try_from(share).ok().and_then(|share| at.fingerprint.id.checked_add(share)) {
             Some(id) => Bound::of_name(id, 0).min(end),
             None => end,
         }
@@ -166,10 +202,26 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::Fingerprint;
 
     fn at(id: u64) -> Bound {
-        Bound::At(Fingerprint { id, rest: 0 })
+        Bound::of_name(id, 0)
+    }
+
+    #[test]
+    fn a_walk_that_fetches_knows_what_the_peer_has_given() {
+        let of = |ids: &[u64]| ids.iter().map(|&id| Fingerprint { id, rest: 0 }).collect::<Vec<_>>();
+        let mut walk = Walk::new(Bound::START, (0, 0));
+        walk.note_given(&of(&[1]), 4);
+        assert!(!walk.fetches() && walk.take_given().is_none());
+        let mut walk = walk.fetching();
+        walk.note_given(&of(&[7, 9]), 4);
+        walk.note_given(&of(&[2, 7]), 4);
+        assert!(walk.fetches());
+        assert_eq!(walk.take_given(), Some(of(&[2, 7, 9])));
+        // A peer gives more than it should: its pages are listed again.
+        let mut walk = walk.fetching();
+        walk.note_given(&of(&[1, 2, 3, 4, 5]), 4);
+        assert!(!walk.fetches() && walk.take_given().is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `Log`: an append-only list whose items never move.
 
 use alloc::vec::Vec;
-use core::ops::Index;
+use core::ops::{Index, Range};
 
 /// Items in order, in chunks. It takes 24 bytes a chunk beside them, and at most one chunk is not full; a `Vec` that
 /// doubles leaves a third unused on average and copies megabytes at a time.
@@ -39,6 +39,11 @@ impl<T> Log<T> {
         // Only the first chunk begins in the middle; a place beyond the end has no chunk.
         let (first, rest) = chunks.split_first().map_or((&[][..], chunks), |(first, rest)| (&first[..], rest));
         first.get(place % CHUNK..).unwrap_or_default().iter().chain(rest.iter().flatten())
+    }
+
+    /// Items of a range, in order.
+    pub(crate) fn range(&self, range: Range<usize>) -> impl Iterator<Item = &T> {
+        self.from(range.start).take(range.len())
     }
 }
 

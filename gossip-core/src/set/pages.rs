@@ -1,54 +1,98 @@
 //! Elements for messages: of an interval, of a part of the log, of names.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::Set;
-use crate::element::{Element, Entry, Fingerprint};
-use crate::wire::{Bound, Elements, Place};
+use crate::codec::{Encode, varint_len};
+use crate::element::{Element, Entry, Fingerprint, Rank};
+use crate::sketch::IdWidth;
+use crate::wire::{Bound, Elements, Place, Room, id_bits};
+
+/// Elements of part of the log.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    /// The place up to which they are complete: where the part begins if not one fits.
+    pub(crate) to: Place,
+    pub(crate) elements: Elements,
+    /// How many elements it took to find out, those that were tried twice counted twice.
+    pub(crate) tried: usize,
+}
 
 impl<E: Element> Set<E> {
-    /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit `budget` bytes.
-    /// Returns it with the bound up to which it is complete. O(elements up to there).
-    pub(crate) fn page(&self, from: Bound, to: Bound, held: &[Fingerprint], budget: usize) -> (Elements, Bound) {
-        let held = &held[held.partition_point(|&fingerprint| Bound::At(fingerprint) < from)..];
-        let filled = Elements::fill(self.except(held, self.between(from, to)), budget);
+    /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit the room with the
+    /// excess of both bounds. Returns it with the bound up to which it is complete. O(elements up to there).
+    pub(crate) fn page(
+        &self,
+        from: Bound,
+        to: Bound,
+        held: &[Fingerprint],
+        room: impl Into<Room>,
+    ) -> (Elements, Bound) {
+        let room = room.into().less(from.excess());
+        let (elements, covered) = self.run(from, to, held, room);
+        let bytes = if elements.count() == 1 { room.of_one } else { room.of_many };
+        if elements.encoded_len() + covered.excess() <= bytes || covered.excess() == 0 {
+            return (elements, covered);
+        }
+        // It ends among elements of one fingerprint, where bounds are longer. Wherever it ends then, that will fit.
+        self.run(from, to, held, room.less(Bound::MOST_EXCESS))
+    }
+
+    /// Fills a run as [`page`](Self::page) does, whatever its bounds take.
+    fn run(&self, from: Bound, to: Bound, held: &[Fingerprint], room: Room) -> (Elements, Bound) {
+        let past = |&fingerprint: &Fingerprint| Bound::after(Rank::last(fingerprint)) <= from;
+        let held = &held[held.partition_point(past)..];
+        let filled = Elements::fill(self.except(held, self.between(from, to)), room);
         let covered = match (filled.last, filled.left_out) {
             (_, None) => to,
             (None, Some(_)) => from,
-            // Up to what is left out: any bound between the two is right, and the shortest has a few of the 16 bytes of
-            // a fingerprint.
-            (Some(last), Some(next)) => Bound::between(self.fingerprint(last), self.fingerprint(next)),
+            (Some(last), Some(next)) => {
+                let (last, next) = (self.rank(last), self.rank(next));
+                // Two of one rank go together. Only where they fill a message of their own does the second stay behind,
+                // for pushes and repairs to bring: whoever makes such elements finds 176 bits of two hashes alike.
+                if last == next && Bound::At(next) > from {
+                    return self.run(from, Bound::At(next), held, room);
+                }
+                // Up to what is left out: any bound between the two is right, and the shortest has a few of the 16
+                // bytes of a fingerprint.
+                Bound::between(last, next)
+            }
         };
         (filled.elements, covered)
     }
 
-    /// Fills a run with the elements of the log from a place on, but for those to `skip`, as many as fit `budget`
-    /// bytes. Returns it with the place up to which it is complete: `from` if not one fits. O(n log n) for n elements
-    /// looked at.
-    pub(crate) fn batch(&self, from: Place, budget: usize, skip: impl Fn(Place) -> bool) -> (Place, Elements) {
-        let mut most = usize::MAX;
+    /// Fills a run with the elements of these parts of the log, which begin at `from` or behind and reach to its end, as
+    /// many as fit the room. O(n log n) for n elements tried.
+    pub(crate) fn batch(
+        &self,
+        from: Place,
+        parts: impl Iterator<Item = Range<usize>> + Clone,
+        room: impl Into<Room>,
+    ) -> Stretch {
+        let room = room.into();
+        let (mut most, mut tried) = (usize::MAX, 0);
         loop {
-            let (mut entries, mut bytes, mut to) = (Vec::new(), 0, from);
-            for (index, element) in (from.index()..).zip(self.store.log().from(from.index())) {
-                if !skip(Place::new(index)) {
-                    let (fingerprint, encoded) = self.fingerprinter.encode(element);
-                    bytes += encoded.len();
-                    // By encodings, which are a guess: the run may take more or less. One element is tried, whatever it
-                    // takes.
-                    if entries.len() == most || (bytes > budget && !entries.is_empty()) {
-                        break;
-                    }
-                    entries.push(Entry { id: fingerprint.id, element });
+            // What lies between two parts is covered as well, so that the peer acknowledges beyond it.
+            let (mut entries, mut bytes, mut to) = (Vec::new(), 0, self.end());
+            let log = parts.clone().flat_map(|part| part.clone().zip(self.store.log().range(part)));
+            for (index, element) in log {
+                let (fingerprint, encoded) = self.fingerprinter.encode(element);
+                (bytes, tried) = (bytes + encoded.len(), tried + 1);
+                // By encodings, which are a guess: the run may take more or less. One element is tried, whatever it
+                // takes.
+                if entries.len() == most || (bytes > room.of_many && !entries.is_empty()) {
+                    to = Place::new(index);
+                    break;
                 }
-                // Skipped ones are covered as well, so that the peer acknowledges beyond them.
-                to = Place::new(index + 1);
+                entries.push(Entry { id: fingerprint.id, element });
             }
             // Ids travel ascending, as distances.
             entries.sort_unstable_by_key(|entry| entry.id);
-            let filled = Elements::fill(entries.iter().copied(), budget);
+            let filled = Elements::fill(entries.iter().copied(), room);
             match filled.left_out {
-                None => return (to, filled.elements),
-                Some(_) if entries.len() == 1 => return (from, Elements::NONE),
+                None => return Stretch { to, elements: filled.elements, tried },
+                Some(_) if entries.len() == 1 => return Stretch { to: from, elements: Elements::NONE, tried },
                 // A few ids take more than encodings: of `u8`s up to 8 bytes for 1. Those left out have the largest
                 // ids, not the last places, so the log is tried again for as many as fitted.
                 Some(_) => most = filled.elements.count().max(1),
@@ -56,25 +100,44 @@ impl<E: Element> Set<E> {
         }
     }
 
+    /// Whether the elements of these parts of the log take at most `budget` bytes in one run, as far as their encodings
+    /// and their number tell, and how many of them it took to know. O(elements that fit).
+    pub(crate) fn fits(&self, parts: impl Iterator<Item = Range<usize>>, budget: usize) -> (bool, usize) {
+        let (mut count, mut bytes, mut encoding) = (0, 0, Vec::new());
+        for element in parts.flat_map(|part| self.store.log().range(part)) {
+            encoding.clear();
+            element.encode(&mut encoding);
+            (count, bytes) = (count + 1, bytes + encoding.len());
+            if bytes > budget {
+                return (false, count);
+            }
+        }
+        let of_ids = count as u64 * id_bits(count as u64) / 8;
+        let run = if Self::WIDTH == IdWidth::Bits64 { of_ids } else { bytes as u64 };
+        (varint_len(count as u64) as u64 + 1 + run <= budget as u64, count)
+    }
+
     /// As [`page`](Self::page) up to `reach`, but complete up to the next element before `end`: to cover the gap as
     /// well costs nothing.
-    pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, budget: usize) -> (Elements, Bound) {
-        let (elements, covered) = self.page(from, reach, &[], budget);
+    pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, room: impl Into<Room>) -> (Elements, Bound) {
+        let (elements, covered) = self.page(from, reach, &[], room);
         let Bound::At(reached) = covered else { return (elements, covered) };
         if covered < reach || covered >= end {
             return (elements, covered);
         }
-        let next = self.between(covered, end).next().map(|next| self.fingerprint(next));
+        let next = self.between(covered, end).next().map(|next| self.rank(next));
         // The next one may be just at the reach: then the bound is at it, since it is not listed.
-        (elements, next.map_or(end, |next| Bound::between(reached, next).min(Bound::At(next))))
+        let next = next.map_or(end, |next| Bound::between(reached, next).min(Bound::At(next)));
+        // No room was left for a longer bound.
+        (elements, if next.excess() > covered.excess() { covered } else { next })
     }
 
-    /// Fills a run with the elements of these names, which have `width` bits less than ids, as many as fit `budget`
-    /// bytes. Returns it with the number of names that it completes: one at least, even if more elements share it than
+    /// Fills a run with the elements of these names, which have `width` bits less than ids, as many as fit the room.
+    /// Returns it with the number of names that it completes: one at least, even if more elements share it than
     /// fit. O(elements in the run).
-    pub(crate) fn named(&self, names: &[u64], width: u32, budget: usize) -> (Elements, usize) {
+    pub(crate) fn named(&self, names: &[u64], width: u32, room: impl Into<Room>) -> (Elements, usize) {
         let entries = names.iter().flat_map(|&name| self.store.named(name, width));
-        let filled = Elements::fill(entries, budget);
+        let filled = Elements::fill(entries, room);
         let taken = match filled.left_out {
             None => names.len(),
             // One at least: a name of more elements than fit would be asked for, and answered alike, for ever.
@@ -83,10 +146,25 @@ impl<E: Element> Set<E> {
         (filled.elements, taken)
     }
 
-    /// Names of the elements, but for those `held`, which ascend. O(elements).
+    /// Of the fingerprints of all elements that a peer holds in an interval, which ascend and are held here too: those
+    /// that no further element has there. Where one has, all of that fingerprint are to be sent.
+    pub(crate) fn told_apart(&self, held: Vec<Fingerprint>, from: Bound, to: Bound) -> Vec<Fingerprint> {
+        if !self.store.shares_ids() {
+            return held;
+        }
+        let alone = held.chunk_by(PartialEq::eq).filter(|same| {
+            let (first, after) = (Bound::At(Rank::first(same[0])), Bound::after(Rank::last(same[0])));
+            self.between(from.max(first), to.min(after)).nth(same.len()).is_none()
+        });
+        alone.map(|same| same[0]).collect()
+    }
+
+    /// Names of the elements, but for those that a peer holds, which has listed all its elements. O(elements).
     pub(crate) fn names_except(&self, held: &[Fingerprint]) -> Vec<u64> {
+        let held = &self.told_apart(held.to_vec(), Bound::START, Bound::End)[..];
         let unnamed = Self::WIDTH.unnamed_bits();
-        let mut names: Vec<u64> = self.except(held, self.entries(0)).map(|entry| entry.id >> unnamed).collect();
+        let entries = self.except(held, self.entries(Rank::default()));
+        let mut names: Vec<u64> = entries.map(|entry| entry.id >> unnamed).collect();
         names.dedup();
         names
     }
@@ -101,29 +179,33 @@ impl<E: Element> Set<E> {
         self.store.may_name(names.iter().copied(), width)
     }
 
-    pub(super) fn fingerprint(&self, entry: Entry<'_, E>) -> Fingerprint {
+    fn fingerprint(&self, entry: Entry<'_, E>) -> Fingerprint {
         self.fingerprinter.encode(entry.element).0
     }
 
-    pub(super) fn entries(&self, id: u64) -> impl Iterator<Item = Entry<'_, E>> + Clone {
-        self.store.from(id, |a, b| self.fingerprinter.compare(a, b))
+    pub(super) fn rank(&self, entry: Entry<'_, E>) -> Rank {
+        self.fingerprinter.rank(entry.element)
+    }
+
+    /// The entries from the first whose rank is at least `first`, in order.
+    pub(super) fn entries(&self, first: Rank) -> impl Iterator<Item = Entry<'_, E>> + Clone {
+        self.store.from(first, |entry| self.rank(entry))
     }
 
     fn between(&self, from: Bound, to: Bound) -> impl Iterator<Item = Entry<'_, E>> + Clone {
         // Only an entry that shares its id with a bound needs more than its id to be told inside from outside.
         let before = move |entry: Entry<'_, E>, bound: Bound| match bound {
             Bound::End => true,
-            Bound::At(at) => entry.id < at.id || (entry.id == at.id && self.fingerprint(entry) < at),
+            Bound::At(at) => {
+                let Fingerprint { id, .. } = at.fingerprint;
+                entry.id < id || (entry.id == id && self.rank(entry) < at)
+            }
         };
         let entries = match from {
-            Bound::At(at) => Some(self.entries(at.id)),
+            Bound::At(at) => Some(self.entries(at)),
             Bound::End => None,
         };
-        entries
-            .into_iter()
-            .flatten()
-            .skip_while(move |&entry| before(entry, from))
-            .take_while(move |&entry| before(entry, to))
+        entries.into_iter().flatten().take_while(move |&entry| before(entry, to))
     }
 
     fn except<'a>(
@@ -139,14 +221,11 @@ impl<E: Element> Set<E> {
             {
                 held = rest;
             }
-            let same = held.iter().take_while(|other| other.id == entry.id);
-            let same = same.count();
-            match same {
-                0 => true,
-                // What they hold is held here too: if it is the only one of its id here, it is this one.
-                1 if self.store.of(entry.id).nth(1).is_none() => false,
-                _ => !held[..same].contains(&self.fingerprint(entry)),
+            // What they hold is held here too: if ids tell all of ours apart, it is this one.
+            if held.first().is_none_or(|other| other.id != entry.id) {
+                return true;
             }
+            self.store.shares_ids() && held.binary_search(&self.fingerprint(entry)).is_err()
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Beside the codec it alone knows the wire form: forged messages of tests, fuzzers and hostile replicas are made of
 //! it. The vectors beside `PROTOCOL.md` pin both.
 
+mod alike;
 mod sketch_message;
 
 use alloc::vec;
@@ -11,6 +12,7 @@ use alloc::vec::Vec;
 use crate::codec::{self, Sink};
 use crate::{AntiEntropy, Digest, Element, MessageKind, Output, Time};
 
+pub use alike::alike;
 pub use sketch_message::{Head, Sketch};
 
 /// High half of each first byte.

@@ -89,6 +89,11 @@ impl Encode for Ids {
     }
 }
 
+/// The bits of one id of so many uniform ones: `64 − log2 count`, and 2.
+pub(crate) fn id_bits(count: u64) -> u64 {
+    66 - u64::from(count.max(4).ilog2())
+}
+
 /// Writer of a run, id by id, within a budget.
 pub(crate) struct IdWriter {
     writer: BitWriter,

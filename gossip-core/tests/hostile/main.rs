@@ -4,10 +4,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alike;
 mod bytes;
 mod cells;
 mod floods;
 mod peers;
 mod pushes;
 mod siege;
+mod work;
 mod writers;

@@ -110,7 +110,7 @@ impl Scene {
 fn one_that_asks_for_everything_again_and_again_gets_what_its_budget_allows() {
     let mut scene = Scene::new();
     for _ in 0..1_000 {
-        // Who has nothing at all is compared with first.
+        // It has the first, by its own word: with a peer that has nothing, digests are compared before much is pushed.
         let asking = scene.forger.push(scene.hub_log, ASKS | TO_PARENT, [0, 0, 0, 1]);
         for _ in 0..10 {
             scene.hub.receive_bytes(&2, &asking).expect("it is well-formed");
@@ -157,4 +157,22 @@ fn one_that_acknowledges_what_it_was_never_sent_harms_itself() {
     let pushed: usize = scene.run(300).iter().map(|message| message.encoded_len()).sum();
     assert!(pushed < 100, "{pushed} bytes: one element");
     scene.check(1);
+}
+
+#[test]
+fn what_is_pushed_for_the_first_time_costs_nothing_and_what_is_pushed_again_does() {
+    let mut scene = Scene::new();
+    let work = |scene: &Scene| scene.hub.peer_stats(&2).expect("a peer").ledger.work;
+    let has_all = scene.forger.push(scene.hub_log, TO_PARENT, [0, 0, 0, 20_000]);
+    scene.hub.receive_bytes(&2, &has_all).expect("it is well-formed");
+    scene.run(200);
+    let before = work(&scene);
+    scene.hub.insert(1 << 42).expect("it is small");
+    assert_eq!(scene.run(200).len(), 1);
+    assert_eq!(work(&scene), before);
+    let asking = scene.forger.push(scene.hub_log, ASKS | TO_PARENT, [0, 0, 0, 20_000]);
+    scene.hub.receive_bytes(&2, &asking).expect("it is well-formed");
+    let [again] = &scene.run(1)[..] else { panic!("one message") };
+    // The message, and an element to measure.
+    assert_eq!(work(&scene), before + 256 + again.encoded_len() as u64 + 2);
 }

@@ -2,12 +2,14 @@
 //! digests.
 
 use core::fmt::Debug;
+use core::hash::Hasher as _;
 use std::collections::BTreeSet;
 
 use crate::common::{Network, open_key, wide};
 use gossip_core::sim::forge;
 use gossip_core::sketch::{Cell, Prefix};
 use gossip_core::{AntiEntropy, Config, Economy, Element, Key, MessageKind};
+use siphasher::sip128::{Hasher128, SipHasher24};
 use xxhash_rust::xxh3::xxh3_128;
 
 use MessageKind::{Probe, Proof};
@@ -38,10 +40,81 @@ fn sixteen_numbers_make_two_sets_of_one_digest() {
 #[test]
 fn a_given_set_has_a_double() {
     let given: Vec<[u8; 32]> = (0..512).map(wide).collect();
-    let double = double(&given, |elements| elements.iter().map(|element| xxh3_128(element)).collect());
+    let double = double(&given, |elements| elements.iter().map(|element| open_hash(element)).collect());
     let (sets, common) = ([given, double], (10_000..20_000).map(wide).collect::<Vec<_>>());
     equal_by_their_digests(&Config::default(), &sets, &common);
     equal_by_repair(&secret(), &sets, &common);
+}
+
+/// The open key's hash of more than 8 bytes.
+fn open_hash(bytes: &[u8]) -> u128 {
+    let mut hasher = SipHasher24::new_with_key(b"gossip open hash");
+    hasher.write(bytes);
+    u128::from_le_bytes(hasher.finish128().as_bytes())
+}
+
+/// The fingerprint, which is the digest of the set of it alone.
+fn fingerprint<E: Element>(element: E) -> u128 {
+    let mut machine = AntiEntropy::<usize, E>::new(Config::default(), 1);
+    machine.insert(element).expect("it is small");
+    forge::sum(machine.digest())
+}
+
+/// Where 8 bytes are the public secret's, XXH3 multiplies by 0 whatever the next 8 are. So these can make up for what
+/// others do.
+#[test]
+fn strings_that_xxh3_does_not_tell_apart_have_fingerprints_of_their_own() {
+    // In 256 bytes, with two of length before: of the second lanes of two stripes the products are 0, and so is the sum of
+    // what is added.
+    let long = |number: u64| {
+        let mut bytes = vec![0; 256];
+        for (at, secret, high) in [(8, 0x2c81_017c, number), (72, 0xe96d_d4de, (1 << 31) - number)] {
+            let lane = high << 32 | secret;
+            bytes[at..at + 8].copy_from_slice(&lane.to_le_bytes());
+        }
+        bytes[..2].copy_from_slice(&[0xfe, 1]);
+        bytes
+    };
+    let (mut shorts, mut longs) = (BTreeSet::new(), BTreeSet::new());
+    for number in 1..1_000 {
+        let [like, short] = [1, number].map(|number| forge::alike(0, number));
+        assert_eq!(xxh3_128(&short), xxh3_128(&like));
+        assert!(shorts.insert(fingerprint(short)));
+        let [like, long] = [1, number].map(long);
+        assert_eq!(xxh3_128(&long), xxh3_128(&like));
+        assert!(longs.insert(fingerprint(long[2..].to_vec())));
+    }
+}
+
+/// XXH3 can be undone up to 16 bytes, so of these there is one of 16 bytes for the hash of any other.
+#[test]
+fn strings_of_up_to_eight_bytes_alone_are_hashed_by_xxh3() {
+    for len in 0..20 {
+        let string = vec![7; len];
+        let encoding = [&[len as u8], &string[..]].concat();
+        let expected = if encoding.len() <= 8 { xxh3_128(&encoding) } else { open_hash(&encoding) };
+        assert_eq!(fingerprint(string), expected, "{len}");
+    }
+}
+
+#[test]
+fn two_elements_of_one_fingerprint_are_not_told_apart_and_are_both_kept() {
+    let mut config = Config::default();
+    config.key = Key::weak();
+    let own = [1, 2].map(|number| vec![forge::alike(0, number)]);
+    let common: Vec<[u8; 32]> = (0..10_000).map(wide).collect();
+    let mut net = proven_equal(&config, &own.each_ref().map(|own| [&common[1..], own].concat()));
+    // Whatever else differs later, nothing tells these apart; but who has got both keeps both.
+    assert!(net.machines[1].insert(common[0]).expect("it is small"));
+    net.machines[0].sync_now(&1);
+    net.settle();
+    assert_eq!(net.machines.iter().map(AntiEntropy::len).collect::<Vec<_>>(), [10_001; 2]);
+    assert!(net.machines[1].insert(own[0][0]).expect("it is small"));
+    net.machines[0].sync_now(&1);
+    net.settle();
+    net.assert_in_sync(own.concat().into_iter().chain(common.iter().copied()));
+    equal_by_repair(&secret(), &own, &common);
+    equal_by_repair(&Config::default(), &own, &common);
 }
 
 /// How far a key goes: a digest less the one before is a fingerprint, and that is all the search needs.
@@ -83,6 +156,15 @@ fn double(given: &[[u8; 32]], fingerprints: impl Fn(&[[u8; 32]]) -> Vec<u128>) -
 fn equal_by_their_digests<E: Element + Ord + Debug>(config: &Config, own: &[Vec<E>; 2], common: &[E]) {
     let (late, common) = common.split_first().expect("some");
     let sets = own.each_ref().map(|own| [common, own].concat());
+    let mut net = proven_equal(config, &sets);
+    assert!(net.machines[1].insert(late.clone()).expect("it is small"));
+    net.machines[0].sync_now(&1);
+    net.settle();
+    net.assert_in_sync(sets.concat().into_iter().chain([late.clone()]));
+}
+
+/// Round after round proves these equal, which leaves them as they are.
+fn proven_equal<E: Element + Ord + Debug>(config: &Config, sets: &[Vec<E>; 2]) -> Network<E> {
     let mut net = Network::pair(config, sets.clone());
     assert_eq!(net.machines[0].digest(), net.machines[1].digest());
     for [asking, asked] in [[0, 1], [1, 0], [0, 1]] {
@@ -91,14 +173,10 @@ fn equal_by_their_digests<E: Element + Ord + Debug>(config: &Config, own: &[Vec<
         net.settle();
         assert_eq!(net.kinds(), [(asking, Probe), (asked, Proof)]);
     }
-    for (machine, set) in net.machines.iter().zip(&sets) {
+    for (machine, set) in net.machines.iter().zip(sets) {
         assert_eq!(machine.iter().collect::<BTreeSet<&E>>(), set.iter().collect());
     }
-
-    assert!(net.machines[1].insert(late.clone()).expect("it is small"));
-    net.machines[0].sync_now(&1);
-    net.settle();
-    net.assert_in_sync(sets.concat().into_iter().chain([late.clone()]));
+    net
 }
 
 /// The first round reads a sketch of what differs, and repairs it.

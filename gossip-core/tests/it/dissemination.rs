@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::fleets;
 use gossip_core::sim::{
-    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Network, ReplicaId, Simulation, Step,
-    Violation,
+    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Memory, Network, ReplicaId, Simulation,
+    Step, Violation,
 };
 use gossip_core::{AntiEntropy, Config, Economy, Key, MessageBudget, MessageKind, Output, Overlay, Stats, Time};
 use proptest::prelude::*;
@@ -321,4 +321,62 @@ fn a_silence_while_a_round_is_under_way_wakes_nobody_in_vain() {
         assert!(in_vain <= 1, "woken for nothing at {} deadlines in a row, before {now:?}", in_vain);
     }
     assert!(probes >= 3, "it went on asking: {probes}");
+}
+
+/// The greatest time that an element takes from where it is written to all of 25 replicas on a star, 100 ms apart, which
+/// start up to `apart` ms one after the other. They write 50 a second for 6 s, from `from` ms on.
+fn greatest_latency(batch: u64, apart: u64, from: u64, seed: u64) -> Duration {
+    let mut simulation = Simulation::new(seed, constant(), 25, move |id, seed| {
+        let mut config = Config::default();
+        config.batch_every = Some(Duration::from_millis(batch));
+        let mut machine = AntiEntropy::<ReplicaId, u64>::new(config, seed);
+        for peer in (0..25).map(ReplicaId).filter(|&peer| peer != id) {
+            machine.add_peer(peer);
+        }
+        machine.set_overlay(Overlay::star(&id, (0..25).map(ReplicaId)));
+        machine
+    })
+    .with_checks(Checks { early_polls: Chance::NEVER, rehearsals: Chance::NEVER, twins: false, staleness: None })
+    .with_history();
+    for replica in 0..25 {
+        // The hub is neither the first nor the last.
+        let start = Duration::from_millis((replica as u64 * 7 + 11 + seed) % 25 * apart / 25);
+        simulation.fault(Time::ZERO, Fault::Crash(ReplicaId(replica), Memory::Kept), start);
+    }
+    for number in 0..300 {
+        simulation.insert(Time::from_millis(from + 20 * number), ReplicaId((number as usize * 7) % 25), number);
+    }
+    simulation.run_until(Time::from_millis(from + 10_000)).expect("no law is broken");
+    let mut arrivals: Vec<_> = simulation.history().iter().map(|arrival| (arrival.element, arrival.at)).collect();
+    arrivals.sort_unstable();
+    let all = arrivals.chunk_by(|one, other| one.0 == other.0);
+    let latencies = all.map(|held| {
+        assert_eq!(held.len(), 25, "{} is everywhere", held[0].0);
+        held[24].1.saturating_since(held[0].1)
+    });
+    latencies.max().expect("300 are written")
+}
+
+#[test]
+fn from_the_first_element_on_none_takes_longer_than_an_interval_and_two_hops() {
+    for (apart, from) in [(0, 0), (0, 1_000), (1_000, 1_000)] {
+        for seed in 0..3 {
+            for (batch, most) in [(370, 600), (1_500, 1_750)] {
+                let took = greatest_latency(batch, apart, from, seed);
+                assert!(
+                    took <= Duration::from_millis(most),
+                    "{took:?} at {batch} ms, {apart} ms apart, from {from} ms on"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_written_before_all_have_started_is_everywhere_soon_after() {
+    for seed in 0..5 {
+        let took = greatest_latency(1_500, 1_000, 0, seed);
+        // A second of them for the last one to start.
+        assert!(took <= Duration::from_millis(3_000), "{took:?}");
+    }
 }

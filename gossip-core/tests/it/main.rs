@@ -5,6 +5,7 @@ mod common;
 #[path = "../common/fleets.rs"]
 mod fleets;
 
+mod ages;
 mod convergence;
 mod corpus;
 mod costs;
@@ -23,4 +24,5 @@ mod saboteurs;
 mod sketches;
 mod staleness;
 mod vectors;
+mod windows;
 mod writes;

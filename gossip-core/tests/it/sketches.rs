@@ -61,8 +61,8 @@ fn a_small_difference_takes_two_round_trips() {
 fn a_larger_difference_costs_what_differs_until_pages_cost_less() {
     // Of numbers, and of other elements: sketches, top-ups and walks; and the most bytes for each element that differs.
     let cases = [
-        ("a hundred ours", [0_u64..10_100, 0..10_000], ([1, 0, 0], 22), ([1, 1, 0], 43)),
-        ("a hundred theirs", [0..10_000, 0..10_100], ([1, 0, 0], 14), ([1, 1, 0], 47)),
+        ("a hundred ours", [0_u64..10_100, 0..10_000], ([1, 0, 0], 22), ([1, 0, 0], 42)),
+        ("a hundred theirs", [0..10_000, 0..10_100], ([1, 0, 0], 14), ([1, 0, 0], 46)),
         ("half ours", [0..10_000, 0..5_000], ([0, 0, 1], 14), ([0, 0, 1], 67)),
         ("half theirs", [0..5_000, 0..10_000], ([0, 0, 1], 14), ([0, 0, 1], 67)),
         ("all", [0..10_000, 10_000..20_000], ([0, 0, 1], 7), ([0, 0, 1], 33)),
@@ -130,7 +130,7 @@ fn elements_that_share_an_id_are_told_apart() {
 }
 
 /// The ids of these two agree in 48 bits: the sketch has one name for both. Found among 2^25.
-const NAMESAKES: [u64; 2] = [4_561_198, 22_865_530];
+const NAMESAKES: [u64; 2] = [3_189_896, 19_781_496];
 
 #[test]
 fn elements_whose_names_in_the_sketch_are_equal_are_told_apart() {
@@ -186,7 +186,7 @@ fn an_id_that_is_none_is_never_merged() {
 /// has the right count, and that is all there is to go by before something is fetched.
 #[test]
 fn a_reading_that_leads_nowhere_gives_way_to_pages() {
-    let [one, another, third] = [22_917, 28_073, 29_102];
+    let [one, another, third] = [2_529, 14_353, 22_448];
     let names = [one, another, third].map(|number| id(wide(number)) >> 16);
     assert_eq!(readings(&names), [[names[0] ^ names[1] ^ names[2]]]);
     for (ours, theirs) in [(one, [another, third]), (another, [one, third]), (third, [one, another])] {

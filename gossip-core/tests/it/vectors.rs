@@ -13,6 +13,7 @@ use core::fmt::Write as _;
 use std::path::Path;
 
 use exchanges::{Exchange, ROUNDS, round, small};
+use gossip_core::sim::forge;
 use gossip_core::{AntiEntropy, Config, Digest, Economy, Element, Key, MessageKind, Output, Time};
 
 #[test]
@@ -45,6 +46,23 @@ fn rounds_have_these_messages() {
     for name in ROUNDS {
         compare(&format!("{name}.txt"), &round(name));
     }
+}
+
+/// The first page ends before the element that comes next by its tiebreak.
+#[test]
+fn elements_of_one_fingerprint_are_in_the_order_of_their_tiebreaks() {
+    let mut ties: Vec<u64> = (0..20).map(|i| definition::tiebreak(&forge::alike(0, i))).collect();
+    ties.sort_unstable();
+    let messages = exchanges::alike().messages();
+    let (_, _, page) = messages.iter().find(|message| message.1 == MessageKind::Page).expect("they are paged");
+    // The first byte, tag, nonce, a window of one byte, the start; then the end, which has 16 bytes of the fingerprint.
+    let len = usize::from(page[11]) - 1;
+    let (bound, run) = page[12..].split_at(len);
+    let tie = bound[16..].iter().chain(&[0; 6]).take(6).fold(0, |tie, &byte| tie << 8 | u64::from(byte));
+    let listed = usize::from(run[0]);
+    assert!(len > 16 && ties[listed - 1] < tie && tie <= ties[listed]);
+    let encodings = run[2..].chunks(32).map(definition::tiebreak);
+    assert!(encodings.eq(ties[..listed].iter().copied()));
 }
 
 #[test]
@@ -206,7 +224,9 @@ fn elements() -> String {
     type_and_elements(&mut text, "bool", &[false, true]);
     type_and_elements(&mut text, "char", &['a', 'é', char::MAX]);
     type_and_elements(&mut text, "string", &["".to_string(), "a".into(), "gossip".into(), "é".repeat(100)]);
-    type_and_elements(&mut text, "bytes", &[vec![], vec![0], vec![0, 255], vec![7; 300]]);
+    // Of 8 bytes with their length, of 9, 16 and 17.
+    let long = [7, 8, 15, 16].map(|len| vec![7; len]);
+    type_and_elements(&mut text, "bytes", &[&[vec![], vec![0], vec![0, 255], vec![7; 300]][..], &long].concat());
     type_and_elements(&mut text, "[u8;0]", &[[]]);
     type_and_elements(&mut text, "[u8;4]", &[[1, 2, 3, 4]]);
     type_and_elements(&mut text, "[u8;8]", &[[1, 2, 3, 4, 5, 6, 7, 8]]);
@@ -227,6 +247,11 @@ fn type_and_elements<E: Element>(text: &mut String, name: &str, samples: &[E]) {
     for sample in samples {
         let number = E::NUMBERS.map_or("-".to_string(), |numbers| format!("{:016x}", (numbers.to)(sample)));
         let [open, secret] = [&open, &secret].map(|key| fingerprint(key, sample.clone()));
+        // The low half of a number is no hash.
+        let hashed = if E::NUMBERS.is_some() { 64 } else { 0 };
+        for (found, secret) in [(open, None), (secret, Some(core::array::from_fn(|i| i as u8)))] {
+            assert_eq!(found >> hashed, definition::fingerprint_of(secret, &encoding(sample)) >> hashed);
+        }
         row(text, format_args!("element {name} {} {number} {open:032x} {secret:032x}", hex(&encoding(sample))));
     }
 }

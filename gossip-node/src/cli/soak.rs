@@ -58,12 +58,14 @@ impl Soak {
             total = entry.total_ms;
             let broken = entry.broken.clone();
             eprintln!(
-                "seed {seed}: {} replicas, {} of them hostile, overlay {}, {} s, whole after {} s; {total} ms in all",
+                "seed {seed}: {} replicas, {} of them hostile, overlay {}, {} s, whole after {} s; oldest hole under writes \
+                 {:?} ms; {total} ms in all",
                 entry.replicas,
                 entry.hostile.len(),
                 entry.overlay,
                 entry.virtual_ms / 1_000,
                 entry.healed_ms / 1_000,
+                entry.oldest_hole_ms,
             );
             // Before a broken law ends it: that run is the one most worth keeping.
             if let Some(record) = &mut record {

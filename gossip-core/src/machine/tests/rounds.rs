@@ -119,13 +119,14 @@ fn what_differs_takes_a_sketch_and_a_repair_and_who_lacks_more_reads_it() {
             [30, 30],
             "a probe 27, b cells 356, a want-cells 19, b cells 173, a want-cells 19, b cells 338, \
              a repair 248, b proof 13, 1 1 0",
-            "a probe 27, b cells 292, a want-cells 19, b cells 446, a repair 630, b give 552, a proof 13, 1 0 0",
+            "a probe 27, b cells 292, a want-cells 19, b cells 190, a want-cells 19, b cells 115, a repair 629, b give 552, \
+             a proof 13, 1 1 0",
         ),
         (
             3_000,
             [0, 200],
             "a probe 27, b cells 92, a want-cells 20, b cells 2542, a proof 13, 1 0 0",
-            "a probe 27, b probe 27, a cells 92, b want-cells 20, a cells 1366, b want-cells 20, a cells 428, \
+            "a probe 27, b probe 27, a cells 92, b want-cells 20, a cells 1366, b want-cells 20, a cells 328, \
              b repair 3410, a proof 13, 0 0 0",
         ),
         (
@@ -133,7 +134,7 @@ fn what_differs_takes_a_sketch_and_a_repair_and_who_lacks_more_reads_it() {
             [200, 0],
             "a probe 27, b probe 27, a cells 92, b want-cells 20, a cells 1800, b want-cells 20, a cells 471, \
              b proof 13, 0 0 0",
-            "a probe 27, b cells 92, a want-cells 20, b cells 1528, a repair 3407, b proof 13, 1 0 0",
+            "a probe 27, b cells 92, a want-cells 20, b cells 1934, a repair 3407, b proof 13, 1 0 0",
         ),
     ] {
         assert_eq!(round(&mut pair(&config(Economy::Balanced), numbers(common, own))), of_numbers);
@@ -167,8 +168,8 @@ fn each_economy_has_its_own_way() {
             Economy::FewestBytes,
             "a probe 27, b cells 91, a want-cells 19, b cells 330, a want-cells 19, b cells 355, \
              a repair 174, b proof 13, 1 1 0",
-            "a probe 27, b probe 27, a cells 92, b want-cells 19, a cells 452, b want-cells 19, a cells 358, \
-             b repair 765, a give 380, b proof 13, 0 0 0",
+            "a probe 27, b probe 27, a cells 92, b want-cells 19, a cells 277, b want-cells 19, a cells 246, \
+             b want-cells 19, a cells 208, b repair 766, a give 380, b proof 13, 0 0 0",
         ),
     ] {
         assert_eq!(round(&mut pair(&config(economy), numbers(2_000, [20, 40]))), of_numbers);
@@ -187,12 +188,12 @@ fn small_messages_carry_all_of_it_in_bursts() {
     );
     assert_eq!(
         round(&mut pair(&small, texts(1_000, [30, 30]))),
-        "a probe 27, b cells 292, a want-cells 19, b cells 396, b cells 58, a repair 368, a repair 275, \
-         b give 328, b give 246, a proof 13, 1 0 0"
+        "a probe 27, b cells 292, a want-cells 19, b cells 190, a want-cells 19, b cells 115, a repair 369, \
+         a repair 273, b give 328, b give 246, a proof 13, 1 1 0"
     );
     assert_eq!(
         round(&mut pair(&small, texts(0, [60, 30]))),
-        "a probe 26, b cells 90, a page 354, b give 204, a page 353, b give 221, a page 354, b give 187, \
+        "a probe 26, b cells 90, a page 354, b give 272, a page 356, b give 120, a page 351, b give 220, \
          a proof 13, 0 0 1"
     );
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::*;
 use crate::config::{Config, Economy, MessageBudget};
 use crate::digest::{Digest, State};
-use crate::element::{Element, Entry, Fingerprinter};
+use crate::element::{Element, Entry, Fingerprinter, Rank};
 use crate::event::Output;
 use crate::key::Key;
 use crate::machine::AntiEntropy;
@@ -175,7 +175,7 @@ fn pages_are_charged_with_what_they_list() {
         request(tag, 0x101, Request::Page { window, wants_state: asks, from, to, elements })
     };
     let at = |place: usize| Bound::of_name(held[place].0, 0);
-    let just = Bound::At(Fingerprinter::new(&Key::open()).encode(held[100].1).0);
+    let just = Bound::At(Rank::first(Fingerprinter::new(&Key::open()).encode(held[100].1).0));
     let requests = [
         page(&held[..300], 2, true, Bound::START, Bound::End),
         page(&held[100..300], 2, false, at(200), Bound::End),

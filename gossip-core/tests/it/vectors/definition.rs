@@ -1,12 +1,13 @@
-//! Cells and deep bits, made once more from their definition.
+//! Hashes, cells and deep bits, made once more from their definition.
 
 use core::array;
 
 use gossip_core::sketch::{Cell, DeepWidth, IdWidth, SketchKey, Table};
 use gossip_core::{Element, Key};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::exchanges::{Exchange, small};
-use super::{bytes, fingerprint, hex, id, keys, row};
+use super::{bytes, hex, id, keys, row};
 
 /// So many elements fill all levels of the deep bits but the last few.
 const ELEMENTS: u64 = 10_000;
@@ -25,10 +26,9 @@ pub(crate) fn sketches() -> String {
          # cell, key of the cluster, type, number in the sequence, exclusive or of names, of checks\n\
          # deep, key of the cluster, type, bits a level, deep bits\n",
     );
-    // What secrets are derived under.
-    let under = [Key::open(), Key::secret(array::from_fn(|i| i as u8 ^ 0x36))];
-    for ((of, key), under) in keys().into_iter().zip(under) {
-        let derived = fingerprint(&under, *b"gossip sketch");
+    let label = b"gossip sketch";
+    let derived = [xxh3_128(label), siphash(array::from_fn(|i| i as u8 ^ 0x36), label)];
+    for ((of, key), derived) in keys().into_iter().zip(derived) {
         let (k0, k1) = (derived as u64, (derived >> 64) as u64);
         row(&mut text, format_args!("key {of} {k0:016x} {k1:016x}"));
         for name in (0..16).chain([42, (1 << 48) - 1, u64::MAX]) {
@@ -68,6 +68,59 @@ pub(crate) fn sketches() -> String {
         }
     }
     text
+}
+
+/// The fingerprint of an element, under no secret or this one.
+pub(crate) fn fingerprint_of(secret: Option<[u8; 16]>, encoding: &[u8]) -> u128 {
+    match secret {
+        None if encoding.len() <= 8 => xxh3_128(encoding),
+        None => siphash(OPEN, encoding),
+        Some(secret) => siphash(secret, encoding),
+    }
+}
+
+/// The tiebreak of an element under the open key.
+pub(crate) fn tiebreak(encoding: &[u8]) -> u64 {
+    siphash(OPEN.map(|byte| byte ^ 0x5c), encoding) as u64 >> 16
+}
+
+/// The key of SipHash where there is no secret.
+const OPEN: [u8; 16] = *b"gossip open hash";
+
+/// SipHash-2-4 with 128 bits of output.
+fn siphash(key: [u8; 16], bytes: &[u8]) -> u128 {
+    let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    let (k0, k1) = (word(&key[..8]), word(&key[8..]));
+    let mut v = [k0, k1, k0, k1];
+    for (v, start) in v.iter_mut().zip([*b"somepseu", *b"dorandom", *b"lygenera", *b"tedbytes"]) {
+        *v ^= u64::from_be_bytes(start);
+    }
+    v[1] ^= 0xee;
+    let rounds = |v: &mut [u64; 4], count| {
+        for _ in 0..count {
+            for (a, b, left, other, right) in [(0, 1, 13, 2, 16), (2, 1, 17, 0, 21)] {
+                // Halves of a round: one pair each of `v1` with another, and of `v3` with the fourth.
+                v[a] = v[a].wrapping_add(v[b]);
+                v[other] = v[other].wrapping_add(v[3]);
+                v[b] = v[b].rotate_left(left) ^ v[a];
+                v[3] = v[3].rotate_left(right) ^ v[other];
+                v[a] = v[a].rotate_left(32);
+            }
+        }
+    };
+    let full = bytes.chunks_exact(8);
+    let last = (bytes.len() as u64) << 56 | word(full.remainder());
+    for word in full.map(word).chain([last]) {
+        v[3] ^= word;
+        rounds(&mut v, 2);
+        v[0] ^= word;
+    }
+    let mut output = |mark: u64, at: usize| {
+        v[at] ^= mark;
+        rounds(&mut v, 4);
+        u128::from(v.iter().fold(0, |all, v| all ^ v))
+    };
+    output(0xee, 2) | output(0xdd, 1) << 64
 }
 
 /// What a replica of this set answers one that lacks an element of it.

@@ -3,17 +3,19 @@
 use core::num::NonZeroU16;
 use core::ops::Range;
 
+use gossip_core::sim::forge;
 use gossip_core::{AntiEntropy, Config, Economy, Element, Key, Message, MessageBudget, MessageKind};
 
 use super::{bytes, config, hex, keys, row};
 use crate::common::Network;
 
 /// The files that hold one round each.
-pub(crate) const ROUNDS: [&str; 9] = [
+pub(crate) const ROUNDS: [&str; 10] = [
     "round-of-numbers",
     "round-of-bytes",
     "round-of-bursts",
     "round-of-pages",
+    "round-of-one-fingerprint",
     "round-of-tiny-sets",
     "round-of-crossing-probes",
     "round-of-changed-parts",
@@ -49,6 +51,12 @@ pub(crate) fn round(file: &str) -> String {
                 "string. A holds \"element 0\" to \"element 29\", B 5 to 39; no sketches. Open key, element limit 64.",
             )
         }
+        "round-of-one-fingerprint" => alike().told(
+            "[u8;32], under a key for tests alone: as under the open one, but H is XXH3-128 for all lengths, and byte 1 of\n\
+             # what the cluster tag hashes is 2. Element i is four numbers of 64 bits, little-endian: s, f - s, i, -i. s is\n\
+             # be4ba423396cfeb8; f is both halves of the product of i ^ db979083e96dd4de and -i ^ 1f67b3b7a4a44072, ^ed.\n\
+             # These have one XXH3-128. A holds 0 to 19, B 10 to 34, and one of 32 times ff. No sketches, element limit 64.",
+        ),
         "round-of-tiny-sets" => Exchange::between(&open, [numbers(0..5), numbers(3..9)])
             .told("A holds the numbers 0 to 4, B 3 to 8. Open key, element limit 64."),
         "round-of-crossing-probes" => Exchange::between(&open, [numbers(0..5), numbers(3..9)])
@@ -67,6 +75,14 @@ pub(crate) fn round(file: &str) -> String {
             .told("A and B have proven that they hold 0 to 99; A gets 100 to 102, B 102 to 105. Open key, element limit 64."),
         other => panic!("there is no {other}"),
     }
+}
+
+/// Two sets of elements of one fingerprint, by pages. A digest only counts these, so there is another.
+pub(crate) fn alike() -> Exchange<[u8; 32]> {
+    let mut config = small(&Key::weak());
+    config.economy = Economy::Pages;
+    let [ours, theirs] = [0..20, 10..35].map(|range| range.map(|number| forge::alike(0, number)));
+    Exchange::between(&config, [ours.collect(), theirs.chain([[255; 32]]).collect()])
 }
 
 /// Short messages, little asked for at a time.

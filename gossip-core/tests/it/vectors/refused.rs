@@ -55,8 +55,9 @@ fn fields(text: &mut String) {
     let [largest, larger] = [&[0xff, 0xff, 7], &[0x80, 0x80, 8]].map(|window| page(window, &ALL));
     case::<u64>(text, "window-of-16-bits", "u64", &largest, &larger);
     case::<u64>(text, "bound-without-a-zero-last", "u64", &page(&[2], &[1, 1, 17]), &page(&[2], &[2, 1, 0, 17]));
-    let long = |len: u8| [&[len][..], &[1; 18][..len.into()], &[17]].concat();
-    case::<u64>(text, "bound-of-16-bytes", "u64", &page(&[2], &long(16)), &page(&[2], &long(18)));
+    // Behind 17, which is the end, the length is one more.
+    let long = |len: u8| [&[len + 1][..], &[1; 23][..len.into()], &[17]].concat();
+    case::<u64>(text, "bound-of-22-bytes", "u64", &page(&[2], &long(22)), &page(&[2], &long(23)));
     let give = |flags: u8| request::<u64>(7, &[&ALL[..], &[flags, 0]].concat());
     case::<u64>(text, "give-flags", "u64", &give(2), &give(4));
     let push = |flags: u8, time: &[u8]| {

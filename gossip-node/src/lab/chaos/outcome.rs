@@ -21,6 +21,9 @@ pub struct Outcome {
     pub lasted: Duration,
     /// How long it took all honest replicas, once all was well, to hold what any of them held then.
     pub healed: Duration,
+    /// How old the oldest hole was at each second from then on, while writes went on: an element that an honest replica
+    /// held and another lacked.
+    pub holes: Vec<Duration>,
     /// What happened.
     pub report: Report,
     /// The law that was broken, by whom, when and how; or how the program failed.
@@ -45,24 +48,30 @@ impl Outcome {
             let what = panic.downcast_ref::<String>().map(String::as_str);
             let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
             let broken = Some(format!("the program panicked: {what}"));
-            Self { lasted: Duration::ZERO, healed: Duration::ZERO, report: Report::default(), broken }
+            Self { lasted: Duration::ZERO, healed: Duration::ZERO, holes: vec![], report: Report::default(), broken }
         })
     }
 }
 
 fn carry_out<E: Element + Ord + 'static>(schedule: &Schedule, element: impl Fn(u64) -> E) -> Outcome {
     let mut simulation = simulation(schedule, element);
-    let healed = heal(schedule, &mut simulation);
+    let mut holes = Vec::new();
+    let healed = heal(schedule, &mut simulation, &mut holes);
     let lasted = simulation.now().saturating_since(Time::ZERO);
     let (healed, broken) = match healed {
         Ok(healed) => (healed, None),
         Err(broken) => (Duration::ZERO, Some(broken)),
     };
-    Outcome { lasted, healed, report: simulation.report(), broken }
+    Outcome { lasted, healed, holes, report: simulation.report(), broken }
 }
 
-/// Runs until all is well again.
-fn heal<E: Element + Ord>(schedule: &Schedule, simulation: &mut Simulation<Member<E>>) -> Result<Duration, String> {
+/// Runs until all is well again, and writes have ceased; how long the first took. Notes the age of the oldest hole at each
+/// second.
+fn heal<E: Element + Ord>(
+    schedule: &Schedule,
+    simulation: &mut Simulation<Member<E>>,
+    holes: &mut Vec<Duration>,
+) -> Result<Duration, String> {
     simulation.run_until(schedule.ends).map_err(|violation| violation.to_string())?;
     let machine = |simulation: &Simulation<Member<E>>, replica| {
         simulation.machine(replica).expect("there is such a replica").machine().clone()
@@ -75,15 +84,22 @@ fn heal<E: Element + Ord>(schedule: &Schedule, simulation: &mut Simulation<Membe
     union.dedup();
     let mut missing: Vec<(ReplicaId, &E)> =
         schedule.honest().flat_map(|one| union.iter().map(move |element| (one, element))).collect();
+    let ceases = schedule.load.last().map_or(schedule.ends, |&(at, ..)| at);
+    let mut healed = None;
     loop {
         // Sets only grow, so what was found once is not looked for again: a run has up to 12 replicas, and some 3 500
         // elements.
         missing.retain(|&(one, element)| {
             !simulation.machine(one).is_some_and(|member| member.machine().contains(element))
         });
-        let Some((one, _)) = missing.first() else { break };
         let passed = simulation.now().saturating_since(schedule.ends);
-        if passed >= WITHIN {
+        if missing.is_empty() {
+            healed.get_or_insert(passed);
+            if simulation.now() >= ceases {
+                break;
+            }
+        }
+        if let Some((one, _)) = missing.first().filter(|_| passed >= WITHIN) {
             let (lacks, of) = (missing.iter().filter(|(other, _)| other == one).count(), union.len());
             return Err(format!(
                 "convergence: {one} lacks {lacks} of {of} elements {} s after all was well",
@@ -92,8 +108,8 @@ fn heal<E: Element + Ord>(schedule: &Schedule, simulation: &mut Simulation<Membe
         }
         // By the second, which is how exactly the record tells it.
         simulation.run_until(simulation.now() + Duration::from_secs(1)).map_err(|violation| violation.to_string())?;
+        holes.push(simulation.oldest_hole());
     }
-    let healed = simulation.now().saturating_since(schedule.ends);
     // Where rounds do it all each pair that talks ends with a proof, unless one goes on inventing, or bit by bit tells what
     // it has kept to itself.
     let keeps = |hostile| machine(simulation, hostile).iter().any(|element| union.binary_search(element).is_err());
@@ -102,7 +118,7 @@ fn heal<E: Element + Ord>(schedule: &Schedule, simulation: &mut Simulation<Membe
         let since = simulation.now().saturating_since(simulation.report().planned_until);
         simulation.settle(since + WITHIN).map_err(|violation| violation.to_string())?;
     }
-    Ok(healed)
+    Ok(healed.unwrap_or_default())
 }
 
 fn simulation<E: Element + 'static>(schedule: &Schedule, element: impl Fn(u64) -> E) -> Simulation<Member<E>> {
@@ -126,7 +142,7 @@ fn simulation<E: Element + 'static>(schedule: &Schedule, element: impl Fn(u64) -
     for (at, fault, lasting) in schedule.faults.iter().cloned() {
         simulation.fault(at, fault, lasting);
     }
-    for &(at, replica, number) in &schedule.insertions {
+    for &(at, replica, number) in schedule.insertions.iter().chain(&schedule.load) {
         simulation.insert(at, replica, element(number));
     }
     simulation
@@ -142,6 +158,7 @@ mod tests {
     fn replicas_that_stay_apart_are_noticed() {
         let mut schedule =
             (0..).map(Schedule::draw).find(|schedule| schedule.hostile.is_empty()).expect("many have none");
+        schedule.load.clear();
         schedule.faults.push((schedule.ends, Fault::Cut(vec![ReplicaId(0)]), 2 * WITHIN));
         schedule.insertions.extend([0, 1].map(|replica| (schedule.ends, ReplicaId(replica), 1 << 20 | replica as u64)));
         let broken = Outcome::of(&schedule).broken.expect("a law is broken");

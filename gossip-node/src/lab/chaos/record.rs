@@ -27,6 +27,10 @@ pub struct Entry {
     pub overlay: String,
     /// How long, once all was well, all took to hold the same, in milliseconds.
     pub healed_ms: u64,
+    /// How old the oldest hole was at each second from then on, while writes went on, in milliseconds: the median, 99 % and
+    /// the greatest. A line of an older version has none.
+    #[serde(default)]
+    pub oldest_hole_ms: [u64; 3],
     /// What happened, and how often.
     pub events: BTreeMap<String, u64>,
     /// The law that was broken, if one was.
@@ -70,10 +74,19 @@ impl Entry {
             hostile: schedule.hostile().map(|replica| replica.0).collect(),
             overlay: schedule.overlay(),
             healed_ms: millis(outcome.healed),
+            oldest_hole_ms: quantiles(&outcome.holes),
             events,
             broken: outcome.broken.clone(),
         }
     }
+}
+
+/// The median, the first of which no more than a hundredth are greater, and the greatest.
+fn quantiles(durations: &[std::time::Duration]) -> [u64; 3] {
+    let mut sorted: Vec<u64> = durations.iter().copied().map(millis).collect();
+    sorted.sort_unstable();
+    let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1)));
+    [50, 99, 100].map(|share| at(share).copied().unwrap_or_default())
 }
 
 fn millis(duration: std::time::Duration) -> u64 {
@@ -159,5 +172,19 @@ impl Record {
         written.map_err(|error| RecordError::Io { path: self.path.clone(), error })?;
         self.last = Some(entry);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn of_a_hundred_ages_the_middle_the_last_but_one_and_the_greatest_are_told() {
+        let ages: Vec<_> = (0..200).rev().map(Duration::from_millis).collect();
+        assert_eq!(quantiles(&ages), [100, 198, 199]);
+        assert_eq!((quantiles(&ages[199..]), quantiles(&[])), ([0; 3], [0; 3]));
     }
 }

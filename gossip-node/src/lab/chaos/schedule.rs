@@ -27,7 +27,12 @@ pub struct Schedule {
     pub(super) faults: Vec<(Time, Fault, Duration)>,
     pub(super) insertions: Vec<(Time, ReplicaId, u64)>,
     pub(super) ends: Time,
+    /// What is written after that, so that the age of holes is seen while writes go on.
+    pub(super) load: Vec<(Time, ReplicaId, u64)>,
 }
+
+/// How long writes go on once all is well, one a second: several audits.
+const LOAD: u64 = 120;
 
 impl Schedule {
     /// Draws the schedule of a seed.
@@ -50,7 +55,7 @@ impl Schedule {
         // All is well only once the last fault is over: one that began late outlasts `lasting`.
         let ends = faults.iter().map(|&(at, _, lasting)| at + lasting);
         let ends = ends.chain(insertions.iter().map(|&(at, ..)| at)).max().unwrap_or(Time::ZERO);
-        Self {
+        let mut schedule = Self {
             seed,
             configs: draw.configs(shape, replicas),
             hostile,
@@ -67,7 +72,16 @@ impl Schedule {
             faults,
             insertions,
             ends,
-        }
+            load: Vec::new(),
+        };
+        let honest: Vec<_> = schedule.honest().collect();
+        // Numbers that no burst has.
+        let writes = (0..LOAD).map(|second| {
+            let at = ends + Duration::from_secs(second);
+            (at, draw.of(&honest), (1 << 40) + second)
+        });
+        schedule.load = writes.collect();
+        schedule
     }
 
     /// How many replicas there are, hostile ones included.
