@@ -264,11 +264,18 @@ impl<E, R: Fn(Entry<'_, E>) -> Rank> InOrder<'_, E, R> {
         (self.at, self.len) = (0, bucket.len());
         self.bucket.iter_mut().zip(bucket.entries()).for_each(|(slot, entry)| *slot = entry);
         // Sorted here and not at inserts: these append, and write two cache lines.
+        let entries = &mut self.bucket[..self.len];
+        entries.sort_unstable_by_key(|&(id, _)| id);
         let (log, rank) = (&self.store.log, &self.rank);
-        let rank = |id, place: u32| rank(Entry { id, element: &log[place as usize] });
-        self.bucket[..self.len].sort_unstable_by(|&(id, place), &(other, elsewhere)| {
-            id.cmp(&other).then_with(|| rank(id, place).cmp(&rank(other, elsewhere)))
-        });
+        for alike in entries.chunk_by_mut(|(id, _), (next, _)| id == next).filter(|alike| alike.len() > 1) {
+            // A rank takes two hashes: one for each entry, not for each comparison.
+            let mut ranked = [(Rank::default(), 0); FULL];
+            for (ranked, &mut (id, place)) in ranked.iter_mut().zip(&mut *alike) {
+                *ranked = (rank(Entry { id, element: &log[place as usize] }), place);
+            }
+            ranked[..alike.len()].sort_unstable();
+            alike.iter_mut().zip(ranked).for_each(|(entry, (_, place))| entry.1 = place);
+        }
     }
 
     fn rank_of(&self, id: u64, place: usize) -> Rank {
