@@ -47,8 +47,8 @@ pub struct Config {
     /// to a quarter. Below 1 ms it is 1 ms. With an overlay rounds begin where a link needs one; rounds by chance are
     /// left for silent peers, and for replicas without a parent that answers. Default: 1 s.
     pub round_every: Duration,
-    /// Timeout of the first request to a peer, from 10 ms to 1 min; other values mean the nearest. Later timeouts
-    /// follow the measured round-trip times. Default: 1 s.
+    /// How long the first answer of a peer may take, from 10 ms to 1 min; other values mean the nearest. Later waits follow
+    /// the measured round-trip times. A request goes out again after as long, or after 5 s if that is less. Default: 1 s.
     pub answer_within: Duration,
     /// Interval between batches of fresh elements to the neighbours of an [`Overlay`](crate::Overlay): a longer one
     /// means fewer messages and later arrivals. Rounds then repair what pushes cannot, and begin where a link was

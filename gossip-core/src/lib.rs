@@ -99,8 +99,8 @@
 //! Asking more often earns no more: one answer is owed to each peer, and over time a peer earns at most
 //! [`Config::work_per_second`], in which look-ups and the reading of its cells count as well. A peer also pays for what
 //! is pushed to it again, and for the rounds of our own that it draws us into. Each of them takes at most 12 steps, pages
-//! aside, sends a request at most three times and reads a sketch at most ten times; pages go on for as long as they are
-//! answered. What is pushed for the first time costs the peer nothing. No other peer waits for this.
+//! aside, sends a request at most 3 times (23 where answers take a minute) and reads a sketch at most ten times; pages go
+//! on for as long as they are answered. What is pushed for the first time costs the peer nothing. No other peer waits for this.
 //!
 //! A unit of work takes 1 to 19 ns, so 16 MiB a second are 2 to 31 % of a core. No work grows with the set or the log
 //! without being charged: a push passes over what came from its receiver in runs, and what is too much to push is measured

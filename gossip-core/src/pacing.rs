@@ -24,12 +24,15 @@ pub(crate) struct Pacing {
     variation: Duration,
 }
 
-/// How many times a request is sent at most.
-pub(crate) const TRIES: u32 = 3;
+/// How many times a request is sent at most, where answers do not take long.
+const TRIES: u32 = 3;
 
 /// The most requests of which an answer is measured: more than one round sends without an answer, so that late answers
 /// to a round that was given up count too.
 const MEASURED: usize = 8;
+
+/// The longest wait before a request goes out again; the second time twice as long, and then four times.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The number of rounds in a row without an answer that makes a peer unreachable.
 const FAILURES: u32 = 2;
@@ -68,12 +71,30 @@ impl Pacing {
         usual.clamp(MARGIN, LONGEST)
     }
 
-    /// The wait for an answer: the smoothed round-trip time and four times its mean deviation, doubled with each retry
-    /// (Jacobson, "Congestion avoidance and control", SIGCOMM 1988; RFC 6298). Before the first retry it is 10 ms to
-    /// one minute.
-    pub(crate) fn patience(&self, first: Duration, retries: u32) -> Duration {
-        let once = self.usual(first).saturating_mul(1 << self.doublings).min(LONGEST);
-        once.saturating_mul(1 << retries.min(TRIES))
+    /// How long an answer may take: the smoothed round-trip time and four times its mean deviation (Jacobson, "Congestion
+    /// avoidance and control", SIGCOMM 1988; RFC 6298), from 10 ms to one minute.
+    pub(crate) fn patience(&self, first: Duration) -> Duration {
+        self.usual(first).saturating_mul(1 << self.doublings).min(LONGEST)
+    }
+
+    /// The wait for an answer to a request that has gone out again so many times: the time that it may take, doubled each
+    /// time, but not so long that a round waits for what is long over.
+    ///
+    /// Round trips of 15 s that had been, or a clock that was set, had rounds wait for minutes, and all that differed with
+    /// them. A request of 27 bytes that goes out while its answer is under way costs less.
+    pub(crate) fn wait(&self, first: Duration, retries: u32) -> Duration {
+        self.patience(first).saturating_mul(1 << retries.min(TRIES)).min(AGAIN * (1 << retries.min(2)))
+    }
+
+    /// How many times a request is sent at most: three times, or as many as wait no shorter in all than those would.
+    pub(crate) fn tries(&self, first: Duration) -> u32 {
+        let all = self.patience(first) * ((1 << TRIES) - 1);
+        let (mut tries, mut waited) = (0, Duration::ZERO);
+        while tries < TRIES || waited < all {
+            waited += self.wait(first, tries);
+            tries += 1;
+        }
+        tries
     }
 
     /// Notes a late answer that cannot be measured, to a round that was given up. Waits stay longer until a round trip
@@ -176,11 +197,14 @@ const MARGIN: Duration = Duration::from_millis(10);
 /// The most doublings: 2^13 times the margin of 10 ms is more than the longest wait of a minute.
 const MOST_DOUBLINGS: u32 = 13;
 
-/// The longest wait before the first retry.
+/// The longest time that an answer may take.
 const LONGEST: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
     use super::*;
 
     const FIRST: Duration = Duration::from_millis(100);
@@ -196,16 +220,16 @@ mod tests {
     /// The smoothed time and the first wait after a round trip.
     fn measure(pacing: &mut Pacing, sample: Duration) -> (Option<Duration>, Duration) {
         pacing.measure(sample);
-        (pacing.round_trip(), pacing.patience(FIRST, 0))
+        (pacing.round_trip(), pacing.patience(FIRST))
     }
 
     #[test]
     fn waits_follow_the_round_trips() {
         let mut pacing = Pacing::default();
-        let waits = |pacing: &Pacing| [0, 1, 2, 3, 4].map(|retries| pacing.patience(FIRST, retries));
+        let waits = |pacing: &Pacing| [0, 1, 2, 3, 4].map(|retries| pacing.wait(FIRST, retries));
         assert_eq!(waits(&pacing), [100, 200, 400, 800, 800].map(millis));
-        assert_eq!(pacing.patience(millis(1), 0), millis(10));
-        assert_eq!(pacing.patience(millis(100_000), 0), millis(60_000));
+        assert_eq!(pacing.patience(millis(1)), millis(10));
+        assert_eq!(pacing.patience(millis(100_000)), millis(60_000));
         // The mean, and four times how far round trips are from it.
         assert_eq!(measure(&mut pacing, millis(80)), (Some(millis(80)), millis(80 + 4 * 40)));
         assert_eq!(measure(&mut pacing, millis(160)), (Some(millis(90)), millis(90 + 4 * 50)));
@@ -216,7 +240,21 @@ mod tests {
         // Of a steady link a margin is left.
         let mut steady = Pacing::default();
         assert_eq!((0..40).map(|_| measure(&mut steady, millis(20)).0).last(), Some(Some(millis(20))));
-        assert_eq!(steady.patience(FIRST, 0), millis(30));
+        assert_eq!(steady.patience(FIRST), millis(30));
+    }
+
+    #[test]
+    fn no_request_waits_long_to_go_out_again_and_none_is_given_up_sooner_for_that() {
+        let pacing = Pacing::default();
+        let of = |first: u64| {
+            let (first, tries) = (millis(first), pacing.tries(millis(first)));
+            let waits: Vec<_> = (0..tries).map(|retries| pacing.wait(first, retries).as_millis()).collect();
+            (waits.iter().sum::<u128>() >= 7 * u128::from(pacing.patience(first).as_millis() as u64), waits)
+        };
+        assert_eq!(of(100), (true, vec![100, 200, 400]));
+        assert_eq!(of(4_000), (true, vec![4_000, 8_000, 16_000]));
+        assert_eq!(of(15_000), (true, vec![5_000, 10_000, 20_000, 20_000, 20_000, 20_000, 20_000]));
+        assert_eq!(of(60_000).1.len(), 23);
     }
 
     #[test]

@@ -12,7 +12,6 @@ use alloc::boxed::Box;
 
 use crate::digest::Digest;
 use crate::message::{LogId, Nonce};
-use crate::pacing::TRIES;
 use crate::sketch::IdWidth;
 use crate::wire::Place;
 
@@ -44,6 +43,17 @@ pub(crate) struct Round {
     /// Where our log ended as it began, and which log the peer's was then.
     began_at: Place,
     peer_log: Option<LogId>,
+}
+
+/// How a round of ours ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Both sets were equal.
+    Proven,
+    /// What differed as it began has been exchanged, as far as it was known.
+    Exchanged,
+    /// Nothing is known to have come of it.
+    Dropped,
 }
 
 /// Steps of a round: the next message of each, and what is awaited then.
@@ -125,10 +135,10 @@ impl Round {
         }
     }
 
-    /// Ends a wait for an answer that did not come. Returns whether to ask again.
-    pub(crate) fn time_out(&mut self) -> bool {
+    /// Ends a wait for an answer that did not come. Returns whether to ask again, which is done so many times.
+    pub(crate) fn time_out(&mut self, tries: u32) -> bool {
         self.retries += 1;
-        if self.retries >= TRIES {
+        if self.retries >= tries {
             return false;
         }
         self.again();

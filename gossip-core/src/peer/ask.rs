@@ -4,7 +4,7 @@ use super::turn::Turn;
 use crate::codec::Encode;
 use crate::element::Element;
 use crate::message::{Answer, Body, Request, longest};
-use crate::round::{Round, Step};
+use crate::round::{Ending, Round, Step};
 use crate::wire::Elements;
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
@@ -22,8 +22,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let mut bursts = false;
         let request = match round.step_mut() {
             Step::Probe(digest) => {
-                // The digest is kept as it was sent: two probes that cross are compared by these, alike on both sides.
-                let digest = *digest.insert(state.digest);
+                // Two probes that cross are compared by their digests, alike on both sides. So one that goes out again has the
+                // digest that it had: with that of the time, each side took itself for the leader while both wrote.
+                let digest = *digest.get_or_insert(state.digest);
                 if self.set.tables().is_some() { Request::Probe { digest } } else { Request::PlainProbe { digest } }
             }
             Step::Sketch(incoming) => {
@@ -50,7 +51,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 let body = Body::Answer { nonce, answer: Answer::Proof { state: digest.tag() } };
                 // The peer does not answer a proof, so nothing is awaited. If it is lost, the next round proves again.
                 round.sent(body.encoded_len(), false);
-                self.end_round(true);
+                self.end_round(Ending::Proven);
                 return Some(body);
             }
         };
@@ -78,7 +79,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if self.peer.answer_by.get().is_none()
             && let Some(round) = self.peer.round.as_ref().filter(awaits)
         {
-            let deadline = self.now + self.peer.pacing.patience(self.config.answer_within, round.retries());
+            let deadline = self.now + self.peer.pacing.wait(self.config.answer_within, round.retries());
             self.agenda.answers.set(self.id, &mut self.peer.answer_by, Some(deadline));
         }
     }

@@ -11,7 +11,7 @@ use crate::round::incoming::{IncomingSketch, Received};
 use crate::round::repair::Repair;
 use crate::round::strategy::{self, CELLS_UNDER_WAY, MOST_NAMES};
 use crate::round::walk::Walk;
-use crate::round::{Round, Step, need, page_bytes};
+use crate::round::{Ending, Round, Step, need, page_bytes};
 use crate::set::Set;
 use crate::sketch::{Estimate, Prefix};
 use crate::wire::{Cells, Place};
@@ -77,7 +77,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         let incoming = IncomingSketch::new(head, cells, self.set.tables(), self.set.end(), ours.count());
         if self.peer.round.as_mut().is_some_and(|round| !round.take(Step::Sketch(incoming.into()))) {
-            return self.end_round(false);
+            return self.end_round(Ending::Exchanged);
         }
         self.read_sketch(nonce);
     }
@@ -192,7 +192,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             // put this one off for ever.
             Some(_) if !self.peer.put_off => {
                 self.peer.put_off = true;
-                self.end_round(false);
+                self.end_round(Ending::Dropped);
             }
             // Pages take no room, and end whatever happens.
             Some(_) | None => self.walk(nonce, theirs),

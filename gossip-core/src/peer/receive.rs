@@ -15,7 +15,7 @@ use crate::round::claim::Claim;
 use crate::round::repair::{Answered, Repair};
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
 use crate::round::walk::Progress;
-use crate::round::{Round, Step};
+use crate::round::{Ending, Round, Step};
 use crate::set::{Merged, Set};
 use crate::wire::{Bound, Ids, Place};
 
@@ -122,6 +122,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 // An interval that ends before it starts is empty, and the peer's window may be up to 65 535.
                 let (window, to) = (window.min(self.config.window.get()), to.max(from));
                 let held = self.set.told_apart(held, from, to);
+                if wants_state {
+                    self.on_link(|link| link.on_compared());
+                }
                 self.owe(Owed::Page { nonce, cursor: from, to, held, window, wants_state });
             }
         }
@@ -151,7 +154,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 round.hear();
                 return self.enqueue();
             }
-            self.end_round(false);
+            self.end_round(Ending::Dropped);
         } else if nonce.begins_round() && self.turns_round(nonce, theirs, sketch) {
             return self.want_round();
         }
@@ -194,7 +197,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if let Some((proven, log)) = proven {
             self.peer.pacing.answered(nonce);
             self.enqueue();
-            self.end_round(true);
+            self.end_round(Ending::Proven);
             self.prove_by_round(proven, log);
             return true;
         }
@@ -233,6 +236,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Takes in one message of a repair, whose elements are merged: notes the wishes, or the verdict that it asks for.
     fn on_repair(&mut self, nonce: Nonce, asks: Asks, wanted: &Ids) {
         let ours = self.set.digest();
+        if matches!(asks, Asks::Verdict(_) | Asks::State) {
+            self.on_link(|link| link.on_compared());
+        }
         // The proof that goes out may be lost; that both sets were equal is known here already.
         if asks == Asks::Verdict(ours.tag()) {
             self.prove(ours);
@@ -319,7 +325,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                     // new.
                     None => {
                         self.peer.pacing.answered(nonce);
-                        self.end_round(false);
+                        self.end_round(Ending::Exchanged);
                     }
                 }
             }
@@ -352,7 +358,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 let ours = repair.is_acknowledged().then_some(began_at);
                 let theirs = Place::of_count(repair.theirs().digest.count());
                 self.peer.pacing.answered(nonce);
-                self.end_round(false);
+                self.end_round(Ending::Exchanged);
                 self.reconcile(ours, theirs, log);
             }
             Answered::Done(Some(told)) => {
@@ -385,7 +391,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     pub(super) fn go_to(&mut self, nonce: Nonce, step: Step) {
         self.peer.pacing.answered(nonce);
         if self.peer.round.as_mut().is_some_and(|round| !round.take(step)) {
-            return self.end_round(false);
+            return self.end_round(Ending::Exchanged);
         }
         self.go_on(nonce);
     }
@@ -424,7 +430,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             // The peer's round is past its probe, so it will not answer ours, and repairs the same difference.
             self.peer.pacing.put_off(self.now + self.config.round_interval());
             if self.peer.round.as_ref().is_some_and(Round::is_probing) {
-                self.end_round(false);
+                self.end_round(Ending::Dropped);
             }
         }
     }

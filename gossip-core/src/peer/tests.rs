@@ -80,22 +80,22 @@ fn answers_to_rounds_that_were_given_up_make_waits_longer() {
     peer.timeouts = 2;
     // Of the round before those in vain.
     note(&mut peer, 0x301);
-    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST, 0)), (2, FIRST));
+    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST)), (2, FIRST));
     // Of the one that is under way.
     peer.round = Some(round(0x500));
     note(&mut peer, 0x501);
-    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST, 0)), (2, FIRST));
+    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST)), (2, FIRST));
     // One that can be measured makes nothing longer.
     peer.pacing.asked(Nonce::from_bits(0x401), Time::ZERO);
     note(&mut peer, 0x401);
-    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST, 0)), (0, FIRST));
+    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST)), (0, FIRST));
     (peer.timeouts, peer.round) = (2, None);
     note(&mut peer, 0x401);
-    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST, 0)), (0, 8 * FIRST));
+    assert_eq!((peer.timeouts, peer.pacing.patience(FIRST)), (0, 8 * FIRST));
     for times in [64, 512, 600, 600] {
         peer.pacing.came_late();
-        assert_eq!(peer.pacing.patience(FIRST, 0), times * FIRST);
+        assert_eq!(peer.pacing.patience(FIRST), times * FIRST);
     }
     peer.pacing.measure(FIRST);
-    assert_eq!(peer.pacing.patience(FIRST, 0), Duration::from_millis(100 + 4 * 50));
+    assert_eq!(peer.pacing.patience(FIRST), Duration::from_millis(100 + 4 * 50));
 }

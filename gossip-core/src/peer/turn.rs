@@ -9,11 +9,10 @@ use crate::digest::Digest;
 use crate::element::Element;
 use crate::event::Event;
 use crate::message::{LogId, Message};
-use crate::pacing::TRIES;
 use crate::push::{self, About, Hand, LinkTurn, Wishes};
 use crate::rng::Rng;
 use crate::round::policy::Policy;
-use crate::round::{Round, Step};
+use crate::round::{Ending, Round, Step};
 use crate::set::Set;
 use crate::stats::{Ledger, Stats};
 use crate::time::{Time, micros};
@@ -73,8 +72,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Ends a wait for an answer that did not come: the request goes out again, or the round is given up.
     fn time_out(&mut self) {
         self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+        let tries = self.peer.pacing.tries(self.config.answer_within);
         let Some(round) = &mut self.peer.round else { return };
-        if round.time_out() {
+        if round.time_out(tries) {
             self.count(|ledger| ledger.resent += 1);
             return self.enqueue();
         }
@@ -88,7 +88,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if self.peer.pacing.has_failed() {
             self.lose();
         }
-        self.end_round(false);
+        self.end_round(Ending::Dropped);
         self.on_link(|link| link.on_unreachable());
     }
 
@@ -119,12 +119,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     }
 
     /// Ends our round and enters it in the ledger. A round that was wanted meanwhile gets its turn.
-    pub(crate) fn end_round(&mut self, proven: bool) {
+    pub(crate) fn end_round(&mut self, ending: Ending) {
         let Some(round) = self.peer.round.take() else { return };
+        let proven = ending == Ending::Proven;
         self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+        let tries = self.peer.pacing.tries(self.config.answer_within);
         // Rounds that were dropped for another reason waited for nothing: only those that used up their tries show that
         // the waits were too short.
-        self.peer.timeouts = if round.retries() >= TRIES { self.peer.timeouts.saturating_add(1) } else { 0 };
+        self.peer.timeouts = if round.retries() >= tries { self.peer.timeouts.saturating_add(1) } else { 0 };
         if proven {
             self.peer.walked();
         }
@@ -141,12 +143,15 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             self.enqueue();
         }
         let interval = self.config.round_interval();
-        self.on_link(|link| link.on_round_end(proven, interval));
+        // Under another name of the peer's log it may have been with a former life.
+        let ending = if round.peer_log() == self.peer.known.log() { ending } else { Ending::Dropped };
+        self.on_link(|link| link.on_round_end(ending, interval));
     }
 
     /// Enters a proof that both sets have this digest.
     pub(super) fn prove(&mut self, digest: Digest) {
         self.peer.known.prove(digest);
+        self.on_link(|link| link.on_compared());
         // A peer may say the same any number of times before the next poll.
         let said = matches!(self.events.back(), Some(Event::InSync { peer, digest: last }) if peer == self.id && *last == digest);
         if !said {

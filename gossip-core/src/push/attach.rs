@@ -169,13 +169,13 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         // look for us themselves, and a former parent is a candidate.
         link.idle_at = (link.standing == Standing::Neighbour).then(|| self.about.now + REJOIN);
         if self.common.parent.as_ref() == Some(self.peer) {
-            link.standing = Standing::Detached;
+            (link.standing, link.audit_at) = (Standing::Detached, None);
             self.common.parent = None;
             self.common.schedule.detach();
             let search = &mut self.common.search;
             search.stop();
             // A candidate without a measured round trip will take about as long as the parent did.
-            search.patience = Some(self.about.pacing.patience(self.about.answer_within, 0));
+            search.patience = Some(self.about.pacing.patience(self.about.answer_within));
             search.next_candidate = 0;
         } else {
             self.set_lost(true);
@@ -187,7 +187,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Asks a candidate for a sign of life, and has the search wait for it as long as that may take.
     pub(super) fn ask(&mut self) -> Wishes {
         let first = self.common.search.patience.unwrap_or(self.about.answer_within);
-        let until = self.about.now + self.about.pacing.patience(first, 0);
+        let until = self.about.now + self.about.pacing.patience(first);
         self.common.search.at = self.common.search.at.max(Some(until));
         let link = self.link_or_new();
         (link.asks, link.due) = (true, true);

@@ -155,7 +155,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
 
     /// Takes in which part of the peer's log a batch is. Returns whether we had all of it before.
     fn receive(&mut self, batch: &Batch, knows_us: bool) -> bool {
-        let (now, within) = (self.about.now, self.about.pacing.patience(self.about.answer_within, 0));
+        let (now, within) = (self.about.now, self.about.pacing.patience(self.about.answer_within));
         if knows_us {
             self.known.receive(batch.acked);
         }

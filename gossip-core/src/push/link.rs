@@ -51,6 +51,10 @@ pub(super) const SILENCE: Duration = Duration::from_secs(2);
 /// The longest limit of a silence.
 pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
+/// How long until digests are to be compared again if nothing is known to have come of a round. With audits every 25 s that
+/// leaves 3 s of law 10's 30 for the round.
+pub(super) const AUDIT_AGAIN: Duration = Duration::from_secs(2);
+
 /// The most messages of which an acknowledgement measures the round trip. Without a round trip a message goes every
 /// eighth of an interval, so the last one alone would be answered by none where round trips take longer than that.
 pub(super) const MEASURED: usize = 4;

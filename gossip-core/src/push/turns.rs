@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use super::attach::REJOIN;
-use super::link::{Arrival, LONGEST_SILENCE, SILENCE, TRIES};
+use super::link::{AUDIT_AGAIN, Arrival, LONGEST_SILENCE, SILENCE, TRIES};
 use super::{About, Common, Link, LinkTurn, Task, Wishes};
+use crate::round::Ending;
 use crate::time::Time;
 use crate::wire::Place;
 
@@ -129,7 +130,6 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let About { now, end, .. } = self.about;
         let Some(link) = self.slot else { return Wishes::default() };
         link.idle_at = link.idle_at.map(|_| now + link.silence_limit);
-        link.audit_at = link.audit_at.map(|_| now + self.about.audit_every);
         if let Some(ours) = ours {
             if is_news {
                 link.acknowledge(ours, now);
@@ -147,19 +147,32 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send, ..Wishes::default() }
     }
 
+    /// Notes that digests have been compared, and what differed exchanged, whoever began the round.
+    pub(crate) fn on_compared(&mut self) -> Wishes {
+        let About { now, audit_every, .. } = self.about;
+        if let Some(link) = self.slot {
+            link.audit_at = link.audit_at.map(|_| now + audit_every);
+        }
+        self.reschedule();
+        Wishes::default()
+    }
+
     /// Stops the timers that begin rounds: one is under way.
     pub(crate) fn on_round_begin(&mut self) -> Wishes {
         self.reschedule();
         Wishes::default()
     }
 
-    /// Has the timers that begin rounds run again after our round; the idle timer shorter if the round ended unproven.
-    pub(crate) fn on_round_end(&mut self, proven: bool, interval: Duration) -> Wishes {
+    /// Has the timers that begin rounds run again after our round: the idle timer shorter if the round ended unproven, the
+    /// audit soon if nothing is known to have come of it.
+    pub(crate) fn on_round_end(&mut self, ending: Ending, interval: Duration) -> Wishes {
         let About { now, audit_every, .. } = self.about;
         if let Some(link) = self.slot {
+            let proven = ending == Ending::Proven;
             let silence = if proven { link.silence_limit } else { link.silence_limit.min(interval) };
             link.idle_at = link.idle_at.map(|_| now + silence);
-            link.audit_at = link.audit_at.map(|_| now + audit_every);
+            let audit = if ending == Ending::Dropped { AUDIT_AGAIN.min(audit_every) } else { audit_every };
+            link.audit_at = link.audit_at.map(|_| now + audit);
         }
         self.reschedule();
         Wishes::default()
@@ -207,7 +220,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
 
     /// The wait for an answer of the peer.
     fn patience(&self) -> Duration {
-        self.about.pacing.patience(self.about.answer_within, 0)
+        self.about.pacing.patience(self.about.answer_within)
     }
 
     /// Recounts how many of the elements that are to be sent to the peer came from it.

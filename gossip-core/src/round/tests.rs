@@ -48,9 +48,9 @@ fn what_was_not_answered_is_to_go_out_again() {
     let mut round = round(0x500);
     round.sent(26, false);
     assert!(!round.is_pending());
-    assert!(round.time_out() && round.is_pending());
+    assert!(round.time_out(3) && round.is_pending());
     round.sent(26, false);
-    assert!(round.time_out() && !round.time_out(), "three times in all");
+    assert!(round.time_out(3) && !round.time_out(3), "three times in all");
     assert_eq!((round.retries(), round.cost()), (3, 52));
 }
 

@@ -63,6 +63,30 @@ fn of_crossing_probes_one_goes_on() {
     }
 }
 
+/// Both have lost their first probes, and write. Each probe that goes out again comes to one whose own went out before: with
+/// the digest of the time in it, either took itself for the one that asks, for as long as both wrote.
+#[test]
+fn of_probes_that_go_out_again_one_goes_on_whatever_is_written_meanwhile() {
+    for begun in [[0..1_000, 500..1_501], [0..1_001, 500..1_500]] {
+        let mut net = pair(begun, [Economy::Balanced; 2], |number| number);
+        net.machines[0].sync_now(&1);
+        net.machines[1].sync_now(&0);
+        let mut due = [0, 1].map(|id| net.drain(id).expect("it awaits an answer"));
+        net.wire.clear();
+        for resent in 0..4 {
+            let id = resent % 2;
+            net.machines[id].extend((0..3).map(|more| 10_000 + 3 * resent as u64 + more)).unwrap();
+            net.now = due[id].max(net.now);
+            due[id] = net.drain(id).expect("it awaits an answer");
+            for datagram in std::mem::take(&mut net.wire) {
+                net.deliver(&datagram);
+            }
+            net.drain(1 - id);
+        }
+        assert!(net.count(Cells) > 0, "neither gave way");
+    }
+}
+
 /// The other side wants a round too, after each number of hops of a round by sketch.
 fn wanted_in_the_middle<E: Element + Ord + Debug>(sets: [Range<u64>; 2], element: fn(u64) -> E) {
     for hops in 0.. {

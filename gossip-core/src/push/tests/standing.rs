@@ -11,6 +11,7 @@ use super::batches::{HUB, batch, link, pushed, receive, replica, told};
 use crate::config::Config;
 use crate::machine::AntiEntropy;
 use crate::peer;
+use crate::round::Ending;
 use crate::time::Time;
 
 /// Replica `me` of a star of so many.
@@ -149,20 +150,27 @@ fn timers_that_begin_rounds_stop_while_one_is_under_way_and_run_again_after_it()
     assert_eq!(silent, Some(SILENCE.as_millis() as u64));
     assert!((12_500..25_000).contains(&audit.expect("a parent is audited")), "{audit:?}");
     spoke.set_now(Time::from_millis(2_000));
-    for (proven, silence) in [(true, SILENCE), (false, Duration::from_secs(1))] {
+    for (ending, silence, audit) in [
+        (Ending::Proven, SILENCE, 27_000),
+        (Ending::Exchanged, Duration::from_secs(1), 27_000),
+        (Ending::Dropped, Duration::from_secs(1), 4_000),
+    ] {
         let mut turn = spoke.turn(&HUB).expect("it was added");
         turn.want_round();
         turn.begin_round();
         assert_eq!(link(&mut spoke, HUB).deadline.get(), None);
         let mut turn = spoke.turn(&HUB).expect("it was added");
-        turn.end_round(proven);
+        turn.end_round(ending);
         let silent = 2_000 + silence.as_millis() as u64;
-        assert_eq!(timers(&mut spoke, HUB), [Some(silent), Some(27_000)]);
+        assert_eq!(timers(&mut spoke, HUB), [Some(silent), Some(audit)]);
         assert_eq!(link(&mut spoke, HUB).deadline.get(), Some(Time::from_millis(silent)));
     }
+    // A parent that does not answer is none any more, and is asked by the search alone.
+    lose(&mut spoke, HUB);
+    assert_eq!(timers(&mut spoke, HUB), [None, None]);
     // Nothing comes from elsewhere by way of another spoke.
     let mut turn = spoke.turn(&1).expect("it was added");
-    turn.on_link(|link| link.on_round_end(true, Duration::ZERO));
+    turn.on_link(|link| link.on_round_end(Ending::Proven, Duration::ZERO));
     assert_eq!(timers(&mut spoke, 1), [None, None]);
 }
 
