@@ -80,6 +80,19 @@ pub(super) struct Credit {
     proofs: u64,
 }
 
+impl Credit {
+    /// Notes another message of the peer's.
+    fn earn(&mut self, window: u64) {
+        if self.old {
+            // A newer request replaces an older one, so what that had earned by then is not owed any more. But for the proof
+            // that closes a round of its own: while the peer's budget is overdrawn it waits, and the peer asks meanwhile.
+            (self.answers, self.proofs) = (self.answers.min(1), 0);
+        }
+        // Between two polls which of the peer's messages the machine answers is its own choice.
+        (self.old, self.answers, self.proofs) = (false, self.answers.saturating_add(window), self.proofs + 1);
+    }
+}
+
 /// Law that a machine broke, and what was seen.
 #[derive(Debug)]
 pub(super) struct Broken(pub(super) Law, pub(super) String);
@@ -221,13 +234,7 @@ impl<M: Machine> Node<M> {
     fn earn(&mut self, from: ReplicaId) {
         let window = self.machine.limits().window;
         match self.credits.iter_mut().find(|credit| credit.peer == from) {
-            // A newer request replaces an older one, so what that had earned by then is not owed any more.
-            Some(credit) if credit.old => *credit = Credit { peer: from, old: false, answers: window, proofs: 1 },
-            Some(credit) => {
-                // Between two polls: which of its messages the machine answers is its own choice.
-                credit.answers = credit.answers.saturating_add(window);
-                credit.proofs += 1;
-            }
+            Some(credit) => credit.earn(window),
             None => self.credits.push(Credit { peer: from, old: false, answers: window, proofs: 1 }),
         }
     }
@@ -289,5 +296,23 @@ fn describe<E, D>(step: &Step<E, D>) -> String {
         Step::Note(note) => (*note).into(),
         Step::Wait(None) => "no deadline".into(),
         Step::Wait(Some(until)) => alloc::format!("a deadline of {} µs", until.as_micros()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_earns_a_window_and_leaves_of_what_was_earned_before_the_end_of_a_round() {
+        let mut credit = Credit { peer: ReplicaId(1), old: false, answers: 3, proofs: 1 };
+        credit.earn(3);
+        assert_eq!((credit.answers, credit.proofs), (6, 2), "between two polls");
+        credit.old = true;
+        credit.earn(3);
+        assert_eq!((credit.answers, credit.proofs, credit.old), (4, 1, false));
+        (credit.old, credit.answers) = (true, 0);
+        credit.earn(3);
+        assert_eq!(credit.answers, 3, "that was sent");
     }
 }
