@@ -36,6 +36,8 @@ pub(crate) struct Round {
     retries: u32,
     /// Whether the peer has asked us something while its answer was awaited.
     heard: bool,
+    /// The last probe of the peer's that this round did not give way to.
+    declined: Option<Nonce>,
     /// Cost of this round in bytes, both ways.
     cost: u64,
     /// Bytes of both full states as it began, as far as they are known.
@@ -85,6 +87,7 @@ impl Round {
             pending: true,
             retries: 0,
             heard: false,
+            declined: None,
             cost: 0,
             full_state,
             began_at,
@@ -153,6 +156,12 @@ impl Round {
     /// Notes that the peer asks something, so it is there.
     pub(crate) const fn hear(&mut self) {
         self.heard = true;
+    }
+
+    /// Declines a probe with this nonce. Returns whether one of the same round was declined before.
+    pub(crate) fn decline(&mut self, nonce: Nonce) -> bool {
+        let before = self.declined.replace(nonce);
+        before.is_some_and(|before| before.is_of_round(nonce) && before != nonce)
     }
 
     /// Returns whether the peer was heard while its answer is awaited, and forgets it.

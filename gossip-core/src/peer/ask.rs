@@ -22,9 +22,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let mut bursts = false;
         let request = match round.step_mut() {
             Step::Probe(digest) => {
-                // Two probes that cross are compared by their digests, alike on both sides. So one that goes out again has the
-                // digest that it had: with that of the time, each side took itself for the leader while both wrote.
-                let digest = *digest.get_or_insert(state.digest);
+                // The digest is kept as it was sent: two probes that cross are compared by these, alike on both sides.
+                let digest = *digest.insert(state.digest);
                 if self.set.tables().is_some() { Request::Probe { digest } } else { Request::PlainProbe { digest } }
             }
             Step::Sketch(incoming) => {

@@ -152,9 +152,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 // The probe is not answered, since both sides decide alike. But it shows that the peer is there: if our
                 // last request is overdue it was lost, and goes out again at once.
                 round.hear();
-                return self.enqueue();
+                // One that comes again is answered, and our round goes on. The peer may have decided by other digests: while
+                // both wrote and both probes went out again, each took itself for the one that asks.
+                if !(round.is_probing() && round.decline(nonce)) {
+                    return self.enqueue();
+                }
+            } else {
+                self.end_round(Ending::Dropped);
             }
-            self.end_round(Ending::Dropped);
         } else if nonce.begins_round() && self.turns_round(nonce, theirs, sketch) {
             return self.want_round();
         }
