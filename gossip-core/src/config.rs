@@ -4,7 +4,6 @@ use core::num::NonZeroU16;
 use core::time::Duration;
 
 use crate::key::Key;
-use crate::wire::Room;
 
 /// Settings of a replica. Replicas of one cluster must agree on `key` and `max_element_bytes`, and on nothing else.
 ///
@@ -158,6 +157,27 @@ const SHORTEST_AUDIT: Duration = Duration::from_secs(1);
 
 /// Longest interval between batches.
 const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// Room for a run, in bytes. A single element may need more than a message otherwise has: it goes alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) of_many: usize,
+    pub(crate) of_one: usize,
+}
+
+impl Room {
+    /// The room that is left beside so many bytes.
+    pub(crate) const fn less(self, bytes: usize) -> Self {
+        Self { of_many: self.of_many.saturating_sub(bytes), of_one: self.of_one.saturating_sub(bytes) }
+    }
+}
+
+/// The same for one element as for many.
+impl From<usize> for Room {
+    fn from(bytes: usize) -> Self {
+        Self { of_many: bytes, of_one: bytes }
+    }
+}
 
 /// Largest message of a replica in bytes, from 256 to 1 MiB.
 ///

@@ -19,7 +19,7 @@ use crate::digest::Digest;
 use crate::element::Element;
 use crate::error::{Reject, TooLarge};
 use crate::event::{Event, Output};
-use crate::message::{DecodeError, LogId, Message, MessageKind};
+use crate::message::{LogId, Message, MessageKind};
 use crate::peer::{Peer, Task, Turn};
 use crate::push::{Overlay, Pusher};
 use crate::rng::Rng;
@@ -214,7 +214,21 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// A message from a stranger, from another cluster, or with an invalid element. It leaves all but the counters
     /// unchanged.
     pub fn receive(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
-        self.take_in(from, Ok(message))
+        // All rounds share 2^18 cells (4 MiB), and a turn sees one peer. The others are summed up here, O(peers), and
+        // only for the kind that can make a round ask for more. Without a round cells are junk, and 9 bytes of it would
+        // cost a look at each peer.
+        let has_cells = message.kind() == MessageKind::Cells;
+        let counts = has_cells && self.turn(from).is_some_and(|turn| turn.peer.has_round());
+        let peers = self.peers.values().filter(|_| counts);
+        let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
+        let Some(mut turn) = self.turn(from) else { return Err(self.refuse_stranger()) };
+        turn.cells_elsewhere = under_way.saturating_sub(turn.peer.cells_under_way());
+        if turn.receive(message)? {
+            // The end of a cut frees several peers at once, and each may be backing off for up to ten rounds: chance
+            // may choose any of them now.
+            self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
+        }
+        Ok(())
     }
 
     /// Decodes one message and takes it in. O(its length).
@@ -223,28 +237,18 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     ///
     /// As [`receive`](Self::receive), and bytes that are no message.
     pub fn receive_bytes(&mut self, from: &P, bytes: &[u8]) -> Result<(), Reject> {
-        self.take_in(from, Message::decode(bytes))
+        match Message::decode(bytes) {
+            Ok(message) => self.receive(from, message),
+            Err(flaw) => match self.turn(from) {
+                Some(mut turn) => Err(turn.refuse(flaw.into())),
+                None => Err(self.refuse_stranger()),
+            },
+        }
     }
 
-    fn take_in(&mut self, from: &P, message: Result<Message<E>, DecodeError>) -> Result<(), Reject> {
-        // All rounds share 2^18 cells (4 MiB), and a turn sees one peer. The others are summed up here, O(peers), and
-        // only for the kind that can make a round ask for more.
-        let has_cells = message.as_ref().is_ok_and(|message| message.kind() == MessageKind::Cells);
-        // Without a round cells are junk, and 9 bytes of it would cost a look at each peer.
-        let counts = has_cells && self.peers.get(from).is_some_and(|peer| peer.has_round());
-        let peers = self.peers.values().filter(|_| counts);
-        let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
-        let Some(mut turn) = self.turn(from) else {
-            self.stats.from_strangers += 1;
-            return Err(Reject::UnknownPeer);
-        };
-        turn.cells_elsewhere = under_way.saturating_sub(turn.peer.cells_under_way());
-        if turn.receive(message)? {
-            // The end of a cut frees several peers at once, and each may be backing off for up to ten rounds: chance
-            // may choose any of them now.
-            self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
-        }
-        Ok(())
+    const fn refuse_stranger(&mut self) -> Reject {
+        self.stats.from_strangers += 1;
+        Reject::UnknownPeer
     }
 
     /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
@@ -313,7 +317,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             agenda: &mut self.agenda,
             events: &mut self.events,
             stats: &mut self.stats,
-            // Only cells that arrive lead to requests for more, and `take_in` counts then.
+            // Only cells that arrive lead to requests for more, and `receive` counts then.
             cells_elsewhere: 0,
         })
     }

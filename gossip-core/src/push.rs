@@ -227,7 +227,7 @@ impl<P: Clone + Ord> Pusher<P> {
     /// Forgets a peer and all tasks for it, and that elements of our log up to `end` came from it: whoever is added under
     /// this id may be another replica, or the same with nothing in memory.
     pub(crate) fn remove(&mut self, peer: &P, end: Place) {
-        self.common.origins.disown(end, peer);
+        self.common.origins.came_from(peer).disown(end);
         let Some(mut link) = self.links.remove(peer).flatten() else { return };
         self.common.deadlines.set(peer, &mut link.deadline, None);
         self.common.lost.remove(peer);
@@ -262,9 +262,9 @@ impl<P: Clone + Ord> Pusher<P> {
         self.common.children.len() + usize::from(self.common.parent.is_some())
     }
 
-    /// Whether the overlay joins us with this peer: elements flow between us.
-    pub(crate) fn joins(&self, peer: &P) -> bool {
-        self.common.parent.as_ref() == Some(peer) || self.common.children.contains(peer)
+    /// The peers that the overlay joins us with: our parent, and our children or neighbours.
+    pub(crate) const fn neighbourhood(&self) -> (Option<&P>, &BTreeSet<P>) {
+        (self.common.parent.as_ref(), &self.common.children)
     }
 
     /// Takes another overlay. Links keep what is known of logs; their standing is to be [settled](LinkTurn::settle)
@@ -354,13 +354,13 @@ impl<P: Clone + Ord> Hand<'_, P> {
 
     /// Notes that the log, up to `end`, got its newest elements by inserts of our own.
     pub(crate) fn note_inserts(&mut self, end: Place) {
-        self.common.origins.note(end, None);
+        self.common.origins.note_inserts(end);
     }
 
     /// Notes that the log, up to `end`, got its newest elements from the peer, and that they had waited elsewhere for
     /// `age`.
     pub(crate) fn note_arrivals(&mut self, end: Place, age: Duration) {
-        self.common.origins.note(end, Some((self.peer, age)));
+        self.common.origins.came_from(self.peer).note(end, age);
     }
 
     /// Whether a message to the peer is due.

@@ -8,6 +8,6 @@ mod place;
 
 pub(crate) use bound::Bound;
 pub(crate) use cells::Cells;
-pub(crate) use elements::{Elements, Item, Room};
+pub(crate) use elements::{Elements, Item};
 pub(crate) use ids::{Ids, WISH, id_bits};
 pub use place::Place;

@@ -124,7 +124,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// The peers that no link joins with us and that may be chosen now.
     fn strangers(&self) -> impl Iterator<Item = &P> {
-        let is_joined = |id: &P| self.pusher.as_ref().is_some_and(|pusher| pusher.joins(id));
+        let joined = self.pusher.as_ref().map(|pusher| pusher.neighbourhood());
+        let is_joined =
+            move |id: &P| joined.is_some_and(|(parent, children)| parent == Some(id) || children.contains(id));
         let free = self.peers.iter().filter(|(_, peer)| peer.is_idle() && peer.next_round_at() <= self.now);
         free.map(|(id, _)| id).filter(move |id| !is_joined(id))
     }

@@ -10,7 +10,7 @@ use crate::digest::{Digest, State};
 use crate::element::{Element, Fingerprint};
 use crate::error::Reject;
 use crate::event::Event;
-use crate::message::{Answer, Asks, Body, DecodeError, Message, Nonce, Request};
+use crate::message::{Answer, Asks, Body, Message, Nonce, Request};
 use crate::round::claim::Claim;
 use crate::round::repair::{Answered, Repair};
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
@@ -25,14 +25,15 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     ///
     /// # Errors
     ///
-    /// Malformed bytes, a message from another cluster, or an invalid element. They leave all but the counters
-    /// unchanged.
-    pub(crate) fn receive(&mut self, message: Result<Message<E>, DecodeError>) -> Result<bool, Reject> {
-        let taken = message.map_err(Reject::from).and_then(|message| self.take_in(message));
-        if taken.is_err() {
-            self.count(|ledger| ledger.rejected += 1);
-        }
-        taken
+    /// A message from another cluster, or an invalid element. They leave all but the counters unchanged.
+    pub(crate) fn receive(&mut self, message: Message<E>) -> Result<bool, Reject> {
+        self.take_in(message).map_err(|error| self.refuse(error))
+    }
+
+    /// Counts what is refused.
+    pub(crate) fn refuse(&mut self, error: Reject) -> Reject {
+        self.count(|ledger| ledger.rejected += 1);
+        error
     }
 
     fn take_in(&mut self, message: Message<E>) -> Result<bool, Reject> {

@@ -111,7 +111,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let overlay = &self.common.overlay;
         if overlay.upstream().first() == Some(self.peer) {
             self.stand(Standing::Parent)
-        } else if overlay.is_downstream(self.peer) {
+        } else if overlay.downstream().binary_search(self.peer).is_ok() {
             self.stand(if overlay.is_graph() { Standing::Neighbour } else { Standing::Child })
         } else {
             Wishes::default()

@@ -5,11 +5,12 @@ use core::time::Duration;
 
 use super::link::{ACK_AFTER, ACK_WITHIN, Arrival, Standing};
 use super::{About, LinkTurn, Wishes};
+use crate::config::Room;
 use crate::element::Element;
 use crate::message::{Batch, Flags, LogId};
 use crate::set::Set;
 use crate::time::{Time, micros};
-use crate::wire::{Elements, Place, Room};
+use crate::wire::{Elements, Place};
 
 /// A batch to send.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         if has_forgotten {
             // What this very batch brought is there, since the peer has just sent it.
             let before = Place::new(self.about.end.index() - new);
-            self.common.origins.disown(before, self.peer);
+            self.common.origins.came_from(self.peer).disown(before);
             self.link_or_new().due = true;
         }
     }
@@ -245,7 +246,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         (link.ack_due_since, link.unanswered) = (None, 0);
         let held = link.last_elements_at.map_or(Duration::ZERO, |since| now.saturating_since(since));
         // The age goes with the elements, so that whoever passes them on knows how long they have waited in all.
-        let born = self.common.origins.oldest(self.peer, from, to).filter(|_| has_elements);
+        let born = self.common.origins.came_from(self.peer).oldest(from, to).filter(|_| has_elements);
         let batch = Batch {
             log: link.log,
             of: self.known.log().unwrap_or(LogId::UNKNOWN),
@@ -289,7 +290,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let link = self.slot.as_mut()?;
         if fits {
             // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
-            let others = self.common.origins.others(self.peer, from, end);
+            let others = self.common.origins.came_from(self.peer).others(from, end);
             let stretch = set.batch(from, others, room);
             taken.tried = stretch.tried - stretch.elements.count();
             taken.again = link.catching_up && stretch.elements.count() > 0;
@@ -316,12 +317,12 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             return true;
         }
         let most = if is_unknown { FIRST_MEETING.min(room.of_one) } else { MOST_AGAIN * room.of_one };
-        let count = end.since(link.sent) - self.common.origins.count(self.peer, link.sent);
+        let count = end.since(link.sent) - self.common.origins.came_from(self.peer).count(link.sent);
         // An element takes a byte, but for one that may be empty. And who asks for too much asks again: a part that was
         // found too long once is so for as long as it begins there or before.
         let is_known = link.exceeds.is_some_and(|(place, bytes)| link.sent <= place && most <= bytes);
         let fits = count <= most + 1 && !is_known && {
-            let (fits, looked_at) = set.fits(self.common.origins.others(self.peer, link.sent, end), most);
+            let (fits, looked_at) = set.fits(self.common.origins.came_from(self.peer).others(link.sent, end), most);
             *measured += looked_at;
             fits
         };

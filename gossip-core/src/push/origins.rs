@@ -19,6 +19,13 @@ pub(super) struct Origins<P> {
     end: usize,
 }
 
+/// What came from one peer.
+#[derive(Debug)]
+pub(super) struct FromPeer<'a, P> {
+    origins: &'a mut Origins<P>,
+    peer: &'a P,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Run<P> {
     /// Its first index in the log, and the one behind its last.
@@ -41,45 +48,39 @@ impl<P: Clone + Ord> Origins<P> {
         Self { runs: VecDeque::new(), shares: BTreeMap::new(), end: 0 }
     }
 
-    /// Notes where the log's elements since the last note, up to `end`, came from: a peer, and how long they had waited
-    /// elsewhere; or our own inserts. O(log peers).
-    pub(super) fn note(&mut self, end: Place, from: Option<(&P, Duration)>) {
+    /// What came from a peer.
+    pub(super) const fn came_from<'a>(&'a mut self, peer: &'a P) -> FromPeer<'a, P> {
+        FromPeer { origins: self, peer }
+    }
+
+    /// Notes that the log's elements since the last note, up to `end`, were inserted here.
+    pub(super) fn note_inserts(&mut self, end: Place) {
+        let Some(part) = self.advance(end) else { return };
+        if !self.extend_last(part.end, Duration::ZERO, |from| from.is_none()) {
+            self.push(Run { begins: part.start, end: part.end, from: None, age: Duration::ZERO, born: None });
+        }
+    }
+
+    /// The part of the log since the last note, unless nothing has come.
+    fn advance(&mut self, end: Place) -> Option<Range<usize>> {
         let end = end.index();
-        if end <= self.end {
-            return;
-        }
-        let begins = core::mem::replace(&mut self.end, end);
-        let (from, age) = from.map_or((None, Duration::ZERO), |(from, age)| (Some(from), age));
-        if let Some(from) = from {
-            if !self.shares.contains_key(from) {
-                self.shares.insert(from.clone(), Share::NOTHING);
-            }
-            self.shares.get_mut(from).into_iter().for_each(|share| share.add(begins..end));
-        }
-        // Between two polls all arrivals from one peer get the same time, so they make one run.
-        if let Some(last) = self.runs.back_mut().filter(|last| last.born.is_none() && last.from.as_ref() == from) {
-            (last.end, last.age) = (end, last.age.max(age));
-            return;
-        }
+        (end > self.end).then(|| core::mem::replace(&mut self.end, end)..end)
+    }
+
+    /// Extends the last run up to `end` if it has this origin, and came since the last poll: all arrivals from one peer
+    /// get the same time then. Returns whether it does.
+    fn extend_last(&mut self, end: usize, age: Duration, is_origin: impl Fn(Option<&P>) -> bool) -> bool {
+        let last = self.runs.back_mut().filter(|last| last.born.is_none() && is_origin(last.from.as_ref()));
+        last.map(|last| (last.end, last.age) = (end, last.age.max(age))).is_some()
+    }
+
+    fn push(&mut self, run: Run<P>) {
         if self.runs.len() == MOST_RUNS
             && let Some(Run { from: Some(from), end, .. }) = self.runs.pop_front()
         {
-            self.forget(&from, end);
+            self.came_from(&from).disown(Place::new(end));
         }
-        self.runs.push_back(Run { begins, end, from: from.cloned(), age, born: None });
-    }
-
-    /// Forgets that elements before a place came from a peer: it has lost its memory, and needs them back.
-    pub(super) fn disown(&mut self, place: Place, peer: &P) {
-        self.forget(peer, place.index());
-    }
-
-    fn forget(&mut self, peer: &P, index: usize) {
-        let Some(share) = self.shares.get_mut(peer) else { return };
-        share.forget(index);
-        if share.is_empty() {
-            self.shares.remove(peer);
-        }
+        self.runs.push_back(run);
     }
 
     /// Gives all runs that have no time the time `now`. Returns the origin of each, and since when it has waited.
@@ -100,26 +101,56 @@ impl<P: Clone + Ord> Origins<P> {
         self.runs.back().is_none_or(|run| run.born.is_some())
     }
 
-    /// How many elements of the log from a place on came from a peer. O(log runs).
-    pub(super) fn count(&self, peer: &P, place: Place) -> usize {
-        self.shares.get(peer).map_or(0, |share| share.since(place.index()))
-    }
-
-    /// The parts of the log between two places that did not come from a peer, as indices. O(log runs), and O(1) each.
-    pub(super) fn others(&self, peer: &P, from: Place, to: Place) -> impl Iterator<Item = Range<usize>> + Clone {
-        const NOTHING: &Share = &Share::NOTHING;
-        self.shares.get(peer).unwrap_or(NOTHING).others(from.index(), to.index())
-    }
-
-    /// Since when the oldest element between two places has waited that did not come from a peer, if it has a time.
-    /// O(runs between them).
-    pub(super) fn oldest(&self, peer: &P, from: Place, to: Place) -> Option<Time> {
-        let runs = self.from(from).take_while(|run| run.begins < to.index());
-        runs.filter(|run| run.origin(&self.shares) != Some(peer)).filter_map(|run| run.born).min()
-    }
-
     fn from(&self, place: Place) -> impl Iterator<Item = &Run<P>> {
         self.runs.range(self.runs.partition_point(|run| run.end <= place.index())..)
+    }
+}
+
+impl<'a, P: Clone + Ord> FromPeer<'a, P> {
+    /// Notes that the log's elements since the last note, up to `end`, came from it, and had waited elsewhere for so long.
+    /// O(log peers).
+    pub(super) fn note(self, end: Place, age: Duration) {
+        let Self { origins, peer } = self;
+        let Some(part) = origins.advance(end) else { return };
+        if !origins.shares.contains_key(peer) {
+            origins.shares.insert(peer.clone(), Share::NOTHING);
+        }
+        origins.shares.get_mut(peer).into_iter().for_each(|share| share.add(part.clone()));
+        if !origins.extend_last(part.end, age, |from| from == Some(peer)) {
+            origins.push(Run { begins: part.start, end: part.end, from: Some(peer.clone()), age, born: None });
+        }
+    }
+
+    /// Forgets that elements before a place came from it: it has lost its memory, and needs them back.
+    pub(super) fn disown(self, place: Place) {
+        let Some(share) = self.origins.shares.get_mut(self.peer) else { return };
+        share.forget(place.index());
+        if share.is_empty() {
+            self.origins.shares.remove(self.peer);
+        }
+    }
+
+    /// How many elements of the log from a place on came from it. O(log runs).
+    pub(super) fn count(self, place: Place) -> usize {
+        self.share().since(place.index())
+    }
+
+    /// The parts of the log between two places that did not come from it, as indices. O(log runs), and O(1) each.
+    pub(super) fn others(self, from: Place, to: Place) -> impl Iterator<Item = Range<usize>> + Clone + use<'a, P> {
+        self.share().others(from.index(), to.index())
+    }
+
+    /// Since when the oldest element between two places has waited that did not come from it, if it has a time.
+    /// O(runs between them).
+    pub(super) fn oldest(self, from: Place, to: Place) -> Option<Time> {
+        let Self { origins, peer } = self;
+        let runs = origins.from(from).take_while(|run| run.begins < to.index());
+        runs.filter(|run| run.origin(&origins.shares) != Some(peer)).filter_map(|run| run.born).min()
+    }
+
+    fn share(self) -> &'a Share {
+        const NOTHING: &Share = &Share::NOTHING;
+        self.origins.shares.get(self.peer).unwrap_or(NOTHING)
     }
 }
 
@@ -157,7 +188,11 @@ mod tests {
                 let from = (from > 0).then_some(from);
                 let age = if from.is_some() { age } else { 0 };
                 list.resize(list.len() + more, (from, age, None));
-                origins.note(Place::new(list.len()), from.as_ref().map(|from| (from, Duration::from_millis(age))));
+                let end = Place::new(list.len());
+                match &from {
+                    Some(from) => origins.came_from(from).note(end, Duration::from_millis(age)),
+                    None => origins.note_inserts(end),
+                }
                 if polled {
                     now += 10;
                     let time = Time::from_millis(now);
@@ -175,11 +210,11 @@ mod tests {
                 prop_assert_eq!(origins.of(place), list.get(index).and_then(|(from, ..)| from.as_ref()));
                 for peer in 1..3 {
                     let came = list[index..].iter().filter(|(from, ..)| *from == Some(peer)).count();
-                    prop_assert_eq!(origins.count(&peer, place), came);
+                    prop_assert_eq!(origins.came_from(&peer).count(place), came);
                     // Runs that came between two polls wait as long as their oldest.
                     let others = list[index..].iter().filter(|(from, ..)| *from != Some(peer));
                     let oldest = others.filter_map(|(.., born)| *born).min();
-                    let told = origins.oldest(&peer, place, Place::new(list.len()));
+                    let told = origins.came_from(&peer).oldest(place, Place::new(list.len()));
                     prop_assert!(told <= oldest);
                     prop_assert_eq!(told.is_some(), oldest.is_some());
                 }
@@ -191,10 +226,10 @@ mod tests {
     fn what_is_forgotten_came_from_nobody() {
         let mut origins = Origins::new();
         for end in 1..=MOST_RUNS + 2 {
-            origins.note(Place::new(end), Some((&(end % 2), Duration::ZERO)));
+            origins.came_from(&(end % 2)).note(Place::new(end), Duration::ZERO);
         }
         let of = [0, 1, 2].map(|index| origins.of(Place::new(index)));
         assert_eq!(of, [None, None, Some(&1)]);
-        assert_eq!(origins.count(&1, Place::START), MOST_RUNS / 2);
+        assert_eq!(origins.came_from(&1).count(Place::START), MOST_RUNS / 2);
     }
 }

@@ -76,14 +76,9 @@ impl<P: Clone + Ord> Overlay<P> {
         &self.upstream
     }
 
-    /// Its children: the replicas that attach to it while all answer; in a graph, its neighbours.
+    /// Its children: the replicas that attach to it while all answer; in a graph, its neighbours. They ascend.
     pub fn downstream(&self) -> &[P] {
         &self.downstream
-    }
-
-    /// Whether this is one of its children or neighbours. O(log n): they ascend.
-    pub(crate) fn is_downstream(&self, peer: &P) -> bool {
-        self.downstream.binary_search(peer).is_ok()
     }
 
     pub(crate) const fn is_graph(&self) -> bool {

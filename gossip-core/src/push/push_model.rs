@@ -35,7 +35,10 @@ impl<P: Clone + Ord> Pusher<P> {
         links.values_mut().flatten().for_each(|link| link.rebase(now));
         let places = || (0..end.index()).map(Place::new);
         let origins = &common.origins;
-        let age = |peer: &P, place| origins.oldest(peer, place, end).map(|born| now.saturating_since(born));
+        let age = |peer: &P, place| {
+            let born = origins.clone().came_from(peer).oldest(place, end);
+            born.map(|born| now.saturating_since(born))
+        };
         // A run without a time yet has waited elsewhere alone. Stamped with the latest time there is, it tells how
         // long.
         let mut stamped = origins.clone();

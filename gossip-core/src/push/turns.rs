@@ -12,7 +12,7 @@ use crate::wire::Place;
 impl<P: Clone + Ord> Common<P> {
     /// Stamps all elements of the log up to `end` that have no time yet. Those without an origin were inserted here.
     pub(super) fn stamp(&mut self, end: Place, now: Time) {
-        self.origins.note(end, None);
+        self.origins.note_inserts(end);
         if self.origins.are_stamped() {
             return;
         }
@@ -226,7 +226,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// Recounts how many of the elements that are to be sent to the peer came from it.
     pub(super) fn count_own(&mut self) {
         if let Some(link) = self.slot {
-            link.own = self.common.origins.count(self.peer, link.sent);
+            link.own = self.common.origins.came_from(self.peer).count(link.sent);
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::claim::Claim;
 use crate::codec::Encode;
+use crate::config::Room;
 use crate::digest::{Digest, State};
 use crate::element::Element;
 use crate::message::Asks;
 use crate::set::Set;
-use crate::wire::{Bound, Elements, Ids, Place, Room, WISH};
+use crate::wire::{Bound, Elements, Ids, Place, WISH};
 
 /// State of a repair. It goes out in bursts of up to a window of messages. The messages of a burst together wish for
 /// what one answer can hold, and the last of them asks where that answer ends.

@@ -5,9 +5,10 @@ use core::ops::Range;
 
 use super::Set;
 use crate::codec::{Encode, varint_len};
+use crate::config::Room;
 use crate::element::{Element, Entry, Fingerprint, Rank};
 use crate::sketch::IdWidth;
-use crate::wire::{Bound, Elements, Place, Room, id_bits};
+use crate::wire::{Bound, Elements, Place, id_bits};
 
 /// Elements of part of the log.
 #[derive(Debug)]

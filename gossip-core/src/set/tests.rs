@@ -12,9 +12,10 @@ use proptest::test_runner::TestCaseResult;
 use super::{Merged, PENDING, Set};
 use crate::codec::Encode;
 use crate::config::Config;
+use crate::config::Room;
 use crate::element::{Element, Entry, Fingerprint, Numbers, Rank, TypeTag};
 use crate::key::Key;
-use crate::wire::{Bound, Elements, Place, Room};
+use crate::wire::{Bound, Elements, Place};
 
 fn config() -> Config {
     Config { max_element_bytes: 64, ..Config::default() }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::ids::{IdWriter, Ids, Pushed};
 use crate::codec::{Encode, Sink, take_varint, varint_len};
+use crate::config::Room;
 use crate::element::{Element, Entry};
 
 /// Run of elements in wire form. It stays bytes until it is merged, so a message takes about as much memory as it has
@@ -14,27 +15,6 @@ pub(crate) enum Elements {
     Encoded(usize, Vec<u8>),
     /// Ids of numbers; at least one.
     Ids(Ids),
-}
-
-/// Room for a run, in bytes. A single element may need more than a message otherwise has: it goes alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Room {
-    pub(crate) of_many: usize,
-    pub(crate) of_one: usize,
-}
-
-impl Room {
-    /// The room that is left beside so many bytes.
-    pub(crate) const fn less(self, bytes: usize) -> Self {
-        Self { of_many: self.of_many.saturating_sub(bytes), of_one: self.of_one.saturating_sub(bytes) }
-    }
-}
-
-/// The same for one element as for many.
-impl From<usize> for Room {
-    fn from(bytes: usize) -> Self {
-        Self { of_many: bytes, of_one: bytes }
-    }
 }
 
 /// Form byte of encodings. That of ids is their Rice parameter, 63 at the most.
