@@ -158,6 +158,11 @@ impl Round {
         self.heard = true;
     }
 
+    /// The digest of its probe as it was sent last, while that is under way.
+    pub(crate) const fn probed(&self) -> Option<Digest> {
+        if let Step::Probe(digest) = self.step { digest } else { None }
+    }
+
     /// Declines a probe with this nonce. Returns whether one of the same round was declined before.
     pub(crate) fn decline(&mut self, nonce: Nonce) -> bool {
         let before = self.declined.replace(nonce);

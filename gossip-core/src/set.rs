@@ -18,7 +18,7 @@ use crate::message::{DecodeError, VERSION};
 use crate::sketch::{IdWidth, Tables};
 use crate::wire::{Elements, Item, Place};
 use index::Store;
-pub(crate) use past::RECENT;
+pub(crate) use past::{Lacks, RECENT};
 
 /// Set of elements, with digest, sketch and pages in step.
 ///

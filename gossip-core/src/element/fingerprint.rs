@@ -22,7 +22,7 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    fn from_value(value: u128) -> Self {
+    pub(crate) fn from_value(value: u128) -> Self {
         Self { id: value as u64, rest: (value >> 64) as u64 }
     }
 

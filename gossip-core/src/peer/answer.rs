@@ -6,13 +6,13 @@ use super::budget::{FOLDED, LOOKED_FOR, MEASURED, MESSAGE, PASSED};
 use super::owed::{Owed, Question};
 use super::turn::Turn;
 use crate::codec::Encode;
-use crate::digest::Digest;
+use crate::digest::{Digest, State};
 use crate::element::{Element, Fingerprint, Rank};
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
-use crate::round::need;
 use crate::round::policy::DEEP_BITS;
 use crate::round::strategy::{self, MOST_NAMES, cells_for_known_difference};
-use crate::set::{RECENT, Set};
+use crate::round::{need, page_bytes};
+use crate::set::{Lacks, RECENT, Set};
 use crate::sketch::Tables;
 use crate::wire::{Bound, Cells, Elements, Place, WISH};
 
@@ -37,7 +37,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         // An answer first, since the peer waits for it. Then fresh elements: a probe before them would find a
         // difference that is about to vanish.
-        let (body, is_fresh) = match self.peer.owed.take() {
+        let (body, is_fresh) = match self.owed() {
             Some(owed) => (Some(self.answer(owed)), false),
             None => match self.push() {
                 Some((body, is_fresh)) => (Some(body), is_fresh),
@@ -81,6 +81,44 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         Some((Body::Push { tag: self.set.tag(), batch: pushed.batch.into() }, is_fresh))
     }
 
+    /// Takes the answer that we owe, as far as digests decide what it is: a probe may tell what the peer lacks, or that a
+    /// round of ours costs less than an answer. `None` if there is none, or a round of ours begins instead.
+    fn owed(&mut self) -> Option<Owed> {
+        let owed = self.peer.owed.take()?;
+        let Owed::Verdict { nonce, on: Question::Probe { digest: theirs, turns }, sketch } = owed else {
+            return Some(owed);
+        };
+        if self.fits_an_answer(self.set.digest().count().saturating_sub(theirs.count()))
+            && let Some(lacks) = self.lacks(theirs)
+        {
+            return Some(Owed::Lacking { nonce, lacks, window: self.config.window.get() });
+        }
+        if turns && self.peer.round.is_none() && self.turns_round(nonce, theirs, sketch) {
+            self.want_round();
+            return None;
+        }
+        Some(owed)
+    }
+
+    /// Whether so many of our elements fit one answer, with a quarter of it to spare, if they are as long as others.
+    fn fits_an_answer(&self, count: u64) -> bool {
+        let State { digest, bytes } = self.set.state();
+        let bytes = u128::from(bytes) * u128::from(count) / u128::from(digest.count().max(1));
+        let part = State { digest: Digest::from_parts(count, 0), bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
+        let room = u64::from(self.config.window.get()) * self.config.message_limit() as u64;
+        page_bytes(part, Set::<E>::WIDTH) <= room / 4 * 3
+    }
+
+    /// What a peer of this digest lacks, if the digest tells it; up to 2^17 elements.
+    pub(super) fn lacks(&mut self, theirs: Digest) -> Option<Lacks> {
+        let behind = self.set.digest().count().saturating_sub(theirs.count());
+        if behind == 0 || behind > MOST_NAMES as u64 {
+            return None;
+        }
+        self.spend(PASSED * behind);
+        self.set.lacks(theirs, MOST_NAMES)
+    }
+
     /// The next message of an answer that we owe. The rest stays owed.
     fn answer(&mut self, owed: Owed) -> Body {
         let (nonce, answer, rest) = match owed {
@@ -90,6 +128,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                     self.tell();
                 }
                 (nonce, answer, None)
+            }
+            Owed::Lacking { nonce, lacks, window } => {
+                let (elements, left) = self.set.lacking(lacks, self.config.room(longest::GIVE + longest::STATE));
+                let last = window <= 1 || left.is_none();
+                let state = last.then(|| self.set.state());
+                if last {
+                    self.tell();
+                }
+                let rest = left.map(|lacks| Owed::Lacking { nonce, lacks, window: window.saturating_sub(1) });
+                let (from, to) = (Bound::START, Bound::START);
+                (nonce, Answer::Give { tag: self.set.tag(), from, to, last, state, elements }, rest.filter(|_| !last))
             }
             Owed::Sketch { nonce, state, next, count } => {
                 // Once per request: after this the place stands for the state, however many messages its cells take.
@@ -231,7 +280,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     pub(super) fn verdict(&self, nonce: Nonce, on: Question, sketch: bool) -> Answer {
         let state = self.set.state();
         let (theirs, equal) = match on {
-            Question::Probe(theirs) => (Some(theirs), theirs == state.digest),
+            Question::Probe { digest, .. } => (Some(digest), digest == state.digest),
             Question::Repair(theirs) => (None, theirs == state.digest.tag()),
             Question::Cells => (None, false),
         };

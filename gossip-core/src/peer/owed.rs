@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::digest::Digest;
 use crate::element::Fingerprint;
 use crate::message::{Asks, Nonce};
+use crate::set::Lacks;
 use crate::wire::{Bound, Place};
 
 /// An answer we owe: what the request said, and how far the answer has got. Its messages are built when they are sent,
@@ -13,6 +14,8 @@ use crate::wire::{Bound, Place};
 pub(crate) enum Owed {
     /// Whether both digests are equal; if not, what differs, by a `sketch` unless the peer has no use for cells.
     Verdict { nonce: Nonce, on: Question, sketch: bool },
+    /// What the peer lacks, which its digest has told, in at most `window` messages; and our state.
+    Lacking { nonce: Nonce, lacks: Lacks, window: u16 },
     /// `count` cells from `next` on, of the state with this tag. The state is looked up when the answer is built.
     // That takes up to 1 024 hashes. In `receive` each request would cost them; here the last one of a flood does.
     Sketch { nonce: Nonce, state: u64, next: usize, count: usize },
@@ -29,8 +32,8 @@ pub(crate) enum Owed {
 /// The request that a verdict answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
-    /// A probe of this digest.
-    Probe(Digest),
+    /// A probe of this digest, in whose place a round of ours may begin if it `turns`.
+    Probe { digest: Digest, turns: bool },
     /// A repair, after which the peer's digest has this tag.
     Repair(u64),
     /// A request for cells of a state that we have forgotten.

@@ -71,6 +71,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if ours == head.state.digest {
             return self.close(nonce, ours);
         }
+        if self.give_lacking(nonce, head.state) {
+            return;
+        }
         // A walk was cut off that began because no cells would do: requests for more would be lost time on a bad link.
         if self.peer.unreadable {
             return self.walk(nonce, head.state);
@@ -199,17 +202,28 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
+    /// Repairs the set of a peer whose digest tells what it lacks. Returns whether it does.
+    pub(super) fn give_lacking(&mut self, nonce: Nonce, theirs: State) -> bool {
+        let Some(lacks) = self.lacks(theirs.digest) else { return false };
+        let claim = Claim::of_names(self.set.names_lacking(lacks), Set::<E>::WIDTH);
+        self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
+        true
+    }
+
+    /// Learns the numbers that digests or sketches tell.
+    pub(super) fn learn(&mut self, numbers: &[u64]) {
+        let learned = self.set.insert_numbers(numbers);
+        self.stats.state_bytes = self.set.state().bytes;
+        self.count(|ledger| ledger.learned += learned.len() as u64);
+        let learned = learned.into_iter().map(|element| Event::Learned { element, from: self.id.clone() });
+        self.events.extend(learned);
+    }
+
     /// Merges the numbers that a claim tells, and begins a repair for all other elements.
     fn repair(&mut self, nonce: Nonce, claim: Claim, theirs: State) {
         // At once, since they have travelled already: if the rest of the round is lost, they are not.
-        let learned = self.set.insert_numbers(&claim.numbers);
-        self.stats.state_bytes = self.set.state().bytes;
-        self.count(|ledger| {
-            ledger.sketches += 1;
-            ledger.learned += learned.len() as u64;
-        });
-        let learned = learned.into_iter().map(|element| Event::Learned { element, from: self.id.clone() });
-        self.events.extend(learned);
+        self.learn(&claim.numbers);
+        self.count(|ledger| ledger.sketches += 1);
         // A claim without wishes was confirmed to the last bit of the peer's digest, which is therefore ours now.
         if claim.ours.is_empty() && claim.wanted.is_empty() {
             self.close(nonce, self.set.digest());

@@ -144,8 +144,16 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Takes in a probe of the digest `theirs`, from a peer that can use a `sketch` or not: answers it, takes its round
     /// over, or lets our own round go on.
     fn on_probe(&mut self, nonce: Nonce, theirs: Digest, sketch: bool) {
-        let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
         self.peer.known.count(theirs.count());
+        // One message less, and the element in it. Where elements are pushed, it is under way.
+        if self.hand.is_none()
+            && let Some(number) = self.set.lacked(theirs)
+        {
+            self.learn(&[number]);
+        }
+        let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
+        // In the middle of rounds the parts stay as they are; and who has just given way does not turn round.
+        let turns = nonce.begins_round() && self.peer.round.is_none();
         if ours == theirs {
             self.prove(theirs);
         } else if let Some(round) = &mut self.peer.round {
@@ -161,10 +169,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             } else {
                 self.end_round(Ending::Dropped);
             }
-        } else if nonce.begins_round() && self.turns_round(nonce, theirs, sketch) {
-            return self.want_round();
         }
-        self.owe(Owed::Verdict { nonce, on: Question::Probe(theirs), sketch });
+        self.owe(Owed::Verdict { nonce, on: Question::Probe { digest: theirs, turns }, sketch });
     }
 
     /// Whether to begin a round of ours instead of answering this probe, the first of the peer's round. That costs half
@@ -172,7 +178,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     ///
     /// In the middle of rounds the parts stay as they are. Else, under 100 inserts a hop on either side, probes would
     /// begin rounds back and forth for as long as anybody writes.
-    fn turns_round(&self, nonce: Nonce, theirs: Digest, sketch: bool) -> bool {
+    pub(super) fn turns_round(&self, nonce: Nonce, theirs: Digest, sketch: bool) -> bool {
         let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
         let sketched = sketch
             && !strategy::is_multiple(ours, theirs)
@@ -296,7 +302,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             (Step::Repair(_), _) if in_time => self.on_repair_answer(nonce, interval, last, state),
             (Step::Probe(_), Some(state)) if in_time => {
                 round.note_full_state(state.bytes);
-                self.close_or_walk(nonce, state);
+                self.on_lacking(nonce, state, held);
             }
             // The peer has forgotten the state and keeps no sketch any more: it may have restarted with another
             // economy.
@@ -377,11 +383,35 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.spend(moved as u64);
     }
 
+    /// Takes in the end of an answer that gives what a probe has told that we lack: these elements, or nothing.
+    fn on_lacking(&mut self, nonce: Nonce, theirs: State, held: &[Fingerprint]) {
+        let Some(round) = &self.peer.round else { return };
+        let (probed, log) = (round.probed(), round.peer_log());
+        let mut given = probed.unwrap_or_default();
+        held.iter().for_each(|&fingerprint| given.add(fingerprint));
+        if held.is_empty() || theirs.digest == self.set.digest() {
+            self.close_or_walk(nonce, theirs);
+        } else if given != theirs.digest {
+            // Part of it came in another message, or is lost.
+            self.go_to(nonce, Step::Probe(None));
+        } else if self.hand.is_some() {
+            // As after a repair: what has come since the probe is the pusher's to deliver.
+            self.peer.pacing.answered(nonce);
+            self.end_round(Ending::Exchanged);
+            self.reconcile(None, Place::of_count(theirs.digest.count()), log);
+        } else {
+            // Just what our log has got since the probe, less that.
+            let since = Place::of_count(probed.unwrap_or_default().count());
+            let claim = Claim::of_names(self.set.names_since_but(since, held), Set::<E>::WIDTH);
+            self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
+        }
+    }
+
     /// Closes the round if the peer's digest is ours by now; else walks, since the peer has no cells for us.
     fn close_or_walk(&mut self, nonce: Nonce, theirs: State) {
         if theirs.digest == self.set.digest() {
             self.close(nonce, theirs.digest);
-        } else {
+        } else if !self.give_lacking(nonce, theirs) {
             self.walk(nonce, theirs);
         }
     }
@@ -429,7 +459,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Owes the peer an answer, which replaces an older one. A peer that repairs is not asked for a round interval, and
     /// a probe of ours that it has not answered is given up.
     fn owe(&mut self, owed: Owed) {
-        let repairs = !matches!(owed, Owed::Verdict { on: Question::Probe(_), .. });
+        let repairs = !matches!(owed, Owed::Verdict { on: Question::Probe { .. }, .. });
         self.peer.owed = Some(owed);
         self.enqueue();
         if repairs {

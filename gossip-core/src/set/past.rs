@@ -4,14 +4,86 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Set;
-use crate::element::Element;
+use crate::config::Room;
+use crate::digest::Digest;
+use crate::element::{Element, Entry, Fingerprint};
 use crate::sketch::{Cell, Prefix};
-use crate::wire::Place;
+use crate::wire::{Elements, Place};
 
 /// Inserts that a state is remembered for: those between two parts of one sketch.
 pub(crate) const RECENT: usize = 1_024;
 
+/// What another set lacks of ours, and holds all else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lacks {
+    /// Our log from this place on: it is our set as it was then.
+    Since(Place),
+    /// The one element of this fingerprint.
+    One(Fingerprint),
+}
+
 impl<E: Element> Set<E> {
+    /// What a set of this digest lacks of ours, if it is ours as it was at most `most` inserts ago, or ours but for one
+    /// element; `None` if the digest does not tell. O(inserts since).
+    ///
+    /// Sets only grow, so the count of a digest is the place in the log at which it would be ours.
+    pub(crate) fn lacks(&self, theirs: Digest, most: usize) -> Option<Lacks> {
+        let missing = usize::try_from(self.digest.count().checked_sub(theirs.count())?).ok()?;
+        if missing == 0 || missing > most {
+            return None;
+        }
+        let place = Place::of_count(theirs.count());
+        let (mut digest, mut bytes) = (self.digest, Vec::new());
+        for element in self.since(place) {
+            bytes.clear();
+            element.encode(&mut bytes);
+            digest.remove(self.fingerprinter.fingerprint(element, &bytes));
+        }
+        if digest == theirs {
+            return Some(Lacks::Since(place));
+        }
+        // The difference of two sums is the fingerprint of the element that makes it, wherever that is in the log.
+        let one = Fingerprint::from_value(self.digest.sum().wrapping_sub(theirs.sum()));
+        (missing == 1 && self.of_fingerprint(one).is_some()).then_some(Lacks::One(one))
+    }
+
+    /// The name of the number that a set of this digest has and ours lacks, if that is all that the two differ by.
+    pub(crate) fn lacked(&self, theirs: Digest) -> Option<u64> {
+        if theirs.count() != self.digest.count().wrapping_add(1) {
+            return None;
+        }
+        let one = Fingerprint::from_value(theirs.sum().wrapping_sub(self.digest.sum()));
+        let element = self.fingerprinter.element::<E>(one.id)?;
+        (self.fingerprinter.encode(&element).0 == one).then_some(one.id)
+    }
+
+    fn of_fingerprint(&self, fingerprint: Fingerprint) -> Option<Entry<'_, E>> {
+        self.of_name(fingerprint.id, 0).find(|entry| self.fingerprinter.encode(entry.element).0 == fingerprint)
+    }
+
+    /// Fills a run with what another set lacks, as much as fits the room. Returns it with what is left to give.
+    pub(crate) fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Option<Lacks>) {
+        match lacks {
+            Lacks::Since(place) => {
+                let stretch = self.batch(place, core::iter::once(place.index()..self.len()), room);
+                let left = (stretch.to < self.end() && stretch.to > place).then_some(Lacks::Since(stretch.to));
+                (stretch.elements, left)
+            }
+            Lacks::One(one) => (Elements::fill(self.of_fingerprint(one).into_iter(), room).elements, None),
+        }
+    }
+
+    /// Names of what another set lacks, ascending.
+    pub(crate) fn names_lacking(&self, lacks: Lacks) -> Vec<u64> {
+        let mut names = match lacks {
+            Lacks::Since(place) => self.names_since(place).collect(),
+            Lacks::One(one) => alloc::vec![one.id >> Self::WIDTH.unnamed_bits()],
+        };
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// End of the log when the digest had this tag; `None` if that is more than [`RECENT`] inserts ago, or never was.
     /// O(inserts since).
     pub(crate) fn place_of(&self, tag: u64) -> Option<Place> {
@@ -44,6 +116,17 @@ impl<E: Element> Set<E> {
         let since = self.names_since(place);
         since.for_each(|name| tables.key().toggle_in_sequence(&mut cells, 0, name));
         tables.covering(cells.len()).difference(&cells)
+    }
+
+    /// Names of what was inserted since the log ended at `place`, but for the elements of these fingerprints; ascending.
+    pub(crate) fn names_since_but(&self, place: Place, held: &[Fingerprint]) -> Vec<u64> {
+        let unnamed = Self::WIDTH.unnamed_bits();
+        let since = self.since(place).map(|element| self.fingerprinter.encode(element).0);
+        let mut names: Vec<u64> =
+            since.filter(|other| held.binary_search(other).is_err()).map(|other| other.id >> unnamed).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Names of what was inserted since the log ended at `place`.

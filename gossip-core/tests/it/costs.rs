@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::common::Network;
+use crate::common::{Network, apart};
 use crate::fleets;
 use gossip_core::{Config, Economy, Element, Ledger, MessageBudget};
 use proptest::prelude::*;
@@ -133,7 +133,7 @@ impl Plan {
         });
         let mut net = Network::new(configs, self.seed);
         for (machine, set) in net.machines.iter_mut().zip(sets) {
-            machine.extend(set.iter().cloned()).expect("they are small");
+            machine.extend(apart(set.iter().cloned())).expect("they are small");
         }
         net
     }

@@ -224,7 +224,9 @@ fn in_a_steady_state_every_message_has_elements_and_nobody_asks() -> Result<(), 
     let bare = total(&simulation, |stats| stats.total.bare_pushes);
     let before = simulation.report();
     simulation.run_until(Time::from_millis(20_000))?;
-    assert_eq!(total(&simulation, |stats| stats.total.bare_pushes), bare);
+    // But for a push whose elements an answer to an audit has overtaken.
+    let more = total(&simulation, |stats| stats.total.bare_pushes) - bare;
+    assert!(more <= 1, "{more}");
     let report = simulation.report();
     // But for an audit of each of 24, most of which begin within this time, and take four messages.
     let probes = |report: &gossip_core::sim::Report| report.kinds.get("probe").map_or(0, |kind| kind.0);

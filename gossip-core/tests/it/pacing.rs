@@ -207,7 +207,7 @@ fn a_peer_that_asks_is_asked_again_without_waiting_longer() {
     config.answer_within = Duration::from_millis(100);
     let mut net = pair(&config);
     net.machines[0].extend(0..1_000).unwrap();
-    net.machines[1].extend(0..1_001).unwrap();
+    net.machines[1].extend(1..1_002).unwrap();
     net.machines[0].sync_now(&1);
     // The probe is lost at 0 ms and at 100 ms, and would go out again at 300 ms.
     for expected in [100, 300] {

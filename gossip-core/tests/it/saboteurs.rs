@@ -202,10 +202,15 @@ fn simulation(
 /// Every seed must show the sabotage, under this law's name.
 #[track_caller]
 fn breaks(does: Sabotage, law: Law) {
+    breaks_one_of(does, &[law]);
+}
+
+#[track_caller]
+fn breaks_one_of(does: Sabotage, laws: &[Law]) {
     for seed in 0..8 {
         let violation = run(does, seed).expect_err("the sabotage went unnoticed");
-        assert_eq!(violation.law, law, "{does:?}, seed {seed}: {violation}");
-        assert!(violation.to_string().starts_with(law.name()));
+        assert!(laws.contains(&violation.law), "{does:?}, seed {seed}: {violation}");
+        assert!(violation.to_string().starts_with(violation.law.name()));
     }
 }
 
@@ -256,7 +261,8 @@ fn nothing_lost_nothing_invented() {
 
 #[test]
 fn eager_to_learn_lazy_to_speak() {
-    breaks(S::LearnsLate, Law::EagerToLearnLazyToSpeak);
+    // A digest may tell one element before what had told it is merged: then it is the proof that gives it away.
+    breaks_one_of(S::LearnsLate, &[Law::EagerToLearnLazyToSpeak, Law::Convergence]);
     breaks(S::KeepsBytes, Law::EagerToLearnLazyToSpeak);
 }
 

@@ -327,13 +327,13 @@ fn runs() -> String {
         row(&mut text, format_args!("{name} {} {}", ids.join(","), hex(run)));
     };
     for count in [1, 2, 3, 10, 25] {
-        let messages = Exchange::<u64>::between(&small(&key), [vec![], (0..count).collect()]).messages();
+        let messages = Exchange::<u64>::between(&small(&key), [vec![1_000], (0..count).collect()]).messages();
         let (_, kind, page) = &messages[1];
         assert_eq!(*kind, MessageKind::Page);
         // The first byte, tag, nonce, a window of one byte, two bounds of one.
         run(format!("numbers-{count}"), (0..count).map(|i| id(&key, i)).collect(), &page[12..]);
     }
-    for count in [1, 2, 3, 10, 15] {
+    for count in [2, 3, 4, 10, 15] {
         let theirs = (0..20).chain(1_000..1_000 + count).map(bytes).collect();
         let messages = Exchange::between(&small(&key), [(0..20).map(bytes).collect(), theirs]).messages();
         let (_, _, repair) = messages.iter().find(|message| message.1 == MessageKind::Repair).expect("a repair");

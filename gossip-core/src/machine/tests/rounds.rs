@@ -54,11 +54,11 @@ fn round<E: Element>(machines: &mut [AntiEntropy<usize, E>; 2]) -> String {
     told
 }
 
-/// Numbers that both have, and of which each has others.
+/// Numbers that both have, and of which each has others: these come first, so that no digest is one of a state that was.
 fn numbers(common: u64, own: [u64; 2]) -> [Vec<u64>; 2] {
     [0, 1].map(|side| {
         let of = |from: u64, count: u64| (from..from + count).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        of(0, common).chain(of((side as u64 + 1) << 32, own[side])).collect()
+        of((side as u64 + 1) << 32, own[side]).chain(of(0, common)).collect()
     })
 }
 
@@ -75,30 +75,15 @@ fn what_is_the_same_or_nearly_takes_two_to_four_messages() {
     for (common, own, of_numbers, of_texts) in [
         (0, [0, 0], "a probe 26, b proof 13, 0 0 0", "a probe 26, b proof 13, 0 0 0"),
         (500, [0, 0], "a probe 27, b proof 13, 0 0 0", "a probe 27, b proof 13, 0 0 0"),
-        (
-            0,
-            [0, 3],
-            "a probe 26, b page 38, a repair 20, b proof 13, 0 0 0",
-            "a probe 26, b page 65, a repair 20, b proof 13, 0 0 0",
-        ),
+        (0, [0, 3], "a probe 26, b give 56, a proof 13, 0 0 0", "a probe 26, b give 83, a proof 13, 0 0 0"),
         (
             0,
             [9, 0],
             "a probe 26, b page 13, a repair 92, b proof 13, 0 0 0",
             "a probe 26, b page 13, a repair 174, b proof 13, 0 0 0",
         ),
-        (
-            500,
-            [1, 0],
-            "a probe 27, b cells 281, a repair 29, b proof 13, 1 0 0",
-            "a probe 27, b cells 235, a repair 38, b proof 13, 1 0 0",
-        ),
-        (
-            500,
-            [0, 1],
-            "a probe 27, b cells 281, a proof 13, 1 0 0",
-            "a probe 27, b cells 235, a repair 17, b give 59, a proof 13, 1 0 0",
-        ),
+        (500, [1, 0], "a probe 27, b proof 13, 0 0 0", "a probe 27, b cells 235, a repair 38, b proof 13, 0 0 0"),
+        (500, [0, 1], "a probe 27, b give 42, a proof 13, 0 0 0", "a probe 27, b give 51, a proof 13, 0 0 0"),
         (
             500,
             [3, 3],

@@ -365,7 +365,7 @@ fn a_first_answer_has_cells_unless_the_counts_say_that_they_are_too_few() {
     machine.set().settle();
     let head = Policy::of(machine.config().economy).map_or(0, |policy| policy.head(1_000));
     let counted = |floor: u64| {
-        let theirs = Question::Probe(Digest::from_parts(1_000 + floor, 7));
+        let theirs = Question::Probe { digest: Digest::from_parts(1_000 + floor, 7), turns: false };
         match machine.turn(&PEER).expect("it was added").verdict(Nonce::from_bits(0x101), theirs, true) {
             Answer::Cells { cells, .. } => cells.count(),
             other => panic!("{other:?}"),
@@ -384,7 +384,7 @@ fn a_first_answer_has_as_many_cells_as_the_smallest_message_holds() {
         machine.extend(0..1_000).expect("they are small");
         machine.set().settle();
         machine.add_peer(PEER);
-        let theirs = Question::Probe(Digest::from_parts(1_000, 7));
+        let theirs = Question::Probe { digest: Digest::from_parts(1_000, 7), turns: false };
         let first = machine.turn(&PEER).expect("it was added").verdict(Nonce::from_bits(0x101), theirs, true);
         let Answer::Cells { cells, .. } = &first else { panic!("{first:?}") };
         assert_eq!(cells.count(), expected);

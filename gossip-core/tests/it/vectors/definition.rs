@@ -39,8 +39,8 @@ pub(crate) fn sketches() -> String {
         let numbers: Vec<_> = (0..ELEMENTS).collect();
         let wide: Vec<_> = (0..ELEMENTS).map(bytes).collect();
         let names = [
-            ("u64", numbers.iter().map(|&i| id(&key, i)).collect::<Vec<_>>(), first_answer(&key, numbers)),
-            ("[u8;32]", wide.iter().map(|&i| id(&key, i) >> 16).collect(), first_answer(&key, wide)),
+            ("u64", numbers.iter().map(|&i| id(&key, i)).collect::<Vec<_>>(), first_answer(&key, numbers, ELEMENTS)),
+            ("[u8;32]", wide.iter().map(|&i| id(&key, i) >> 16).collect(), first_answer(&key, wide, bytes(ELEMENTS))),
         ];
         for (element, names, answer) in names {
             let (cells, deep) = by_definition(k0, k1, &names);
@@ -124,8 +124,10 @@ fn siphash(key: [u8; 16], bytes: &[u8]) -> u128 {
 }
 
 /// What a replica of this set answers one that lacks an element of it.
-fn first_answer<E: Element>(key: &Key, set: Vec<E>) -> Vec<u8> {
-    Exchange::between(&small(key), [set[1..].to_vec(), set]).messages().swap_remove(1).2
+/// The first answer of a replica of this set, to one that has another element in place of the first.
+fn first_answer<E: Element>(key: &Key, set: Vec<E>, other: E) -> Vec<u8> {
+    let others = set[1..].iter().cloned().chain([other]).collect();
+    Exchange::between(&small(key), [others, set]).messages().swap_remove(1).2
 }
 
 /// The check and the positions of a name.

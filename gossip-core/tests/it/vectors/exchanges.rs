@@ -106,10 +106,7 @@ pub(crate) struct Exchange<E> {
 
 impl<E: Element> Exchange<E> {
     pub(crate) fn between(config: &Config, sets: [Vec<E>; 2]) -> Self {
-        let mut net = Network::new([config.clone(), config.clone()], 1);
-        for (machine, set) in net.machines.iter_mut().zip(sets) {
-            machine.extend(set).expect("small elements");
-        }
+        let mut net = Network::pair(config, sets);
         net.machines[0].sync_now(&1);
         Self { net, late: None }
     }
