@@ -9,7 +9,7 @@ use core::fmt;
 ///
 /// | a writer wants | under the open key | under a secret key |
 /// |---|---|---|
-/// | two sets of one digest, which rounds prove equal until anything else differs: say, of 8 `u64` each; or a double of 512 elements of any type that are held already | a second | luck: 2^-128 |
+/// | two sets of one digest, which rounds prove equal until either side has something else: say, of 8 `u64` each; or a double of 512 elements of any type that are held already | a second | luck: 2^-128 |
 /// | two elements of one fingerprint, which are both kept, but of which two replicas that hold one each never tell | 2^64 hashes: ten thousand years | luck: 2^-128 |
 /// | two elements that no sketch tells apart, so that a round has to page the sets and costs a hundred times as much, or more | a microsecond for numbers, seconds for others | the luck that all have |
 /// | sets of such elements alone, whose round costs up to half as much again as both states | milliseconds | never |

@@ -89,6 +89,7 @@
 //! | request | bytes | earns | bytes |
 //! |---|---|---|---|
 //! | a probe of an equal digest | 28 | the proof | 13 |
+//! | of a state that was | 28 | what has come since, 2^17 elements at most, in `window` × `max_message` | 2 MiB |
 //! | of another one | 28 | the first cells, or a tiny set whole | 372 |
 //! | for more cells | 21 | 2^17 of them, in 17 messages | 1.1 MB |
 //! | for those of a forgotten state | 21 | the first cells | 372 |

@@ -36,6 +36,8 @@ pub(crate) struct Round {
     retries: u32,
     /// Whether the peer has asked us something while its answer was awaited.
     heard: bool,
+    /// Whether a digest has told what either side lacks: then it is not taken at its word again.
+    told: bool,
     /// The last probe of the peer's that this round did not give way to.
     declined: Option<Nonce>,
     /// Cost of this round in bytes, both ways.
@@ -87,6 +89,7 @@ impl Round {
             pending: true,
             retries: 0,
             heard: false,
+            told: false,
             declined: None,
             cost: 0,
             full_state,
@@ -156,6 +159,13 @@ impl Round {
     /// Notes that the peer asks something, so it is there.
     pub(crate) const fn hear(&mut self) {
         self.heard = true;
+    }
+
+    /// Takes a digest at its word, which tells what one side lacks. Returns whether that is the first time.
+    ///
+    /// Sets of different elements may have one digest, if somebody has made them so: the next step is another one.
+    pub(crate) const fn take_at_its_word(&mut self) -> bool {
+        !core::mem::replace(&mut self.told, true)
     }
 
     /// The digest of its probe as it was sent last, while that is under way.

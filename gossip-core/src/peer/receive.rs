@@ -385,12 +385,15 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Takes in the end of an answer that gives what a probe has told that we lack: these elements, or nothing.
     fn on_lacking(&mut self, nonce: Nonce, theirs: State, held: &[Fingerprint]) {
-        let Some(round) = &self.peer.round else { return };
+        let Some(round) = &mut self.peer.round else { return };
         let (probed, log) = (round.probed(), round.peer_log());
+        let is_first = round.take_at_its_word();
         let mut given = probed.unwrap_or_default();
         held.iter().for_each(|&fingerprint| given.add(fingerprint));
         if held.is_empty() || theirs.digest == self.set.digest() {
             self.close_or_walk(nonce, theirs);
+        } else if !is_first {
+            self.walk(nonce, theirs);
         } else if given != theirs.digest {
             // Part of it came in another message, or is lost.
             self.go_to(nonce, Step::Probe(None));

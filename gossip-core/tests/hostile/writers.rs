@@ -152,15 +152,21 @@ fn double(given: &[[u8; 32]], fingerprints: impl Fn(&[[u8; 32]]) -> Vec<u128>) -
     picks.iter().enumerate().map(|(list, &index)| element(list, index.into())).collect()
 }
 
-/// Round after round proves two sets equal that are not, until anything else differs: its round repairs all.
+/// Round after round proves two sets equal that are not, until each has something else: its round repairs all. What one has
+/// more is told by the digest, which is that of a state of its own.
 fn equal_by_their_digests<E: Element + Ord + Debug>(config: &Config, own: &[Vec<E>; 2], common: &[E]) {
-    let (late, common) = common.split_first().expect("some");
+    let ([late, later, last], common) = common.split_first_chunk().expect("some");
     let sets = own.each_ref().map(|own| [common, own].concat());
     let mut net = proven_equal(config, &sets);
     assert!(net.machines[1].insert(late.clone()).expect("it is small"));
     net.machines[0].sync_now(&1);
     net.settle();
-    net.assert_in_sync(sets.concat().into_iter().chain([late.clone()]));
+    assert!(net.machines.iter().all(|machine| machine.contains(late)));
+    assert!(net.machines[0].insert(later.clone()).expect("it is small"));
+    assert!(net.machines[1].insert(last.clone()).expect("it is small"));
+    net.machines[0].sync_now(&1);
+    net.settle();
+    net.assert_in_sync(sets.concat().into_iter().chain([late, later, last].map(E::clone)));
 }
 
 /// Round after round proves these equal, which leaves them as they are.

@@ -133,7 +133,7 @@ fn bugs_in_pushes_are_found_by_the_shortest_way() {
         soon(pair(Budget { inserts: 1, crashes: 1, ..NONE }))
     });
     let late = Budget { syncs: 1, losses: 1, inserts: 1, crashes: 1, ..NONE };
-    breaks(Bug::TrustsAFormerLife, Law::BoundedStaleness, 6, || soon(pair(late)));
+    breaks(Bug::TrustsAFormerLife, Law::BoundedStaleness, 4, || soon(pair(late)));
     let replaced = Budget { inserts: 1, crashes: 1, removals: 1, ..NONE };
     breaks(Bug::RemembersWhoSent, Law::BoundedStaleness, 3, || soon(pair(replaced)));
 }
