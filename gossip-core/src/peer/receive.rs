@@ -387,12 +387,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     fn on_lacking(&mut self, nonce: Nonce, theirs: State, held: &[Fingerprint]) {
         let Some(round) = &mut self.peer.round else { return };
         let (probed, log) = (round.probed(), round.peer_log());
-        let is_first = round.take_at_its_word();
         let mut given = probed.unwrap_or_default();
         held.iter().for_each(|&fingerprint| given.add(fingerprint));
         if held.is_empty() || theirs.digest == self.set.digest() {
             self.close_or_walk(nonce, theirs);
-        } else if !is_first {
+        } else if !round.take_at_its_word() {
             self.walk(nonce, theirs);
         } else if given != theirs.digest {
             // Part of it came in another message, or is lost.

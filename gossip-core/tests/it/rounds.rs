@@ -117,6 +117,39 @@ fn an_empty_newcomer_asks_in_forty_bytes() {
     assert_eq!(net.sent.iter().filter(|sent| sent.from == 0).map(|sent| sent.bytes).sum::<usize>(), 39);
 }
 
+/// Bytes and messages of a round of machine 0 with so many elements, while the other or it itself holds `more` that came later.
+fn of_a_state_that_was(ahead: usize, more: u64) -> (usize, usize) {
+    let mut net = pair::<u64>(&Config::default());
+    net.machines.iter_mut().for_each(|machine| _ = machine.extend(0..100_000).unwrap());
+    net.machines[ahead].extend(100_000..100_000 + more).unwrap();
+    net.machines[0].sync_now(&1);
+    net.settle();
+    assert_eq!([0, 1].map(|id| net.machines[id].len()), [100_000 + more as usize; 2]);
+    assert_eq!((net.proofs.len(), net.machines[0].digest()), (2, net.machines[1].digest()));
+    let ledgers = [0, 1].map(|id| net.machines[id].stats().total);
+    assert_eq!(ledgers.map(|ledger| (ledger.sketches, ledger.walks, ledger.redundant)), [(0, 0, 0); 2]);
+    (net.bytes() as usize, net.sent.len())
+}
+
+#[test]
+fn a_digest_of_a_state_that_was_tells_what_is_lacking() {
+    assert_eq!([1, 100, 10_000].map(|more| of_a_state_that_was(1, more)), [(85, 3), (814, 3), (66_311, 4)]);
+    assert_eq!([1, 100, 10_000].map(|more| of_a_state_that_was(0, more)), [(41, 2), (892, 4), (66_339, 5)]);
+}
+
+#[test]
+fn who_keeps_no_sketch_is_told_by_digests_too() {
+    let mut config = Config::default();
+    config.economy = Economy::Pages;
+    let mut net = pair::<u64>(&config);
+    net.machines[1].extend(0..10_000).unwrap();
+    net.machines[0].extend(0..10_050).unwrap();
+    net.machines[0].sync_now(&1);
+    net.settle();
+    use MessageKind::{Give, Probe, Proof, Repair};
+    assert_eq!(kinds(&net), [(0, Probe), (1, Give), (0, Repair), (1, Proof)]);
+}
+
 #[test]
 fn a_million_against_none_and_against_another_million_fit_small_messages_and_windows() {
     for (others, most) in [(0..0, 1_050), (1_000_000..2_000_000, 1_000)] {
