@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 pub(crate) mod budget;
+mod lacking;
 mod owed;
 #[cfg(feature = "model")]
 mod peer_model;

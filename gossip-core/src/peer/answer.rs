@@ -6,13 +6,13 @@ use super::budget::{FOLDED, LOOKED_FOR, MEASURED, MESSAGE, PASSED};
 use super::owed::{Owed, Question};
 use super::turn::Turn;
 use crate::codec::Encode;
-use crate::digest::{Digest, State};
+use crate::digest::Digest;
 use crate::element::{Element, Fingerprint, Rank};
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
+use crate::round::need;
 use crate::round::policy::DEEP_BITS;
 use crate::round::strategy::{self, MOST_NAMES, cells_for_known_difference};
-use crate::round::{need, page_bytes};
-use crate::set::{Lacks, RECENT, Set};
+use crate::set::{RECENT, Set};
 use crate::sketch::Tables;
 use crate::wire::{Bound, Cells, Elements, Place, WISH};
 
@@ -98,25 +98,6 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             return None;
         }
         Some(owed)
-    }
-
-    /// Whether so many of our elements fit one answer, with a quarter of it to spare, if they are as long as others.
-    fn fits_an_answer(&self, count: u64) -> bool {
-        let State { digest, bytes } = self.set.state();
-        let bytes = u128::from(bytes) * u128::from(count) / u128::from(digest.count().max(1));
-        let part = State { digest: Digest::from_parts(count, 0), bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
-        let room = u64::from(self.config.window.get()) * self.config.message_limit() as u64;
-        page_bytes(part, Set::<E>::WIDTH) <= room / 4 * 3
-    }
-
-    /// What a peer of this digest lacks, if the digest tells it; up to 2^17 elements.
-    pub(super) fn lacks(&mut self, theirs: Digest) -> Option<Lacks> {
-        let behind = self.set.digest().count().saturating_sub(theirs.count());
-        if behind == 0 || behind > MOST_NAMES as u64 {
-            return None;
-        }
-        self.spend(PASSED * behind);
-        self.set.lacks(theirs, MOST_NAMES)
     }
 
     /// The next message of an answer that we owe. The rest stays owed.

@@ -202,17 +202,6 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Repairs the set of a peer whose digest tells what it lacks. Returns whether it does.
-    pub(super) fn give_lacking(&mut self, nonce: Nonce, theirs: State) -> bool {
-        let Some(lacks) = self.lacks(theirs.digest) else { return false };
-        if !self.peer.round.as_mut().is_some_and(Round::take_at_its_word) {
-            return false;
-        }
-        let claim = Claim::of_names(self.set.names_lacking(lacks), Set::<E>::WIDTH);
-        self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
-        true
-    }
-
     /// Learns the numbers that digests or sketches tell.
     pub(super) fn learn(&mut self, numbers: &[u64]) {
         let learned = self.set.insert_numbers(numbers);

@@ -383,34 +383,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.spend(moved as u64);
     }
 
-    /// Takes in the end of an answer that gives what a probe has told that we lack: these elements, or nothing.
-    fn on_lacking(&mut self, nonce: Nonce, theirs: State, held: &[Fingerprint]) {
-        let Some(round) = &mut self.peer.round else { return };
-        let (probed, log) = (round.probed(), round.peer_log());
-        let mut given = probed.unwrap_or_default();
-        held.iter().for_each(|&fingerprint| given.add(fingerprint));
-        if held.is_empty() || theirs.digest == self.set.digest() {
-            self.close_or_walk(nonce, theirs);
-        } else if !round.take_at_its_word() {
-            self.walk(nonce, theirs);
-        } else if given != theirs.digest {
-            // Part of it came in another message, or is lost.
-            self.go_to(nonce, Step::Probe(None));
-        } else if self.hand.is_some() {
-            // As after a repair: what has come since the probe is the pusher's to deliver.
-            self.peer.pacing.answered(nonce);
-            self.end_round(Ending::Exchanged);
-            self.reconcile(None, Place::of_count(theirs.digest.count()), log);
-        } else {
-            // Just what our log has got since the probe, less that.
-            let since = Place::of_count(probed.unwrap_or_default().count());
-            let claim = Claim::of_names(self.set.names_since_but(since, held), Set::<E>::WIDTH);
-            self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
-        }
-    }
-
     /// Closes the round if the peer's digest is ours by now; else walks, since the peer has no cells for us.
-    fn close_or_walk(&mut self, nonce: Nonce, theirs: State) {
+    pub(super) fn close_or_walk(&mut self, nonce: Nonce, theirs: State) {
         if theirs.digest == self.set.digest() {
             self.close(nonce, theirs.digest);
         } else if !self.give_lacking(nonce, theirs) {

@@ -1,0 +1,71 @@
+//! What a digest tells that one side lacks: given in answer to a probe, or once an answer has told it.
+
+use super::budget::PASSED;
+use super::turn::Turn;
+use crate::digest::{Digest, State};
+use crate::element::{Element, Fingerprint};
+use crate::message::Nonce;
+use crate::round::claim::Claim;
+use crate::round::repair::Repair;
+use crate::round::strategy::MOST_NAMES;
+use crate::round::{Ending, Round, Step, page_bytes};
+use crate::set::{Lacks, Set};
+use crate::wire::Place;
+
+impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+    /// Whether so many of our elements fit one answer, with a quarter of it to spare, if they are as long as others.
+    pub(super) fn fits_an_answer(&self, count: u64) -> bool {
+        let State { digest, bytes } = self.set.state();
+        let bytes = u128::from(bytes) * u128::from(count) / u128::from(digest.count().max(1));
+        let part = State { digest: Digest::from_parts(count, 0), bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
+        let room = u64::from(self.config.window.get()) * self.config.message_limit() as u64;
+        page_bytes(part, Set::<E>::WIDTH) <= room / 4 * 3
+    }
+
+    /// What a peer of this digest lacks, if the digest tells it; up to 2^17 elements.
+    pub(super) fn lacks(&mut self, theirs: Digest) -> Option<Lacks> {
+        let behind = self.set.digest().count().saturating_sub(theirs.count());
+        if behind == 0 || behind > MOST_NAMES as u64 {
+            return None;
+        }
+        self.spend(PASSED * behind);
+        self.set.lacks(theirs, MOST_NAMES)
+    }
+
+    /// Takes in the end of an answer that gives what a probe has told that we lack: these elements, or nothing.
+    pub(super) fn on_lacking(&mut self, nonce: Nonce, theirs: State, held: &[Fingerprint]) {
+        let Some(round) = &mut self.peer.round else { return };
+        let (probed, log) = (round.probed(), round.peer_log());
+        let mut given = probed.unwrap_or_default();
+        held.iter().for_each(|&fingerprint| given.add(fingerprint));
+        if held.is_empty() || theirs.digest == self.set.digest() {
+            self.close_or_walk(nonce, theirs);
+        } else if !round.take_at_its_word() {
+            self.walk(nonce, theirs);
+        } else if given != theirs.digest {
+            // Part of it came in another message, or is lost.
+            self.go_to(nonce, Step::Probe(None));
+        } else if self.hand.is_some() {
+            // As after a repair: what has come since the probe is the pusher's to deliver.
+            self.peer.pacing.answered(nonce);
+            self.end_round(Ending::Exchanged);
+            self.reconcile(None, Place::of_count(theirs.digest.count()), log);
+        } else {
+            // Just what our log has got since the probe, less that.
+            let since = Place::of_count(probed.unwrap_or_default().count());
+            let claim = Claim::of_names(self.set.names_since_but(since, held), Set::<E>::WIDTH);
+            self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
+        }
+    }
+
+    /// Repairs the set of a peer whose digest tells what it lacks. Returns whether it does.
+    pub(super) fn give_lacking(&mut self, nonce: Nonce, theirs: State) -> bool {
+        let Some(lacks) = self.lacks(theirs.digest) else { return false };
+        if !self.peer.round.as_mut().is_some_and(Round::take_at_its_word) {
+            return false;
+        }
+        let claim = Claim::of_names(self.set.names_lacking(lacks), Set::<E>::WIDTH);
+        self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
+        true
+    }
+}
