@@ -74,6 +74,24 @@ fn a_request_waits_behind_the_message_that_is_under_way_to_its_node() {
 }
 
 #[test]
+fn a_node_that_comes_back_hears_its_init_before_all_else() {
+    let latency = Latency::Constant(Duration::from_millis(300));
+    let mut router = Router::start(setup("broadcast", None), 2, Links::new(latency, 0, 0)).unwrap();
+    router.kill(1);
+    // Something is always under way to it.
+    for number in 0..3 {
+        router.request(0, json!({"type": "broadcast", "message": number}));
+        let sent = router.traffic.sent;
+        while router.traffic.sent == sent {
+            router.run_until(Instant::now() + Duration::from_millis(10)).unwrap();
+        }
+    }
+    router.restart(1).unwrap();
+    router.settle().unwrap();
+    assert_eq!(router.replies().iter().filter(|reply| reply.to.node == 1).count(), 2);
+}
+
+#[test]
 fn nodes_are_killed_and_come_back_partitions_heal_and_requests_are_repeated() {
     let options = "--nodes 4 --rate 40 --seconds 2 --quiet 2 --latency 20 --latency-dist exponential --loss 2 \
                    --partition majorities --partition-every 1 --crash n3 --from 1 --for 1";

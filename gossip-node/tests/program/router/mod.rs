@@ -174,7 +174,7 @@ impl Router {
     /// that is given.
     pub(crate) fn kill(&mut self, node: usize) -> Vec<Request> {
         self.nodes[node].process = None;
-        self.traffic.lost += self.nodes[node].queue.clear().filter(|carried| carried.from.is_some()).count() as u64;
+        self.lose(node);
         let mut unanswered = Vec::new();
         self.outstanding.retain(|_, asked| {
             if asked.node == node {
@@ -185,8 +185,10 @@ impl Router {
         unanswered
     }
 
-    /// Starts a node that was killed, and initialises it again.
+    /// Starts a node that was killed, and initialises it again. What is under way to the one that is gone is lost: the
+    /// queue's reader may wait with a line, and nothing comes to a node before its `init`.
     pub(crate) fn restart(&mut self, node: usize) -> Result<(), Wrong> {
+        self.lose(node);
         let Node { life, replies, .. } = &mut self.nodes[node];
         (*life, *replies) = (*life + 1, 0);
         self.bring_up(node)?;
@@ -207,6 +209,12 @@ impl Router {
     /// By how much lines between nodes came later to their nodes than they should have.
     pub(crate) fn lateness(&self) -> Lateness {
         self.lateness.clone()
+    }
+
+    /// Loses what is under way to a node.
+    fn lose(&mut self, node: usize) {
+        let lines = self.nodes[node].queue.clear().filter(|carried| carried.from.is_some());
+        self.traffic.lost += lines.count() as u64;
     }
 
     fn bring_up(&mut self, node: usize) -> Result<(), Wrong> {
