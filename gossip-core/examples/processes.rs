@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gossip_core::{AntiEntropy, Config, Digest, Element};
@@ -13,8 +14,13 @@ use gossip_core::{AntiEntropy, Config, Digest, Element};
 /// How long to wait for a line. Some seconds do on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The tests take turns: until a process that one of them starts has become another program, it holds open what the
+/// other has bound to find free ports, and these are in use.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn tcp_survives_a_kill() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     let addresses = listeners.map(|listener| listener.local_addr().expect("it is bound"));
     survives_a_kill(env!("CARGO_BIN_EXE_tcp"), addresses, |i| i, |i| i.to_string());
@@ -22,6 +28,7 @@ fn tcp_survives_a_kill() {
 
 #[test]
 fn tokio_survives_a_kill() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let sockets = [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a free port"));
     let addresses = sockets.map(|socket| socket.local_addr().expect("it is bound"));
     survives_a_kill(env!("CARGO_BIN_EXE_tokio"), addresses, |i| format!("word {i}"), |i| format!("word {i}"));
