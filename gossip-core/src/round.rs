@@ -168,6 +168,11 @@ impl Round {
         !core::mem::replace(&mut self.told, true)
     }
 
+    /// Whether it has taken a digest at its word.
+    pub(crate) const fn took_at_its_word(&self) -> bool {
+        self.told
+    }
+
     /// The digest of its probe as it was sent last, while that is under way.
     pub(crate) const fn probed(&self) -> Option<Digest> {
         if let Step::Probe(digest) = self.step { digest } else { None }

@@ -25,11 +25,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// What a peer of this digest lacks, if the digest tells it; up to 2^17 elements.
     pub(super) fn lacks(&mut self, theirs: Digest) -> Option<Lacks> {
         let behind = self.set.digest().count().saturating_sub(theirs.count());
-        if behind == 0 || behind > MOST_NAMES as u64 {
+        if behind > MOST_NAMES as u64 {
             return None;
         }
         self.spend(PASSED * behind);
-        self.set.lacks(theirs, MOST_NAMES)
+        self.set.lacks(theirs)
     }
 
     /// Takes in the end of an answer that gives what a probe has told that we lack: these elements, or nothing.
@@ -60,10 +60,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Repairs the set of a peer whose digest tells what it lacks. Returns whether it does.
     pub(super) fn give_lacking(&mut self, nonce: Nonce, theirs: State) -> bool {
-        let Some(lacks) = self.lacks(theirs.digest) else { return false };
-        if !self.peer.round.as_mut().is_some_and(Round::take_at_its_word) {
+        if self.peer.round.as_ref().is_none_or(Round::took_at_its_word) {
             return false;
         }
+        let Some(lacks) = self.lacks(theirs.digest) else { return false };
+        self.peer.round.as_mut().map(Round::take_at_its_word);
         let claim = Claim::of_names(self.set.names_lacking(lacks), Set::<E>::WIDTH);
         self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
         true

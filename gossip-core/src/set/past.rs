@@ -23,22 +23,15 @@ pub(crate) enum Lacks {
 }
 
 impl<E: Element> Set<E> {
-    /// What a set of this digest lacks of ours, if it is ours as it was at most `most` inserts ago, or ours but for one
-    /// element; `None` if the digest does not tell. O(inserts since).
+    /// What a set of this digest lacks of ours, if it is ours as it was some inserts ago, or ours but for one element;
+    /// `None` if the digest does not tell. O(elements that it counts fewer).
     ///
     /// Sets only grow, so the count of a digest is the place in the log at which it would be ours.
-    pub(crate) fn lacks(&self, theirs: Digest, most: usize) -> Option<Lacks> {
-        let missing = usize::try_from(self.digest.count().checked_sub(theirs.count())?).ok()?;
-        if missing == 0 || missing > most {
-            return None;
-        }
+    pub(crate) fn lacks(&self, theirs: Digest) -> Option<Lacks> {
+        let missing = self.digest.count().checked_sub(theirs.count()).filter(|missing| *missing > 0)?;
         let place = Place::of_count(theirs.count());
-        let (mut digest, mut bytes) = (self.digest, Vec::new());
-        for element in self.since(place) {
-            bytes.clear();
-            element.encode(&mut bytes);
-            digest.remove(self.fingerprinter.fingerprint(element, &bytes));
-        }
+        let mut digest = self.digest;
+        self.fingerprints_since(place).for_each(|fingerprint| digest.remove(fingerprint));
         if digest == theirs {
             return Some(Lacks::Since(place));
         }
@@ -75,13 +68,10 @@ impl<E: Element> Set<E> {
 
     /// Names of what another set lacks, ascending.
     pub(crate) fn names_lacking(&self, lacks: Lacks) -> Vec<u64> {
-        let mut names = match lacks {
-            Lacks::Since(place) => self.names_since(place).collect(),
-            Lacks::One(one) => alloc::vec![one.id >> Self::WIDTH.unnamed_bits()],
-        };
-        names.sort_unstable();
-        names.dedup();
-        names
+        match lacks {
+            Lacks::Since(place) => Self::names(self.fingerprints_since(place)),
+            Lacks::One(one) => Self::names(core::iter::once(one)),
+        }
     }
 
     /// End of the log when the digest had this tag; `None` if that is more than [`RECENT`] inserts ago, or never was.
@@ -118,20 +108,26 @@ impl<E: Element> Set<E> {
         tables.covering(cells.len()).difference(&cells)
     }
 
-    /// Names of what was inserted since the log ended at `place`, but for the elements of these fingerprints; ascending.
+    /// Names of what was inserted since the log ended at `place`, but for the elements of these fingerprints, which
+    /// ascend; ascending.
     pub(crate) fn names_since_but(&self, place: Place, held: &[Fingerprint]) -> Vec<u64> {
-        let unnamed = Self::WIDTH.unnamed_bits();
-        let since = self.since(place).map(|element| self.fingerprinter.encode(element).0);
-        let mut names: Vec<u64> =
-            since.filter(|other| held.binary_search(other).is_err()).map(|other| other.id >> unnamed).collect();
+        Self::names(self.fingerprints_since(place).filter(|other| held.binary_search(other).is_err()))
+    }
+
+    /// Names of what was inserted since the log ended at `place`, in that order.
+    pub(crate) fn names_since(&self, place: Place) -> impl Iterator<Item = u64> {
+        self.fingerprints_since(place).map(|fingerprint| fingerprint.id >> Self::WIDTH.unnamed_bits())
+    }
+
+    fn fingerprints_since(&self, place: Place) -> impl Iterator<Item = Fingerprint> {
+        self.store.log().from(place.index()).map(|element| self.fingerprinter.encode(element).0)
+    }
+
+    /// The names of these, ascending, each once.
+    fn names(fingerprints: impl Iterator<Item = Fingerprint>) -> Vec<u64> {
+        let mut names: Vec<_> = fingerprints.map(|fingerprint| fingerprint.id >> Self::WIDTH.unnamed_bits()).collect();
         names.sort_unstable();
         names.dedup();
         names
-    }
-
-    /// Names of what was inserted since the log ended at `place`.
-    pub(crate) fn names_since(&self, place: Place) -> impl Iterator<Item = u64> {
-        let unnamed = Self::WIDTH.unnamed_bits();
-        self.store.log().from(place.index()).map(move |element| self.fingerprinter.encode(element).0.id >> unnamed)
     }
 }
