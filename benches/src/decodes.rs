@@ -134,8 +134,8 @@ mod tests {
     fn every_attempt_is_counted() {
         for decodes in [rounds::<u64>(&Config::default()), rounds::<[u8; 32]>(&Config::default())] {
             assert_eq!((decodes.rounds, decodes.walks, decodes.wrong), (4, 0, 0));
-            // The first cells tell 1 and 10 differences, and no more.
-            assert!((6..12).contains(&decodes.decodes), "{decodes}");
+            // One is told by a digest. The first cells tell most others, and further ones the rest.
+            assert!((3..9).contains(&decodes.decodes), "{decodes}");
         }
     }
 

@@ -16,11 +16,19 @@ pub(crate) struct Agenda<P> {
     pub(crate) answers: Deadlines<P>,
     /// Ends of the rests of peers whose budget is overdrawn.
     pub(crate) rests: Deadlines<P>,
+    /// Until when a sketch is kept that is longer than usual.
+    pub(crate) long_sketch: Option<Time>,
 }
 
 impl<P: Clone + Ord> Agenda<P> {
     pub(crate) const fn new() -> Self {
-        Self { ready: Queue::new(), untimed: Queue::new(), answers: Deadlines::new(), rests: Deadlines::new() }
+        Self {
+            ready: Queue::new(),
+            untimed: Queue::new(),
+            answers: Deadlines::new(),
+            rests: Deadlines::new(),
+            long_sketch: None,
+        }
     }
 
     /// Takes a removed peer out of both queues, and its deadlines out of both sets.
@@ -34,7 +42,7 @@ impl<P: Clone + Ord> Agenda<P> {
     /// The first deadline.
     pub(crate) fn deadline(&self) -> Option<Time> {
         // The queues have no part in it: `poll` says `Wait` only once both are empty.
-        self.answers.first().into_iter().chain(self.rests.first()).min()
+        [self.answers.first(), self.rests.first(), self.long_sketch].into_iter().flatten().min()
     }
 }
 

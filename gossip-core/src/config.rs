@@ -30,15 +30,14 @@ pub struct Config {
     /// Most messages in the answer to one request. At most `window` × `max_message` bytes of answers from one peer are
     /// under way at once. Default: 32.
     pub window: NonZeroU16,
-    /// Work that one peer may cause a second; after a pause, four times as much at once. The unit is a byte sent to the
+    /// Work that one peer may cause a second; after a pause, four times as much at once, and as much as our full state has
+    /// bytes, and a quarter more. The unit is a byte sent to the
     /// peer, fresh elements aside. A message counts 256 more than its bytes, an element looked up 32, an element passed
     /// by in a search 8, a cell of its sketch that is read 32. A peer over its budget is sent nothing until time has made up for it. It
     /// does not fall behind by that: its elements are merged at once, and later answers are built from the newest
     /// state. Less than 64 KiB means 64 KiB.
     ///
-    /// Default: 16 MiB, which takes a sixth to a third of a core, and 64 MiB at once, which is a full state of 10^6
-    /// elements of 32 bytes two times over. Where honest peers have to fetch many times as much in one go, over a link
-    /// of more than 100 Mbit/s, raise it.
+    /// Default: 16 MiB, which takes a sixth to a third of a core, and 64 MiB and a full state at once.
     pub work_per_second: u32,
     /// Preference between bytes and round trips. Default: [`Economy::Balanced`].
     pub economy: Economy,

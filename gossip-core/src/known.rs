@@ -31,6 +31,11 @@ impl Known {
         self.proof
     }
 
+    /// Whether nothing is known that both hold.
+    pub(crate) const fn is_stranger(&self) -> bool {
+        self.common.is_none()
+    }
+
     pub(crate) const fn log(&self) -> Option<LogId> {
         self.log
     }

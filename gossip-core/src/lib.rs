@@ -133,8 +133,9 @@
 //! 4. **Eager to learn, lazy to speak.** `receive` merges at once; answers are built in `poll`, from the newest state.
 //!    Per peer there is one slot for our own round and one for the answer owed; a newer request replaces an older.
 //! 5. **No sessions on the wire.** Any replica can answer any request from what the request holds. The state of a peer
-//!    is pacing, one cursor, the last state told and statistics; with pushes, places in two logs; and sketches under way, 4 MiB at most for
-//!    all peers together. Losing it costs a round, never correctness.
+//!    is pacing, one cursor, the last state told and statistics; with pushes, places in two logs; and sketches under way,
+//!    for all peers together at most 4 MiB, or two of the longest that sets like ours take: 144 bytes an element, up to 32
+//!    MiB. Losing it costs a round, never correctness.
 //! 6. **Progress.** Every completed round without concurrent inserts ends in a proof, or moves on to the next, stronger
 //!    strategy: from the first cells to more of them, and to pages. A sketch that cannot be read is a cost, never a
 //!    stall and never a wrong element.

@@ -214,7 +214,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// A message from a stranger, from another cluster, or with an invalid element. It leaves all but the counters
     /// unchanged.
     pub fn receive(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
-        // All rounds share 2^18 cells (4 MiB), and a turn sees one peer. The others are summed up here, O(peers), and
+        // All rounds share room for cells, and a turn sees one peer. The others are summed up here, O(peers), and
         // only for the kind that can make a round ask for more. Without a round cells are junk, and 9 bytes of it would
         // cost a look at each peer.
         let has_cells = message.kind() == MessageKind::Cells;
@@ -280,6 +280,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         }
         if let Some(peer) = self.agenda.rests.due(now) {
             return Some((peer.clone(), Task::Rested));
+        }
+        if self.agenda.long_sketch.take_if(|until| *until <= now).is_some() {
+            self.set.shorten();
         }
         if let Some(pusher) = &mut self.pusher {
             // Before any turn is taken: what was inserted since the last poll is born now, and may be due at once.

@@ -14,7 +14,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 pub(crate) use batch::{Batch, Flags, LogId};
-pub(crate) use body::{Answer, Asks, Body, Head, Part, Request};
+pub(crate) use body::{Answer, Asks, Body, Head, Listed, Part, Request, Tells};
 pub use decode::DecodeError;
 pub(crate) use encode::longest;
 pub(crate) use nonce::Nonce;
@@ -22,7 +22,7 @@ pub(crate) use nonce::Nonce;
 use crate::codec::Encode;
 
 /// Version of the protocol, in the high half of every message's first byte.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 
 /// Message from one replica to another; opaque bytes to the embedder.
 ///
@@ -98,7 +98,8 @@ impl MessageKind {
             Self::Repair => 5,
             Self::Page => 6,
             Self::Give => 7,
-            // 8 is `PLAIN_PROBE`, the second code of probes.
+            // 8 and 10 are `PLAIN_PROBE` and `DEEP_PROBE`, further codes of probes, and 11 and 12 are `WHOLE` and
+            // `LIST`, of pages.
             Self::Push => 9,
         }
     }
@@ -153,7 +154,7 @@ impl Body {
     const fn kind(&self) -> MessageKind {
         match self {
             Self::Request { request, .. } => match request {
-                Request::Probe { .. } | Request::PlainProbe { .. } => MessageKind::Probe,
+                Request::Probe { .. } | Request::PlainProbe { .. } | Request::DeepProbe { .. } => MessageKind::Probe,
                 Request::WantCells { .. } => MessageKind::WantCells,
                 Request::Repair { .. } => MessageKind::Repair,
                 Request::Page { .. } => MessageKind::Page,
@@ -161,7 +162,7 @@ impl Body {
             Self::Answer { answer, .. } => match answer {
                 Answer::Proof { .. } => MessageKind::Proof,
                 Answer::Cells { .. } => MessageKind::Cells,
-                // On the wire it is a page without a window, and the ledger counts it as one.
+                // The ledger counts it as a page.
                 Answer::Whole { .. } => MessageKind::Page,
                 Answer::Give { .. } => MessageKind::Give,
             },

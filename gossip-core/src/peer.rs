@@ -53,6 +53,8 @@ pub(crate) struct Peer {
     /// Whether that walk began because a sketch could not be read. Another sketch could not either, and would cost
     /// steps whose messages may be lost.
     unreadable: bool,
+    /// Whether pages are to list elements, since one walk whose pages listed ids has left something.
+    lists_whole: bool,
     /// Whether a round with it has ended for want of room for its cells, since the last walk or proof.
     put_off: bool,
     budget: Budget,
@@ -81,6 +83,7 @@ impl Peer {
             told: None,
             resume: Bound::START,
             unreadable: false,
+            lists_whole: false,
             put_off: false,
             budget: Budget::default(),
             rests_until: Deadline::default(),
@@ -128,14 +131,14 @@ impl Peer {
 
     /// Resets what is kept about walks: one is complete, or a proof has made it needless.
     fn walked(&mut self) {
-        (self.resume, self.unreadable, self.put_off) = (Bound::START, false, false);
+        (self.resume, self.unreadable, self.put_off, self.lists_whole) = (Bound::START, false, false, false);
     }
 
     /// Whether there is something to send to it, pushes aside.
     fn has_to_send(&self) -> bool {
         // A wanted round begins only once the one under way is over, so it is nothing to send before.
         let asks = self.round.as_ref().map_or(self.wanted, Round::is_pending);
-        self.owed.is_some() || asks
+        self.owed.as_ref().is_some_and(Owed::is_due) || asks
     }
 
     /// Whether a round of ours with it is under way.

@@ -15,7 +15,7 @@ use crate::message::{LogId, Nonce};
 use crate::sketch::IdWidth;
 use crate::wire::Place;
 
-pub(crate) use cost::{need, page_bytes};
+pub(crate) use cost::{ids_are_safe, need, page_bytes};
 use incoming::IncomingSketch;
 use repair::Repair;
 use walk::Walk;
@@ -100,7 +100,12 @@ impl Round {
 
     /// Counts up and returns the nonce of its next message. The messages of a burst share one.
     pub(crate) fn next_nonce(&mut self) -> Nonce {
-        if matches!(&self.step, Step::Repair(repair) if !repair.begins_burst()) {
+        let goes_on = match &self.step {
+            Step::Repair(repair) => !repair.begins_burst(),
+            Step::Walk(walk) => !walk.begins_page(),
+            Step::Probe(_) | Step::Sketch(_) | Step::Close(_) => false,
+        };
+        if goes_on {
             return self.nonce;
         }
         self.nonce = self.nonce.next_message();
@@ -136,8 +141,10 @@ impl Round {
     /// Has the last message go out again, since no answer came or it is overdue.
     pub(crate) fn again(&mut self) {
         self.pending = true;
-        if let Step::Repair(repair) = &mut self.step {
-            repair.again();
+        match &mut self.step {
+            Step::Repair(repair) => repair.again(),
+            Step::Walk(walk) => walk.again(),
+            Step::Probe(_) | Step::Sketch(_) | Step::Close(_) => {}
         }
     }
 
@@ -201,6 +208,19 @@ impl Round {
         self.steps <= STEPS
     }
 
+    /// Takes another step, for which more of the same answer is under way. Returns as [`take`](Self::take) does.
+    pub(crate) fn take_on(&mut self, step: Step) -> bool {
+        let before_step = self.before_step;
+        let taken = self.take(step);
+        self.before_step = before_step;
+        taken
+    }
+
+    /// Whether it is at its very first message, of which it has sent none or those that were lost.
+    pub(crate) const fn is_at_first(&self) -> bool {
+        self.steps == 0 && self.is_probing()
+    }
+
     /// Has its next message sent.
     pub(crate) const fn go_on(&mut self) {
         self.pending = true;
@@ -239,7 +259,7 @@ impl Round {
 
     /// Whether a message with this nonce may answer this round. The answer to a burst may begin before the burst ends.
     pub(crate) const fn awaits(&self, nonce: Nonce) -> bool {
-        self.nonce.is_of_round(nonce) && (!self.pending || matches!(self.step, Step::Repair(_)))
+        self.nonce.is_of_round(nonce) && (!self.pending || matches!(self.step, Step::Repair(_) | Step::Walk(_)))
     }
 
     /// Whether a message with this nonce answers one that this step sent.

@@ -18,6 +18,7 @@ use crate::message::{DecodeError, VERSION};
 use crate::sketch::{IdWidth, Tables};
 use crate::wire::{Elements, Item, Place};
 use index::Store;
+pub(crate) use pages::Held;
 pub(crate) use past::{Lacks, RECENT};
 
 /// Set of elements, with digest, sketch and pages in step.
@@ -113,7 +114,9 @@ impl<E: Element> Set<E> {
 
     /// Brings the sketch up to date, before it is sent or read.
     pub(crate) fn settle(&mut self) {
-        self.enter_pending();
+        if !self.pending.is_empty() {
+            self.enter_pending();
+        }
         if let Some(tables) = &mut self.tables {
             tables.refresh();
         }
@@ -121,15 +124,28 @@ impl<E: Element> Set<E> {
 
     fn enter_pending(&mut self) {
         let Some(tables) = &mut self.tables else { return };
-        // A longer table takes bits of positions that only elements tell; on the way to a million each is added 1.2
-        // times. The pending ones are in the store.
-        if tables.are_outgrown(self.store.len()) {
-            let names = self.store.ids().map(|id| id >> Self::WIDTH.unnamed_bits());
-            *tables = Tables::build(tables.key(), self.store.len(), names);
-        } else {
-            self.pending.iter().for_each(|&name| tables.toggle(name));
+        self.pending.drain(..).for_each(|name| tables.toggle(name));
+        let (store, fingerprinter, unnamed) = (&self.store, &self.fingerprinter, Self::WIDTH.unnamed_bits());
+        if tables.are_outgrown(store.len()) && store.len() <= Tables::STEP {
+            *tables = Tables::build(tables.key(), store.len(), store.ids().map(|id| id >> unnamed));
         }
-        self.pending.clear();
+        tables.grow(store.len(), |name| {
+            let entries = store.from(Rank::first_of(name << unnamed), |entry| fingerprinter.rank(entry.element));
+            entries.map(move |entry| entry.id >> unnamed)
+        });
+    }
+
+    /// Has a sketch of at least so many cells at hand, up to 2^20. Returns whether it had to be built, of all elements.
+    pub(crate) fn lengthen(&mut self, cells: usize) -> bool {
+        let Some(tables) = &mut self.tables else { return false };
+        tables.lengthen(cells, self.store.ids().map(|id| id >> Self::WIDTH.unnamed_bits()))
+    }
+
+    /// Gives up a sketch that is longer than the one it keeps.
+    pub(crate) fn shorten(&mut self) {
+        if let Some(tables) = &mut self.tables {
+            tables.shorten(self.store.len());
+        }
     }
 
     /// Inserts the numbers with these names, and returns those that were not held.

@@ -33,13 +33,25 @@ pub(crate) enum Request {
     Probe { digest: Digest },
     /// The same, for a sender without a sketch, which has no use for cells.
     PlainProbe { digest: Digest },
+    /// The same, with deep bits of the sender's sketch, which tell how many cells it takes.
+    // Boxed: deep bits are 128 bytes in memory.
+    DeepProbe { digest: Digest, deep: Box<DeepBits> },
     /// Asks for `count` cells from cell `from` on, of the state with this tag.
     WantCells { state: u64, from: usize, count: usize },
     /// Gives `elements`, and asks for those that begin with the ids `wanted`.
     Repair { asks: Asks, wanted: Ids, elements: Elements },
-    /// All elements of the sender in an interval. Asks for the others there, in at most `window` messages, 1 at the
-    /// least; and, if `wants_state`, for the receiver's state at the end of the answer.
-    Page { window: u16, wants_state: bool, from: Bound, to: Bound, elements: Elements },
+    /// Lists all elements of the sender in an interval. Asks for the others there and in the intervals of the pages before it,
+    /// in at most `window` messages; and, if `wants_state`, for the receiver's state at the end of the answer. With a
+    /// window of 0 it asks for nothing yet: another page follows at once, whose interval begins where this one ends.
+    Page { window: u16, wants_state: bool, from: Bound, to: Bound, listed: Listed },
+}
+
+/// How a page lists elements.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Listed {
+    Whole(Elements),
+    /// By the first 32 bits of their ids. The answer says which of them the receiver wants.
+    Ids(Ids),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,8 +62,18 @@ pub(crate) enum Answer {
     Cells { part: Part, cells: Cells },
     /// All elements of the sender.
     Whole { tag: [u8; 4], elements: Elements },
-    /// Missing or wanted elements between two bounds; `last` at the end of an answer.
-    Give { tag: [u8; 4], from: Bound, to: Bound, last: bool, state: Option<State>, elements: Elements },
+    /// Missing or wanted elements between two bounds, and those `wanted` of what a page listed there by ids; `last` at the
+    /// end of an answer.
+    // Boxed: few have wishes, and all bodies would take as much.
+    Give {
+        tag: [u8; 4],
+        from: Bound,
+        to: Bound,
+        last: bool,
+        state: Option<State>,
+        wanted: Option<Box<Ids>>,
+        elements: Elements,
+    },
 }
 
 /// Position of cells in the sequence.
@@ -64,12 +86,25 @@ pub(crate) enum Part {
     After { from: usize, last: bool },
 }
 
-/// Beginning of a sketch.
+/// Beginning of a sketch: the state that it is of, and what it tells of the difference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Head {
     pub(crate) state: State,
-    /// `None` where the cells alone tell how much differs.
-    pub(crate) deep: Option<DeepBits>,
+    pub(crate) tells: Tells,
+}
+
+/// What a head tells of the difference, beside its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Tells {
+    /// Nothing: the cells alone do.
+    Nothing,
+    Bits(DeepBits),
+    /// By the deep bits of the probe so many elements seem to differ. The cells are as many as that takes, and so many
+    /// of them follow in further messages of the same answer.
+    Seen {
+        differences: u64,
+        follow: usize,
+    },
 }
 
 /// Question of a repair, beside its wishes.
@@ -110,7 +145,10 @@ impl Body {
         // By reference, so that receivers merge whatever comes in one way.
         const NONE: &Elements = &Elements::NONE;
         match self {
-            Self::Request { request: Request::Repair { elements, .. } | Request::Page { elements, .. }, .. }
+            Self::Request {
+                request: Request::Repair { elements, .. } | Request::Page { listed: Listed::Whole(elements), .. },
+                ..
+            }
             | Self::Answer { answer: Answer::Whole { elements, .. } | Answer::Give { elements, .. }, .. } => elements,
             Self::Push { batch, .. } => &batch.elements,
             Self::Request { .. } | Self::Answer { .. } => NONE,

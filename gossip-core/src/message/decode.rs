@@ -2,8 +2,12 @@
 
 use alloc::boxed::Box;
 
-use super::encode::{HEAD, HEAD_OF_NO_BITS, HEAD_OF_WIDE_BITS, LAST, NARROW_IDS, PLAIN_PROBE};
-use super::{Answer, Asks, Batch, Body, Flags, Head, LogId, Message, MessageKind, Nonce, Part, Request, VERSION};
+use super::encode::{
+    DEEP_PROBE, HEAD, HEAD_OF_NO_BITS, HEAD_OF_SEEN, HEAD_OF_WIDE_BITS, LAST, LIST, NARROW_IDS, PLAIN_PROBE, WHOLE,
+};
+use super::{
+    Answer, Asks, Batch, Body, Flags, Head, Listed, LogId, Message, MessageKind, Nonce, Part, Request, Tells, VERSION,
+};
 use crate::codec::take_varint;
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
@@ -19,7 +23,7 @@ pub enum DecodeError {
     #[error("a message of {0} bytes is longer than 1 MiB")]
     TooLong(usize),
     /// The message is of another version of the protocol.
-    #[error("version {0} of the protocol is not 1, the one known here")]
+    #[error("version {0} of the protocol is not 2, the one known here")]
     Version(u8),
     /// The version has no such kind.
     #[error("message kind {0} is unknown")]
@@ -71,7 +75,11 @@ impl<E: Element> Message<E> {
         let code = first & 0xf;
         // A search of eight, so that codes stand in one table, for both directions.
         let kind = MessageKind::ALL.into_iter().find(|kind| kind.code() == code);
-        let kind = kind.or((code == PLAIN_PROBE).then_some(MessageKind::Probe));
+        let kind = kind.or(match code {
+            PLAIN_PROBE | DEEP_PROBE => Some(MessageKind::Probe),
+            WHOLE | LIST => Some(MessageKind::Page),
+            _ => None,
+        });
         let kind = kind.ok_or(DecodeError::UnknownKind(code))?;
         let body = match kind {
             MessageKind::Probe | MessageKind::WantCells | MessageKind::Repair => {
@@ -80,16 +88,31 @@ impl<E: Element> Message<E> {
                     MessageKind::WantCells => reader.want_cells()?,
                     MessageKind::Repair => Request::Repair {
                         asks: reader.asks()?,
-                        wanted: reader.ids()?,
+                        wanted: reader.ids("wanted ids")?,
                         elements: reader.elements::<E>()?,
                     },
                     _ if code == PLAIN_PROBE => Request::PlainProbe { digest: reader.digest()? },
+                    _ if code == DEEP_PROBE => Request::DeepProbe {
+                        digest: reader.digest()?,
+                        deep: Box::new(reader.deep_bits(DeepWidth::Narrow)?),
+                    },
                     _ => Request::Probe { digest: reader.digest()? },
                 };
                 Body::Request { tag, nonce, request }
             }
-            // One code for a request and an answer: its window tells which.
-            MessageKind::Page => reader.page::<E>()?,
+            MessageKind::Page if code == WHOLE => {
+                let (tag, nonce) = (reader.tag()?, reader.nonce()?);
+                Body::Answer { nonce, answer: Answer::Whole { tag, elements: reader.elements::<E>()? } }
+            }
+            MessageKind::Page => {
+                let (tag, nonce) = (reader.tag()?, reader.nonce()?);
+                let ((window, wants_state), (from, to)) = (reader.window()?, reader.interval()?);
+                let listed = match code {
+                    LIST => Listed::Ids(reader.ids("listed ids")?),
+                    _ => Listed::Whole(reader.elements::<E>()?),
+                };
+                Body::Request { tag, nonce, request: Request::Page { window, wants_state, from, to, listed } }
+            }
             MessageKind::Proof => {
                 Body::Answer { nonce: reader.nonce()?, answer: Answer::Proof { state: reader.state_tag()? } }
             }
@@ -97,9 +120,10 @@ impl<E: Element> Message<E> {
             MessageKind::Give => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let (from, to) = reader.interval()?;
-                let (last, state) = reader.state()?;
-                let elements = reader.elements::<E>()?;
-                Body::Answer { nonce, answer: Answer::Give { tag, from, to, last, state, elements } }
+                let (flags, state) = reader.flags_of_give()?;
+                let wanted = if flags & 4 > 0 { Some(reader.wishes()?) } else { None };
+                let (last, elements) = (flags & 2 > 0, reader.elements::<E>()?);
+                Body::Answer { nonce, answer: Answer::Give { tag, from, to, last, state, wanted, elements } }
             }
             MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch::<E>()?) },
         };
@@ -160,33 +184,13 @@ impl Reader<'_> {
         Ok(Request::WantCells { state, from, count: self.cell("number of cells", from)? })
     }
 
-    /// Reads a page; or, with a window of 0, a whole set.
-    fn page<E: Element>(&mut self) -> Result<Body, DecodeError> {
-        let (tag, nonce) = (self.tag()?, self.nonce()?);
-        let at = self.at();
-        let (window, wants_state) = self.window()?;
-        let (from, to) = self.interval()?;
-        if window > 0 {
-            let elements = self.elements::<E>()?;
-            return Ok(Body::Request {
-                tag,
-                nonce,
-                request: Request::Page { window, wants_state, from, to, elements },
-            });
-        }
-        // Without a window it answers a probe, and can be of all there is alone: no replica sends another.
-        if wants_state || (from, to) != (Bound::START, Bound::End) {
-            return Err(DecodeError::Field { field: "window", at });
-        }
-        Ok(Body::Answer { nonce, answer: Answer::Whole { tag, elements: self.elements::<E>()? } })
-    }
-
-    /// Reads a window and the request for a state.
+    /// Reads a window and the request for a state, which comes with a window.
     fn window(&mut self) -> Result<(u16, bool), DecodeError> {
         self.field("window", |rest| {
-            let field = take_varint(rest)?;
             // The bit is the lowest, so that windows up to 63 take a byte with it.
-            Some((u16::try_from(field >> 1).ok()?, field & 1 == 1))
+            let field = take_varint(rest)?;
+            let (window, wants_state) = (u16::try_from(field >> 1).ok()?, field & 1 == 1);
+            (window > 0 || !wants_state).then_some((window, wants_state))
         })
     }
 
@@ -200,16 +204,27 @@ impl Reader<'_> {
         Ok((self.field("interval's start", Bound::take)?, self.field("interval's end", Bound::take)?))
     }
 
-    /// Reads the flags of a Give: whether it ends the answer, and its state if it has one.
-    fn state(&mut self) -> Result<(bool, Option<State>), DecodeError> {
+    /// Reads the flags of a Give, and its state if it has one.
+    fn flags_of_give(&mut self) -> Result<(u8, Option<State>), DecodeError> {
         let at = self.at();
         let flags = self.byte("flags")?;
         let state = match flags {
-            0 | 2 => None,
-            1 | 3 => Some(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? }),
+            0 | 2 | 4 | 6 => None,
+            1 | 3 | 5 | 7 => Some(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? }),
             _ => return Err(DecodeError::Field { field: "flags", at }),
         };
-        Ok((flags > 1, state))
+        Ok((flags, state))
+    }
+
+    /// Reads the wishes of a Give that has some.
+    fn wishes(&mut self) -> Result<Box<Ids>, DecodeError> {
+        let at = self.at();
+        let wanted = self.ids("wanted ids")?;
+        // Without any it would be a second form of the same.
+        if wanted.count() == 0 {
+            return Err(DecodeError::Field { field: "wanted ids", at });
+        }
+        Ok(Box::new(wanted))
     }
 
     /// Reads a number of cells, at most 2^20 together with `others`.
@@ -225,17 +240,22 @@ impl Reader<'_> {
         let at = self.at();
         let flags = self.byte("flags")?;
         let width = if flags & NARROW_IDS > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 };
-        // The width goes with every form; all other flags exclude each other but for these five sums.
+        // The width goes with every form; all other flags exclude each other but for these six sums.
         match flags & !NARROW_IDS {
-            kind @ (HEAD | HEAD_OF_WIDE_BITS | HEAD_OF_NO_BITS) => {
+            kind @ (HEAD | HEAD_OF_WIDE_BITS | HEAD_OF_NO_BITS | HEAD_OF_SEEN) => {
                 let state = State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? };
-                let deep = match kind {
-                    HEAD_OF_NO_BITS => None,
-                    HEAD_OF_WIDE_BITS => Some(self.deep_bits(DeepWidth::Wide)?),
-                    _ => Some(self.deep_bits(DeepWidth::Narrow)?),
+                let tells = match kind {
+                    HEAD_OF_NO_BITS => Tells::Nothing,
+                    HEAD_OF_WIDE_BITS => Tells::Bits(self.deep_bits(DeepWidth::Wide)?),
+                    HEAD_OF_SEEN => Tells::Seen {
+                        differences: self.field("estimated difference", take_varint)?,
+                        follow: self.cell("number of cells that follow", 0)?,
+                    },
+                    _ => Tells::Bits(self.deep_bits(DeepWidth::Narrow)?),
                 };
-                let cells = self.run_of_cells(width, 0)?;
-                Ok(Answer::Cells { part: Part::Head(Box::new(Head { state, deep })), cells })
+                let follow = if let Tells::Seen { follow, .. } = tells { follow } else { 0 };
+                let cells = self.run_of_cells(width, follow)?;
+                Ok(Answer::Cells { part: Part::Head(Box::new(Head { state, tells })), cells })
             }
             last @ (0 | LAST) => {
                 let from = self.cell("first cell", 0)?;
@@ -300,9 +320,9 @@ impl Reader<'_> {
         self.field("time", |rest| u32::try_from(take_varint(rest)?).ok())
     }
 
-    fn ids(&mut self) -> Result<Ids, DecodeError> {
-        // Wishes are shifted to the upper half of an id, which would drop the upper bits of longer ones.
-        self.field("wanted ids", |rest| Ids::take(rest).ok().filter(|ids| ids.iter().all(|id| id >> WISH == 0)))
+    fn ids(&mut self, field: &'static str) -> Result<Ids, DecodeError> {
+        // They are shifted to the upper half of an id, which would drop the upper bits of longer ones.
+        self.field(field, |rest| Ids::take(rest).ok().filter(|ids| ids.iter().all(|id| id >> WISH == 0)))
     }
 
     fn elements<E: Element>(&mut self) -> Result<Elements, DecodeError> {

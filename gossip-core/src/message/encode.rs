@@ -2,11 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{Answer, Asks, Body, Message, Nonce, Part, Request, VERSION};
+use super::{Answer, Asks, Body, Listed, Message, Nonce, Part, Request, Tells, VERSION};
 use crate::codec::{Encode, Sink};
 use crate::digest::{Digest, State};
 use crate::sketch::{DeepWidth, IdWidth};
-use crate::wire::Bound;
 
 impl<E> Message<E> {
     /// The message as bytes. O(length).
@@ -18,23 +17,34 @@ impl<E> Message<E> {
     }
 }
 
-/// Code of a probe whose sender has no use for cells.
+/// Codes of a probe whose sender has no use for cells, and of one with deep bits.
 pub(super) const PLAIN_PROBE: u8 = 8;
+pub(super) const DEEP_PROBE: u8 = 10;
 
-/// Flags of cells: head of a sketch, wide deep bits, ids of 48 bits, end of the answer, no deep bits.
+/// Codes of a page of everything, in answer to a probe, and of one that lists ids.
+pub(super) const WHOLE: u8 = 11;
+pub(super) const LIST: u8 = 12;
+
+/// Flags of cells: head of a sketch, wide deep bits, ids of 48 bits, end of the answer, no deep bits, an estimate
+/// in their place.
 pub(super) const HEAD: u8 = 1;
 pub(super) const WIDE_BITS: u8 = 2;
 pub(super) const NARROW_IDS: u8 = 4;
 pub(super) const LAST: u8 = 8;
 pub(super) const NO_BITS: u8 = 16;
+pub(super) const SEEN: u8 = 32;
 pub(super) const HEAD_OF_WIDE_BITS: u8 = HEAD | WIDE_BITS;
 pub(super) const HEAD_OF_NO_BITS: u8 = HEAD | NO_BITS;
+pub(super) const HEAD_OF_SEEN: u8 = HEAD | SEEN;
 
 impl Encode for Body {
     fn put(&self, out: &mut impl Sink) {
-        // A kind of its own on the wire; in the ledger it is a probe.
+        // Kinds of their own on the wire; in the ledger they are probes and pages.
         let code = match self {
+            Self::Request { request: Request::Page { listed: Listed::Ids(_), .. }, .. } => LIST,
+            Self::Answer { answer: Answer::Whole { .. }, .. } => WHOLE,
             Self::Request { request: Request::PlainProbe { .. }, .. } => PLAIN_PROBE,
+            Self::Request { request: Request::DeepProbe { .. }, .. } => DEEP_PROBE,
             _ => self.kind().code(),
         };
         out.put(&[VERSION << 4 | code]);
@@ -64,6 +74,10 @@ impl Encode for Request {
     fn put(&self, out: &mut impl Sink) {
         match self {
             Self::Probe { digest } | Self::PlainProbe { digest } => put_digest(out, *digest),
+            Self::DeepProbe { digest, deep } => {
+                put_digest(out, *digest);
+                out.put_with(deep.width().encoded_len(), |out| deep.encode(out));
+            }
             Self::WantCells { state, from, count } => {
                 out.put(&state.to_le_bytes());
                 out.put_varint(*from as u64);
@@ -84,12 +98,15 @@ impl Encode for Request {
                 wanted.put(out);
                 elements.put(out);
             }
-            Self::Page { window, wants_state, from, to, elements } => {
+            Self::Page { window, wants_state, from, to, listed } => {
                 // The default window of 32 and its bit take one byte.
                 out.put_varint(u64::from(*window) << 1 | u64::from(*wants_state));
                 from.put(out);
                 to.put(out);
-                elements.put(out);
+                match listed {
+                    Listed::Whole(elements) => elements.put(out),
+                    Listed::Ids(ids) => ids.put(out),
+                }
             }
         }
     }
@@ -104,15 +121,21 @@ impl Encode for Answer {
                 let narrow = if cells.width() == IdWidth::Bits48 { NARROW_IDS } else { 0 };
                 match part {
                     Part::Head(head) => {
-                        let deep = match head.deep.map(|deep| deep.width()) {
-                            Some(DeepWidth::Narrow) => 0,
-                            Some(DeepWidth::Wide) => WIDE_BITS,
-                            None => NO_BITS,
+                        let tells = match head.tells {
+                            Tells::Nothing => NO_BITS,
+                            Tells::Bits(deep) if deep.width() == DeepWidth::Wide => WIDE_BITS,
+                            Tells::Bits(_) => 0,
+                            Tells::Seen { .. } => SEEN,
                         };
-                        out.put(&[HEAD | deep | narrow]);
+                        out.put(&[HEAD | tells | narrow]);
                         put_state(out, head.state);
-                        if let Some(deep) = head.deep {
-                            out.put_with(deep.width().encoded_len(), |out| deep.encode(out));
+                        match head.tells {
+                            Tells::Nothing => {}
+                            Tells::Bits(deep) => out.put_with(deep.width().encoded_len(), |out| deep.encode(out)),
+                            Tells::Seen { differences, follow } => {
+                                out.put_varint(differences);
+                                out.put_varint(follow as u64);
+                            }
                         }
                     }
                     Part::After { from, last } => {
@@ -122,19 +145,16 @@ impl Encode for Answer {
                 }
                 cells.put(out);
             }
-            // In version 1 a page of everything, for which nothing is asked.
-            Self::Whole { elements, .. } => {
-                out.put_varint(0);
-                Bound::START.put(out);
-                Bound::End.put(out);
-                elements.put(out);
-            }
-            Self::Give { from, to, last, state, elements, .. } => {
+            Self::Whole { elements, .. } => elements.put(out),
+            Self::Give { from, to, last, state, wanted, elements, .. } => {
                 from.put(out);
                 to.put(out);
-                out.put(&[u8::from(state.is_some()) | u8::from(*last) << 1]);
+                out.put(&[u8::from(state.is_some()) | u8::from(*last) << 1 | u8::from(wanted.is_some()) << 2]);
                 if let Some(state) = state {
                     put_state(out, *state);
+                }
+                if let Some(wanted) = wanted {
+                    wanted.put(out);
                 }
                 elements.put(out);
             }
@@ -180,8 +200,10 @@ pub(crate) mod longest {
     /// It takes 26 at the most. The other 14 were there when a verdict still named a whole digest; to use them moves
     /// elements from one message of a burst to another, so they stay until the wire form changes.
     pub(crate) const REPAIR: usize = KIND + TAG + NONCE + FLAGS + 8 + 2 * RUN + 14;
-    /// Head of a sketch, but for the count of cells and the deep bits.
+    /// Head of a sketch, but for the count of cells and what tells of the difference.
     pub(crate) const HEAD_OF_CELLS: usize = KIND + NONCE + FLAGS + STATE;
+    /// An estimated difference, and a number of cells that follow.
+    pub(crate) const SEEN: usize = VARINT + SHORT_VARINT;
     /// Further cells, but for their count.
     pub(crate) const CELLS: usize = KIND + NONCE + FLAGS + SHORT_VARINT;
     /// A push: two log ids, four places and three times in milliseconds; its run may be longer than a round's.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Answer, Asks, Batch, Body, DecodeError, Flags, Head, LogId, Message, Nonce, Part, Request};
+use super::{Answer, Asks, Batch, Body, DecodeError, Flags, Head, Listed, LogId, Message, Nonce, Part, Request, Tells};
 use crate::codec::{Encode, Sink};
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
@@ -63,13 +63,15 @@ fn all() -> Vec<(Body, bool, bool)> {
     let mut all = vec![
         (PROBE, false, false),
         (asked(Request::PlainProbe { digest: Digest::EMPTY }), false, false),
+        (asked(Request::DeepProbe { digest: Digest::EMPTY, deep: Box::new(deep(DeepWidth::Narrow)) }), false, false),
         (answered(Answer::Proof { state: 0x1234_5678_9abc }), true, false),
         (asked(Request::WantCells { state: 77, from: 127, count: 128 }), false, true),
         (asked(Request::WantCells { state: 77, from: 20_000, count: 1 }), false, true),
     ];
     for (width, last) in [(IdWidth::Bits48, false), (IdWidth::Bits64, true)] {
-        for deep in [None, Some(deep(DeepWidth::Narrow)), Some(deep(DeepWidth::Wide))] {
-            let part = Part::Head(Box::new(Head { state: state(4_000), deep }));
+        let seen = Tells::Seen { differences: 1 << 40, follow: 300 };
+        for tells in [Tells::Nothing, Tells::Bits(deep(DeepWidth::Narrow)), Tells::Bits(deep(DeepWidth::Wide)), seen] {
+            let part = Part::Head(Box::new(Head { state: state(4_000), tells }));
             all.push((answered(Answer::Cells { part, cells: cells(width, 5) }), true, false));
         }
         for from in [16, 300] {
@@ -86,11 +88,18 @@ fn all() -> Vec<(Body, bool, bool)> {
     }
     all.push((answered(Answer::Whole { tag, elements: elements(&[8, 1 << 63]) }), true, false));
     for (window, wants_state) in [(1, false), (63, true), (64, false), (u16::MAX, true)] {
-        let elements = elements(&[8, 1 << 63]);
-        all.push((asked(Request::Page { window, wants_state, from, to, elements }), false, !wants_state));
+        let listed = Listed::Whole(elements(&[8, 1 << 63]));
+        all.push((asked(Request::Page { window, wants_state, from, to, listed }), false, !wants_state));
+    }
+    for (window, wants_state) in [(0, false), (32, true)] {
+        let listed = Listed::Ids(Ids::fill(&[5, 80, 4_000_000], usize::MAX));
+        all.push((asked(Request::Page { window, wants_state, from, to, listed }), false, !wants_state));
     }
     for (last, state) in [(false, None), (true, None), (false, Some(state(7))), (true, Some(state(1 << 40)))] {
-        all.push((answered(Answer::Give { tag, from, to, last, state, elements: elements(&[0]) }), true, false));
+        for wanted in [None, Some(Box::new(Ids::fill(&[5, 80], usize::MAX)))] {
+            let elements = elements(&[0]);
+            all.push((answered(Answer::Give { tag, from, to, last, state, wanted, elements }), true, false));
+        }
     }
     for flags in (0..16).filter_map(Flags::of) {
         let batch = Batch {
@@ -136,15 +145,18 @@ fn every_message_is_read_back_and_as_long_as_it_says() {
     }
     kinds.dedup();
     let expected = [
-        ("probe", 0x11),
-        ("probe", 0x18),
-        ("proof", 0x12),
-        ("want-cells", 0x13),
-        ("cells", 0x14),
-        ("repair", 0x15),
-        ("page", 0x16),
-        ("give", 0x17),
-        ("push", 0x19),
+        ("probe", 0x21),
+        ("probe", 0x28),
+        ("probe", 0x2a),
+        ("proof", 0x22),
+        ("want-cells", 0x23),
+        ("cells", 0x24),
+        ("repair", 0x25),
+        ("page", 0x2b),
+        ("page", 0x26),
+        ("page", 0x2c),
+        ("give", 0x27),
+        ("push", 0x29),
     ];
     assert_eq!(kinds, expected);
 }
@@ -160,7 +172,7 @@ fn different_messages_differ() {
 /// What is wrong with a message of this kind, after its tag and nonce.
 fn flaw(code: u8, rest: &[u8]) -> Option<DecodeError> {
     let head = if code == 4 { vec![] } else { TAG.to_vec() };
-    let bytes = [&[0x10 | code][..], &head, &NONCE.to_le_bytes(), rest].concat();
+    let bytes = [&[0x20 | code][..], &head, &NONCE.to_le_bytes(), rest].concat();
     Message::<u64>::decode(&bytes).err()
 }
 
@@ -192,10 +204,10 @@ fn no_message_asks_for_cells_that_no_sketch_has() {
 fn flags_that_there_are_not_are_refused() {
     let flags = |at| Some(DecodeError::Field { field: "flags", at });
     for byte in 0..=255 {
-        let known = [1, 3, 17, 0, 8].contains(&(byte & !4));
+        let known = [1, 3, 17, 33, 0, 8].contains(&(byte & !4));
         assert_eq!(flaw(4, &[byte]) == flags(5), !known, "cells: {byte}");
         assert_eq!(flaw(5, &[byte]) == flags(9), byte > 3, "a repair: {byte}");
-        let push = [&[0x19][..], &TAG, &[0; 8], &[byte]].concat();
+        let push = [&[0x29][..], &TAG, &[0; 8], &[byte]].concat();
         let refused = Message::<u64>::decode(&push).err() == flags(13);
         assert_eq!(refused, byte > 15 || byte & 6 == 6, "a push: {byte}");
     }
@@ -204,16 +216,20 @@ fn flags_that_there_are_not_are_refused() {
     Bound::End.put(&mut interval);
     for byte in 0..=255 {
         let give = flaw(7, &[&interval[..], &[byte]].concat());
-        assert_eq!(give == flags(9 + interval.len()), byte > 3, "what is given: {byte}");
+        assert_eq!(give == flags(9 + interval.len()), byte > 7, "what is given: {byte}");
     }
     let window = Some(DecodeError::Field { field: "window", at: 9 });
     assert_ne!(flaw(6, &varints(&[2 * 65_535 + 1])), window);
-    // What has no window is all there is, and asks for nothing.
-    let whole = [&[0][..], &interval, &[0]].concat();
-    assert_eq!(flaw(6, &whole), None);
-    assert_eq!(flaw(6, &[&[1][..], &whole[1..]].concat()), window);
-    assert_eq!(flaw(6, &[&[0, 17][..], &whole[2..]].concat()), window);
+    // What has no window is part of a page, and does not ask for a state.
+    let part = [&[0][..], &interval, &[0]].concat();
+    assert_eq!(flaw(6, &part), None);
+    assert_eq!(flaw(6, &[&[1][..], &part[1..]].concat()), window);
     assert_eq!(flaw(6, &varints(&[2 * 65_536])), window);
+    assert_eq!(flaw(11, &[0]), None);
+    // Wishes that there are not are not said to follow.
+    let at = 9 + interval.len() + 1;
+    let wanted = Some(DecodeError::Field { field: "wanted ids", at });
+    assert_eq!(flaw(7, &[&interval[..], &[4, 0, 0]].concat()), wanted);
 }
 
 #[test]
@@ -225,7 +241,7 @@ fn what_is_no_message_of_this_version_is_refused() {
     assert_eq!(refused(&longest), Some(DecodeError::TooLong(most + 2)));
     assert_eq!(refused(&longest[2..]), Some(DecodeError::Version(0)));
     assert_eq!(refused(&[0x91]), Some(DecodeError::Version(9)));
-    assert_eq!(refused(&[0x1f]), Some(DecodeError::UnknownKind(15)));
+    assert_eq!(refused(&[0x2f]), Some(DecodeError::UnknownKind(15)));
 }
 
 #[test]

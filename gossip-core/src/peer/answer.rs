@@ -3,18 +3,21 @@
 use alloc::vec::Vec;
 
 use super::budget::{FOLDED, LOOKED_FOR, MEASURED, MESSAGE, PASSED};
-use super::owed::{Owed, Question};
+use super::owed::{Owed, Question, Use};
 use super::turn::Turn;
 use crate::codec::Encode;
 use crate::digest::Digest;
-use crate::element::{Element, Fingerprint, Rank};
-use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, longest};
+use crate::element::Element;
+use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, Tells, longest};
 use crate::round::need;
 use crate::round::policy::DEEP_BITS;
 use crate::round::strategy::{self, MOST_NAMES, cells_for_known_difference};
-use crate::set::{RECENT, Set};
-use crate::sketch::Tables;
-use crate::wire::{Bound, Cells, Elements, Place, WISH};
+use crate::set::{Held, RECENT, Set};
+use crate::sketch::{DeepBits, Estimate, Evidence, Tables};
+use crate::wire::{Bound, Cells, Elements, Ids, Place, WISH};
+
+/// The most listed ids that are looked for at once: 2 to 3 ms.
+const MOST_LOOKED_FOR: usize = 1 << 15;
 
 /// The fewest bytes that a wished-for element takes in a message, save for a few.
 const WISHED: usize = 4;
@@ -26,7 +29,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.set.settle();
         self.peer.ready.hand_back();
         // Where an answer is owed, this message is that, and a request keeps until the next one.
-        if self.peer.owed.is_none() {
+        if !self.peer.owed.as_ref().is_some_and(Owed::is_due) {
             self.ask_again();
         }
         // An overdrawn peer is sent nothing at all, requests of ours included: what we would ask draws us into work
@@ -84,8 +87,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Takes the answer that we owe, as far as digests decide what it is: a probe may tell what the peer lacks, or that a
     /// round of ours costs less than an answer. `None` if there is none, or a round of ours begins instead.
     fn owed(&mut self) -> Option<Owed> {
-        let owed = self.peer.owed.take()?;
-        let Owed::Verdict { nonce, on: Question::Probe { digest: theirs, turns }, sketch } = owed else {
+        let owed = self.peer.owed.take_if(|owed| owed.is_due())?;
+        let Owed::Verdict { nonce, on: Question::Probe { digest: theirs, turns }, ref use_of_cells } = owed else {
             return Some(owed);
         };
         if self.fits_an_answer(self.set.digest().count().saturating_sub(theirs.count()))
@@ -93,7 +96,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         {
             return Some(Owed::Lacking { nonce, lacks, window: self.config.window.get() });
         }
-        if turns && self.peer.round.is_none() && self.turns_round(nonce, theirs, sketch) {
+        if turns && self.peer.round.is_none() && self.turns_round(nonce, theirs, *use_of_cells != Use::None) {
             self.want_round();
             return None;
         }
@@ -103,12 +106,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// The next message of an answer that we owe. The rest stays owed.
     fn answer(&mut self, owed: Owed) -> Body {
         let (nonce, answer, rest) = match owed {
-            Owed::Verdict { nonce, on, sketch } => {
-                let answer = self.verdict(nonce, on, sketch);
-                if matches!(answer, Answer::Cells { .. }) {
+            Owed::Verdict { nonce, on, use_of_cells } => {
+                let answer = self.verdict(nonce, on, &use_of_cells);
+                let mut rest = None;
+                if let Answer::Cells { part: Part::Head(head), cells } = &answer {
                     self.tell();
+                    let (place, next, window) = (self.set.end(), cells.count(), self.config.window.get() - 1);
+                    if let Tells::Seen { follow: follow @ 1.., .. } = head.tells {
+                        rest = Some(Owed::Cells { nonce, place, next, end: next + follow, window });
+                    }
                 }
-                (nonce, answer, None)
+                (nonce, answer, rest)
             }
             Owed::Lacking { nonce, lacks, window } => {
                 let (elements, left) = self.set.lacking(lacks, self.config.room(longest::GIVE + longest::STATE));
@@ -119,7 +127,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 }
                 let rest = left.map(|lacks| Owed::Lacking { nonce, lacks, window: window.saturating_sub(1) });
                 let (from, to) = (Bound::START, Bound::START);
-                (nonce, Answer::Give { tag: self.set.tag(), from, to, last, state, elements }, rest.filter(|_| !last))
+                (
+                    nonce,
+                    Answer::Give { tag: self.set.tag(), from, to, last, state, wanted: None, elements },
+                    rest.filter(|_| !last),
+                )
             }
             Owed::Sketch { nonce, state, next, count } => {
                 // Once per request: after this the place stands for the state, however many messages its cells take.
@@ -135,7 +147,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 self.wanted(nonce, wishes, more, next, window, asks)
             }
             Owed::Page { nonce, cursor, to, held, window, wants_state } => {
-                let (answer, covered, last) = self.page(cursor, to, &held, window, wants_state);
+                let (answer, covered, last) = self.page(cursor, to, held.as_held(), window, wants_state);
                 let rest = Owed::Page { nonce, cursor: covered, to, held, window: window - 1, wants_state };
                 (nonce, answer, (!last).then_some(rest))
             }
@@ -155,6 +167,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let width = Set::<E>::WIDTH;
         let room = self.config.message_limit() - longest::CELLS;
         let fitting = Cells::within(width, room).min(end.saturating_sub(next));
+        self.lengthen(next + fitting);
         let cells = self.set.cells(next..next + fitting, place).unwrap_or_default();
         // Each message folds the table anew: a cursor is kept between two of them, never cells.
         let folded = self.set.tables().map_or(0, |tables| tables.covering(next + fitting).len() / FOLDED);
@@ -207,38 +220,60 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let rest = (!last).then_some(Owed::Wanted { nonce, wishes, more: false, next, window, asks });
         // Where the window ends before the wishes, what remains has to be wished for again.
         let last = last && (asks != Asks::Nothing || !all);
-        (nonce, Answer::Give { tag: self.set.tag(), from, to, last, state, elements }, rest)
+        (nonce, Answer::Give { tag: self.set.tag(), from, to, last, state, wanted: None, elements }, rest)
     }
 
-    /// Our elements in an interval that are not `held` there, as many as fit. Returns the bound that they reach, and
-    /// whether the answer ends with them.
+    /// Our elements in an interval that are not `held` there, and what of that we lack, as many as fit. Returns the bound
+    /// that they reach, and whether the answer ends with them.
     fn page(
         &mut self,
         cursor: Bound,
         to: Bound,
-        held: &[Fingerprint],
+        held: Held<'_>,
         window: u16,
         wants_state: bool,
     ) -> (Answer, Bound, bool) {
         let limit = self.config.message_limit();
         let end = if wants_state { longest::STATE } else { 0 };
         let room = self.config.room(longest::GIVE + if window == 1 { end } else { 0 });
-        let (elements, covered) = self.set.page(cursor, to, held, room);
+        let (mut wanted, reach) = self.wanted_of(held, cursor, to, room.of_many / 2);
+        let (elements, covered) = self.set.page(cursor, reach, held, room.less(wanted.encoded_len()));
+        if covered < reach {
+            let ids: Vec<u64> = wanted.iter().take_while(|&id| Bound::of_name(id, WISH) < covered).collect();
+            wanted = Ids::fill(&ids, room.of_many / 2);
+        }
         // Elements that both hold leave no bytes either, and a page may list thousands.
-        let before = |bound: Bound| held.partition_point(|&held| Bound::At(Rank::first(held)) < bound);
-        self.spend(PASSED * before(covered).saturating_sub(before(cursor)) as u64);
+        self.spend(PASSED * held.before(covered).saturating_sub(held.before(cursor)) as u64);
         // An answer that has to end with the state goes on in another message if the state does not fit behind this
         // page.
-        let fits = elements.encoded_len() + cursor.excess() + covered.excess() + longest::GIVE + end <= limit;
-        let last = window == 1 || (covered == to && fits);
+        let len = wanted.encoded_len() + elements.encoded_len() + cursor.excess() + covered.excess();
+        let last = window == 1 || (covered == to && len + longest::GIVE + end <= limit);
         let state = (last && wants_state).then_some(self.set.state());
-        (Answer::Give { tag: self.set.tag(), from: cursor, to: covered, last, state, elements }, covered, last)
+        let wanted = (wanted.count() > 0).then(|| wanted.into());
+        (Answer::Give { tag: self.set.tag(), from: cursor, to: covered, last, state, wanted, elements }, covered, last)
+    }
+
+    /// Those of the listed ids in an interval that none of our elements has, as many as fit so many bytes. Returns them
+    /// with the bound up to which they are complete.
+    fn wanted_of(&mut self, held: Held<'_>, cursor: Bound, to: Bound, room: usize) -> (Ids, Bound) {
+        let Held::Ids(ids) = held else { return (Ids::NONE, to) };
+        // One whose interval an earlier message has begun may be wanted once more.
+        let ids = &ids[ids.partition_point(|&id| Bound::after_name(id, WISH) <= cursor)..held.before(to)];
+        let looked_for = ids.len().min(MOST_LOOKED_FOR);
+        self.spend(LOOKED_FOR * looked_for as u64);
+        let unknown = self.set.unknown(ids, looked_for);
+        let wanted = Ids::fill(&unknown, room);
+        let reach = match (unknown.get(wanted.count()), ids.get(looked_for)) {
+            (Some(&next), _) | (None, Some(&next)) => Bound::of_name(next, WISH).max(cursor).min(to),
+            (None, None) => to,
+        };
+        (wanted, reach)
     }
 
     /// Looks up the state whose cells are asked for. Returns what is owed: those cells or, if we have forgotten the
     /// state, a verdict, which begins a new sketch.
     fn look_for(&mut self, nonce: Nonce, state: u64, next: usize, count: usize) -> Owed {
-        let longest = self.set.tables().map(Tables::longest);
+        let longest = self.set.tables().map(|_| Tables::longest_for(self.set.len()));
         // At 2 000 inserts a second and half a second of round trip, a state is 1 024 inserts old when more of its cells
         // are asked for: without this, each request would begin another sketch and none be read.
         let end = self.set.end();
@@ -246,19 +281,20 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let place = told.map(|(_, place)| place).or_else(|| self.set.place_of(state));
         let looked_at = place.map_or(RECENT, |place| self.set.end().since(place));
         self.spend(PASSED * looked_at as u64);
-        // The end is clipped to the cells that there are, so a peer's numbers size nothing.
+        // The end is clipped to the cells that sets as large as ours may take, so a peer's numbers size nothing.
         match (longest, place) {
             (Some(longest), Some(place)) => {
                 let (end, window) = ((next + count).min(longest), self.config.window.get());
+                self.lengthen(end);
                 Owed::Cells { nonce, place, next, end, window }
             }
-            _ => Owed::Verdict { nonce, on: Question::Cells, sketch: true },
+            _ => Owed::Verdict { nonce, on: Question::Cells, use_of_cells: Use::Some },
         }
     }
 
     /// A proof if both digests are equal; else whatever may cost least: our whole set, first cells or, where pages do,
     /// our state alone.
-    pub(super) fn verdict(&self, nonce: Nonce, on: Question, sketch: bool) -> Answer {
+    pub(super) fn verdict(&mut self, nonce: Nonce, on: Question, use_of_cells: &Use) -> Answer {
         let state = self.set.state();
         let (theirs, equal) = match on {
             Question::Probe { digest, .. } => (Some(digest), digest == state.digest),
@@ -271,41 +307,79 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Only a probe may earn the whole set: in any other step the peer would ignore it.
         if theirs.is_some() && self.is_tiny() {
             let room = self.config.room(longest::PAGE);
-            let (elements, to) = self.set.page(Bound::START, Bound::End, &[], room);
+            let (elements, to) = self.set.page(Bound::START, Bound::End, Held::NONE, room);
             if to == Bound::End {
                 return Answer::Whole { tag: self.set.tag(), elements };
             }
         }
-        if sketch && let Some(answer) = self.first_cells(nonce, theirs) {
+        if let Some(answer) = self.first_cells(nonce, theirs, use_of_cells) {
             return answer;
         }
         // The peer sees our bytes and count, and walks.
         let (from, to) = (Bound::START, Bound::START);
-        Answer::Give { tag: self.set.tag(), from, to, last: true, state: Some(state), elements: Elements::NONE }
+        Answer::Give {
+            tag: self.set.tag(),
+            from,
+            to,
+            last: true,
+            state: Some(state),
+            wanted: None,
+            elements: Elements::NONE,
+        }
     }
 
-    /// The first cells of our sketch, with deep bits that tell a peer with this digest how many more it needs; `None`
-    /// where pages cost less.
-    fn first_cells(&self, nonce: Nonce, theirs: Option<Digest>) -> Option<Answer> {
-        let (policy, tables) = (self.policy()?, self.set.tables()?);
-        let (state, width) = (self.set.state(), Set::<E>::WIDTH);
-        let may_be = |theirs| strategy::may_be_sketched(state, theirs, width, Some(policy));
+    /// The first cells of our sketch: as many as it seems to take, if a peer with this digest has told that; else a few,
+    /// with deep bits that tell how many more. `None` where pages cost less.
+    fn first_cells(&mut self, nonce: Nonce, theirs: Option<Digest>, use_of_cells: &Use) -> Option<Answer> {
+        let (policy, state, width) = (self.policy()?, self.set.state(), Set::<E>::WIDTH);
+        let seen = match (use_of_cells, theirs) {
+            (Use::None, _) => return None,
+            (Use::Told(deep), Some(theirs)) => Some(self.estimate(deep, theirs)?),
+            _ => None,
+        };
+        let may_be = |theirs| strategy::may_be_sketched(state, theirs, seen, width, Some(policy));
         if !theirs.is_none_or(may_be) {
-            return None;
+            // What is seen decides what the pages list.
+            let part =
+                Part::Head(Head { state, tells: Tells::Seen { differences: seen?.differences, follow: 0 } }.into());
+            return Some(Answer::Cells { part, cells: Cells::new(width, &[]) });
         }
         let head = policy.head(state.digest.count());
         // A known difference needs no deep bits, which are 64 of the 372 bytes of a first answer.
         let known = theirs.and_then(|theirs| self.cells_for_known_difference(nonce, theirs));
-        let table = tables.covering(known.unwrap_or(head));
-        let deep = known.is_none().then(|| table.deep_bits(DEEP_BITS));
-        let deep_len = deep.map_or(0, |deep| deep.width().encoded_len());
-        let room = self.config.message_limit() - longest::HEAD_OF_CELLS - deep_len;
+        // A peer that tells deep bits knows nothing of us: what we know is of a former life of it.
+        let known = known.filter(|_| seen.is_none());
         // No cells where the counts alone say that these cannot be read: it may yet come to pages, and they would be
         // lost.
         let floor = theirs.map_or(0, |theirs| theirs.count().abs_diff(state.digest.count()));
-        let count = known.unwrap_or(if need(floor) > head { 0 } else { head }).min(Cells::within(width, room));
-        let cells = table.sequence(0..count).unwrap_or_default();
-        Some(Answer::Cells { part: Part::Head(Head { state, deep }.into()), cells: Cells::new(width, &cells) })
+        let few = if need(floor) > head { 0 } else { head };
+        let likely = || Some(strategy::first_answer(policy, state, theirs?, width, seen?));
+        let whole = known.or_else(likely).unwrap_or(few);
+        self.lengthen(whole);
+        let tables = self.set.tables()?;
+        let (mut tells, len) = match (known, seen) {
+            (Some(_), _) => (Tells::Nothing, 0),
+            (None, Some(seen)) => (Tells::Seen { differences: seen.differences, follow: 0 }, longest::SEEN),
+            (None, None) => (Tells::Bits(tables.covering(whole).deep_bits(DEEP_BITS)), DEEP_BITS.encoded_len()),
+        };
+        let room = self.config.message_limit() - longest::HEAD_OF_CELLS - len;
+        let count = whole.min(Cells::within(width, room));
+        if let Tells::Seen { follow, .. } = &mut tells
+            && self.config.window.get() > 1
+        {
+            *follow = whole - count;
+        }
+        let cells = tables.covering(count).sequence(0..count).unwrap_or_default();
+        Some(Answer::Cells { part: Part::Head(Head { state, tells }.into()), cells: Cells::new(width, &cells) })
+    }
+
+    /// The estimated difference from a peer with this digest and these deep bits; `None` if we keep no sketch.
+    fn estimate(&self, deep: &DeepBits, theirs: Digest) -> Option<Estimate> {
+        let mut deep = *deep;
+        deep.subtract(&self.set.tables()?.covering(0).deep_bits(deep.width()));
+        let mut evidence = Evidence::at_least(theirs.count().abs_diff(self.set.digest().count()));
+        evidence.deep_bits(&deep, 0);
+        Some(evidence.estimate())
     }
 
     /// The number of cells of a first answer to a peer that had a proof with us and so knows all but few of our

@@ -1,10 +1,15 @@
 //! The requests of our own rounds, built when they are sent.
 
+use alloc::boxed::Box;
+
 use super::turn::Turn;
 use crate::codec::Encode;
 use crate::element::Element;
-use crate::message::{Answer, Body, Request, longest};
+use crate::message::{Answer, Body, Listed, Request, longest};
+use crate::round::policy::DEEP_BITS;
+use crate::round::walk::Lists;
 use crate::round::{Ending, Round, Step};
+use crate::sketch::DeepBits;
 use crate::wire::Elements;
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
@@ -17,6 +22,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // ask for more in one burst would be to ask for it again.
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
         self.begin_round();
+        let deep = self.deep_bits();
         let round = self.peer.round.as_mut().filter(|round| round.is_pending())?;
         let nonce = round.next_nonce();
         let mut bursts = false;
@@ -24,7 +30,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Step::Probe(digest) => {
                 // The digest is kept as it was sent: two probes that cross are compared by these, alike on both sides.
                 let digest = *digest.insert(state.digest);
-                if self.set.tables().is_some() { Request::Probe { digest } } else { Request::PlainProbe { digest } }
+                match (self.set.tables(), deep) {
+                    (None, _) => Request::PlainProbe { digest },
+                    (Some(_), None) => Request::Probe { digest },
+                    (Some(_), Some(deep)) => Request::DeepProbe { digest, deep },
+                }
             }
             Step::Sketch(incoming) => {
                 let (from, count) = incoming.ask();
@@ -36,15 +46,24 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 Request::Repair { asks, wanted, elements }
             }
             Step::Walk(walk) => {
-                let (from, end) = walk.remaining();
                 // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
-                let reach = walk.reach(answer);
-                let (elements, to) = if walk.fetches() {
-                    (Elements::NONE, reach)
-                } else {
-                    self.set.page_to(from, reach, end, self.config.room(longest::PAGE))
+                let (from, reach, end) = walk.next(window, answer);
+                let room = self.config.room(longest::PAGE);
+                let (listed, to) = match walk.lists() {
+                    Lists::Elements => {
+                        let (elements, to) = self.set.page_to(from, reach, end, room);
+                        (Listed::Whole(elements), to)
+                    }
+                    Lists::Ids(_) => {
+                        let (ids, to) = self.set.listed(from, reach, end, room.of_many);
+                        (Listed::Ids(ids), to)
+                    }
+                    Lists::Nothing(_) => (Listed::Whole(Elements::NONE), reach),
                 };
-                Request::Page { window, wants_state: walk.ask(reach), from, to, elements }
+                let last = walk.sent(to);
+                bursts = last.is_none();
+                let (window, wants_state) = last.map_or((0, false), |wants_state| (window, wants_state));
+                Request::Page { window, wants_state, from, to, listed }
             }
             Step::Close(digest) => {
                 let body = Body::Answer { nonce, answer: Answer::Proof { state: digest.tag() } };
@@ -58,6 +77,16 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         round.sent(body.encoded_len(), bursts);
         self.peer.pacing.asked(nonce, self.now);
         Some(body)
+    }
+
+    /// Deep bits for the first probe of a round with a peer of which nothing is known: it answers with as many cells as it
+    /// seems to take, a round trip sooner. 64 bytes, which its answer then has less.
+    fn deep_bits(&self) -> Option<Box<DeepBits>> {
+        let begins = self.peer.round.as_ref().is_some_and(|round| round.is_pending() && round.is_at_first());
+        if !begins || !self.peer.known.is_stranger() || self.is_tiny() {
+            return None;
+        }
+        Some(Box::new(self.set.tables()?.covering(0).deep_bits(DEEP_BITS)))
     }
 
     /// Sends a request again whose answer is overdue, if the peer has asked us something meanwhile.

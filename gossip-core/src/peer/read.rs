@@ -5,13 +5,13 @@ use super::turn::Turn;
 use crate::digest::State;
 use crate::element::Element;
 use crate::event::Event;
-use crate::message::{Head, Nonce, Part};
+use crate::message::{Head, Nonce, Part, Tells};
 use crate::round::claim::{Claim, Reading};
 use crate::round::incoming::{IncomingSketch, Received};
 use crate::round::repair::Repair;
-use crate::round::strategy::{self, CELLS_UNDER_WAY, MOST_NAMES};
+use crate::round::strategy::{self, MOST_NAMES};
 use crate::round::walk::Walk;
-use crate::round::{Ending, Round, Step, need, page_bytes};
+use crate::round::{Ending, Round, Step, ids_are_safe, need, page_bytes};
 use crate::set::Set;
 use crate::sketch::{Estimate, Prefix};
 use crate::wire::{Cells, Place};
@@ -39,6 +39,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             (Step::Probe(_), Part::Head(head)) => {
                 round.note_full_state(head.state.bytes);
                 self.begin_sketch(nonce, &head, cells);
+            }
+            // A copy of that which began it.
+            (Step::Sketch(incoming), Part::Head(head))
+                if incoming.state() == head.state && matches!(head.tells, Tells::Seen { .. }) =>
+            {
+                return false;
             }
             // In a sketch, the peer has forgotten the state, and begins a new one.
             (Step::Sketch(_), Part::Head(head)) => self.begin_sketch(nonce, &head, cells),
@@ -78,11 +84,24 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         if self.peer.unreadable {
             return self.walk(nonce, head.state);
         }
-        let incoming = IncomingSketch::new(head, cells, self.set.tables(), self.set.end(), ours.count());
-        if self.peer.round.as_mut().is_some_and(|round| !round.take(Step::Sketch(incoming.into()))) {
+        let mut incoming = IncomingSketch::new(head, cells, self.set.tables(), self.set.end(), ours.count());
+        if let Tells::Seen { follow, .. } = head.tells
+            && self.has_room(incoming.target() + follow)
+        {
+            incoming.await_more(follow);
+        }
+        let is_whole = incoming.target() == cells.count();
+        let step = Step::Sketch(incoming.into());
+        if self.peer.round.as_mut().is_some_and(|round| !if is_whole { round.take(step) } else { round.take_on(step) })
+        {
             return self.end_round(Ending::Exchanged);
         }
-        self.read_sketch(nonce);
+        if is_whole {
+            self.read_sketch(nonce);
+        } else {
+            self.peer.pacing.answered(nonce);
+            self.wait_on();
+        }
     }
 
     /// Reads the sketch, of which all cells that were asked for are there: repairs what differs, asks for more, or
@@ -102,7 +121,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     fn look(&mut self) -> Result<Reading, Look> {
         let hopeless = Ok(Reading::Hopeless);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
-        let (theirs, have) = (incoming.state(), incoming.target());
+        let (theirs, have, began_at) = (incoming.state(), incoming.target(), incoming.began_at());
+        self.lengthen(have);
         // Elements that both had at their last proof need not be read. To take away those alone means to hash all that
         // we have inserted since: 2^17 elements at most.
         let end = self.set.end();
@@ -111,7 +131,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Fewer cells than elements cannot be read, and another decode would be for nothing.
         let fewer = agreed.filter(|&(_, learned)| learned <= have as u64);
         let again = fewer.map_or(0, |(place, _)| CELL * have as u64 + PASSED * end.since(place) as u64);
-        let since = PASSED * end.since(incoming.began_at()) as u64;
+        let since = PASSED * end.since(began_at) as u64;
         self.spend(CELL * have as u64 + again + since);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
         let subtract = |place| self.set.subtract(incoming.cells(), place);
@@ -128,8 +148,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         // Then less all that we held as the sketch began. What came since would count as a difference: under 100
         // inserts a hop each top-up fell short by what its own round trip had added.
-        let rest = subtract(incoming.began_at());
-        match Claim::read(self.set, incoming, incoming.began_at(), rest.as_ref()) {
+        let rest = subtract(began_at);
+        match Claim::read(self.set, incoming, began_at, rest.as_ref()) {
             Reading::Nearly => nearly = true,
             Reading::Unclear => {}
             reading => return Ok(reading),
@@ -141,16 +161,15 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// probes again, which takes a round trip more and earns a head that is not needed.
     pub(super) fn want_known_cells(&mut self, nonce: Nonce, theirs: State) {
         let ours = self.set.state();
-        let head = Head { state: theirs, deep: None };
+        let head = Head { state: theirs, tells: Tells::Nothing };
         let none = Cells::new(Set::<E>::WIDTH, &[]);
         let mut incoming = IncomingSketch::new(&head, &none, self.set.tables(), self.set.end(), ours.digest.count());
         let known = self.since_common(theirs.digest.count());
-        let target =
-            self.policy().zip(self.set.tables()).zip(known).and_then(|((policy, tables), (_, differences))| {
-                let known = Estimate { differences, sigma: 0 };
-                strategy::target(policy, ours, &incoming, tables.longest(), None, known, false)
-            });
-        match target.filter(|target| self.cells_elsewhere + target <= CELLS_UNDER_WAY) {
+        let target = self.policy().zip(known).and_then(|(policy, (_, differences))| {
+            let known = Estimate { differences, sigma: 0 };
+            strategy::target(policy, ours, &incoming, None, known, false, false)
+        });
+        match target.filter(|target| self.has_room(*target)) {
             Some(target) => {
                 incoming.aim(target);
                 self.go_to(nonce, Step::Sketch(incoming.into()));
@@ -163,6 +182,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// of one id apart, however many cells it has.
     fn since_common(&self, count: u64) -> Option<(Place, u64)> {
         self.peer.known.since_common(count).filter(|_| !self.set.shares_ids())
+    }
+
+    /// Whether a round may hold and await so many cells, beside those of rounds with other peers.
+    fn has_room(&self, cells: usize) -> bool {
+        self.cells_elsewhere + cells <= strategy::cells_under_way(self.set.len())
     }
 
     /// Asks for more cells, as many as it seems to take; or for deep bits first; or walks.
@@ -180,12 +204,13 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             // first message of its round.
             return self.go_to(nonce, Step::Probe(None));
         }
-        let longest = tables.map(|tables| tables.longest());
-        let target = policy.zip(longest).zip(seen).and_then(|((policy, longest), seen)| {
-            strategy::target(policy, ours, incoming, longest, known, seen, look.nearly)
-        });
-        match target {
-            Some(target) if self.cells_elsewhere + target <= CELLS_UNDER_WAY => {
+        let lists_ids = !self.peer.lists_whole;
+        let target = policy
+            .zip(seen)
+            .and_then(|(policy, seen)| strategy::target(policy, ours, incoming, known, seen, look.nearly, lists_ids));
+        let has_room = target.is_some_and(|target| self.has_room(target));
+        match target.zip(self.peer.round.as_mut().and_then(Round::incoming_mut)) {
+            Some((target, incoming)) if has_room => {
                 let top_up = u64::from(incoming.top_ups().is_some());
                 incoming.aim(target);
                 self.count(|ledger| ledger.top_ups += top_up);
@@ -198,7 +223,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 self.end_round(Ending::Dropped);
             }
             // Pages take no room, and end whatever happens.
-            Some(_) | None => self.walk(nonce, theirs),
+            Some(_) | None => self.walk_seeing(nonce, theirs, seen),
         }
     }
 
@@ -224,7 +249,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Whether pages, which go out a message in a round trip, would fall behind what is inserted here meanwhile.
+    /// Whether pages, which list anew what is inserted here meanwhile, would fall behind it.
     fn is_outrun(&self, theirs: State) -> bool {
         let (end, state) = (self.set.end(), self.set.state());
         let most = MOST_NAMES as u64;
@@ -237,15 +262,28 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Begins a walk with a peer of this state, at the bound where the last walk was cut off.
     pub(super) fn walk(&mut self, nonce: Nonce, theirs: State) {
+        self.walk_seeing(nonce, theirs, None);
+    }
+
+    /// The same, if so much seems to differ: then pages may list ids.
+    fn walk_seeing(&mut self, nonce: Nonce, theirs: State, seen: Option<Estimate>) {
         let bytes = page_bytes(theirs, Set::<E>::WIDTH);
         self.count(|ledger| ledger.walks += 1);
         // A sketch of first cells alone was too dear, or had no room: the next one may well be read.
         if let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) {
-            self.peer.unreadable |= incoming.top_ups().is_some();
+            self.peer.unreadable |= incoming.has_been_topped_up();
         }
         let mut walk = Walk::new(self.peer.resume, (theirs.digest.count(), bytes));
+        let (ours, width) = (self.set.state(), Set::<E>::WIDTH);
         if self.is_outrun(theirs) {
             walk = walk.fetching();
+        } else if let Some(seen) = seen
+            // Not where many cells could not be read: who has made them so may have made ids alike.
+            && !self.peer.lists_whole
+            && !self.peer.unreadable
+            && ids_are_safe(ours, theirs, width, seen)
+        {
+            walk = walk.of_ids();
         }
         self.go_to(nonce, Step::Walk(walk.into()));
     }

@@ -3,18 +3,18 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::budget::{MOVED, PASSED};
-use super::owed::{Owed, Question};
+use super::budget::{LOOKED_FOR, MOVED, PASSED};
+use super::owed::{Listing, Owed, Question, Use};
 use super::turn::Turn;
 use crate::digest::{Digest, State};
 use crate::element::{Element, Fingerprint};
 use crate::error::Reject;
 use crate::event::Event;
-use crate::message::{Answer, Asks, Body, Message, Nonce, Request};
+use crate::message::{Answer, Asks, Body, Listed, Message, Nonce, Request};
 use crate::round::claim::Claim;
 use crate::round::repair::{Answered, Repair};
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
-use crate::round::walk::Progress;
+use crate::round::walk::{Outcome, Progress};
 use crate::round::{Ending, Round, Step};
 use crate::set::{Merged, Set};
 use crate::wire::{Bound, Ids, Place};
@@ -113,22 +113,48 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Notes the answer that a request earns. It is built in `poll`.
     fn on_request(&mut self, nonce: Nonce, request: Request, held: Vec<Fingerprint>) {
         match request {
-            Request::Probe { digest } => self.on_probe(nonce, digest, true),
-            Request::PlainProbe { digest } => self.on_probe(nonce, digest, false),
+            Request::Probe { digest } => self.on_probe(nonce, digest, Use::Some),
+            Request::PlainProbe { digest } => self.on_probe(nonce, digest, Use::None),
+            Request::DeepProbe { digest, deep } => self.on_probe(nonce, digest, Use::Told(deep)),
             Request::WantCells { state, from, count } => {
                 self.owe(Owed::Sketch { nonce, state, next: from, count });
             }
             Request::Repair { asks, wanted, .. } => self.on_repair(nonce, asks, &wanted),
-            Request::Page { window, wants_state, from, to, .. } => {
+            Request::Page { window, wants_state, from, to, listed } => {
                 // An interval that ends before it starts is empty, and the peer's window may be up to 65 535.
                 let (window, to) = (window.min(self.config.window.get()), to.max(from));
-                let held = self.set.told_apart(held, from, to);
+                let held = match listed {
+                    Listed::Whole(_) => Listing::Elements(self.set.told_apart(held, from, to)),
+                    Listed::Ids(ids) => Listing::Ids(ids.iter().collect()),
+                };
                 if wants_state {
                     self.on_link(|link| link.on_compared());
                 }
-                self.owe(Owed::Page { nonce, cursor: from, to, held, window, wants_state });
+                self.owe_page(nonce, (from, to), held, (window > 0).then_some((window, wants_state)));
             }
         }
+    }
+
+    /// Owes what a page asks for, once its last message has come. Where one was lost the answer ends, and the peer goes on
+    /// from there.
+    fn owe_page(&mut self, nonce: Nonce, page: (Bound, Bound), mut listing: Listing, ends: Option<(u16, bool)>) {
+        let (mut cursor, mut to) = page;
+        match self.peer.owed.take() {
+            // A copy of the last message, whose answer is under way.
+            Some(owed @ Owed::Page { nonce: same, window: 1.., .. }) if same == nonce => {
+                self.peer.owed = Some(owed);
+                return;
+            }
+            Some(Owed::Page { nonce: same, cursor: begins, to: end, mut held, .. }) if same == nonce => {
+                if page.0 != end || end.excess() > 0 || !held.join(listing) {
+                    to = end;
+                }
+                (cursor, listing) = (begins, held);
+            }
+            _ => {}
+        }
+        let (window, wants_state) = ends.unwrap_or((0, false));
+        self.owe(Owed::Page { nonce, cursor, to, held: listing, window, wants_state });
     }
 
     /// Hands an answer to our round. Returns whether it was expected; unexpected ones count as `ignored`.
@@ -137,13 +163,15 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Answer::Proof { state } => self.on_proof(nonce, state),
             Answer::Cells { part, cells } => self.on_cells(nonce, part, &cells),
             Answer::Whole { .. } => self.on_whole(nonce, held, bytes),
-            Answer::Give { from, to, last, state, .. } => self.on_give(nonce, (from, to), last, state, held),
+            Answer::Give { from, to, last, state, wanted, .. } => {
+                self.note_wanted(nonce, wanted.iter().flat_map(|wanted| wanted.iter()));
+                self.on_give(nonce, (from, to), last, state, held)
+            }
         }
     }
 
-    /// Takes in a probe of the digest `theirs`, from a peer that can use a `sketch` or not: answers it, takes its round
-    /// over, or lets our own round go on.
-    fn on_probe(&mut self, nonce: Nonce, theirs: Digest, sketch: bool) {
+    /// Takes in a probe of the digest `theirs`: answers it, takes its round over, or lets our own round go on.
+    fn on_probe(&mut self, nonce: Nonce, theirs: Digest, use_of_cells: Use) {
         self.peer.known.count(theirs.count());
         // One message less, and the element in it. Where elements are pushed, it is under way.
         if self.hand.is_none()
@@ -170,7 +198,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 self.end_round(Ending::Dropped);
             }
         }
-        self.owe(Owed::Verdict { nonce, on: Question::Probe { digest: theirs, turns }, sketch });
+        self.owe(Owed::Verdict { nonce, on: Question::Probe { digest: theirs, turns }, use_of_cells });
     }
 
     /// Whether to begin a round of ours instead of answering this probe, the first of the peer's round. That costs half
@@ -182,7 +210,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
         let sketched = sketch
             && !strategy::is_multiple(ours, theirs)
-            && strategy::may_be_sketched(self.set.state(), theirs, width, self.policy());
+            && strategy::may_be_sketched(self.set.state(), theirs, None, width, self.policy());
         // 64 where it comes to pages. Where a sketch is likely, 16 for fewest bytes, or 128.
         let threshold = self.policy().filter(|_| sketched).map_or(THRESHOLD, |policy| policy.threshold());
         ours.count().abs_diff(theirs.count()) >= threshold
@@ -269,7 +297,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 }
             }
             (Asks::Verdict(state), _) if wanted.count() == 0 => {
-                self.owe(Owed::Verdict { nonce, on: Question::Repair(state), sketch: true });
+                self.owe(Owed::Verdict { nonce, on: Question::Repair(state), use_of_cells: Use::Some });
             }
             // Elements alone, with more to follow: they are merged, and the last message of the burst asks.
             (Asks::Nothing, _) if wanted.count() == 0 => {}
@@ -277,6 +305,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 let (wishes, window) = (wanted.iter().collect(), self.config.window.get());
                 self.owe(Owed::Wanted { nonce, wishes, more: false, next: 0, window, asks });
             }
+        }
+    }
+
+    /// Notes what the peer wants of what our pages have listed by ids.
+    fn note_wanted(&mut self, nonce: Nonce, wanted: impl Iterator<Item = u64>) {
+        let most = self.set.len();
+        if let Some(Step::Walk(walk)) = self.awaiting(nonce).map(Round::step_mut) {
+            walk.note_wanted(wanted, most);
         }
     }
 
@@ -326,13 +362,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Progress::Some => self.wait_on(),
             Progress::Page => self.go_on(nonce),
             Progress::Done => {
-                let given = walk.take_given();
+                let outcome = walk.outcome();
                 self.peer.walked();
-                match given {
-                    Some(given) => {
+                match outcome {
+                    Some(Outcome::Given(given)) => {
                         let bytes = self.set.state().bytes;
                         self.give_all_but(nonce, &given, bytes);
                     }
+                    Some(Outcome::Wanted(wanted, theirs)) => self.give_wanted(nonce, &wanted, theirs),
                     // All is exchanged, but one side has changed meanwhile. The next round proves it, or finds what is
                     // new.
                     None => {
@@ -342,6 +379,15 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 }
             }
         }
+    }
+
+    /// Repairs the set of a peer of this digest, which wants those of our elements that have such ids.
+    fn give_wanted(&mut self, nonce: Nonce, wanted: &[u64], theirs: Digest) {
+        self.spend(LOOKED_FOR * wanted.len() as u64);
+        // Ids of 32 bits may be alike: what then is still missing another round finds, and that lists no ids again.
+        self.peer.lists_whole = true;
+        let claim = Claim::of_names(self.set.names_of(wanted), Set::<E>::WIDTH);
+        self.go_to(nonce, Step::Repair(Repair::new(claim, State { digest: theirs, bytes: 0 }).into()));
     }
 
     /// Takes in part of an answer to a repair of ours.

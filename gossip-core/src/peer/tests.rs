@@ -55,7 +55,7 @@ fn cells_are_under_way_while_a_sketch_is_read() {
     peer.round = Some(round.clone());
     assert_eq!(peer.cells_under_way(), 0);
     let cells = Cells::new(IdWidth::Bits64, &[Cell::new(7, 1); 4]);
-    let head = Head { state: State { digest: Digest::EMPTY, bytes: 0 }, deep: None };
+    let head = Head { state: State { digest: Digest::EMPTY, bytes: 0 }, tells: crate::message::Tells::Nothing };
     let mut incoming = IncomingSketch::new(&head, &cells, None, Place::START, 0);
     incoming.aim(500);
     assert!(round.take(Step::Sketch(incoming.into())));

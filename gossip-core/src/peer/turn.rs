@@ -1,8 +1,10 @@
 //! `Turn`: one peer, and all that may be touched on its behalf.
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use super::Peer;
+use super::budget::PASSED;
 use crate::agenda::Agenda;
 use crate::config::Config;
 use crate::digest::Digest;
@@ -51,6 +53,10 @@ pub(crate) enum Task {
     /// It is first in the queue of those with something to send.
     Send,
 }
+
+/// How long a sketch is kept that is longer than usual: several round trips, in which a round of many differences asks
+/// for cells, and cells are read.
+const LONG_SKETCH: Duration = Duration::from_secs(5);
 
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Carries out a task. Returns the message to send, if the task is to send one.
@@ -202,7 +208,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Lets the peer rest while its budget is overdrawn and there is something to send. Returns whether it rests.
     pub(super) fn rests(&mut self) -> bool {
-        let until = self.peer.budget.overdrawn_until(self.now).filter(|_| self.has_to_send());
+        let full_state = self.set.state().bytes;
+        let until = self.peer.budget.overdrawn_until(self.now, full_state, self.config.work_rate());
+        let until = until.filter(|_| self.has_to_send());
         // A rest that goes on is counted once, however often the peer is looked at meanwhile.
         let begins = u64::from(until.is_some() && self.peer.rests_until.get().is_none());
         self.agenda.rests.set(self.id, &mut self.peer.rests_until, until);
@@ -230,6 +238,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // In `receive` this is the time of the last poll, which favours the peer by at most the time since then.
         self.peer.budget.spend(work, self.config.work_rate(), self.now);
         self.count(|ledger| ledger.work += work);
+    }
+
+    /// Has a sketch of at least so many cells of our set at hand, for a while.
+    pub(super) fn lengthen(&mut self, cells: usize) {
+        if self.set.lengthen(cells) {
+            self.spend(PASSED * self.set.len() as u64);
+            self.agenda.long_sketch = Some(self.now + LONG_SKETCH);
+        }
     }
 
     /// Counts in the peer's ledger and in that of all peers.

@@ -80,7 +80,7 @@ impl Claim {
             }
             // Twice the cells that these names need are read right, save where somebody has searched for names that
             // share cells; and those come apart in no table. So two names coincide, or it is no sketch of that digest.
-            if incoming.top_ups() > Some(0) && incoming.cells().len() >= 2 * need(read) {
+            if incoming.has_been_topped_up() && incoming.cells().len() >= 2 * need(read) {
                 reading = Reading::Hopeless;
             }
         }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::digest::State;
-    use crate::message::Head;
+    use crate::message::{Head, Tells};
     use crate::sketch::{Cell, Table};
     use crate::wire::Cells;
 
@@ -162,7 +162,8 @@ mod tests {
         let state = State { digest: Digest::from_parts(102, 7), bytes: 8 * 102 };
         let nearly = |cells: usize| {
             let run = Cells::new(IdWidth::Bits64, &vec![Cell::EMPTY; cells]);
-            let incoming = IncomingSketch::new(&Head { state, deep: None }, &run, set.tables(), set.end(), 100);
+            let incoming =
+                IncomingSketch::new(&Head { state, tells: Tells::Nothing }, &run, set.tables(), set.end(), 100);
             match Claim::read(&set, &incoming, set.end(), Some(&prefix(twins, cells))) {
                 Reading::Nearly => true,
                 Reading::Unclear => false,

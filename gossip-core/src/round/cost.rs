@@ -1,8 +1,8 @@
 //! The costs of sketches and pages, in integers: equal on every platform.
 
 use crate::digest::State;
-use crate::sketch::{CHECK_BITS, IdWidth};
-use crate::wire::id_bits;
+use crate::sketch::{CHECK_BITS, Estimate, IdWidth};
+use crate::wire::{WISH, id_bits};
 
 /// The number of cells that decode so many differences in most cases: `1.13 d + √d + 1`. Saturates.
 pub(crate) fn need(differences: u64) -> usize {
@@ -12,8 +12,8 @@ pub(crate) fn need(differences: u64) -> usize {
     usize::try_from(cells.saturating_add(differences % 100 * 13 / 100)).unwrap_or(usize::MAX)
 }
 
-/// Whether paging both states costs no more than the rest of a sketch: so many more `cells`, of at least `least` bytes,
-/// and the repair after them. Elements that one side lacks travel in both cases and count for neither.
+/// Whether pages of all our elements cost no more than the rest of a sketch: so many more `cells`, of at least `least`
+/// bytes, and the repair after them. Elements that one side lacks travel in both cases and count for neither.
 pub(crate) fn pages_are_cheaper(
     ours: State,
     theirs: State,
@@ -22,39 +22,91 @@ pub(crate) fn pages_are_cheaper(
     cells: usize,
     least: u64,
 ) -> bool {
-    let (we, they) = (ours.digest.count(), theirs.digest.count());
-    let lacking = |more: u64, less: u64| differences.saturating_add(more).saturating_sub(less) / 2;
-    // Each side's own part: half of the differences, corrected by the counts. A peer may claim any count, so neither
-    // may exceed the set that it is a part of.
-    let (our_own, their_own) = (lacking(we, they).min(we), lacking(they, we).min(they));
-    let cell_bits = 8 * width.bytes() as u64 + u64::from(CHECK_BITS);
-    let sketch = (cells as u64).saturating_mul(cell_bits).max(8 * least);
-    match width {
-        // They travel in the sketch, and ours once more; by pages, ours and what we lack.
-        IdWidth::Bits64 => {
-            let sketch = sketch.saturating_add(our_own.saturating_mul(id_bits(our_own)));
-            let listed = we.saturating_add(their_own);
-            sketch >= listed.saturating_mul(id_bits(listed))
+    let parts = Parts::of(ours, theirs, differences);
+    parts.by_sketch(width, cells, least) >= parts.by_elements(width)
+}
+
+/// Whether pages that list ids cost no more than the rest of a sketch, and less than pages of elements even if the
+/// difference is three standard errors above what is seen: law 3 is to hold unless an estimate errs by more.
+pub(crate) fn ids_are_cheaper(ours: State, theirs: State, width: IdWidth, seen: Estimate, cells: usize) -> bool {
+    let likely = Parts::of(ours, theirs, seen.differences);
+    likely.by_sketch(width, cells, 0) >= likely.by_ids(width) && ids_are_safe(ours, theirs, width, seen)
+}
+
+/// The latter alone.
+pub(crate) fn ids_are_safe(ours: State, theirs: State, width: IdWidth, seen: Estimate) -> bool {
+    let most = Parts::of(ours, theirs, seen.shifted(3_000));
+    most.by_ids(width) < most.by_elements(width)
+}
+
+/// Two sets, as far as costs go: ours, and what either side has alone.
+struct Parts {
+    ours: State,
+    our_own: u64,
+    their_own: u64,
+}
+
+impl Parts {
+    fn of(ours: State, theirs: State, differences: u64) -> Self {
+        let (we, they) = (ours.digest.count(), theirs.digest.count());
+        let lacking = |more: u64, less: u64| differences.saturating_add(more).saturating_sub(less) / 2;
+        // Half of the differences, corrected by the counts. A peer may claim any count, so neither may exceed the set that
+        // it is a part of.
+        Self { ours, our_own: lacking(we, they).min(we), their_own: lacking(they, we).min(they) }
+    }
+
+    /// Bits of a sketch. Numbers of theirs travel in it; what else we lack is asked for by 32 bits of its id.
+    fn by_sketch(&self, width: IdWidth, cells: usize, least: u64) -> u128 {
+        let cell_bits = 8 * width.bytes() as u64 + u64::from(CHECK_BITS);
+        // In 128 bits, since counts may be any 64.
+        let cells = (cells as u128 * u128::from(cell_bits)).max(8 * u128::from(least));
+        cells
+            + match width {
+                IdWidth::Bits64 => ids(self.our_own, 0),
+                IdWidth::Bits48 => ids(self.their_own, WISH),
+            }
+    }
+
+    /// Bits of pages of elements: of numbers ours and what we lack, of others all that both have.
+    fn by_elements(&self, width: IdWidth) -> u128 {
+        let we = self.ours.digest.count();
+        match width {
+            IdWidth::Bits64 => ids(we.saturating_add(self.their_own), 0),
+            IdWidth::Bits48 => {
+                let common = we - self.our_own;
+                (u128::from(self.ours.bytes) * 8).saturating_mul(common.into()) / u128::from(we.max(1))
+            }
         }
-        // What we lack is asked for by id; by pages, all of ours travels.
-        IdWidth::Bits48 => {
-            let sketch = sketch.saturating_add(their_own.saturating_mul(id_bits(their_own).saturating_sub(16)));
-            let common = we - our_own;
-            // In 128 bits, since counts and bytes may be any 64.
-            let bits = (u128::from(ours.bytes) * 8).saturating_mul(common.into()) / u128::from(we.max(1));
-            u128::from(sketch) >= bits
-        }
+    }
+
+    /// Bits of pages that list 32 bits of our ids, and of the wishes for our own; of numbers, these and theirs too.
+    fn by_ids(&self, width: IdWidth) -> u128 {
+        let numbers = match width {
+            IdWidth::Bits64 => ids(self.our_own, 0) + ids(self.their_own, 0),
+            IdWidth::Bits48 => 0,
+        };
+        ids(self.ours.digest.count(), WISH) + ids(self.our_own, WISH) + numbers
     }
 }
 
-/// The most cells that may be in vain, should it come to pages after all, if no more than `differences` differ. Pages
-/// list once what both sides hold, and full states twice: what that saves makes up for the cells (law 3).
-pub(crate) fn affordable(ours: State, theirs: State, width: IdWidth, differences: u64) -> usize {
-    let (we, they) = (ours.digest.count(), theirs.digest.count());
-    let common = we.saturating_add(they).saturating_sub(differences) / 2;
-    let listed = u128::from(page_bytes(ours, width)) * u128::from(common) / u128::from(we.max(1));
-    let bytes = usize::try_from(listed).unwrap_or(usize::MAX).saturating_add(SLACK);
-    width.cells_within(bytes)
+/// Bits of a run of so many ids that are shorter by some.
+fn ids(count: u64, shorter: u32) -> u128 {
+    u128::from(count) * u128::from(id_bits(count).saturating_sub(shorter.into()))
+}
+
+/// The most cells that may be in vain, should it come to pages after all, if no more than `differences` differ: what
+/// pages take less than pages of both full states makes up for them (law 3). They list once what both sides hold, or ids.
+pub(crate) fn affordable(ours: State, theirs: State, width: IdWidth, differences: u64, lists_ids: bool) -> usize {
+    let parts = Parts::of(ours, theirs, differences);
+    let of = |state: State, part: u64| {
+        u128::from(page_bytes(state, width)) * u128::from(part) / u128::from(state.digest.count().max(1))
+    };
+    let (our_own, their_own) = (of(ours, parts.our_own), of(theirs, parts.their_own));
+    let whole = u128::from(page_bytes(ours, width)) + their_own;
+    let ids = parts.by_ids(width) / 8 + if width == IdWidth::Bits48 { our_own + their_own } else { 0 };
+    let both = u128::from(page_bytes(ours, width)) + u128::from(page_bytes(theirs, width));
+    let spared = both.saturating_sub(if lists_ids { ids.min(whole) } else { whole });
+    width.cells_within(usize::try_from(spared).unwrap_or(usize::MAX).saturating_add(SLACK))
 }
 
 /// Bytes that cells may cost beyond what pages save: of the 512 that law 3 allows beyond both full states, 128 are left
@@ -106,18 +158,36 @@ mod tests {
             (IdWidth::Bits64, 8, [1_000, 1_000], 718),
             (IdWidth::Bits64, 8, [1_000, 1_600], 1_164),
             (IdWidth::Bits64, 8, [1_600, 1_000], 719),
-            (IdWidth::Bits48, 32, [1_000, 1_000], 1_241),
-            (IdWidth::Bits48, 32, [1_000, 1_600], 1_560),
-            (IdWidth::Bits48, 32, [1_600, 1_000], 1_674),
+            (IdWidth::Bits48, 32, [1_000, 1_000], 1_292),
+            (IdWidth::Bits48, 32, [1_000, 1_600], 1_648),
+            (IdWidth::Bits48, 32, [1_600, 1_000], 1_718),
         ] {
             let cheaper = |d| pages_are_cheaper(state(we, each), state(they, each), width, d, need(d), 0);
-            assert!(!cheaper(from - 1) && cheaper(from), "{we} and {they}");
+            assert_eq!((1..).find(|&d| cheaper(d)), Some(from), "{we} and {they}");
         }
         // And from how many bytes that are sent in any case.
-        for (width, each, least) in [(IdWidth::Bits64, 8, 6_969), (IdWidth::Bits48, 32, 30_119)] {
+        for (width, each, least) in [(IdWidth::Bits64, 8, 6_969), (IdWidth::Bits48, 32, 30_219)] {
             let cheaper = |least| pages_are_cheaper(state(1_000, each), state(1_000, each), width, 100, 1, least);
-            assert!(!cheaper(least - 1) && cheaper(least), "{width:?}");
+            assert_eq!((1..).find(|&least| cheaper(least)), Some(least), "{width:?}");
         }
+    }
+
+    #[test]
+    fn ids_are_listed_where_neither_a_sketch_nor_whole_elements_cost_less() {
+        // From how many differences on, of 10^5 elements on either side: by what is likely, and where it may be far more.
+        let of = |width, each, sigmas: u64| {
+            let listed = |differences: u64| {
+                let seen = Estimate { differences, sigma: differences / 4 * sigmas };
+                ids_are_cheaper(state(100_000, each), state(100_000, each), width, seen, need(differences))
+            };
+            let from = (0..2_000).map(|step| 100 * step).find(|&differences| listed(differences));
+            let end = (0..2_000).map(|step| 100 * step).rfind(|&differences| listed(differences));
+            (from, end)
+        };
+        assert_eq!(of(IdWidth::Bits64, 8, 0), (Some(46_300), Some(86_100)));
+        assert_eq!(of(IdWidth::Bits64, 8, 1), (Some(46_300), Some(49_200)));
+        assert_eq!(of(IdWidth::Bits48, 32, 0), (Some(31_700), Some(173_700)));
+        assert_eq!(of(IdWidth::Bits48, 32, 1), (Some(31_700), Some(99_200)));
     }
 
     #[test]
@@ -125,10 +195,10 @@ mod tests {
         assert_eq!(page_bytes(state(1_000, 8), IdWidth::Bits64), 1_000 * (66 - 9) / 8);
         assert_eq!(page_bytes(state(2, 8), IdWidth::Bits64), 2 * 64 / 8);
         assert_eq!(page_bytes(state(1_000, 32), IdWidth::Bits48), 32_000);
-        let bits64 = |d| affordable(state(1_000, 8), state(1_000, 8), IdWidth::Bits64, d);
+        let bits64 = |d| affordable(state(1_000, 8), state(1_000, 8), IdWidth::Bits64, d, false);
         let cells = |bytes| IdWidth::Bits64.cells_within(bytes);
         assert_eq!([0, 400, 2_000].map(bits64), [cells(7_125 + 320), cells(5_700 + 320), cells(320)]);
-        let bits48 = affordable(state(1_000, 8), state(1_000, 8), IdWidth::Bits48, 400);
+        let bits48 = affordable(state(1_000, 8), state(1_000, 8), IdWidth::Bits48, 400, false);
         assert_eq!(bits48, IdWidth::Bits48.cells_within(6_400 + 320));
     }
 }

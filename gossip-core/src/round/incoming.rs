@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::digest::State;
-use crate::message::Head;
-use crate::sketch::{Cell, DeepBits, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
+use crate::message::{Head, Tells};
+use crate::sketch::{Cell, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
 use crate::wire::{Cells, Place};
 
 /// The part of a peer's sketch that has come. Cells are kept as the peer sent them, and our own elements are taken away
@@ -19,8 +19,8 @@ pub(crate) struct IncomingSketch {
     /// How many elements we held then.
     count: u64,
     width: IdWidth,
-    /// The peer's deep bits less ours, as the sketch began.
-    deep: Option<DeepBits>,
+    /// What tells of the difference, beside the cells; deep bits are the peer's less ours, as the sketch began.
+    tells: Tells,
     /// The first cells of the sequence.
     cells: Vec<Cell>,
     /// Runs of cells that came before the cells ahead of them.
@@ -52,8 +52,8 @@ impl IncomingSketch {
     /// A sketch that begins with these cells. `ours` is our own one, if we keep any, of our log up to `began_at` and so
     /// of `count` elements.
     pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, began_at: Place, count: u64) -> Self {
-        let mut deep = head.deep;
-        if let (Some(deep), Some(tables)) = (&mut deep, ours) {
+        let mut tells = head.tells;
+        if let (Tells::Bits(deep), Some(tables)) = (&mut tells, ours) {
             deep.subtract(&tables.covering(cells.count()).deep_bits(deep.width()));
         }
         Self {
@@ -61,13 +61,14 @@ impl IncomingSketch {
             began_at,
             count,
             width: cells.width(),
-            deep,
+            tells,
             cells: cells.to_vec(),
             ahead: Vec::new(),
             target: cells.count(),
             asked_at: 0,
             answered: None,
-            top_ups: None,
+            // Where the peer has aimed at what it takes, that was the first request.
+            top_ups: matches!(tells, Tells::Seen { .. }).then_some(0),
         }
     }
 
@@ -118,6 +119,11 @@ impl IncomingSketch {
         }
     }
 
+    /// Awaits so many more cells, which the peer sends unasked.
+    pub(crate) const fn await_more(&mut self, cells: usize) {
+        self.target += cells;
+    }
+
     /// Sets another target: so many cells in all.
     pub(crate) fn aim(&mut self, target: usize) {
         self.top_ups = Some(self.top_ups.map_or(0, |top_ups| top_ups + 1));
@@ -143,9 +149,11 @@ impl IncomingSketch {
     /// own elements.
     pub(crate) fn estimate(&self, left: &Prefix, key: &SketchKey) -> Estimate {
         let mut evidence = Evidence::at_least(self.count.abs_diff(self.state.digest.count()));
-        if let Some(deep) = &self.deep {
+        match self.tells {
+            Tells::Nothing => {}
             // Levels among the cells that are there tell nothing more than these.
-            evidence.deep_bits(deep, self.cells.len());
+            Tells::Bits(deep) => evidence.deep_bits(&deep, self.cells.len()),
+            Tells::Seen { differences, .. } => evidence.seen(differences),
         }
         evidence.prefix(left, key);
         evidence.estimate()
@@ -155,7 +163,7 @@ impl IncomingSketch {
     pub(crate) const fn is_unknown(&self, estimate: Estimate) -> bool {
         // From four differences a cell on nearly all cells hold several elements: there are many, and no telling how
         // many.
-        self.deep.is_none() && estimate.differences >= 4 * self.cells.len() as u64
+        matches!(self.tells, Tells::Nothing) && estimate.differences >= 4 * self.cells.len() as u64
     }
 
     pub(crate) const fn began_at(&self) -> Place {
@@ -179,6 +187,12 @@ impl IncomingSketch {
         self.target
     }
 
+    /// Whether more cells have come since there were as many as it seemed to take.
+    pub(crate) fn has_been_topped_up(&self) -> bool {
+        // An aim of the peer's is made by less than is known here once its cells have come.
+        self.top_ups > Some(u8::from(matches!(self.tells, Tells::Seen { .. })).into())
+    }
+
     /// The number of targets after the first; `None` before the first.
     pub(crate) const fn top_ups(&self) -> Option<usize> {
         self.top_ups
@@ -200,7 +214,7 @@ mod tests {
     fn incoming() -> IncomingSketch {
         let tables = Tables::build(SketchKey::new(1, 2), 0, []);
         let state = State { digest: Digest::EMPTY, bytes: 0 };
-        let head = Head { state, deep: Some(tables.covering(0).deep_bits(DeepWidth::Narrow)) };
+        let head = Head { state, tells: Tells::Bits(tables.covering(0).deep_bits(DeepWidth::Narrow)) };
         IncomingSketch::new(&head, &run(0..4), Some(&tables), Place::START, 0)
     }
 
@@ -226,7 +240,7 @@ mod tests {
         let tables = Tables::build(SketchKey::new(1, 2), 0, []);
         let state = State { digest: Digest::from_parts(9, 1), bytes: 72 };
         let mut incoming =
-            IncomingSketch::new(&Head { state, deep: None }, &run(0..4), Some(&tables), Place::new(7), 7);
+            IncomingSketch::new(&Head { state, tells: Tells::Nothing }, &run(0..4), Some(&tables), Place::new(7), 7);
         assert_eq!((incoming.began_at(), incoming.target(), incoming.top_ups()), (Place::new(7), 4, None));
         let unknown = |incoming: &IncomingSketch, differences| incoming.is_unknown(Estimate { differences, sigma: 1 });
         assert_eq!([15, 16, 17].map(|differences| unknown(&incoming, differences)), [false, true, true]);
@@ -236,8 +250,8 @@ mod tests {
         assert_eq!((incoming.target(), incoming.top_ups()), (4, Some(1)), "those that there are stay");
         incoming.aim(30);
         assert_eq!((incoming.target(), incoming.top_ups()), (30, Some(2)));
-        let deep = Some(tables.covering(0).deep_bits(DeepWidth::Narrow));
-        let incoming = IncomingSketch::new(&Head { state, deep }, &run(0..4), Some(&tables), Place::new(7), 7);
+        let tells = Tells::Bits(tables.covering(0).deep_bits(DeepWidth::Narrow));
+        let incoming = IncomingSketch::new(&Head { state, tells }, &run(0..4), Some(&tables), Place::new(7), 7);
         assert!(!unknown(&incoming, 1_000), "deep bits tell");
     }
 
@@ -249,7 +263,7 @@ mod tests {
         let [ours, theirs] = [&ids[..4_000], &ids[500..]].map(|ids| Tables::build(key, 4_000, ids.iter().copied()));
         let estimates = [DeepWidth::Narrow, DeepWidth::Wide].map(|width| {
             let state = State { digest: Digest::from_parts(4_000, 1), bytes: 32_000 };
-            let head = Head { state, deep: Some(theirs.covering(0).deep_bits(width)) };
+            let head = Head { state, tells: Tells::Bits(theirs.covering(0).deep_bits(width)) };
             let incoming = IncomingSketch::new(&head, &run(0..0), Some(&ours), Place::START, 4_000);
             let left = ours.covering(0).difference(&[]).expect("no cells are asked for");
             incoming.estimate(&left, &key)

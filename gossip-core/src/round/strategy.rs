@@ -1,6 +1,6 @@
 //! Every decision of a round: which side asks, what a first answer has, how many cells to ask for, and when to walk.
 
-use super::cost::{affordable, need, pages_are_cheaper};
+use super::cost::{affordable, ids_are_cheaper, need, pages_are_cheaper};
 use super::incoming::IncomingSketch;
 use super::policy::{DEEP_BITS, Policy};
 use crate::digest::{Digest, State};
@@ -17,8 +17,11 @@ pub(crate) const THRESHOLD: u64 = 64;
 /// bounds and another exchange take.
 const TINY: usize = 256;
 
-/// The most cells that all rounds together hold and await: 4 MiB of them, two of the largest sketches.
-pub(crate) const CELLS_UNDER_WAY: usize = 1 << 18;
+/// The most cells that all rounds together of a set of `count` elements hold and await: two of the longest sketches, or
+/// 4 MiB of them if that is more.
+pub(crate) fn cells_under_way(count: usize) -> usize {
+    (2 * Tables::longest_for(count)).max(1 << 18)
+}
 
 /// Whether the side with digest `one` had better ask than answer a peer with digest `other`.
 ///
@@ -45,17 +48,39 @@ pub(crate) fn is_tiny(ours: State, width: IdWidth, policy: Option<&Policy>, limi
     ours.bytes <= first_answer.max(TINY).min(limit - longest::PAGE) as u64
 }
 
-/// Whether, by the counts alone, a sketch may cost less than pages with a peer of this digest.
-pub(crate) fn may_be_sketched(ours: State, theirs: Digest, width: IdWidth, policy: Option<&Policy>) -> bool {
+/// Whether a sketch may cost less than pages with a peer of this digest, by what is `seen` of the difference or by the
+/// counts alone.
+pub(crate) fn may_be_sketched(
+    ours: State,
+    theirs: Digest,
+    seen: Option<Estimate>,
+    width: IdWidth,
+    policy: Option<&Policy>,
+) -> bool {
     let Some(policy) = policy else { return false };
     let (we, they) = (ours.digest.count(), theirs.count());
-    // A digest has no bytes: the peer's elements are taken to be as long as ours on average.
-    let bytes = u128::from(ours.bytes) * u128::from(they) / u128::from(we.max(1));
-    let theirs = State { digest: theirs, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
+    let theirs = alike(ours, theirs);
     let first_answer = DEEP_BITS.encoded_len() + width.cells_encoded_len(policy.head(we));
     // Here the peer asks, so the two states change places.
-    let least = we.abs_diff(they);
+    let least = seen.map_or(0, |seen| seen.differences).max(we.abs_diff(they));
     !pages_are_cheaper(theirs, ours, width, least, need(least), first_answer as u64)
+        && !seen.is_some_and(|seen| ids_are_cheaper(theirs, ours, width, seen, need(least)))
+}
+
+/// The number of cells of a first answer to a peer of this digest, whose deep bits told what is `seen` of the difference;
+/// 0 where these might be in vain and not be made up for.
+pub(crate) fn first_answer(policy: &Policy, ours: State, theirs: Digest, width: IdWidth, seen: Estimate) -> usize {
+    let longest = |digest: Digest| Tables::longest_for(usize::try_from(digest.count()).unwrap_or(usize::MAX));
+    let cells = policy.first_answer(seen, ours.digest.count()).min(longest(ours.digest)).min(longest(theirs));
+    // Here the peer asks, so the two states change places.
+    let most = affordable(alike(ours, theirs), ours, width, seen.shifted(3_000), true);
+    if cells <= most { cells } else { 0 }
+}
+
+/// The state of a peer of this digest, if its elements are as long as ours on average: a digest has no bytes.
+fn alike(ours: State, digest: Digest) -> State {
+    let bytes = u128::from(ours.bytes) * u128::from(digest.count()) / u128::from(ours.digest.count().max(1));
+    State { digest, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) }
 }
 
 /// The number of cells of a first answer to a peer that had a proof with us: it lacks at most `inserted` of our
@@ -77,40 +102,42 @@ pub(crate) fn cells_for_known_difference(
 /// The number of cells to have after the next request, or `None` if it had better come to pages.
 ///
 /// `seen` is the estimate of the difference from the cells that are there, and `known` the number of elements to read,
-/// if it is known. `nearly` says that few cells are left to read, `longest` how many cells our own table has.
+/// if it is known. `nearly` says that few cells are left to read, `lists_ids` that pages may list ids.
 pub(crate) fn target(
     policy: &Policy,
     ours: State,
     incoming: &IncomingSketch,
-    longest: usize,
     known: Option<Estimate>,
     seen: Estimate,
     nearly: bool,
+    lists_ids: bool,
 ) -> Option<usize> {
     let (theirs, have) = (incoming.state(), incoming.target());
     let estimate = known.filter(|known| known.differences < seen.differences).unwrap_or(seen);
-    // One standard error above the estimate, which holds in 84 % of cases.
-    let cells = need(estimate.shifted(1_000)).saturating_sub(have);
-    if pages_are_cheaper(ours, theirs, incoming.width(), seen.shifted(1_000), cells, 0) {
+    let cells = need(estimate.differences).saturating_sub(have);
+    // By what is likeliest: a standard error more, a quarter after a first answer, turned two of five rounds to pages at
+    // differences of half the sets, for a fifth more bytes.
+    let width = incoming.width();
+    if pages_are_cheaper(ours, theirs, width, seen.differences, cells, 0)
+        || (lists_ids && ids_are_cheaper(ours, theirs, width, seen, cells))
+    {
         return None;
     }
     let target = match incoming.top_ups() {
         None => policy.first_request(estimate, have),
         Some(top_ups) => policy.top_up(top_ups, estimate, have, nearly)?,
     };
-    // The length of the peer's table follows from its count. Cells beyond the shorter of the two cannot be compared.
-    let peers = usize::try_from(theirs.digest.count()).map_or(usize::MAX, Tables::longest_for);
-    let longest = longest.min(peers);
+    // How long the tables can be follows from the counts. Cells beyond the shorter of the two cannot be compared.
+    let longest = |state: State| Tables::longest_for(usize::try_from(state.digest.count()).unwrap_or(usize::MAX));
+    let longest = longest(ours).min(longest(theirs));
+    // In one case of six the difference is so far below the estimate: then the whole table reads it.
     let target = match target {
-        target if target.max(need(estimate.differences)) <= longest => target,
-        // The table may do after all: half of it tells the difference to a percent or two.
-        _ if have < longest / 2 && need(estimate.shifted(-2_000)) <= longest => longest / 2,
-        // One case in six is that far below the estimate: then the whole table reads it.
+        target if target <= longest => target,
         _ if need(estimate.shifted(-1_000)) <= longest => longest,
         _ => return None,
     };
     // By three standard errors, since law 3 is to hold unless an estimate errs by more.
-    let most = affordable(ours, theirs, incoming.width(), seen.shifted(3_000));
+    let most = affordable(ours, theirs, width, seen.shifted(3_000), lists_ids);
     (have < target && target <= most).then_some(target)
 }
 
@@ -136,7 +163,7 @@ mod tests {
         let policy = Policy::of(Economy::FewestBytes);
         let ours = State { digest: Digest::EMPTY, bytes: 0 };
         for theirs in [0, 1, 100, 1_000_000, u64::MAX].map(|count| Digest::from_parts(count, 7)) {
-            let may_be = |width| may_be_sketched(ours, theirs, width, policy);
+            let may_be = |width| may_be_sketched(ours, theirs, None, width, policy);
             assert_eq!([IdWidth::Bits48, IdWidth::Bits64].map(may_be), [false; 2], "{theirs:?}");
         }
     }

@@ -14,11 +14,18 @@ pub(crate) struct Walk {
     wrapped: bool,
     /// All from the start to here is covered.
     cursor: Bound,
-    /// Where the last page asked for begins.
+    /// Where the last page asked for begins, and as far as its answer is expected to reach.
     asked: Bound,
+    reach: Bound,
+    /// How far the messages of that page have come, and how many more it may have; 0 between two pages.
+    sent: Bound,
+    remaining: u16,
+    /// The most messages of the next page: half as many as of the last one where its answer was short or never came, so
+    /// that on a bad link little is sent in vain; else twice as many.
+    most: u16,
     /// The count of the peer's elements, and the bytes of all its pages.
     peers: (u64, u64),
-    /// The number of pages sent.
+    /// The number of pages so far.
     pages: u32,
     /// Whether the last page asked for the peer's state.
     wants_state: bool,
@@ -28,8 +35,27 @@ pub(crate) struct Walk {
     answered: Option<Bound>,
     /// The last digest that the peer told during this walk.
     peer_digest: Option<Digest>,
-    /// The fingerprints that the peer has given, if the pages list nothing: what is not among them is given in the end.
-    given: Option<Vec<Fingerprint>>,
+    lists: Lists,
+}
+
+/// What the pages of a walk list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lists {
+    /// Our elements.
+    Elements,
+    /// The first 32 bits of their ids. The peer wants these of them, which are given in the end.
+    Ids(Vec<u64>),
+    /// Nothing. The peer has given elements of these fingerprints; what is not among them is given in the end.
+    Nothing(Vec<Fingerprint>),
+}
+
+/// What is to be given to the peer once all is covered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All but elements of these fingerprints, which ascend.
+    Given(Vec<Fingerprint>),
+    /// Those whose ids begin with these, which ascend, to a peer of this digest.
+    Wanted(Vec<u64>, Digest),
 }
 
 /// What an answer means for a walk.
@@ -56,52 +82,70 @@ impl Walk {
             wrapped: false,
             cursor: start,
             asked: start,
+            reach: start,
+            sent: start,
+            remaining: 0,
+            most: u16::MAX,
             peers,
             pages: 0,
             wants_state: false,
             ahead,
             answered,
             peer_digest,
-            given: None,
+            lists: Lists::Elements,
         }
     }
 
     /// Has the pages list nothing: the peer gives all that it holds, and then gets what is not among that.
     ///
-    /// Bytes are the same, but our elements go out in bursts of a window and not a message in a round trip. With 5 000
-    /// inserts a second of 100 bytes, over a round trip of 100 ms, pages took 13 s to catch up.
+    /// Bytes are the same, but what is inserted while the walk goes on is given in the end.
     pub(crate) fn fetching(mut self) -> Self {
-        self.given = Some(Vec::new());
+        self.lists = Lists::Nothing(Vec::new());
         self
     }
 
-    /// Whether the pages list nothing.
-    pub(crate) const fn fetches(&self) -> bool {
-        self.given.is_some()
+    /// Has the pages list ids, two or three bytes each: the peer says which of them it wants, and then gets those.
+    pub(crate) fn of_ids(mut self) -> Self {
+        self.lists = Lists::Ids(Vec::new());
+        self
+    }
+
+    pub(crate) const fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// Notes what the peer has given, up to `most` elements: beyond that the walk lists again.
     pub(crate) fn note_given(&mut self, held: &[Fingerprint], most: usize) {
-        let Some(given) = &mut self.given else { return };
+        let Lists::Nothing(given) = &mut self.lists else { return };
         given.extend(held);
         if given.len() > most {
-            self.given = None;
+            self.lists = Lists::Elements;
         }
     }
 
-    /// The fingerprints that the peer has given, ascending; `None` if the pages have listed ours.
-    pub(crate) fn take_given(&mut self) -> Option<Vec<Fingerprint>> {
-        let mut given = self.given.take()?;
+    /// Notes what the peer wants of what was listed, up to `most`: an honest one wants no more.
+    pub(crate) fn note_wanted(&mut self, ids: impl Iterator<Item = u64>, most: usize) {
+        if let Lists::Ids(wanted) = &mut self.lists {
+            wanted.extend(ids.take(most.saturating_sub(wanted.len())));
+        }
+    }
+
+    /// What is to be given to the peer; `None` if the pages have given all.
+    pub(crate) fn outcome(&mut self) -> Option<Outcome> {
         // Answers may come twice.
-        given.sort_unstable();
-        given.dedup();
-        Some(given)
+        match core::mem::replace(&mut self.lists, Lists::Elements) {
+            Lists::Elements => None,
+            Lists::Ids(wanted) => self.peer_digest.map(|digest| Outcome::Wanted(ascending(wanted), digest)),
+            Lists::Nothing(given) => Some(Outcome::Given(ascending(given))),
+        }
     }
 
     /// The end of the interval to ask for next: as far as an answer of `room` bytes can be expected to reach. Elements
     /// listed beyond would be listed again.
-    pub(crate) fn reach(&self, room: u64) -> Bound {
-        let (cursor, end) = self.remaining();
+    fn reach(&self, room: u64) -> Bound {
+        // Of what is listed by ids the peer gives a part, and the rest is cheap to list again.
+        let room = if matches!(self.lists, Lists::Ids(_)) { room.saturating_mul(4) } else { room };
+        let (cursor, end) = self.uncovered();
         let (count, bytes) = self.peers;
         let Bound::At(at) = cursor else { return end };
         if room >= bytes {
@@ -118,8 +162,46 @@ impl Walk {
     }
 
     /// The interval between the cursor and the end of the space, or of the walk.
-    pub(crate) fn remaining(&self) -> (Bound, Bound) {
+    fn uncovered(&self) -> (Bound, Bound) {
         (self.cursor, if self.wrapped { self.start } else { Bound::End })
+    }
+
+    /// Whether the next message begins a page.
+    pub(crate) const fn begins_page(&self) -> bool {
+        self.remaining == 0
+    }
+
+    /// The next message of a page, of up to `window` of them, whose answer can have `room` bytes: where its interval begins,
+    /// as far as it may reach, and where what is to be covered ends.
+    pub(crate) fn next(&mut self, window: u16, room: u64) -> (Bound, Bound, Bound) {
+        if self.begins_page() {
+            let (cursor, reach) = (self.cursor, self.reach(room));
+            self.most = self.most.min(window).max(1);
+            (self.asked, self.sent, self.reach, self.remaining) = (cursor, cursor, reach, self.most);
+            self.answered = None;
+        }
+        (self.sent, self.reach, self.uncovered().1)
+    }
+
+    /// Notes that a message covers up to `to`. Returns, if it is the last of its page, whether to ask for the peer's state.
+    ///
+    /// A state takes as many bytes as two or three elements. It is asked for at the end of the walk, for the proof, and
+    /// with every eighth page, since a walk between equal sets would go on for nothing.
+    pub(crate) fn sent(&mut self, to: Bound) -> Option<bool> {
+        (self.sent, self.remaining) = (to, self.remaining - 1);
+        // Of elements of one fingerprint a message tells all or none in its interval, so a page ends among them.
+        if to < self.reach && self.remaining > 0 && to.excess() == 0 {
+            return None;
+        }
+        self.remaining = 0;
+        self.pages = self.pages.wrapping_add(1);
+        self.wants_state = to >= self.uncovered().1 || self.pages.is_multiple_of(8);
+        Some(self.wants_state)
+    }
+
+    /// Begins the page anew that has no answer.
+    pub(crate) const fn again(&mut self) {
+        (self.remaining, self.most) = (0, self.most / 2);
     }
 
     /// Notes the digest that the peer told, if it did. Returns the last one that it told in this walk.
@@ -133,24 +215,11 @@ impl Walk {
         self.cursor
     }
 
-    /// Notes that a page is sent whose answer is expected to `reach` so far. Returns whether to ask for the peer's
-    /// state.
-    ///
-    /// A state takes as many bytes as two or three elements. It is asked for at the end of the walk, for the proof, and
-    /// with every eighth page, since a walk between equal sets would go on for nothing.
-    pub(crate) fn ask(&mut self, reach: Bound) -> bool {
-        self.asked = self.cursor;
-        self.answered = None;
-        self.pages = self.pages.wrapping_add(1);
-        self.wants_state = reach >= self.remaining().1 || self.pages.is_multiple_of(8);
-        self.wants_state
-    }
-
     /// Takes in a part of an answer, which covers an interval; `last` if the answer ends with it. At most `window`
     /// intervals are kept for later.
     pub(crate) fn cover(&mut self, from: Bound, to: Bound, last: bool, window: usize) -> Progress {
         let before = self.cursor;
-        let is_covered = |walk: &Self| walk.cursor >= walk.remaining().1;
+        let is_covered = |walk: &Self| walk.cursor >= walk.uncovered().1;
         // Copies of earlier answers lie before the page. Once all is covered, only the end of an answer matters: it has
         // the peer's state.
         if to <= self.asked && !(last && is_covered(self)) {
@@ -173,6 +242,7 @@ impl Walk {
         }
         if last {
             self.answered = Some(to);
+            self.most = if to < self.sent { self.most / 2 } else { self.most.saturating_mul(2) };
         }
         let cursor = self.cursor;
         if is_covered(self) {
@@ -188,6 +258,7 @@ impl Walk {
             self.wrapped = true;
             self.cursor = Bound::START;
             self.asked = Bound::START;
+            self.remaining = 0;
             self.ahead.clear();
             return Progress::Page;
         }
@@ -199,6 +270,12 @@ impl Walk {
     }
 }
 
+fn ascending<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,32 +284,52 @@ mod tests {
         Bound::of_name(id, 0)
     }
 
+    /// A page of one message that covers up to there. Returns whether it asks for the state.
+    fn ask(walk: &mut Walk, to: Bound) -> bool {
+        walk.next(1, u64::MAX);
+        walk.sent(to).expect("it is all of the page")
+    }
+
     #[test]
     fn a_walk_that_fetches_knows_what_the_peer_has_given() {
         let of = |ids: &[u64]| ids.iter().map(|&id| Fingerprint { id, rest: 0 }).collect::<Vec<_>>();
         let mut walk = Walk::new(Bound::START, (0, 0));
         walk.note_given(&of(&[1]), 4);
-        assert!(!walk.fetches() && walk.take_given().is_none());
+        assert_eq!((walk.lists().clone(), walk.outcome()), (Lists::Elements, None));
         let mut walk = walk.fetching();
         walk.note_given(&of(&[7, 9]), 4);
         walk.note_given(&of(&[2, 7]), 4);
-        assert!(walk.fetches());
-        assert_eq!(walk.take_given(), Some(of(&[2, 7, 9])));
+        assert_eq!(walk.outcome(), Some(Outcome::Given(of(&[2, 7, 9]))));
         // A peer gives more than it should: its pages are listed again.
         let mut walk = walk.fetching();
         walk.note_given(&of(&[1, 2, 3, 4, 5]), 4);
-        assert!(!walk.fetches() && walk.take_given().is_none());
+        assert_eq!((walk.lists().clone(), walk.outcome()), (Lists::Elements, None));
+    }
+
+    #[test]
+    fn a_walk_of_ids_knows_what_the_peer_wants() {
+        let digest = Digest::from_parts(9, 7);
+        let mut walk = Walk::new(Bound::START, (0, 0));
+        walk.note_wanted([1].into_iter(), 4);
+        let mut walk = walk.of_ids();
+        walk.note_wanted([7, 9].into_iter(), 4);
+        walk.note_wanted([2, 7, 8].into_iter(), 4);
+        walk.tell(Some(digest));
+        assert_eq!(walk.outcome(), Some(Outcome::Wanted([2, 7, 9].into(), digest)));
+        // What it gives is a part, so a page reaches four times as far.
+        let (whole, ids) = (Walk::new(Bound::START, (100, 800)), Walk::new(Bound::START, (100, 800)).of_ids());
+        assert_eq!(ids.reach(100), whole.reach(400));
     }
 
     #[test]
     fn goes_round_once_from_where_it_starts() {
         let mut walk = Walk::new(at(100), (0, 0));
-        assert_eq!(walk.remaining(), (at(100), Bound::End));
+        assert_eq!(walk.uncovered(), (at(100), Bound::End));
         assert_eq!(walk.cover(at(100), at(150), true, 8), Progress::Page);
-        walk.ask(Bound::End);
+        ask(&mut walk, Bound::End);
         assert_eq!(walk.cover(at(150), Bound::End, true, 8), Progress::Page);
-        walk.ask(Bound::End);
-        assert_eq!(walk.remaining(), (Bound::START, at(100)));
+        ask(&mut walk, Bound::End);
+        assert_eq!(walk.uncovered(), (Bound::START, at(100)));
         assert_eq!(walk.cover(Bound::START, at(100), true, 8), Progress::Done);
     }
 
@@ -243,7 +340,7 @@ mod tests {
         assert_eq!(walk.cover(at(10), at(20), false, 8), Progress::None);
         assert_eq!(walk.cover(Bound::START, at(10), false, 8), Progress::Page);
         assert_eq!(walk.cursor(), at(30));
-        walk.ask(Bound::End);
+        ask(&mut walk, Bound::End);
         assert_eq!(walk.cover(at(10), at(20), false, 8), Progress::None);
         assert_eq!(walk.cover(at(30), at(40), false, 8), Progress::Some);
         assert_eq!(walk.cover(at(40), Bound::End, true, 8), Progress::Done);
@@ -266,20 +363,20 @@ mod tests {
     #[test]
     fn who_is_through_sooner_than_expected_asks_once_more() {
         let mut walk = Walk::new(Bound::START, (0, 0));
-        assert!(!walk.ask(at(50)));
+        assert!(!ask(&mut walk, at(50)));
         assert_eq!(walk.cover(Bound::START, Bound::End, true, 8), Progress::Page);
-        assert!(walk.ask(Bound::End));
+        assert!(ask(&mut walk, Bound::End));
         assert_eq!(walk.cover(Bound::End, Bound::End, true, 8), Progress::Done);
     }
 
     #[test]
     fn ends_when_the_end_of_the_answer_has_come() {
         let mut walk = Walk::new(Bound::START, (0, 0));
-        walk.ask(Bound::End);
+        ask(&mut walk, Bound::End);
         assert_eq!(walk.cover(Bound::START, Bound::End, false, 8), Progress::Some);
         // It is lost, and asked for once more.
-        walk.ask(Bound::End);
-        assert_eq!(walk.remaining(), (Bound::End, Bound::End));
+        ask(&mut walk, Bound::End);
+        assert_eq!(walk.uncovered(), (Bound::End, Bound::End));
         assert_eq!(walk.cover(Bound::START, Bound::End, false, 8), Progress::None);
         assert_eq!(walk.cover(Bound::End, Bound::End, true, 8), Progress::Done);
     }
@@ -292,6 +389,33 @@ mod tests {
         assert_eq!(walk.reach(64 << 20), Bound::End);
         assert_eq!(Walk::new(at(u64::MAX), (1 << 20, 64 << 20)).reach(64 << 10), Bound::End);
         assert_eq!(Walk::new(Bound::START, (0, 0)).reach(1_000), Bound::End);
+    }
+
+    #[test]
+    fn a_page_is_as_many_messages_as_its_answer_can_be_of() {
+        // An answer of 64 KiB can hold a quarter of the peer's elements, less some.
+        let mut walk = Walk::new(Bound::START, (1 << 12, 256 << 10));
+        let reach = walk.reach(64 << 10);
+        assert!(reach < at(1 << 62) && walk.begins_page());
+        assert_eq!(walk.next(3, 64 << 10), (Bound::START, reach, Bound::End));
+        assert_eq!((walk.sent(at(100)), walk.begins_page()), (None, false));
+        assert_eq!(walk.next(3, 64 << 10), (at(100), reach, Bound::End));
+        assert_eq!(walk.sent(at(200)), None);
+        // The last of a window, whatever is left.
+        walk.next(3, 64 << 10);
+        assert_eq!((walk.sent(at(300)), walk.begins_page()), (Some(false), true));
+        // Where an answer ends early, the next page begins, of half as many.
+        assert_eq!(walk.cover(Bound::START, at(150), true, 8), Progress::Page);
+        assert_eq!(walk.next(3, 1 << 30), (at(150), Bound::End, Bound::End));
+        assert_eq!(walk.sent(at(400)), Some(false));
+        // And after one that is answered, of twice as many.
+        assert_eq!(walk.cover(at(150), at(400), true, 8), Progress::Page);
+        walk.next(3, 1 << 30);
+        assert_eq!(walk.sent(at(500)), None);
+        // One that has no answer begins anew.
+        walk.again();
+        assert_eq!(walk.next(3, 1 << 30), (at(400), Bound::End, Bound::End));
+        assert_eq!(walk.sent(Bound::End), Some(true));
     }
 
     #[test]

@@ -8,7 +8,38 @@ use crate::codec::{Encode, varint_len};
 use crate::config::Room;
 use crate::element::{Element, Entry, Fingerprint, Rank};
 use crate::sketch::IdWidth;
-use crate::wire::{Bound, Elements, Place, id_bits};
+use crate::wire::{Bound, Elements, Ids, Place, WISH, id_bits};
+
+/// What a peer has listed, ascending.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Held<'a> {
+    Elements(&'a [Fingerprint]),
+    /// The first 32 bits of ids.
+    Ids(&'a [u64]),
+}
+
+impl Held<'_> {
+    pub(crate) const NONE: Self = Self::Elements(&[]);
+
+    /// What of it may lie behind a bound.
+    fn from(self, bound: Bound) -> Self {
+        match self {
+            Self::Elements(held) => {
+                let past = |&fingerprint: &Fingerprint| Bound::after(Rank::last(fingerprint)) <= bound;
+                Self::Elements(&held[held.partition_point(past)..])
+            }
+            Self::Ids(held) => Self::Ids(&held[held.partition_point(|&id| Bound::after_name(id, WISH) <= bound)..]),
+        }
+    }
+
+    /// How many of it lie before a bound.
+    pub(crate) fn before(self, bound: Bound) -> usize {
+        match self {
+            Self::Elements(held) => held.partition_point(|&held| Bound::At(Rank::first(held)) < bound),
+            Self::Ids(held) => held.partition_point(|&id| Bound::of_name(id, WISH) < bound),
+        }
+    }
+}
 
 /// Elements of part of the log.
 #[derive(Debug)]
@@ -23,13 +54,7 @@ pub(crate) struct Stretch {
 impl<E: Element> Set<E> {
     /// Fills a run with the elements of an interval, but for those `held`, which ascend, as many as fit the room with the
     /// excess of both bounds. Returns it with the bound up to which it is complete. O(elements up to there).
-    pub(crate) fn page(
-        &self,
-        from: Bound,
-        to: Bound,
-        held: &[Fingerprint],
-        room: impl Into<Room>,
-    ) -> (Elements, Bound) {
+    pub(crate) fn page(&self, from: Bound, to: Bound, held: Held<'_>, room: impl Into<Room>) -> (Elements, Bound) {
         let room = room.into().less(from.excess());
         let (elements, covered) = self.run(from, to, held, room);
         let bytes = if elements.count() == 1 { room.of_one } else { room.of_many };
@@ -41,9 +66,8 @@ impl<E: Element> Set<E> {
     }
 
     /// Fills a run as [`page`](Self::page) does, whatever its bounds take.
-    fn run(&self, from: Bound, to: Bound, held: &[Fingerprint], room: Room) -> (Elements, Bound) {
-        let past = |&fingerprint: &Fingerprint| Bound::after(Rank::last(fingerprint)) <= from;
-        let held = &held[held.partition_point(past)..];
+    fn run(&self, from: Bound, to: Bound, held: Held<'_>, room: Room) -> (Elements, Bound) {
+        let held = held.from(from);
         let filled = Elements::fill(self.except(held, self.between(from, to)), room);
         let covered = match (filled.last, filled.left_out) {
             (_, None) => to,
@@ -121,7 +145,7 @@ impl<E: Element> Set<E> {
     /// As [`page`](Self::page) up to `reach`, but complete up to the next element before `end`: to cover the gap as
     /// well costs nothing.
     pub(crate) fn page_to(&self, from: Bound, reach: Bound, end: Bound, room: impl Into<Room>) -> (Elements, Bound) {
-        let (elements, covered) = self.page(from, reach, &[], room);
+        let (elements, covered) = self.page(from, reach, Held::NONE, room);
         let Bound::At(reached) = covered else { return (elements, covered) };
         if covered < reach || covered >= end {
             return (elements, covered);
@@ -164,7 +188,7 @@ impl<E: Element> Set<E> {
     pub(crate) fn names_except(&self, held: &[Fingerprint]) -> Vec<u64> {
         let held = &self.told_apart(held.to_vec(), Bound::START, Bound::End)[..];
         let unnamed = Self::WIDTH.unnamed_bits();
-        let entries = self.except(held, self.entries(Rank::default()));
+        let entries = self.except(Held::Elements(held), self.entries(Rank::default()));
         let mut names: Vec<u64> = entries.map(|entry| entry.id >> unnamed).collect();
         names.dedup();
         names
@@ -211,22 +235,64 @@ impl<E: Element> Set<E> {
 
     fn except<'a>(
         &'a self,
-        held: &'a [Fingerprint],
+        held: Held<'a>,
         entries: impl Iterator<Item = Entry<'a, E>> + Clone,
     ) -> impl Iterator<Item = Entry<'a, E>> + Clone {
         // Both ascend, so one pass over the two does.
         let mut held = held;
-        entries.filter(move |&entry| {
-            while let [first, rest @ ..] = held
-                && first.id < entry.id
-            {
-                held = rest;
+        entries.filter(move |&entry| match &mut held {
+            Held::Elements(held) => {
+                while let [first, rest @ ..] = *held
+                    && first.id < entry.id
+                {
+                    *held = rest;
+                }
+                // What they hold is held here too: if ids tell all of ours apart, it is this one.
+                if held.first().is_none_or(|other| other.id != entry.id) {
+                    return true;
+                }
+                self.store.shares_ids() && held.binary_search(&self.fingerprint(entry)).is_err()
             }
-            // What they hold is held here too: if ids tell all of ours apart, it is this one.
-            if held.first().is_none_or(|other| other.id != entry.id) {
-                return true;
+            Held::Ids(held) => {
+                while let [first, rest @ ..] = *held
+                    && *first < entry.id >> WISH
+                {
+                    *held = rest;
+                }
+                held.first() != Some(&(entry.id >> WISH))
             }
-            self.store.shares_ids() && held.binary_search(&self.fingerprint(entry)).is_err()
         })
+    }
+
+    /// The first 32 bits of the ids from a bound to `reach`, as many as fit so many bytes. Returns them with the bound up to
+    /// which they are complete: where all fit, that before the next element before `end`.
+    pub(crate) fn listed(&self, from: Bound, reach: Bound, end: Bound, room: usize) -> (Ids, Bound) {
+        // They take a byte each at the least.
+        let mut ids: Vec<u64> = self.between(from, reach).map(|entry| entry.id >> WISH).take(room).collect();
+        let is_cut = ids.len() == room;
+        ids.dedup();
+        let listed = Ids::fill(&ids, room);
+        let next = match ids.get(listed.count()) {
+            Some(&next) => Bound::of_name(next, WISH),
+            None if is_cut => ids.last().map_or(reach, |&last| Bound::after_name(last, WISH)).min(reach),
+            None => {
+                self.between(reach, end).next().map_or(end, |next| Bound::of_name(next.id >> WISH, WISH).max(reach))
+            }
+        };
+        (listed, next)
+    }
+
+    /// Those of such ids that no element has, of the first `most`. O(1) each.
+    pub(crate) fn unknown(&self, ids: &[u64], most: usize) -> Vec<u64> {
+        ids.iter().take(most).copied().filter(|&id| self.store.named(id, WISH).next().is_none()).collect()
+    }
+
+    /// Names of the elements of such ids, ascending. O(1) each.
+    pub(crate) fn names_of(&self, ids: &[u64]) -> Vec<u64> {
+        let entries = ids.iter().flat_map(|&id| self.store.named(id, WISH));
+        let mut names: Vec<u64> = entries.map(|entry| entry.id >> Self::WIDTH.unnamed_bits()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }

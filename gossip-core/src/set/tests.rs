@@ -9,7 +9,7 @@ use core::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use super::{Merged, PENDING, Set};
+use super::{Held, Merged, PENDING, Set};
 use crate::codec::Encode;
 use crate::config::Config;
 use crate::config::Room;
@@ -119,7 +119,7 @@ fn pages_are_all_there_is<E: Element + Ord + Debug>(
         sorted.iter().filter(|element| inside(rank(element)) && !held(rank(element))).cloned().collect()
     };
 
-    let (page, covered) = replica.page(from, to, &held, budget);
+    let (page, covered) = replica.page(from, to, Held::Elements(&held), budget);
     prop_assert!(from <= covered && covered <= to);
     prop_assert!(page.count() == 0 || page.encoded_len() + from.excess() + covered.excess() <= budget);
     prop_assert_eq!(merged::<E>(&page).learned, within(from, covered, &held));
@@ -297,7 +297,7 @@ fn names_are_entered_in_the_sketch_many_at_a_time() {
 #[test]
 fn what_is_merged_is_told_once_and_counted_whole() {
     let theirs = replica::<u64>(&[1, 2, 3, 4]);
-    let (all, _) = theirs.page(Bound::START, Bound::End, &[], usize::MAX);
+    let (all, _) = theirs.page(Bound::START, Bound::End, Held::NONE, usize::MAX);
     let mut ours = replica::<u64>(&[2, 5]);
     let Merged { mut learned, held, bytes } = ours.merge(&all).expect("they are numbers");
     assert_eq!(learned.capacity(), 3, "no more is allocated than there is to learn");
@@ -319,7 +319,7 @@ fn an_element_over_the_limit_is_refused_wherever_it_comes_from() {
     assert_eq!((narrow.len(), narrow.digest() == before), (2, false));
     wide.insert(long).expect("it has 65 bytes");
     wide.insert(String::from("other")).expect("it is short");
-    let (all, _) = wide.page(Bound::START, Bound::End, &[], usize::MAX);
+    let (all, _) = wide.page(Bound::START, Bound::End, Held::NONE, usize::MAX);
     let before = narrow.digest();
     assert!(narrow.merge(&all).is_err());
     assert_eq!(narrow.digest(), before, "nothing of it is merged");

@@ -17,10 +17,12 @@ pub use sketch_message::{Head, Sketch};
 
 /// High half of each first byte.
 // Written a second time, as all codes and flags here: taken from the codec, they would follow it into a mistake.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The first byte of a probe whose sender has no use for cells.
 pub const PLAIN_PROBE: u8 = VERSION << 4 | 8;
+/// The first byte of a probe with deep bits.
+pub const DEEP_PROBE: u8 = VERSION << 4 | 10;
 
 /// Flag of a push: it is to be answered at once.
 pub const ASKS: u8 = 1;
@@ -45,8 +47,8 @@ pub const fn first_byte(kind: MessageKind) -> u8 {
 /// Kind by the first byte; `None` for any other byte.
 pub fn kind(message: &[u8]) -> Option<MessageKind> {
     let first = *message.first()?;
-    let plain = (first == PLAIN_PROBE).then_some(MessageKind::Probe);
-    MessageKind::ALL.into_iter().find(|&kind| first_byte(kind) == first).or(plain)
+    let probe = [PLAIN_PROBE, DEEP_PROBE].contains(&first).then_some(MessageKind::Probe);
+    MessageKind::ALL.into_iter().find(|&kind| first_byte(kind) == first).or(probe)
 }
 
 /// Returns whether the cluster's tag follows the first byte.

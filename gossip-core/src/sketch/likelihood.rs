@@ -63,6 +63,13 @@ pub(crate) fn rate(bits: u32) -> Option<i32> {
     if bits == 0 { None } else { RATES.get(bits as usize).copied() }
 }
 
+/// The place of a positive number on the scale, rounded.
+pub(crate) const fn scale_of(number: usize) -> i32 {
+    // The whole part of the logarithm apart: the rest is of 1 to 2.
+    let bits = number.ilog2();
+    log2_steps(((number as u128) << Q) >> bits) + bits.cast_signed() * OCTAVE
+}
+
 /// Log-likelihoods of the number of elements in a cell, times [`ONE`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CellLogs {

@@ -10,6 +10,7 @@ use super::table::Table;
 /// cells take 5).
 ///
 /// 16 bytes a cell, and a cell for one element to eight: 2 to 16 bytes an element, until the main table stops growing.
+/// A difference that takes more cells than that has a longer one [built](Self::lengthen) for as long as it is needed.
 #[derive(Clone, Debug)]
 pub struct Tables {
     main: Table,
@@ -17,6 +18,16 @@ pub struct Tables {
     coarse: Vec<Table>,
     /// Ids that the coarse tables lack; `None` if these are so many that tables are better folded anew.
     behind: Option<Vec<u64>>,
+    /// The table that takes the place of the main one once it has all elements.
+    next: Option<Next>,
+}
+
+/// A table that is being built.
+#[derive(Clone, Debug)]
+struct Next {
+    table: Table,
+    /// It has the elements of lower ids, and no others.
+    below: u64,
 }
 
 /// Returns whether a fold of `cells` cells is quicker than inserts of `behind` elements in a shorter table: 16 cells
@@ -30,16 +41,21 @@ impl Tables {
     // 2^12 cells are a head and its deep bits in 2 µs. 2^7 beside them take a round of 1 difference between sets of
     // 10^5 integers from 7.7 to 3.5 µs, one of 10 from 13 to 8.
     pub const COARSE_LOG2: [u32; 2] = [7, 12];
-    /// Most cells of the main table, as a power of two; these decode about 115 000 differences. Other lengths:
-    /// `benches/results/SWEEP.md`, "Tables".
+    /// Most cells of the main table that is kept, as a power of two; these decode about 115 000 differences. Other
+    /// lengths: `benches/results/SWEEP.md`, "Tables".
     pub const MAIN_LOG2: u32 = 17;
+
+    /// Elements that a table under construction takes in at once: 0.1 ms.
+    pub const STEP: usize = 4_096;
 
     /// Tables of a set of `count` elements with these ids. 10 to 35 ns an element.
     #[must_use]
     pub fn build(key: SketchKey, count: usize, ids: impl IntoIterator<Item = u64>) -> Self {
-        let log2 = Self::log2_for(count);
-        let main = Table::rebuild(key, log2, ids);
-        Self { coarse: Self::fold(&main), main, behind: Some(Vec::new()) }
+        Self::of(Table::rebuild(key, Self::log2_for(count), ids))
+    }
+
+    fn of(main: Table) -> Self {
+        Self { coarse: Self::fold(&main), main, behind: Some(Vec::new()), next: None }
     }
 
     fn fold(main: &Table) -> Vec<Table> {
@@ -57,6 +73,11 @@ impl Tables {
     #[inline]
     pub fn toggle(&mut self, id: u64) {
         self.main.toggle(id);
+        if let Some(next) = &mut self.next
+            && id < next.below
+        {
+            next.table.toggle(id);
+        }
         if !self.coarse.is_empty()
             && let Some(behind) = &mut self.behind
         {
@@ -93,18 +114,67 @@ impl Tables {
         self.main.key()
     }
 
-    /// Cells of the main table of a set of `count` elements.
+    /// Most cells that a set of `count` elements has a table of, if need be: what all elements of two such sets take,
+    /// up to 2^20.
     #[must_use]
     pub fn longest_for(count: usize) -> usize {
-        1 << Self::log2_for(count)
+        // 1.13 a difference: 9/4 of the elements.
+        let cells = count.saturating_add(count / 8).min(1 << (Table::MAX_LOG2 - 1)) * 2;
+        cells.next_power_of_two().max(1 << Table::MIN_LOG2)
     }
 
-    /// Returns whether a set of `count` elements has outgrown the main table: then [build](Self::build) anew. As a set
-    /// grows, every element is added less than twice on average, and 1.2 times on the way to a million.
+    /// Returns whether a set of `count` elements has outgrown the main table. Then [build](Self::build) anew, or
+    /// [in steps](Self::grow) where that would take long. On average each element is added less than twice, and 1.2 times
+    /// on the way to a million.
     #[must_use]
     #[inline]
     pub fn are_outgrown(&self, count: usize) -> bool {
         self.main.len() < 1 << Self::log2_for(count)
+    }
+
+    /// Moves a set of `count` elements on by a [step](Self::STEP) towards the main table that so many elements have. `ids_from`
+    /// gives its ids from one on, ascending. 0.1 ms.
+    ///
+    /// A longer table takes bits of positions that only elements tell: every one is added again. At once that took 4 ms
+    /// at 131 072 elements. In order they take 90 instructions more each.
+    pub fn grow<I: Iterator<Item = u64>>(&mut self, count: usize, ids_from: impl FnOnce(u64) -> I) {
+        if !self.are_outgrown(count) {
+            return;
+        }
+        let (key, log2) = (self.key(), Self::log2_for(count));
+        let next = self.next.get_or_insert_with(|| Next { table: Table::new(key, log2), below: 0 });
+        let mut taken = 0;
+        for id in ids_from(next.below) {
+            // Not between two elements of one id: the next step begins with the second.
+            if taken >= Self::STEP && id > next.below {
+                next.below = id;
+                return;
+            }
+            next.table.toggle(id);
+            (next.below, taken) = (id, taken + 1);
+        }
+        if let Some(Next { table, .. }) = self.next.take() {
+            *self = Self::of(table);
+        }
+    }
+
+    /// Has a main table of at least so many cells, up to 2^20, of a set with these ids. Returns whether it had to be
+    /// built. 10 to 35 ns an element.
+    pub fn lengthen(&mut self, cells: usize, ids: impl IntoIterator<Item = u64>) -> bool {
+        let cells = cells.min(1 << Table::MAX_LOG2);
+        if cells <= self.main.len() {
+            return false;
+        }
+        *self = Self::of(Table::rebuild(self.key(), cells.next_power_of_two().ilog2(), ids));
+        true
+    }
+
+    /// Gives a main table up that is longer than a set of `count` elements keeps. One pass over it.
+    pub fn shorten(&mut self, count: usize) {
+        let log2 = Self::log2_for(count);
+        if self.main.len() > 1 << log2 {
+            *self = Self::of(self.main.folded(log2));
+        }
     }
 
     /// The shortest table of at least `cells` cells that is up to date; the main one if there is none.
@@ -155,11 +225,12 @@ mod tests {
         ] {
             assert_eq!(Tables::build(key, count, []).longest(), 1 << main, "{count}");
         }
+        let longest = [0, 29, 30, 1_000, 233_017, 233_018, usize::MAX].map(Tables::longest_for);
+        assert_eq!(longest.map(usize::ilog2), [6, 6, 7, 12, 19, 20, 20]);
         // None is as long as the main one.
         let coarse = |count| Tables::build(key, count, []).coarse.len();
         assert_eq!([255, 256, 32_767, 32_768].map(coarse), [0, 1, 1, 2]);
         let mut tables = Tables::build(key, 65_535, (0..1_000).map(|id| id * 3));
-        assert!(!tables.are_outgrown(131_071) && tables.are_outgrown(131_072));
         // Each is folded from the next one, 128 cells of 4 096 and these of 16 384, where more have come than this.
         let folded = |cells: usize| [cells / 16, cells / 16 + 1].map(|behind| is_sooner_folded(cells, behind));
         assert_eq!([4_096, 16_384].map(folded), [[false, true]; 2]);
@@ -179,5 +250,48 @@ mod tests {
         assert_eq!(tables.covering(20).sequence(0..128), tables.covering(5_000).sequence(0..128));
         assert_eq!(tables.covering(200).sequence(0..4_096), tables.covering(5_000).sequence(0..4_096));
         assert_eq!(tables.covering(9_000).len(), tables.longest());
+    }
+
+    #[test]
+    fn a_longer_table_is_built_in_steps_while_inserts_go_on() {
+        let key = SketchKey::new(5, 6);
+        // Several elements of one id, as names of 48 bits are.
+        let id = |i: u64| i * 0x9e37_79b9 % 10_007 * 1_000_003;
+        let mut ids: Vec<u64> = (0..30_000).map(id).collect();
+        let mut tables = Tables::build(key, ids.len(), ids.iter().copied());
+        ids.sort_unstable();
+        let mut steps = 0;
+        while tables.longest() == 1 << 12 {
+            for more in 0..100 {
+                let id = id(30_000 + 100 * steps + more);
+                tables.toggle(id);
+                ids.insert(ids.partition_point(|&other| other < id), id);
+            }
+            steps += 1;
+            tables.grow(0x8000, |from| ids[ids.partition_point(|&id| id < from)..].iter().copied());
+        }
+        assert_eq!(steps, 8, "of 4 096 elements each");
+        let whole = Tables::build(key, 0x8000, ids.iter().copied());
+        assert_eq!((tables.longest(), &tables.main), (1 << 14, &whole.main));
+        assert_eq!(tables.coarse, whole.coarse);
+        // It is as long as it is to be.
+        tables.grow(0x8000, |_| -> core::iter::Empty<u64> { panic!("nothing is asked for") });
+    }
+
+    #[test]
+    fn a_table_is_long_for_as_long_as_it_is_needed() {
+        let key = SketchKey::new(5, 6);
+        let ids = || (0..1_000).map(|id| id * 3);
+        let mut tables = Tables::build(key, 1_000, ids());
+        let before = tables.clone();
+        assert!(!tables.lengthen(512, [1]), "it is as long");
+        assert!(tables.lengthen(513, ids()));
+        assert_eq!((tables.longest(), &tables.main), (1_024, &Table::rebuild(key, 10, ids())));
+        assert!(tables.lengthen(usize::MAX, ids()));
+        assert_eq!(tables.longest(), 1 << Table::MAX_LOG2);
+        tables.shorten(1_000);
+        assert_eq!((&tables.main, &tables.coarse), (&before.main, &before.coarse));
+        tables.shorten(100_000);
+        assert_eq!(tables.longest(), 512);
     }
 }

@@ -31,6 +31,10 @@ fn lied_to<E: Element + Ord + Debug>(element: fn(u64) -> E, mut lie: impl FnMut(
         }
         for mut datagram in core::mem::take(&mut net.wire) {
             if let Some(mut sketch) = Sketch::read(&datagram.bytes) {
+                // Of the first answer the first cells alone, so that more are asked for.
+                if sketch.head.is_some() {
+                    sketch.cells.truncate(32);
+                }
                 lie(&mut sketch);
                 datagram.bytes = sketch.write();
             }
@@ -59,9 +63,13 @@ fn noise<E: Element + Ord + Debug>(element: fn(u64) -> E) {
         let mut rng = Rng(seed);
         lied_to(element, |sketch| {
             noisy_cells(&mut rng, sketch);
+            let seen = sketch.flags & Sketch::SEEN > 0;
             if let Some(head) = &mut sketch.head {
                 // Of all that is said, more and more is noise.
-                if seed % 4 > 0 {
+                if seed % 4 > 0 && seen {
+                    let noise = [rng.next() >> (rng.next() % 64), rng.next() % 1_000_000];
+                    head.deep = noise.map(forge::varint).concat();
+                } else if seed % 4 > 0 {
                     head.deep.fill_with(|| rng.next().to_le_bytes()[0]);
                 }
                 if seed % 4 > 1 {
@@ -98,7 +106,7 @@ fn noise_after_an_honest_beginning_comes_to_pages() {
     };
     // The more noise has come, the more seems to differ.
     assert_eq!(efforts(&lied_to(|number| number, &mut lie)), [0, 2, 1]);
-    assert_eq!(efforts(&lied_to(wide, &mut lie)), [0, 4, 1]);
+    assert_eq!(efforts(&lied_to(wide, &mut lie)), [0, 3, 1]);
 }
 
 fn claims<E: Element + Ord + Debug>(element: fn(u64) -> E) {
@@ -147,13 +155,13 @@ fn one_more<E: Element + Ord + Debug>(element: fn(u64) -> E, name: u64, agrees: 
 
 #[test]
 fn an_element_that_is_in_the_cells_alone_is_never_merged() {
-    assert_eq!([false, true].map(|agrees| one_more(|number| number, 1 << 60, agrees)), [[0, 4, 1]; 2]);
+    assert_eq!([false, true].map(|agrees| one_more(|number| number, 1 << 60, agrees)), [[0, 3, 1]; 2]);
     // What is no number is asked for, if the count agrees, and nobody has it.
     assert_eq!([false, true].map(|agrees| one_more(wide, 1 << 40, agrees)), [[0, 4, 1], [1, 1, 0]]);
 }
 
 fn shapes<E: Element + Ord + Debug>(element: fn(u64) -> E) {
-    assert_eq!(efforts(&lied_to(element, |sketch| sketch.cells.clear())), [0, 0, 1], "none");
+    assert_eq!(efforts(&lied_to(element, |sketch| sketch.cells.clear())), [0, 1, 1], "none");
     assert_eq!(efforts(&lied_to(element, |sketch| sketch.cells.resize(70_000, Cell::EMPTY))), [0, 0, 1], "many");
     assert_eq!(
         efforts(&lied_to(element, |sketch| sketch.flags ^= Sketch::NARROW_IDS)),

@@ -24,8 +24,11 @@ const LATENCY: Duration = Duration::from_millis(10);
 /// answer leads to.
 const OVERDRAFT: u64 = 256 << 10;
 
-/// What a siege may cost: a budget that was full, what filled it again meanwhile, and one overdraft.
-const SIEGE: u64 = RATE * (4 + SECONDS) + OVERDRAFT;
+/// What a siege may cost a replica of so many elements, of so many bytes: a budget that was full, what filled it again
+/// meanwhile, and one overdraft, which may be a sketch of all elements.
+const fn siege(count: u64, bytes: u64) -> u64 {
+    RATE * (4 + SECONDS) + bytes + bytes / 4 + OVERDRAFT + 8 * count
+}
 
 /// A message costs so much beside its bytes.
 const MESSAGE: u64 = 256;
@@ -132,8 +135,10 @@ pub(super) fn besiege<E: Element + Ord + core::fmt::Debug>(
     let ledger = siege.run(attack);
     let [repaired, expected] = [&siege, &peace].map(|siege| siege.repaired.expect("honest repair ends"));
     let sent = ledger.sent.total();
+    let victim = &siege.net.machines[VICTIM];
+    let allowed = self::siege(victim.len() as u64, victim.stats().state_bytes);
     println!(
-        "{name}: {} bytes in, {} messages of {} bytes out, work {} of {SIEGE}, deferred {}, ignored {}, rejected {}; \
+        "{name}: {} bytes in, {} messages of {} bytes out, work {} of {allowed}, deferred {}, ignored {}, rejected {}; \
          repaired at {} ms, undisturbed {}",
         siege.spent,
         sent.messages,
@@ -145,7 +150,7 @@ pub(super) fn besiege<E: Element + Ord + core::fmt::Debug>(
         repaired.as_millis(),
         expected.as_millis(),
     );
-    assert!(ledger.work <= SIEGE, "{} of {SIEGE}", ledger.work);
+    assert!(ledger.work <= allowed, "{} of {allowed}", ledger.work);
     assert!(sent.bytes + MESSAGE * sent.messages <= ledger.work, "what is sent is paid for");
     assert!(repaired <= expected, "{repaired:?}, {expected:?}");
     ledger

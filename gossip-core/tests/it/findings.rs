@@ -121,8 +121,8 @@ fn a_round_wanted_during_a_walk_follows_it() {
     config.max_message = MessageBudget::MIN;
     config.max_element_bytes = 8;
     let [mut walker, mut other] = [1, 2].map(|seed| AntiEntropy::<usize, u64>::new(config.clone(), seed));
-    // The walker's fit one page: of more it would have the others given first, and give its own in a repair.
-    walker.extend(0..30).unwrap();
+    // The walker's fit one message: of more it would have the others given first, and give its own in a repair.
+    walker.extend(0..20).unwrap();
     other.extend(100..200).unwrap();
     walker.add_peer(2);
     other.add_peer(1);

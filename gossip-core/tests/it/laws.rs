@@ -291,7 +291,7 @@ fn a_dead_peer_wakes_nobody_in_vain() {
 
 #[test]
 fn deferred_answers_break_no_law() {
-    // 64 KiB a second, which is the least: a newcomer's full state takes two budgets, or three.
+    // 64 KiB a second, which is the least. A full state fits the budget once: one that has lost its memory waits for more.
     for (seed, loss) in [(1, 0), (2, 10), (3, 30)] {
         let network = Network { loss: Chance::percent(loss), duplication: Chance::percent(loss), ..Network::default() };
         let mut simulation = Simulation::new(seed, network, 3, |id: ReplicaId, seed| {
@@ -314,6 +314,13 @@ fn deferred_answers_break_no_law() {
         }
         simulation.fault(Time::from_millis(2_000), Fault::Back(ReplicaId(1)), Duration::from_millis(700));
         simulation.fault(Time::from_millis(3_000), Fault::Pause(ReplicaId(0)), Duration::from_millis(500));
+        for at in [4_000, 8_000, 12_000] {
+            simulation.fault(
+                Time::from_millis(at),
+                Fault::Crash(ReplicaId(2), gossip_core::sim::Memory::Lost),
+                Duration::from_millis(100),
+            );
+        }
         let report = simulation.settle(Duration::from_secs(600)).unwrap_or_else(|violation| panic!("{violation}"));
         let deferred: u64 = (0..3)
             .filter_map(|id| simulation.machine(ReplicaId(id)))

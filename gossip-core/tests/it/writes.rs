@@ -75,11 +75,9 @@ fn outrun<E: Element + Ord + Debug>(element: fn(u64) -> E, rate: u64) -> [u64; 3
 
 #[test]
 fn who_reads_a_sketch_may_write_meanwhile_as_much_as_it_likes() {
-    for rate in [0, 100, 1_000] {
-        assert_eq!(outrun(|number| number, rate), [1, 1, 0]);
-    }
+    assert_eq!([0, 100, 1_000].map(|rate| outrun(|number| number, rate)), [[1, 1, 0], [1, 1, 0], [1, 2, 0]]);
     // What was written while elements were fetched is found by a second sketch, for which so many cells are asked.
-    assert_eq!([0, 100, 1_000].map(|rate| outrun(wide, rate)), [[1, 1, 0], [2, 2, 0], [2, 1, 0]]);
+    assert_eq!([0, 100, 1_000].map(|rate| outrun(wide, rate)), [[1, 1, 0], [2, 2, 0], [2, 2, 0]]);
 }
 
 /// How often a sketch begins and how often one is read in a round whose responder writes so many elements between the
@@ -112,7 +110,7 @@ fn a_sketch_of_a_state_that_is_forgotten_begins_anew() {
     assert_eq!([1_024, 1_025, 2_000].map(|written| numbers(written, false)), [[2, 2]; 3]);
     assert_eq!([1_024, 1_025, 2_000].map(|written| long(written, false)), [[1, 2]; 3]);
     // Whoever has forgotten what it told finds the state among the last 1 024. Beyond, the first is never read.
-    assert_eq!([1_024, 1_025, 2_000].map(|written| numbers(written, true)), [[2, 2], [2, 1], [2, 1]]);
+    assert_eq!([1_024, 1_025, 2_000].map(|written| numbers(written, true)), [[2, 2]; 3]);
     assert_eq!([1_024, 1_025, 2_000].map(|written| long(written, true)), [[1, 2], [2, 1], [2, 1]]);
 }
 

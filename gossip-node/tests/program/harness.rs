@@ -41,6 +41,12 @@ fn run(workload: &str, options: &str, repeats: u8, data_dir: Option<&Path>) -> O
     outcome
 }
 
+/// Runs that wait for most of their time, one beside the other.
+fn at_once<T: Send, const N: usize>(cases: [T; N], run: impl Fn(T) + Sync) {
+    let run = &run;
+    std::thread::scope(|scope| cases.into_iter().for_each(|case| _ = scope.spawn(move || run(case))));
+}
+
 #[test]
 fn a_short_run_loses_nothing_and_is_told_in_full() {
     let Outcome { report, .. } = run("broadcast", "--nodes 4 --rate 80 --seconds 1 --quiet 1 --latency 20", 0, None);
@@ -95,14 +101,14 @@ fn a_node_that_comes_back_hears_its_init_before_all_else() {
 fn nodes_are_killed_and_come_back_partitions_heal_and_requests_are_repeated() {
     let options = "--nodes 4 --rate 40 --seconds 2 --quiet 2 --latency 20 --latency-dist exponential --loss 2 \
                    --partition majorities --partition-every 1 --crash n3 --from 1 --for 1";
-    for workload in ["g-set", "g-counter", "pn-counter"] {
+    at_once(["g-set", "g-counter", "pn-counter"], |workload| {
         let directory = tempfile::tempdir().unwrap();
         let Outcome { report, repeated, .. } = run(workload, options, 50, Some(directory.path()));
         let figures = &report.figures;
         // The node is not asked for its ten operations while it is down; what it had acknowledged it has again.
         assert_eq!([figures.ops, figures.lost, figures.never_read], [70, 0, 0].map(Decimal::whole));
         assert!(report.healed.is_some() && (5..35).contains(&repeated), "{repeated} repeated");
-    }
+    });
 }
 
 #[test]
@@ -113,20 +119,21 @@ fn what_only_a_killed_node_held_is_told_apart_and_all_else_is_there() {
     let cut_off = Fault::Cut(vec![ReplicaId(3)]);
     let seeds = (0..).map(|seed| format!("{options} --seed {seed}"));
     let options = seeds.filter(|options| plan(options).faults()[0].1 == cut_off).take(1).collect::<String>();
-    for workload in ["broadcast", "pn-counter"] {
-        let Outcome { report, .. } = run(workload, &options, 0, None);
-        assert_eq!(report.figures.lost, Decimal::whole(0));
-        let gone = report.gone.unwrap();
-        assert!(gone > Decimal::whole(2) && gone < Decimal::whole(20), "{report}");
-        assert!(report.to_string().contains(&format!("\ngone with a node     {gone} that")), "{report}");
-        assert_ne!(report.healed, Some(Took::Longer));
-        let directory = tempfile::tempdir().unwrap();
-        let Outcome { report, .. } = run(workload, &options, 0, Some(directory.path()));
-        assert_eq!(
-            (report.figures.lost, report.figures.never_read, report.gone),
-            (Decimal::whole(0), Decimal::whole(0), None)
-        );
-    }
+    at_once(
+        [("broadcast", false), ("broadcast", true), ("pn-counter", false), ("pn-counter", true)],
+        |(workload, disk)| {
+            let directory = tempfile::tempdir().unwrap();
+            let Outcome { report, .. } = run(workload, &options, 0, disk.then_some(directory.path()));
+            assert_eq!(report.figures.lost, Decimal::whole(0));
+            if disk {
+                return assert_eq!((report.figures.never_read, report.gone), (Decimal::whole(0), None));
+            }
+            let gone = report.gone.unwrap();
+            assert!(gone > Decimal::whole(2) && gone < Decimal::whole(20), "{report}");
+            assert!(report.to_string().contains(&format!("\ngone with a node     {gone} that")), "{report}");
+            assert_ne!(report.healed, Some(Took::Longer));
+        },
+    );
 }
 
 /// What ends the run of one node that is this shell script, of which each line read is `$line`, and of one operation.

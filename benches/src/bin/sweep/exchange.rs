@@ -31,6 +31,9 @@ pub(crate) struct Policy {
     pub(crate) assisted: bool,
     /// Bytes of a probe beyond those it has.
     pub(crate) hint: usize,
+    /// Whether the probe tells deep bits, and the first answer has as many cells as these seem to take, so many at the
+    /// least, as the library has it at first meetings. The records are of answers that tell deep bits.
+    pub(crate) aims: Option<usize>,
 }
 
 impl Policy {
@@ -47,6 +50,7 @@ impl Policy {
         shares: [30, 100, 200, 400],
         assisted: false,
         hint: 0,
+        aims: None,
         near: true,
     };
 
@@ -163,6 +167,14 @@ impl Exchange {
         })
     }
 
+    /// What so many cells tell of a difference that was estimated before from deep bits.
+    fn estimate_of_told(&self, cells: usize, told: u64) -> Estimate {
+        let mut evidence = Evidence::at_least(0);
+        evidence.seen(told);
+        evidence.prefix(&self.table.prefix(cells).expect("no more is asked for than there is"), &self.key);
+        evidence.estimate()
+    }
+
     pub(crate) fn differences(&self) -> usize {
         self.ids.len()
     }
@@ -194,9 +206,17 @@ impl Exchange {
         }
         let mut have = policy.head;
         let mut deep = policy.deep;
+        let mut requests = 0_usize;
+        let mut told = None;
+        if let Some(least) = policy.aims {
+            let seen = self.estimate(0, deep);
+            let aim = if seen.differences < 32 { seen.shifted(1_000) } else { seen.differences * policy.first / 1_000 };
+            have = need(aim).max(least).min(self.table.len());
+            (told, requests) = (Some(seen.differences), 1);
+            bytes += wire::seen(seen.differences);
+        }
         bytes += wire::HEAD + deep_len(deep) + wire::cells(have);
         let mut trips = 1.0;
-        let mut requests = 0_usize;
         while !self.reads(have, policy.assisted) {
             let longest = self.table.len();
             if requests > 4 || have == longest {
@@ -216,7 +236,10 @@ impl Exchange {
                     if have == 0 { most } else { need(seen.differences).clamp(have + 8, most) }
                 }
             } else {
-                let estimate = self.estimate(have, deep);
+                let estimate = match told {
+                    Some(told) => self.estimate_of_told(have, told),
+                    None => self.estimate(have, deep),
+                };
                 let target = match requests {
                     0 => need(estimate.differences * policy.first / 1_000).max(have + 8),
                     _ => {
@@ -262,7 +285,8 @@ mod tests {
                 hops += counts.hops;
             }
             let mut cost = Cost::default();
-            (0..300).for_each(|_| cost += Exchange::new(d, &mut random).round(&Policy::BALANCED));
+            let policy = Policy { aims: Some(16), ..Policy::BALANCED };
+            (0..300).for_each(|_| cost += Exchange::new(d, &mut random).round(&policy));
             let measured = bytes as f64 / rounds as f64;
             let off = (cost.mean_bytes() / measured - 1.0).abs() * 100.0;
             assert!(off < f64::from(percent), "{d}: {} bytes, machines {measured}", cost.mean_bytes());

@@ -26,6 +26,11 @@ pub(crate) const PROOF: usize = 1 + 4 + DIGEST;
 /// Of a first answer, but for its deep bits, its cells and their number.
 pub(crate) const HEAD: usize = 1 + 5 + DIGEST + varint(8 * COUNT);
 
+/// What a first answer says of what its probe told.
+pub(crate) const fn seen(differences: u64) -> usize {
+    varint(differences) + 1
+}
+
 /// Of so many cells and their number.
 pub(crate) const fn cells(count: usize) -> usize {
     varint(count as u64) + IdWidth::Bits64.cells_encoded_len(count)

@@ -74,21 +74,21 @@ fn config(economy: Economy) -> Config {
 fn what_is_the_same_or_nearly_takes_two_to_four_messages() {
     for (common, own, of_numbers, of_texts) in [
         (0, [0, 0], "a probe 26, b proof 13, 0 0 0", "a probe 26, b proof 13, 0 0 0"),
-        (500, [0, 0], "a probe 27, b proof 13, 0 0 0", "a probe 27, b proof 13, 0 0 0"),
+        (500, [0, 0], "a probe 91, b proof 13, 0 0 0", "a probe 91, b proof 13, 0 0 0"),
         (0, [0, 3], "a probe 26, b give 56, a proof 13, 0 0 0", "a probe 26, b give 83, a proof 13, 0 0 0"),
         (
             0,
             [9, 0],
-            "a probe 26, b page 13, a repair 92, b proof 13, 0 0 0",
-            "a probe 26, b page 13, a repair 174, b proof 13, 0 0 0",
+            "a probe 26, b page 10, a repair 92, b proof 13, 0 0 0",
+            "a probe 26, b page 10, a repair 174, b proof 13, 0 0 0",
         ),
-        (500, [1, 0], "a probe 27, b proof 13, 0 0 0", "a probe 27, b cells 235, a repair 38, b proof 13, 0 0 0"),
-        (500, [0, 1], "a probe 27, b give 42, a proof 13, 0 0 0", "a probe 27, b give 51, a proof 13, 0 0 0"),
+        (500, [1, 0], "a probe 91, b proof 13, 0 0 0", "a probe 91, b cells 129, a repair 38, b proof 13, 0 0 0"),
+        (500, [0, 1], "a probe 91, b give 42, a proof 13, 0 0 0", "a probe 91, b give 51, a proof 13, 0 0 0"),
         (
             500,
             [3, 3],
-            "a probe 27, b cells 281, a repair 45, b proof 13, 1 0 0",
-            "a probe 27, b cells 235, a repair 77, b give 93, a proof 13, 1 0 0",
+            "a probe 91, b cells 161, a repair 45, b proof 13, 1 0 0",
+            "a probe 91, b cells 129, a repair 77, b give 93, a proof 13, 1 0 0",
         ),
     ] {
         assert_eq!(round(&mut pair(&config(Economy::Balanced), numbers(common, own))), of_numbers);
@@ -102,24 +102,20 @@ fn what_differs_takes_a_sketch_and_a_repair_and_who_lacks_more_reads_it() {
         (
             3_000,
             [30, 30],
-            "a probe 27, b cells 356, a want-cells 19, b cells 173, a want-cells 19, b cells 338, \
-             a repair 248, b proof 13, 1 1 0",
-            "a probe 27, b cells 292, a want-cells 19, b cells 190, a want-cells 19, b cells 115, a repair 629, b give 552, \
-             a proof 13, 1 1 0",
+            "a probe 91, b cells 459, a want-cells 19, b cells 355, a repair 248, b proof 13, 1 1 0",
+            "a probe 91, b cells 387, a want-cells 19, b cells 158, a repair 629, b give 552, a proof 13, 1 1 0",
         ),
         (
             3_000,
             [0, 200],
-            "a probe 27, b cells 92, a want-cells 20, b cells 2542, a proof 13, 1 0 0",
-            "a probe 27, b probe 27, a cells 92, b want-cells 20, a cells 1366, b want-cells 20, a cells 328, \
-             b repair 3410, a proof 13, 0 0 0",
+            "a probe 91, b cells 2565, a proof 13, 1 0 0",
+            "a probe 91, b probe 91, a cells 1389, b want-cells 20, a cells 341, b repair 3410, a proof 13, 0 0 0",
         ),
         (
             3_000,
             [200, 0],
-            "a probe 27, b probe 27, a cells 92, b want-cells 20, a cells 1800, b want-cells 20, a cells 471, \
-             b proof 13, 0 0 0",
-            "a probe 27, b cells 92, a want-cells 20, b cells 1934, a repair 3407, b proof 13, 1 0 0",
+            "a probe 91, b probe 91, a cells 1823, b want-cells 20, a cells 471, b proof 13, 0 0 0",
+            "a probe 91, b cells 1957, a repair 3407, b proof 13, 1 0 0",
         ),
     ] {
         assert_eq!(round(&mut pair(&config(Economy::Balanced), numbers(common, own))), of_numbers);
@@ -132,12 +128,12 @@ fn what_differs_in_most_takes_pages() {
     let sets = numbers(300, [200, 300]);
     assert_eq!(
         round(&mut pair(&config(Economy::Balanced), sets)),
-        "a probe 27, b cells 91, a page 3550, b give 2183, a proof 13, 0 0 1"
+        "a probe 91, b cells 30, a page 3550, b give 2183, a proof 13, 0 0 1"
     );
     let sets = texts(300, [200, 300]);
     assert_eq!(
         round(&mut pair(&config(Economy::Balanced), sets)),
-        "a probe 27, b cells 91, a page 8466, b give 5118, a proof 13, 0 0 1"
+        "a probe 91, b cells 30, a page 8466, b give 5118, a proof 13, 0 0 1"
     );
 }
 
@@ -151,10 +147,9 @@ fn each_economy_has_its_own_way() {
         ),
         (
             Economy::FewestBytes,
-            "a probe 27, b cells 91, a want-cells 19, b cells 330, a want-cells 19, b cells 355, \
-             a repair 174, b proof 13, 1 1 0",
-            "a probe 27, b probe 27, a cells 92, b want-cells 19, a cells 277, b want-cells 19, a cells 246, \
-             b want-cells 19, a cells 208, b repair 766, a give 380, b proof 13, 0 0 0",
+            "a probe 91, b cells 351, a want-cells 19, b cells 388, a repair 174, b proof 13, 1 1 0",
+            "a probe 91, b probe 91, a cells 299, b want-cells 19, a cells 265, \
+             b repair 766, a give 380, b proof 13, 0 0 0",
         ),
     ] {
         assert_eq!(round(&mut pair(&config(economy), numbers(2_000, [20, 40]))), of_numbers);
@@ -168,17 +163,16 @@ fn small_messages_carry_all_of_it_in_bursts() {
     (small.max_message, small.window) = (MessageBudget::new(400), NonZeroU16::new(3).expect("some messages"));
     assert_eq!(
         round(&mut pair(&small, numbers(1_000, [30, 30]))),
-        "a probe 27, b cells 355, a want-cells 19, b cells 173, a want-cells 19, b cells 338, a repair 248, \
-         b proof 13, 1 1 0"
+        "a probe 91, b cells 368, b cells 99, a want-cells 19, b cells 355, a repair 248, b proof 13, 1 1 0"
     );
     assert_eq!(
         round(&mut pair(&small, texts(1_000, [30, 30]))),
-        "a probe 27, b cells 292, a want-cells 19, b cells 190, a want-cells 19, b cells 115, a repair 369, \
-         a repair 273, b give 328, b give 246, a proof 13, 1 1 0"
+        "a probe 91, b cells 374, b cells 21, a want-cells 19, b cells 158, a repair 369, a repair 273, \
+         b give 328, b give 246, a proof 13, 1 1 0"
     );
     assert_eq!(
         round(&mut pair(&small, texts(0, [60, 30]))),
-        "a probe 26, b cells 90, a page 354, b give 272, a page 356, b give 120, a page 351, b give 220, \
+        "a probe 90, b cells 28, a page 354, a page 356, a page 351, b give 355, b give 203, \
          a proof 13, 0 0 1"
     );
 }
@@ -186,7 +180,7 @@ fn small_messages_carry_all_of_it_in_bursts() {
 #[test]
 fn who_has_met_before_needs_cells_for_what_is_new_alone() {
     let mut machines = pair(&config(Economy::Balanced), numbers(1_000, [5, 5]));
-    assert_eq!(round(&mut machines), "a probe 27, b cells 355, a repair 61, b proof 13, 1 0 0");
+    assert_eq!(round(&mut machines), "a probe 91, b cells 161, a repair 61, b proof 13, 1 0 0");
     machines[0].extend(7..9).expect("they are small");
     machines[1].extend(9..30).expect("they are small");
     assert_eq!(round(&mut machines), "a probe 27, b cells 324, a repair 37, b proof 13, 2 0 0");

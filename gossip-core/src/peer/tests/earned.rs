@@ -14,9 +14,9 @@ use crate::key::Key;
 use crate::machine::AntiEntropy;
 use crate::machine::tests::{PEER, replica};
 use crate::message::tests::{answer, numbers, request};
-use crate::message::{Answer, Asks, Body, Message, Part, Request};
+use crate::message::{Answer, Asks, Body, Listed, Message, Part, Request};
 use crate::peer::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
-use crate::peer::owed::Question;
+use crate::peer::owed::{Question, Use};
 use crate::round::need;
 use crate::round::policy::Policy;
 use crate::round::strategy::{self, MOST_NAMES};
@@ -76,13 +76,17 @@ fn cells_are_charged_with_the_table_they_are_folded_from_and_what_was_inserted_s
     let request = want_cells(&mut machine, tag, 20, 250);
     let (bodies, work) = earned(&mut machine, [request]);
     assert_eq!((runs(&bodies), work), (vec![(20, 144, false), (164, 106, true)], 2 * 512 / FOLDED as u64));
-    // As many as the window has, and as there are.
+    // As many as the window has, and as the elements of two such sets take. What is beyond the table is of a longer one,
+    // built of all elements.
     let request = want_cells(&mut machine, tag, 0, 500);
     let (bodies, _) = earned(&mut machine, [request]);
     assert_eq!(runs(&bodies), [(0, 144, false), (144, 144, false), (288, 144, true)]);
     let request = want_cells(&mut machine, tag, 500, 100);
-    let (bodies, _) = earned(&mut machine, [request]);
-    assert_eq!(runs(&bodies), [(500, 12, true)]);
+    let (bodies, work) = earned(&mut machine, [request]);
+    assert_eq!((runs(&bodies), work), (vec![(500, 100, true)], 1_024 / FOLDED as u64 + 1_000 * PASSED));
+    let request = want_cells(&mut machine, tag, 4_090, 100);
+    let (bodies, work) = earned(&mut machine, [request]);
+    assert_eq!((runs(&bodies), work), (vec![(4_090, 6, true)], 4_096 / FOLDED as u64 + 1_000 * PASSED));
     // Both to find the state and to give its cells, what came since is passed by.
     machine.extend(1_000..1_005).expect("they are small");
     let request = want_cells(&mut machine, tag, 0, 100);
@@ -172,7 +176,7 @@ fn pages_are_charged_with_what_they_list() {
     let page = |listed: &[(u64, &u64)], window: u16, asks: bool, from: Bound, to: Bound| {
         let entries = listed.iter().map(|&(id, element)| Entry { id, element });
         let elements = Elements::fill(entries, 10_000).elements;
-        request(tag, 0x101, Request::Page { window, wants_state: asks, from, to, elements })
+        request(tag, 0x101, Request::Page { window, wants_state: asks, from, to, listed: Listed::Whole(elements) })
     };
     let at = |place: usize| Bound::of_name(held[place].0, 0);
     let just = Bound::At(Rank::first(Fingerprinter::new(&Key::open()).encode(held[100].1).0));
@@ -203,7 +207,9 @@ fn pages_are_charged_with_what_they_list() {
 fn probe(machine: &mut AntiEntropy<u8, u64>) -> u32 {
     machine.sync_now(&PEER);
     let Output::Send { message, .. } = machine.poll(Time::ZERO) else { panic!("nothing to send") };
-    let Body::Request { nonce, request: Request::Probe { .. }, .. } = message.body else { panic!("no probe") };
+    let Body::Request { nonce, request: Request::Probe { .. } | Request::DeepProbe { .. }, .. } = message.body else {
+        panic!("no probe")
+    };
     nonce.bits()
 }
 
@@ -264,7 +270,7 @@ fn what_is_refused_and_what_nobody_awaits_is_counted() {
         let (start, elements) = (Bound::START, numbers(&[2, 100 + times]));
         receive(
             &mut machine,
-            answer(7, Answer::Give { tag, from: start, to: start, last: true, state: None, elements }),
+            answer(7, Answer::Give { tag, from: start, to: start, last: true, state: None, wanted: None, elements }),
         );
         for ledger in [machine.stats().total, machine.peer(&PEER).ledger] {
             assert_eq!(
@@ -366,7 +372,7 @@ fn a_first_answer_has_cells_unless_the_counts_say_that_they_are_too_few() {
     let head = Policy::of(machine.config().economy).map_or(0, |policy| policy.head(1_000));
     let counted = |floor: u64| {
         let theirs = Question::Probe { digest: Digest::from_parts(1_000 + floor, 7), turns: false };
-        match machine.turn(&PEER).expect("it was added").verdict(Nonce::from_bits(0x101), theirs, true) {
+        match machine.turn(&PEER).expect("it was added").verdict(Nonce::from_bits(0x101), theirs, &Use::Some) {
             Answer::Cells { cells, .. } => cells.count(),
             other => panic!("{other:?}"),
         }
@@ -385,7 +391,7 @@ fn a_first_answer_has_as_many_cells_as_the_smallest_message_holds() {
         machine.set().settle();
         machine.add_peer(PEER);
         let theirs = Question::Probe { digest: Digest::from_parts(1_000, 7), turns: false };
-        let first = machine.turn(&PEER).expect("it was added").verdict(Nonce::from_bits(0x101), theirs, true);
+        let first = machine.turn(&PEER).expect("it was added").verdict(Nonce::from_bits(0x101), theirs, &Use::Some);
         let Answer::Cells { cells, .. } = &first else { panic!("{first:?}") };
         assert_eq!(cells.count(), expected);
         assert!(Message::<u64>::new(answer(0x101, first)).encoded_len() <= config.message_limit());
@@ -396,7 +402,7 @@ fn a_first_answer_has_as_many_cells_as_the_smallest_message_holds() {
 fn sketched<E: Element>(machine: &mut AntiEntropy<u8, E>) -> Vec<u64> {
     let policy = Policy::of(machine.config().economy);
     let (ours, width) = (machine.set().state(), Set::<E>::WIDTH);
-    let may = |count: u64| strategy::may_be_sketched(ours, Digest::from_parts(count, 7), width, policy);
+    let may = |count: u64| strategy::may_be_sketched(ours, Digest::from_parts(count, 7), None, width, policy);
     assert!(!may(0));
     (1..5_000).filter(|count| may(*count) != may(count - 1)).collect()
 }
@@ -409,7 +415,7 @@ fn what_the_counts_leave_to_sketches_and_pages() {
         machine.extend((0..300).map(|number| format!("{number:0len$}"))).expect("they are small");
         machine
     };
-    assert_eq!([3, 10, 60].map(|len| sketched(&mut texts(len))), [[231, 459], [163, 748], [53, 2_847]]);
+    assert_eq!([3, 10, 60].map(|len| sketched(&mut texts(len))), [[222, 459], [150, 748], [46, 2_847]]);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What the steps of a round make of the answers that come, one by one.
 
-use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -13,7 +11,7 @@ use crate::element::Element;
 use crate::event::Output;
 use crate::machine::AntiEntropy;
 use crate::message::tests::{answer, numbers as elements, request};
-use crate::message::{Answer, Asks, Body, Head, Message, MessageKind, Part, Request};
+use crate::message::{Answer, Asks, Body, Head, Message, MessageKind, Part, Request, Tells};
 use crate::peer::budget::{CELL, PASSED};
 use crate::push::Overlay;
 use crate::round::Step;
@@ -38,10 +36,6 @@ fn numbers(from: u64, count: u64) -> impl Iterator<Item = u64> {
     (from..from + count).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-fn texts(from: u64, count: u64) -> impl Iterator<Item = String> {
-    numbers(from, count).map(|number| format!("{number:060}"))
-}
-
 /// All that is sent now.
 fn sent<E: Element>(machine: &mut AntiEntropy<u8, E>) -> Vec<Body> {
     let (now, mut bodies) = (machine.now(), vec![]);
@@ -62,7 +56,7 @@ fn probe<E: Element>(machine: &mut AntiEntropy<u8, E>) -> u32 {
         Some(nonce) => turn.go_to(nonce, Step::Probe(None)),
     }
     match &sent(machine)[..] {
-        [Body::Request { nonce, request: Request::Probe { .. }, .. }] => nonce.bits(),
+        [Body::Request { nonce, request: Request::Probe { .. } | Request::DeepProbe { .. }, .. }] => nonce.bits(),
         others => panic!("{others:?}"),
     }
 }
@@ -91,7 +85,7 @@ fn state(count: u64) -> State {
 /// The end of an answer that has nothing but a state.
 fn give<E: Element>(machine: &mut AntiEntropy<u8, E>, nonce: u32, state: State) -> Body {
     let (tag, from, to, elements) = (machine.set().tag(), Bound::START, Bound::START, Elements::NONE);
-    answer(nonce, Answer::Give { tag, from, to, last: true, state: Some(state), elements })
+    answer(nonce, Answer::Give { tag, from, to, last: true, state: Some(state), wanted: None, elements })
 }
 
 /// The first cells of a peer that is in this state.
@@ -99,7 +93,7 @@ fn head<E: Element>(peer: &mut AntiEntropy<u8, E>, nonce: u32, state: State, cou
     let len = peer.len();
     let cells = peer.set().cells(0..count, Place::new(len)).expect("its table is longer");
     let cells = Cells::new(Set::<u64>::WIDTH, &cells);
-    answer(nonce, Answer::Cells { part: Part::Head(Head { state, deep: None }.into()), cells })
+    answer(nonce, Answer::Cells { part: Part::Head(Head { state, tells: Tells::Nothing }.into()), cells })
 }
 
 /// The same, of the state that it is in.
@@ -337,7 +331,7 @@ fn where_others_cells_leave_no_room_a_round_is_put_off_once() {
         machine.add_peer(2);
         machine.sync_now(&2);
         sent(&mut machine);
-        let head = Head { state: state(0), deep: None };
+        let head = Head { state: state(0), tells: Tells::Nothing };
         let cells = Cells::new(IdWidth::Bits64, &[]);
         let mut incoming = IncomingSketch::new(&head, &cells, machine.set().tables(), Place::START, 0);
         incoming.aim(others);
@@ -350,56 +344,57 @@ fn where_others_cells_leave_no_room_a_round_is_put_off_once() {
     }
 }
 
-/// How many cells are aimed at, where so many are there of texts that page at 60 bytes each.
-fn target(top_ups: Option<usize>, have: usize, differences: u64, sigma: u64) -> Option<usize> {
-    target_knowing(None, top_ups, have, Estimate { differences, sigma })
+/// How many cells are aimed at, where so many are there and either side has so many texts of 60 bytes.
+fn target(count: u64, top_ups: Option<usize>, have: usize, differences: u64, sigma: u64) -> Option<usize> {
+    target_knowing(None, count, top_ups, have, Estimate { differences, sigma })
 }
 
-fn target_knowing(known: Option<u64>, top_ups: Option<usize>, have: usize, seen: Estimate) -> Option<usize> {
-    let (mut machine, mut peer) = (self::machine(texts(0, 1_000)), self::machine(texts(0, 1_100)));
-    let Body::Answer { answer: Answer::Cells { part: Part::Head(head), cells }, .. } = full_head(&mut peer, 1, have)
-    else {
-        panic!("they are cells")
-    };
-    let ours = machine.set().state();
-    let tables = machine.set().tables().expect("it keeps a sketch");
-    let mut incoming = IncomingSketch::new(&head, &cells, Some(tables), Place::new(1_000), 1_000);
+fn target_knowing(
+    known: Option<u64>,
+    count: u64,
+    top_ups: Option<usize>,
+    have: usize,
+    seen: Estimate,
+) -> Option<usize> {
+    let state = State { digest: Digest::from_parts(count, 1), bytes: 60 * count };
+    let cells = Cells::new(IdWidth::Bits48, &vec![Cell::EMPTY; have]);
+    let mut incoming = IncomingSketch::new(&Head { state, tells: Tells::Nothing }, &cells, None, Place::START, count);
     (0..top_ups.map_or(0, |top_ups| top_ups + 1)).for_each(|_| incoming.aim(have));
     let policy = Policy::of(Config::default().economy).expect("there are sketches");
     let known = known.map(|differences| Estimate { differences, sigma: 0 });
-    strategy::target(policy, ours, &incoming, tables.longest(), known, seen, false)
+    strategy::target(policy, state, &incoming, known, seen, false, false)
 }
 
 #[test]
 fn what_is_known_is_aimed_at_where_it_is_less_than_what_is_seen() {
     let seen = Estimate { differences: 100, sigma: 10 };
-    let of = |known| target_knowing(known, None, 32, seen).unwrap_or(0);
+    let of = |known| target_knowing(known, 1_000, None, 32, seen).unwrap_or(0);
     assert_eq!([None, Some(100), Some(99), Some(50), Some(150)].map(of), [111, 111, 139, 78, 111]);
 }
 
-/// Of a sketch of 512 cells, which decodes 440 differences.
 #[test]
-fn no_more_cells_are_aimed_at_than_there_are() {
-    let first = |have| {
-        let seen = [(100, 10), (400, 40), (430, 30), (440, 10), (460, 10), (500, 100), (560, 60), (600, 150)];
-        seen.map(|(differences, sigma)| target(None, have, differences, sigma).unwrap_or(0))
+fn no_more_cells_are_aimed_at_than_tables_can_have() {
+    // Of 2^20 cells, which decode 920 000 differences.
+    let most = |top_ups, have| {
+        let seen =
+            [(900_000, 10_000), (920_000, 10_000), (950_000, 10_000), (1_000_000, 100_000), (1_200_000, 200_000)];
+        seen.map(|(differences, sigma)| target(10_000_000, top_ups, have, differences, sigma).unwrap_or(0))
     };
-    assert_eq!(first(32), [111, 425, 457, 256, 0, 256, 0, 256]);
-    assert_eq!(first(200), [208, 425, 457, 256, 0, 256, 0, 256]);
-    assert_eq!(first(255), [263, 425, 457, 256, 0, 256, 0, 256]);
-    assert_eq!(first(256), [264, 425, 457, 512, 0, 512, 0, 0]);
-    assert_eq!(first(500), [508, 508, 508, 512, 0, 512, 0, 0]);
-    assert_eq!(first(512), [0; 8]);
+    assert_eq!(most(None, 32), [763_572, 780_531, 805_970, 848_367, 1_017_949]);
+    assert_eq!(most(Some(0), 900_000), [1_034_907, 1 << 20, 0, 1 << 20, 0]);
+}
+
+#[test]
+fn further_requests_aim_above_what_is_seen_and_end() {
     let more = |top_ups, have| {
         let seen = [(50, 10), (120, 30), (330, 10), (420, 20)];
-        seen.map(|(differences, sigma)| target(Some(top_ups), have, differences, sigma).unwrap_or(0))
+        seen.map(|(differences, sigma)| target(1_000, Some(top_ups), have, differences, sigma).unwrap_or(0))
     };
+    let after_32 = [0, 1, 2, 3, 4].map(|top_ups| more(top_ups, 32));
     assert_eq!(
-        [0, 1, 2, 3, 4].map(|top_ups| more(top_ups, 32)),
-        [[82, 199, 408, 256], [88, 217, 414, 256], [134, 217, 414, 256], [236, 252, 425, 256], [0; 4],]
+        after_32,
+        [[82, 199, 408, 530], [88, 217, 414, 541], [134, 217, 414, 541], [236, 252, 425, 564], [0; 4]]
     );
-    assert_eq!(
-        [0, 1, 2, 3, 4].map(|top_ups| more(top_ups, 300)),
-        [[325, 325, 408, 512], [378, 378, 414, 512], [456, 456, 456, 512], [512; 4], [0; 4],]
-    );
+    let after_300 = [0, 1, 2, 3, 4].map(|top_ups| more(top_ups, 300));
+    assert_eq!(after_300, [[325, 325, 408, 530], [378, 378, 414, 541], [456, 456, 456, 541], [612; 4], [0; 4]]);
 }

@@ -30,7 +30,7 @@ pub struct Head {
     pub sum: u128,
     /// Encoded bytes of all elements.
     pub bytes: u64,
-    /// Deep bits, as bytes.
+    /// Deep bits, as bytes; or, where they are [seen](Sketch::SEEN), two varints.
     pub deep: Vec<u8>,
 }
 
@@ -44,6 +44,8 @@ impl Sketch {
     pub const LAST: u8 = 8;
     /// There are no deep bits.
     pub const NO_BITS: u8 = 16;
+    /// In the place of deep bits are an estimate and a number of cells that follow.
+    pub const SEEN: u8 = 32;
 
     /// Returns whether a message is a head.
     pub fn is_head(message: &[u8]) -> bool {
@@ -62,9 +64,15 @@ impl Sketch {
             let sum = u128::from_le_bytes(*rest.split_off(..16)?.first_chunk()?);
             let bytes = take_varint(&mut rest)?;
             // Their bytes, which no field tells: 32 bits for each of 16 levels, or 64 for all but the first.
-            let deep = match flags & (Self::WIDE_BITS | Self::NO_BITS) {
+            let deep = match flags & (Self::WIDE_BITS | Self::NO_BITS | Self::SEEN) {
                 0 => 64,
                 Self::WIDE_BITS => 124,
+                Self::SEEN => {
+                    let mut after = rest;
+                    take_varint(&mut after)?;
+                    take_varint(&mut after)?;
+                    rest.len() - after.len()
+                }
                 _ => 0,
             };
             head = Some(Head { count, sum, bytes, deep: rest.split_off(..deep)?.to_vec() });
@@ -104,7 +112,8 @@ mod tests {
     fn what_is_read_is_written_as_it_was() {
         let cells: Vec<Cell> = (0..7).map(|id| Cell::new(id, 1)).collect();
         let head = |deep| Head { count: 300, sum: 1 << 100, bytes: 2_400, deep: [7].repeat(deep) };
-        let forms = [(0, 64), (Sketch::WIDE_BITS, 124), (Sketch::NO_BITS, 0), (Sketch::NARROW_IDS, 64)];
+        let forms =
+            [(0, 64), (Sketch::WIDE_BITS, 124), (Sketch::NO_BITS, 0), (Sketch::NARROW_IDS, 64), (Sketch::SEEN, 2)];
         let heads = forms.map(|(flags, deep)| (flags, Some(head(deep))));
         for (flags, head) in heads.into_iter().chain([(0, None), (Sketch::NARROW_IDS | Sketch::LAST, None)]) {
             let sketch = Sketch { nonce: [1, 2, 3, 4], flags, head, from: 0, cells: cells.clone() };

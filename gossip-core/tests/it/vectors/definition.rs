@@ -2,7 +2,8 @@
 
 use core::array;
 
-use gossip_core::sketch::{Cell, DeepWidth, IdWidth, SketchKey, Table};
+use gossip_core::sim::forge::Sketch;
+use gossip_core::sketch::{Cell, DeepWidth, SketchKey, Table};
 use gossip_core::{Element, Key};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -14,9 +15,6 @@ const ELEMENTS: u64 = 10_000;
 
 /// How many cells are published.
 const CELLS: usize = 64;
-
-/// How many of them a first answer has.
-const HEAD: usize = 16;
 
 pub(crate) fn sketches() -> String {
     let mut text = String::from(
@@ -39,19 +37,18 @@ pub(crate) fn sketches() -> String {
         let numbers: Vec<_> = (0..ELEMENTS).collect();
         let wide: Vec<_> = (0..ELEMENTS).map(bytes).collect();
         let names = [
-            ("u64", numbers.iter().map(|&i| id(&key, i)).collect::<Vec<_>>(), first_answer(&key, numbers, ELEMENTS)),
-            ("[u8;32]", wide.iter().map(|&i| id(&key, i) >> 16).collect(), first_answer(&key, wide, bytes(ELEMENTS))),
+            ("u64", numbers.iter().map(|&i| id(&key, i)).collect::<Vec<_>>(), first_messages(&key, numbers, ELEMENTS)),
+            ("[u8;32]", wide.iter().map(|&i| id(&key, i) >> 16).collect(), first_messages(&key, wide, bytes(ELEMENTS))),
         ];
-        for (element, names, answer) in names {
+        for (element, names, [probe, answer]) in names {
             let (cells, deep) = by_definition(k0, k1, &names);
             let table = Table::rebuild(SketchKey::new(k0, k1), 6, names);
             assert_eq!(table.sequence(0..CELLS), Some(cells.clone()));
-            let mut sent = vec![];
-            table.deep_bits(DeepWidth::Narrow).encode(&mut sent);
-            sent.push(HEAD as u8);
-            let width = if element == "u64" { IdWidth::Bits64 } else { IdWidth::Bits48 };
-            width.encode_cells(&cells[..HEAD], &mut sent);
-            assert!(answer.ends_with(&sent), "{of} {element}: a replica sends other cells");
+            let mut told = vec![];
+            table.deep_bits(DeepWidth::Narrow).encode(&mut told);
+            assert!(probe.ends_with(&told), "{of} {element}: a replica tells other deep bits");
+            let sent = Sketch::read(&answer).expect("they are cells").cells;
+            assert!(!sent.is_empty() && cells.starts_with(&sent), "{of} {element}: a replica sends other cells");
             for (j, cell) in cells.iter().enumerate() {
                 row(&mut text, format_args!("cell {of} {element} {j} {:x} {}", cell.id(), cell.check()));
             }
@@ -123,11 +120,11 @@ fn siphash(key: [u8; 16], bytes: &[u8]) -> u128 {
     output(0xee, 2) | output(0xdd, 1) << 64
 }
 
-/// What a replica of this set answers one that lacks an element of it.
-/// The first answer of a replica of this set, to one that has another element in place of the first.
-fn first_answer<E: Element>(key: &Key, set: Vec<E>, other: E) -> Vec<u8> {
-    let others = set[1..].iter().cloned().chain([other]).collect();
-    Exchange::between(&small(key), [others, set]).messages().swap_remove(1).2
+/// The first probe and the first answer of a replica of this set, to one that has another element in place of the first.
+fn first_messages<E: Element>(key: &Key, set: Vec<E>, other: E) -> [Vec<u8>; 2] {
+    let others: Vec<E> = set[1..].iter().cloned().chain([other]).collect();
+    let messages = |sets, at| Exchange::between(&small(key), sets).messages().swap_remove(at).2;
+    [messages([set.clone(), others.clone()], 0), messages([others, set], 1)]
 }
 
 /// The check and the positions of a name.

@@ -28,8 +28,8 @@ pub(crate) fn round(file: &str) -> String {
     let open = small(&open);
     let numbers = |range: Range<u64>| range.collect::<Vec<_>>();
     match file {
-        "round-of-numbers" => Exchange::between(&open, [numbers(0..100), numbers(12..112)])
-            .told("A holds the numbers 0 to 99, B 12 to 111. Open key, element limit 64."),
+        "round-of-numbers" => Exchange::between(&open, [numbers(0..100), numbers(25..125)])
+            .told("A holds the numbers 0 to 99, B 25 to 124. Open key, element limit 64."),
         "round-of-bytes" => Exchange::between(&small(&secret), [0..12, 2..15].map(|range| range.map(bytes).collect()))
             .told(
                 "[u8;32]: i in 8 bytes, little-endian, four times. A holds those of 0 to 11, B of 2 to 14. The secret\n\
@@ -65,8 +65,8 @@ pub(crate) fn round(file: &str) -> String {
         "round-of-changed-parts" => Exchange::between(&open, [numbers(0..100), numbers(0..80)])
             .told("A holds the numbers 0 to 99, B 0 to 79, and takes the round over. Open key, element limit 64."),
         "round-of-a-changed-set" => {
-            Exchange::between(&open, [numbers(0..100), numbers(12..112)]).inserting(1_000).told(
-                "A holds the numbers 0 to 99, B 12 to 111, and inserts 1000 once its first cells are sent. Open key,\n\
+            Exchange::between(&open, [numbers(0..100), numbers(25..125)]).inserting(1_000).told(
+                "A holds the numbers 0 to 99, B 25 to 124, and inserts 1000 once its first cells are sent. Open key,\n\
                  # element limit 64.",
             )
         }

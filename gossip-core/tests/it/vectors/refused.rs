@@ -28,10 +28,10 @@ pub(crate) fn refused() -> String {
 }
 
 fn whole_messages(text: &mut String) {
-    let (proof, own) = ([&[0x12], &NONCE[..], &[0; 8]].concat(), request::<u64>(1, &DIGEST));
+    let (proof, own) = ([&[0x22], &NONCE[..], &[0; 8]].concat(), request::<u64>(1, &DIGEST));
     let with = |at: usize, byte: u8| [&own[..at], &[byte], &own[at + 1..]].concat();
-    case::<u64>(text, "version", "u64", &own, &with(0, 0x21));
-    case::<u64>(text, "kind", "u64", &with(0, 0x18), &with(0, 0x1a));
+    case::<u64>(text, "version", "u64", &own, &with(0, 0x31));
+    case::<u64>(text, "kind", "u64", &with(0, 0x28), &with(0, 0x2d));
     case::<u64>(text, "cluster-tag", "u64", &own, &with(1, own[1] ^ 1));
     case::<u64>(text, "cut-short", "u64", &proof, &proof[..proof.len() - 1]);
     case::<u64>(text, "bytes-behind", "u64", &proof, &[&proof[..], &[0]].concat());
@@ -45,7 +45,7 @@ fn fields(text: &mut String) {
     case::<u64>(text, "varint-of-64-bits", "u64", &largest, &larger);
     let [within, beyond] = [0, 1].map(|from| request::<u64>(3, &[&[0; 8][..], &[from, 0x80, 0x80, 0x40]].concat()));
     case::<u64>(text, "no-cells-from-2^20-on", "u64", &within, &beyond);
-    let cells = |flags: u8, check: u8| [&[0x14][..], &NONCE, &[flags, 0, 1], &[0; 8], &[check]].concat();
+    let cells = |flags: u8, check: u8| [&[0x24][..], &NONCE, &[flags, 0, 1], &[0; 8], &[check]].concat();
     case::<u64>(text, "deep-bits-behind-a-head-only", "u64", &cells(0, 0), &cells(2, 0));
     case::<u64>(text, "cells-flags", "u64", &cells(8, 0), &cells(0x28, 0));
     case::<u64>(text, "no-deep-bits-in-a-head-only", "u64", &cells(8, 0), &cells(0x18, 0));
@@ -59,7 +59,10 @@ fn fields(text: &mut String) {
     let long = |len: u8| [&[len + 1][..], &[1; 23][..len.into()], &[17]].concat();
     case::<u64>(text, "bound-of-22-bytes", "u64", &page(&[2], &long(22)), &page(&[2], &long(23)));
     let give = |flags: u8| request::<u64>(7, &[&ALL[..], &[flags, 0]].concat());
-    case::<u64>(text, "give-flags", "u64", &give(2), &give(4));
+    case::<u64>(text, "give-flags", "u64", &give(2), &give(8));
+    let wishes = |run: &[u8]| request::<u64>(7, &[&ALL[..], &[4], run, &[0]].concat());
+    case::<u64>(text, "wishes-behind-their-flag", "u64", &wishes(&[1, 0x87, 1, 0, 0, 0]), &wishes(&[0]));
+    case::<u64>(text, "state-with-a-window-only", "u64", &page(&[0], &ALL), &page(&[1], &ALL));
     let push = |flags: u8, time: &[u8]| {
         let own = request::<u64>(9, &[]);
         [&own[..5], &[1, 0, 0, 0], &[0; 4], &[flags, 0, 0, 0, 0, 0, 0], time, &[0]].concat()
@@ -118,7 +121,7 @@ fn give<E: Element>(run: &[u8]) -> Vec<u8> {
 fn request<E: Element>(kind: u8, fields: &[u8]) -> Vec<u8> {
     let [(_, open), _] = keys();
     let own = probe::<E>(small(&open));
-    [&[0x10 | kind], &own[1..5], &NONCE, fields].concat()
+    [&[0x20 | kind], &own[1..5], &NONCE, fields].concat()
 }
 
 fn case<E: Element>(text: &mut String, rule: &str, of: &str, taken: &[u8], refused: &[u8]) {
