@@ -85,6 +85,7 @@ pub trait Sample: Element + Ord + 'static {
             boxed(Gossip::new("gossip", saving(Economy::default()))),
             boxed(Gossip::again("gossip-again", saving(Economy::default()))),
             boxed(Gossip::cold("gossip-cold", saving(Economy::default()))),
+            boxed(Gossip::loaded("gossip-loaded", saving(Economy::default()))),
             boxed(Gossip::new("gossip-bytes", saving(Economy::FewestBytes))),
             boxed(Gossip::new("gossip-pages", saving(Economy::Pages))),
         ];

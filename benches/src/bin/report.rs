@@ -26,8 +26,8 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What reconciles: gossip by default, at a first meeting, again, or with cold caches; with the fewest bytes, or
-    /// by pages alone; and what else there is, where the feature `peers` is on
+    /// What reconciles: gossip by default, at a first meeting, again, with cold caches or just loaded; with the fewest
+    /// bytes, or by pages alone; and what else there is, where the feature `peers` is on
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names(), default_value = "gossip")]
     systems: Vec<String>,
 
@@ -81,10 +81,11 @@ in warm memory, as each has inserted the last elements that both hold, been thro
 clock runs while a side receives the messages of one hop and polls, into a list that is there already, until it waits; to
 read it takes 20 ns each time, which are counted.
 
-The machines of gossip, -bytes, -trips and -pages have then forgotten each other: what they exchange is all they know, as
-with the peers. Those of gossip-again have a proof of what both hold, and know how much either has got since: so it is
-whenever two replicas meet again. Those of gossip-cold have not met either, and before the clock starts other work has
-emptied the caches of sets, sketches and code, which in small sets are all there otherwise.
+The machines of gossip, -bytes and -pages have then forgotten each other: what they exchange is all they know, as with the
+peers. Those of gossip-again have a proof of what both hold, and know how much either has got since: so it is whenever two
+replicas meet again. Those of gossip-cold have not met either, and before the clock starts other work has emptied the caches
+of sets, sketches and code, which in small sets are all there otherwise. Those of gossip-loaded have been through no round
+at all: they have just been filled, and what many inserts leave to the first message is in the time.
 
 Where d is odd, half and recent give the odd one to the responder. The elements of half, left and right are uniformly
 random; those of recent begin with a time, and the d latest are those that differ. At most 2n can differ in half and
