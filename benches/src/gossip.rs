@@ -144,6 +144,7 @@ impl<E: Element> core::fmt::Debug for Both<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::Blob;
     use crate::sets::Side;
     use crate::system::measure;
 
@@ -153,6 +154,14 @@ mod tests {
         let sets = Sets::<[u8; 32]>::new(1_000, 10, Side::Half, 1).expect("so many can differ");
         let cost = measure(&gossip, &sets, 1);
         assert!(cost.counts.bytes > 10 * 32 && cost.counts.hops >= 2 && !cost.cpu.is_zero());
+    }
+
+    #[test]
+    fn the_largest_elements_travel_once_each() {
+        let sets = Sets::<Blob<65_536>>::new(100, 4, Side::Half, 1).expect("so many can differ");
+        for system in Blob::systems().iter().filter(|system| ["gossip", "gossip-loaded"].contains(&system.name())) {
+            assert_eq!(measure(&**system, &sets, 1).counts.bytes / 65_536, 4, "{system:?}");
+        }
     }
 
     #[test]
