@@ -15,24 +15,41 @@ use crate::system::{Prepared, System};
 pub struct Gossip {
     name: &'static str,
     config: Config,
-    again: bool,
-    cold: bool,
+    before: Before,
+}
+
+/// What comes before the round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// A round between what they have in common, which they forget.
+    Meeting,
+    /// That round, which they remember.
+    Proof,
+    /// As [`Meeting`](Self::Meeting), and then other work, so that nothing of them is in a cache, nor of their code.
+    OtherWork,
+    /// Nothing: they have been filled.
+    Load,
 }
 
 impl Gossip {
     /// Machines of this configuration, under a name, that have never met.
     pub fn new(name: &'static str, config: Config) -> Self {
-        Self { name, config, again: false, cold: false }
+        Self { name, config, before: Before::Meeting }
     }
 
     /// The same, but what both hold they have proven to each other.
     pub fn again(name: &'static str, config: Config) -> Self {
-        Self { again: true, ..Self::new(name, config) }
+        Self { before: Before::Proof, ..Self::new(name, config) }
     }
 
     /// Those that have never met, but as the round begins nothing of them is in a cache, nor of their code.
     pub fn cold(name: &'static str, config: Config) -> Self {
-        Self { cold: true, ..Self::new(name, config) }
+        Self { before: Before::OtherWork, ..Self::new(name, config) }
+    }
+
+    /// Those that have never met anybody: what many inserts leave to the first message is in the time of the round.
+    pub fn loaded(name: &'static str, config: Config) -> Self {
+        Self { before: Before::Load, ..Self::new(name, config) }
     }
 }
 
@@ -47,7 +64,7 @@ impl<E: Sample> System<E> for Gossip {
         let mut pair = Pair::new(machines);
         (0..2).for_each(|side| pair.extend(side, first.iter().cloned()));
         let (last, own) = (last.to_vec(), sets.own.clone());
-        Box::new(Both { pair, last, own, again: self.again, cold: self.cold })
+        Box::new(Both { pair, last, own, before: self.before })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
@@ -68,16 +85,14 @@ const SMALL: &str = "samples are within the limit";
 /// How many elements in common are inserted into a copy: it has no room to grow, and lies in cold memory.
 const LAST: usize = 1_024;
 
-/// Two machines that are at work when the round begins: they insert what they are yet to have in common, and are in
-/// sync; then each inserts its own. Unless they meet `again`, they forget each other before that. If they are `cold`, other
-/// work then comes between.
+/// Two machines that are at work when the round begins: they insert what they are yet to have in common, and then each
+/// its own.
 #[derive(Clone)]
 struct Both<E> {
     pair: Pair<E>,
     last: Vec<E>,
     own: [Vec<E>; 2],
-    again: bool,
-    cold: bool,
+    before: Before,
 }
 
 /// Twice what the largest caches hold.
@@ -98,12 +113,14 @@ impl<E: Sample> Prepared<E> for Both<E> {
     fn run(&mut self) -> Cost {
         let (last, own) = (mem::take(&mut self.last), mem::take(&mut self.own));
         (0..2).for_each(|side| self.pair.extend(side, last.iter().cloned()));
-        self.pair.round();
-        if !self.again {
+        if self.before != Before::Load {
+            self.pair.round();
+        }
+        if self.before != Before::Proof {
             self.pair.part();
         }
         (0..2).zip(own).for_each(|(side, own)| self.pair.extend(side, own));
-        if self.cold {
+        if self.before == Before::OtherWork {
             work_on_other_things();
         }
         self.pair.round()
@@ -127,6 +144,7 @@ impl<E: Element> core::fmt::Debug for Both<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::Blob;
     use crate::sets::Side;
     use crate::system::measure;
 
@@ -136,6 +154,14 @@ mod tests {
         let sets = Sets::<[u8; 32]>::new(1_000, 10, Side::Half, 1).expect("so many can differ");
         let cost = measure(&gossip, &sets, 1);
         assert!(cost.counts.bytes > 10 * 32 && cost.counts.hops >= 2 && !cost.cpu.is_zero());
+    }
+
+    #[test]
+    fn the_largest_elements_travel_once_each() {
+        let sets = Sets::<Blob<65_536>>::new(100, 4, Side::Half, 1).expect("so many can differ");
+        for system in Blob::systems().iter().filter(|system| ["gossip", "gossip-loaded"].contains(&system.name())) {
+            assert_eq!(measure(&**system, &sets, 1).counts.bytes / 65_536, 4, "{system:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What rounds cost: two sets that differ, systems that reconcile them, the driver that counts and checks, and the table and
 //! figures of what came of it. And what it costs to keep a cluster in step under load.
 
+mod blob;
 #[cfg(feature = "report")]
 mod broadcast;
 mod bytes;
 mod decodes;
+mod difference;
 mod figures;
 mod gossip;
 mod number;
@@ -17,10 +19,12 @@ mod sets;
 mod system;
 mod table;
 
+pub use blob::Blob;
 #[cfg(feature = "report")]
 pub use broadcast::{Broadcast, Cluster, broadcast_figures, overlays};
 pub use bytes::Bytes;
 pub use decodes::{Decoder, Decodes, log_uniform};
+pub use difference::Difference;
 pub use figures::figures;
 pub use gossip::Gossip;
 pub use number::number;

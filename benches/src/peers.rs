@@ -9,8 +9,12 @@
 //!   message of the one before, bytes both, and until it has the elements that it lacked in a list. To add them to its
 //!   state is not timed, though it is for ours, unless the protocol itself needs it.
 //! - Elements are fixed arrays of bytes, integers being big-endian, so that order by bytes is order by value.
+//! - Those of more than 32 bytes are reconciled by ids of 8, which are hashes of them, and handed over in the end: the side
+//!   whose turn it is sends what the other lacks and the ids of what it lacks itself, and the other answers. It is taken to
+//!   know both, which favours rbsr and merkle-search-tree. A side keeps its elements by their ids.
 
 mod full;
+mod line;
 mod merkle;
 #[cfg(minisketch)]
 mod minisketch;
@@ -20,6 +24,8 @@ mod riblt;
 
 use core::fmt;
 use std::time::{Duration, Instant};
+
+use line::Line;
 
 use crate::bytes::Bytes;
 use crate::pair::Cost;
@@ -35,6 +41,7 @@ pub(crate) fn all<E: Sample>() -> Vec<Box<dyn System<E>>> {
         Box::new(Peer(rbsr::Rbsr)),
         Box::new(Peer(merkle::Merkle)),
         Box::new(Peer(riblt::Riblt::Batches)),
+        Box::new(Peer(riblt::Riblt::Doubling)),
         Box::new(Peer(riblt::Riblt::Ideal)),
         #[cfg(minisketch)]
         Box::new(Peer(minisketch::Minisketch)),
@@ -58,38 +65,12 @@ trait Protocol<E: Sample>: Copy + fmt::Debug + 'static {
     fn build(self, sets: &Sets<E>, side: usize) -> Self::State;
 
     /// One round that the first side begins; what either learns.
-    fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2];
+    fn round(self, sides: &mut [Self::State; 2], line: &mut Line<E>) -> [Vec<E::Bytes>; 2];
 
     /// Inserts these, so that a round could begin; `None` if it can't without building everything anew.
     fn insert(self, state: &mut Self::State, elements: &[E::Bytes]) -> Option<()> {
         let _ = (state, elements);
         None
-    }
-}
-
-/// The line between two sides: counts what is said, and times what is done.
-#[derive(Debug, Default)]
-struct Line {
-    cost: Cost,
-}
-
-impl Line {
-    /// Times what a side does.
-    #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
-    fn work<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let done = work();
-        self.cost.cpu += start.elapsed();
-        done
-    }
-
-    /// Times how a side makes a message, and sends that.
-    fn say(&mut self, message: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
-        let message = self.work(message);
-        self.cost.counts.messages += 1;
-        self.cost.counts.hops += 1;
-        self.cost.counts.bytes += message.len();
-        message
     }
 }
 
@@ -108,7 +89,7 @@ impl<E: Sample, P: Protocol<E>> System<E> for Peer<P> {
 
     fn prepare(&self, sets: &Sets<E>, _seed: u64) -> Box<dyn Prepared<E>> {
         let sides = [0, 1].map(|side| self.0.build(sets, side));
-        Box::new(Both { protocol: self.0, sides, learned: [vec![], vec![]] })
+        Box::new(Both { protocol: self.0, sides, line: Line::new(sets), learned: [vec![], vec![]] })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench reads a clock")]
@@ -125,18 +106,21 @@ impl<E: Sample, P: Protocol<E>> System<E> for Peer<P> {
 struct Both<E: Sample, P: Protocol<E>> {
     protocol: P,
     sides: [P::State; 2],
+    /// It has not been spoken on.
+    line: Line<E>,
     learned: [Vec<E::Bytes>; 2],
 }
 
 impl<E: Sample, P: Protocol<E>> Prepared<E> for Both<E, P> {
     fn fresh(&self) -> Box<dyn Prepared<E>> {
-        Box::new(Self { protocol: self.protocol, sides: self.sides.clone(), learned: self.learned.clone() })
+        let (sides, line, learned) = (self.sides.clone(), self.line.clone(), self.learned.clone());
+        Box::new(Self { protocol: self.protocol, sides, line, learned })
     }
 
     fn run(&mut self) -> Cost {
-        let mut line = Line::default();
+        let mut line = self.line.clone();
         self.learned = self.protocol.round(&mut self.sides, &mut line);
-        line.cost
+        line.cost()
     }
 
     fn check(&self, sets: &Sets<E>) {
@@ -199,6 +183,7 @@ fn take_varint(input: &mut &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::Blob;
     use crate::sets::Side;
     use crate::system::measure;
 
@@ -213,7 +198,7 @@ mod tests {
                     }
                     let counts = measure(&*system, &sets, 1).counts;
                     assert!(counts.messages >= 1 && counts.hops == counts.messages, "{system:?}: {counts:?}");
-                    assert!(counts.bytes >= d * E::Bytes::LEN, "{system:?}: {counts:?}");
+                    assert!(counts.bytes >= d * E::SIZE, "{system:?}: {counts:?}");
                 }
             }
         }
@@ -227,6 +212,27 @@ mod tests {
     #[test]
     fn every_peer_reconciles_arrays() {
         reconciles::<[u8; 32]>();
+    }
+
+    #[test]
+    fn every_peer_reconciles_what_is_fetched_by_id() {
+        reconciles::<Blob<100>>();
+    }
+
+    #[test]
+    fn what_is_fetched_by_id_takes_one_message_each_way() {
+        // The ids of either set, 10 elements of 100 bytes, and then those that differ: 2 with 2 ids, and 2.
+        let sets = Sets::<Blob<100>>::new(10, 4, Side::Half, 1).expect("so many can differ");
+        let counts = measure(&Peer(full::Full), &sets, 1).counts;
+        assert_eq!(counts.bytes, 10 * 8 + 10 * 8 + (1 + 2 * 100 + 2 * 8) + 2 * 100);
+        assert_eq!((counts.messages, counts.hops), (4, 4));
+        // Where one side alone has what differs, there is nothing to answer, or nothing to hand over.
+        for (side, bytes) in
+            [(Side::Left, 10 * 8 + 6 * 8 + (1 + 4 * 100)), (Side::Right, 6 * 8 + 10 * 8 + (1 + 4 * 8) + 4 * 100)]
+        {
+            let sets = Sets::<Blob<100>>::new(10, 4, side, 1).expect("so many can differ");
+            assert_eq!(measure(&Peer(full::Full), &sets, 1).counts.bytes, bytes, "{side}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use core::fmt;
 pub struct Plot {
     /// What it shows.
     pub title: String,
-    /// The horizontal axis, always logarithmic.
+    /// The horizontal axis.
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
@@ -60,12 +60,12 @@ svg{--text:#1f2328;--grid:#d5dae0;--c:#1f2328}
 .line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.line.gossip,.line.again{stroke-width:3.5}
 .dot{fill:var(--c)}.label{fill:var(--c)}.label.gossip,.label.again{font-weight:700}
 .leader{stroke:var(--c);stroke-width:1;opacity:.5}
-.gossip,.again,.orange{--c:#c44f00}.negentropy,.blue{--c:#0072b2}.rbsr,.green{--c:#00805d}.merkle,.purple{--c:#a94a83}.riblt,.ideal{--c:#8a6a00}
+.gossip,.again,.orange{--c:#c44f00}.negentropy,.blue{--c:#0072b2}.rbsr,.green{--c:#00805d}.merkle,.purple{--c:#a94a83}.riblt,.doubling,.ideal{--c:#8a6a00}
 .minisketch{--c:#555b61}.full{--c:#7b828a}.bound{--c:#1f2328}
-.line.ideal,.line.again{stroke-dasharray:7 4}.line.minisketch{stroke-dasharray:2 4}.line.full{stroke-dasharray:10 4 2 4}
+.line.ideal,.line.again{stroke-dasharray:7 4}.line.minisketch,.line.doubling{stroke-dasharray:2 4}.line.full{stroke-dasharray:10 4 2 4}
 .line.bound{stroke-dasharray:4 4;stroke-width:1.3}.line.thin{stroke-dasharray:5 3;stroke-width:1.2}
 @media(prefers-color-scheme:dark){svg{--text:#e6edf3;--grid:#30363d;--c:#e6edf3}
-.gossip,.again,.orange{--c:#ff8c42}.negentropy,.blue{--c:#56b4e9}.rbsr,.green{--c:#2cc99c}.merkle,.purple{--c:#e08fc0}.riblt,.ideal{--c:#e3bc2d}
+.gossip,.again,.orange{--c:#ff8c42}.negentropy,.blue{--c:#56b4e9}.rbsr,.green{--c:#2cc99c}.merkle,.purple{--c:#e08fc0}.riblt,.doubling,.ideal{--c:#e3bc2d}
 .minisketch{--c:#c0c7ce}.full{--c:#98a1aa}.bound{--c:#e6edf3}}";
 
 impl Axis {

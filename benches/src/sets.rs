@@ -61,10 +61,16 @@ pub trait Sample: Element + Ord + 'static {
     /// Its name in the report.
     const NAME: &'static str;
 
-    /// Its bytes.
+    /// How many bytes its encoding has.
+    const SIZE: usize;
+
+    /// The largest set of it that is reported, so that all that is measured at a time fits in memory.
+    const MOST: usize = usize::MAX;
+
+    /// What peers reconcile.
     type Bytes: Bytes;
 
-    /// It as bytes, whose order is its own.
+    /// Its bytes, whose order is its own; of one that is larger than what peers reconcile, a hash of them.
     fn to_bytes(&self) -> Self::Bytes;
 
     /// The next of a sequence of uniformly random elements, all distinct.
@@ -73,11 +79,15 @@ pub trait Sample: Element + Ord + 'static {
     /// An element that begins with a time in ms, below 2^42. Those of two times differ.
     fn recent(time: u64, random: &mut SplitMix) -> Self;
 
+    /// The time that it begins with.
+    fn time(&self) -> u64;
+
     /// The systems that reconcile sets of it.
     fn systems() -> Vec<Box<dyn System<Self>>> {
         let saving = |economy| {
             let mut config = Config::default();
             config.economy = economy;
+            config.max_element_bytes = config.max_element_bytes.max(Self::SIZE as u32);
             config
         };
         let boxed = |gossip| Box::new(gossip) as Box<dyn System<Self>>;
@@ -85,6 +95,7 @@ pub trait Sample: Element + Ord + 'static {
             boxed(Gossip::new("gossip", saving(Economy::default()))),
             boxed(Gossip::again("gossip-again", saving(Economy::default()))),
             boxed(Gossip::cold("gossip-cold", saving(Economy::default()))),
+            boxed(Gossip::loaded("gossip-loaded", saving(Economy::default()))),
             boxed(Gossip::new("gossip-bytes", saving(Economy::FewestBytes))),
             boxed(Gossip::new("gossip-pages", saving(Economy::Pages))),
         ];
@@ -96,6 +107,8 @@ pub trait Sample: Element + Ord + 'static {
 
 impl Sample for u64 {
     const NAME: &'static str = "u64";
+
+    const SIZE: usize = 8;
 
     type Bytes = [u8; 8];
 
@@ -110,10 +123,16 @@ impl Sample for u64 {
     fn recent(time: u64, random: &mut SplitMix) -> Self {
         time << 22 | random.next() >> 42
     }
+
+    fn time(&self) -> u64 {
+        self >> 22
+    }
 }
 
 impl Sample for [u8; 32] {
     const NAME: &'static str = "bytes32";
+
+    const SIZE: usize = 32;
 
     type Bytes = Self;
 
@@ -128,6 +147,10 @@ impl Sample for [u8; 32] {
 
     fn recent(time: u64, random: &mut SplitMix) -> Self {
         words(time, random)
+    }
+
+    fn time(&self) -> u64 {
+        self.first_chunk().map_or(0, |word| u64::from_be_bytes(*word))
     }
 }
 
@@ -217,6 +240,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::blob::Blob;
 
     fn sizes_are_as_stated<E: Sample + fmt::Debug>() {
         for side in Side::ALL {
@@ -241,6 +265,7 @@ mod tests {
     fn sets_are_as_large_and_as_different_as_stated() {
         sizes_are_as_stated::<u64>();
         sizes_are_as_stated::<[u8; 32]>();
+        sizes_are_as_stated::<Blob<100>>();
     }
 
     #[test]
@@ -260,9 +285,11 @@ mod tests {
             let last = sets.common.iter().max();
             assert!(sets.own.iter().flatten().all(|element| Some(element) > last));
             assert!(sets.common.is_sorted());
+            assert_eq!(sets.common[999 - 5].time(), EPOCH + 994);
         }
         check::<u64>();
         check::<[u8; 32]>();
+        check::<Blob<100>>();
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The program `report`: whole rounds between two machines, and clusters under load, as tables.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use benches::{
-    Broadcast, Cluster, Decoder, Decodes, Key, Origin, Record, Row, Sample, Sets, Side, SplitMix, Sum, Table,
-    broadcast_figures, figures, log_uniform, measure, number, overlays,
+    Blob, Broadcast, Cluster, Decoder, Decodes, Difference, Key, Origin, Record, Row, Sample, Sets, Side, SplitMix,
+    Sum, Table, broadcast_figures, figures, log_uniform, measure, number, overlays,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Config;
@@ -26,27 +27,27 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// What reconciles: gossip by default, at a first meeting, again, or with cold caches; with the fewest bytes, or
-    /// by pages alone; and what else there is, where the feature `peers` is on
+    /// What reconciles: gossip by default, at a first meeting, again, with cold caches or just loaded; with the fewest
+    /// bytes, or by pages alone; and what else there is, where the feature `peers` is on
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = system_names(), default_value = "gossip")]
     systems: Vec<String>,
 
-    /// Sizes of the larger set; numbers may be written as 1_000_000 or 1e6
-    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = number, default_value = "1e4,1e5,1e6")]
+    /// Sizes of the larger set; numbers may be written as 1_000_000 or 1e6; more than 100 000 elements of 100 bytes, 10 000
+    /// of 1 KiB or 1 000 of 64 KiB are skipped
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = number, default_value = "1e3,1e4,1e5,1e6")]
     n: Vec<usize>,
 
-    /// Sizes of the symmetric difference; what is more than n allows is skipped
+    /// Sizes of the symmetric difference, or shares of n such as 0.15n; what is more than n allows is skipped
     #[arg(
         long,
         value_name = "SIZES",
         value_delimiter = ',',
-        value_parser = number,
-        default_value = "0,1,10,100,1e3,1e4,1e5"
+        default_value = "0,1,10,100,1e3,1e4,1e5,0.05n,0.1n,0.15n,0.3n,0.5n"
     )]
-    d: Vec<usize>,
+    d: Vec<Difference>,
 
-    /// What the sets hold: 8-byte integers or arrays of 32 bytes
-    #[arg(long, value_name = "TYPES", value_delimiter = ',', default_value = "u64,bytes32")]
+    /// What the sets hold: 8-byte integers, or 32 bytes, 100 bytes, 1 KiB or 64 KiB
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', default_value = "u64,bytes32,bytes100,bytes1k,bytes64k")]
     element: Vec<ElementType>,
 
     /// Which side holds what the other lacks
@@ -81,18 +82,25 @@ in warm memory, as each has inserted the last elements that both hold, been thro
 clock runs while a side receives the messages of one hop and polls, into a list that is there already, until it waits; to
 read it takes 20 ns each time, which are counted.
 
-The machines of gossip, -bytes, -trips and -pages have then forgotten each other: what they exchange is all they know, as
-with the peers. Those of gossip-again have a proof of what both hold, and know how much either has got since: so it is
-whenever two replicas meet again. Those of gossip-cold have not met either, and before the clock starts other work has
-emptied the caches of sets, sketches and code, which in small sets are all there otherwise.
+The machines of gossip, -bytes and -pages have then forgotten each other: what they exchange is all they know, as with the
+peers. Those of gossip-again have a proof of what both hold, and know how much either has got since: so it is whenever two
+replicas meet again. Those of gossip-cold have not met either, and before the clock starts other work has emptied the caches
+of sets, sketches and code, which in small sets are all there otherwise. Those of gossip-loaded have been through no round
+at all: they have just been filled, and what many inserts leave to the first message is in the time.
 
 Where d is odd, half and recent give the odd one to the responder. The elements of half, left and right are uniformly
 random; those of recent begin with a time, and the d latest are those that differ. At most 2n can differ in half and
 recent, n in left and right.
 
+The settings are the default ones. Only where elements have 64 KiB, max_element_bytes is as much. There are no more of these
+than a peer may fetch at once, 64 MiB: of larger sets it would have to wait for some.
+
 The peers, with the feature `peers`. A peer's state is built before the clock starts. The clock runs from bytes to bytes
 until each side has what it lacked in a list; adding that to a set is timed for ours, and for merkle-search-tree. Its round
-ends with its last message. Wherever a protocol leaves one side without what it lacks, that is sent, as elements alone.
+ends with its last message, and no message is too long for it, where ours have 64 KiB and go 32 at a time. Wherever a protocol
+leaves one side without what it lacks, that is sent, as elements alone.
+Elements of more than 32 bytes are reconciled by ids, hashes of 8 bytes. Then the side whose turn it is sends the elements
+that the other lacks, with the ids of those that it lacks itself, which are the answer.
   full                the elements of both sides
   digest+full         a digest of 16 bytes, and the elements of both sides unless it is equal
   negentropy          32-byte ids with timestamps (0, but for recent the time). An element of 32 bytes is its own id; an
@@ -102,9 +110,11 @@ ends with its last message. Wherever a protocol leaves one side without what it 
                       that the crate finds to differ, which are most of the set
   riblt               coded symbols in the paper's form: sum, 8 bytes of hash, count in about a byte. 16 at first, then
                       each time half as many as have come. The responder is sent what it lacks
+  riblt-doubling      the same, but each time as many as have come, for fewer round trips
   riblt-ideal         the same, of exactly as many symbols as are needed: a bound, which no protocol reaches
-  minisketch          8 bytes for each that differs, of which it is told the number. Integers alone, up to 1 000 of them.
-                      The responder is sent what it lacks. Only with RUSTFLAGS=\"--cfg minisketch\", which needs libclang
+  minisketch          8 bytes for each that differs, of which it is told the number. Integers and ids alone, up to 1 000 of
+                      them. The responder is sent what it lacks. Only with RUSTFLAGS=\"--cfg minisketch\", which needs
+                      libclang
 
 Rows are written as they are done, so an interrupted report is resumed by the same command. A row of more seeds supersedes
 one of the same system, element, n, d and side.";
@@ -157,8 +167,8 @@ struct BroadcastOptions {
 ///
 /// 10 000 elements are inserted one after the other into a set of n, and the clock stops when the set is ready for a round:
 /// where inserts only mark what is to be done (merkle-search-tree hashes pages, negentropy sorts), that is done once for
-/// all of them. The best of 3 runs. Full states have no insert of their own, a minisketch is built for one capacity, and riblt-ideal
-/// inserts as riblt does.
+/// all of them. The best of 3 runs. Full states have no insert of their own, a minisketch is built for one capacity, and
+/// riblt-doubling and riblt-ideal insert as riblt does.
 #[derive(Debug, Args)]
 struct InsertsOptions {
     /// Sizes of the set
@@ -191,6 +201,9 @@ struct DecodesOptions {
 enum ElementType {
     U64,
     Bytes32,
+    Bytes100,
+    Bytes1k,
+    Bytes64k,
 }
 
 fn system_names() -> clap::builder::PossibleValuesParser {
@@ -228,6 +241,9 @@ fn report(options: &Options) -> Result<(), String> {
     options.element.iter().try_for_each(|element| match element {
         ElementType::U64 => grid::<u64>(options, &mut table),
         ElementType::Bytes32 => grid::<[u8; 32]>(options, &mut table),
+        ElementType::Bytes100 => grid::<Blob<100>>(options, &mut table),
+        ElementType::Bytes1k => grid::<Blob<1_024>>(options, &mut table),
+        ElementType::Bytes64k => grid::<Blob<65_536>>(options, &mut table),
     })
 }
 
@@ -280,8 +296,14 @@ fn decodes(options: &DecodesOptions) -> Result<(), String> {
 
 fn grid<E: Sample>(options: &Options, table: &mut Table<Row>) -> Result<(), String> {
     for &n in &options.n {
+        if n > E::MOST {
+            eprintln!("skipped: {}, n = {n}: at most {} are measured", E::NAME, E::MOST);
+            continue;
+        }
+        // A share may be one of the counts.
+        let differences: BTreeSet<_> = options.d.iter().map(|d| d.among(n)).collect();
         for &side in &options.side {
-            for &d in &options.d {
+            for &d in &differences {
                 if d > side.most(n) {
                     eprintln!("skipped: {}, n = {n}, d = {d}, {side}: at most {} can differ", E::NAME, side.most(n));
                 } else {
@@ -385,7 +407,17 @@ mod tests {
         assert_eq!((options.n, options.seeds), (vec![10_000, 100_000], 3));
         assert_eq!(options.systems, ["gossip"]);
         assert_eq!(options.side, [Side::Left, Side::Recent]);
-        for bad in [["--n", "many"], ["--side", "up"], ["--element", "f64"], ["--systems", "none"], ["--seeds", "0"]] {
+        let options = Options::parse_from(["report", "--d", "10,0.15n", "--element", "bytes1k,bytes64k"]);
+        assert_eq!(options.d, [Difference::Count(10), Difference::Share { part: 15, of: 100 }]);
+        for bad in [
+            ["--n", "many"],
+            ["--n", "0.1n"],
+            ["--d", "0.1"],
+            ["--side", "up"],
+            ["--element", "f64"],
+            ["--systems", "none"],
+            ["--seeds", "0"],
+        ] {
             assert!(Options::try_parse_from([["report"].as_slice(), &bad].concat()).is_err(), "{bad:?}");
         }
         let options = Options::parse_from(["report", "decodes", "--rounds", "1e5", "--d", "10,30"]);

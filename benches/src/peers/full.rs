@@ -63,14 +63,15 @@ impl<E: Sample> Protocol<E> for Full {
         State::new(held(sets, side))
     }
 
-    fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2] {
+    fn round(self, sides: &mut [Self::State; 2], line: &mut Line<E>) -> [Vec<E::Bytes>; 2] {
         let first = line.say(|| concat(&sides[0].elements));
         let mut responder = vec![];
         let second = line.say(|| {
             responder = sides[1].lacks(&first);
             concat(&sides[1].elements)
         });
-        [line.work(|| sides[0].lacks(&second)), responder]
+        let initiator = line.work(|| sides[0].lacks(&second));
+        line.fetch(0, [initiator, responder])
     }
 }
 
@@ -85,7 +86,7 @@ impl<E: Sample> Protocol<E> for DigestThenFull {
         State::new(held(sets, side))
     }
 
-    fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2] {
+    fn round(self, sides: &mut [Self::State; 2], line: &mut Line<E>) -> [Vec<E::Bytes>; 2] {
         let digest = line.say(|| sides[0].digest.to_le_bytes().to_vec());
         if digest == sides[1].digest.to_le_bytes() {
             line.say(|| vec![1]);
@@ -97,6 +98,7 @@ impl<E: Sample> Protocol<E> for DigestThenFull {
             initiator = sides[0].lacks(&first);
             concat(&sides[0].elements)
         });
-        [initiator, line.work(|| sides[1].lacks(&second))]
+        let responder = line.work(|| sides[1].lacks(&second));
+        line.fetch(1, [initiator, responder])
     }
 }

@@ -117,7 +117,7 @@ impl<E: Sample> Protocol<E> for Merkle {
         state
     }
 
-    fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2] {
+    fn round(self, sides: &mut [Self::State; 2], line: &mut Line<E>) -> [Vec<E::Bytes>; 2] {
         let [initiator, responder] = sides;
         let mut learned = [vec![], vec![]];
         let mut last = line.say(|| initiator.root().to_vec());
@@ -127,7 +127,7 @@ impl<E: Sample> Protocol<E> for Merkle {
             learned[1].extend(line.work(|| responder.merge(&last[..elements])));
             if line.work(|| responder.root()) == last[elements..] {
                 line.say(|| vec![1]);
-                return learned;
+                return line.fetch(0, learned);
             }
             let list = line.say(|| {
                 let mut out = vec![];

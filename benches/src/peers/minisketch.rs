@@ -5,7 +5,7 @@
 //! - It is told how many differ, which nobody else here is, and asks for exactly that capacity (1 where nothing differs).
 //! - A sketch is for its capacity: either side builds it from all of its set, before the clock starts. The initiator
 //!   keeps its set sorted, to tell whose a decoded element is.
-//! - It carries integers of up to 64 bits other than 0. Decoding is quadratic, so the report stops at 1 000.
+//! - It carries integers of up to 64 bits other than 0, and ids. Decoding is quadratic, so the report stops at 1 000.
 //! - The crate generates its bindings while it is built, which needs libclang (`apt-get install libclang-dev`) beside a
 //!   C++ compiler. So it is no feature, but a flag of the compiler: `RUSTFLAGS="--cfg minisketch"`.
 
@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use minisketch_rs::Minisketch as Sketch;
 
-use super::{Line, Protocol, concat, held, put_varint, split, take_varint};
+use super::{Line, Protocol, held, put_varint, take_varint};
 use crate::bytes::Bytes;
 use crate::sets::{Sample, Sets};
 
@@ -62,7 +62,7 @@ impl<E: Sample> Protocol<E> for Minisketch {
         State { capacity, sketch: Rc::new(sketch), elements: Rc::new(elements) }
     }
 
-    fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2] {
+    fn round(self, sides: &mut [Self::State; 2], line: &mut Line<E>) -> [Vec<E::Bytes>; 2] {
         let [initiator, responder] = &*sides;
         let request = line.say(|| {
             let mut out = vec![];
@@ -84,8 +84,7 @@ impl<E: Sample> Protocol<E> for Minisketch {
             let elements = decoded[..count].iter().map(|number| array(*number));
             elements.partition::<Vec<E::Bytes>, _>(|element| initiator.elements.binary_search(element).is_err())
         });
-        let last = line.say(|| concat(&lacked));
-        [learned, line.work(|| split(&last).collect())]
+        line.hand_over(0, vec![], [learned, lacked])
     }
 }
 

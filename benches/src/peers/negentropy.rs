@@ -3,7 +3,8 @@
 //! - On the wire: the crate's messages, without a limit on their size, until the initiator has nothing left to ask; then,
 //!   since the responder does not learn what it lacks, those elements.
 //! - Ids are 32 bytes. An element of 32 bytes is its own id, so ids that the initiator lacks need not be fetched; an
-//!   integer is padded with zeros, which favours the peer: a hash would be as long, and the element would travel too.
+//!   integer is padded with zeros, which favours the peer: a hash would be as long, and the element would travel too. The
+//!   8 bytes that a larger element is known by are padded as well.
 //! - Timestamps: 0, which is cheapest, where elements are random; the time where they begin with one.
 //! - Where nothing differs, the responder's last message says so.
 //! - Inserts: `NegentropyStorageVector` sorts everything again when it is sealed, once for all that was inserted.
@@ -12,7 +13,7 @@ use std::rc::Rc;
 
 use ::negentropy::{Id, Negentropy as Session, NegentropyStorageVector};
 
-use super::{Line, Protocol, concat, held, split};
+use super::{Line, Protocol};
 use crate::bytes::Bytes;
 use crate::sets::{Sample, Sets, Side};
 
@@ -32,12 +33,6 @@ fn element<B: Bytes>(id: &Id) -> B {
     B::first_of(id.as_bytes()).expect("an id is no shorter")
 }
 
-/// The time that an element begins with: 64 bits of an array, and the upper 42 of an integer.
-fn time<B: Bytes>(element: &B) -> u64 {
-    let word = u64::from_be_bytes(<[u8; 8]>::first_of(element.as_ref()).expect("no element is shorter"));
-    if B::LEN == 8 { word >> 22 } else { word }
-}
-
 impl<E: Sample> Protocol<E> for Negentropy {
     type State = Rc<NegentropyStorageVector>;
 
@@ -47,15 +42,15 @@ impl<E: Sample> Protocol<E> for Negentropy {
 
     fn build(self, sets: &Sets<E>, side: usize) -> Self::State {
         let mut storage = NegentropyStorageVector::new();
-        for element in held(sets, side) {
-            let time = if sets.side == Side::Recent { time(&element) } else { 0 };
-            storage.insert(time, id(&element)).expect(VALID);
+        for element in sets.side(side) {
+            let time = if sets.side == Side::Recent { element.time() } else { 0 };
+            storage.insert(time, id(&element.to_bytes())).expect(VALID);
         }
         storage.seal().expect(VALID);
         Rc::new(storage)
     }
 
-    fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2] {
+    fn round(self, sides: &mut [Self::State; 2], line: &mut Line<E>) -> [Vec<E::Bytes>; 2] {
         let [mut initiator, mut responder] =
             [0, 1].map(|side| Session::borrowed(&*sides[side], 0).expect("no limit is none too small"));
         let (mut have, mut need) = (vec![], vec![]);
@@ -66,12 +61,8 @@ impl<E: Sample> Protocol<E> for Negentropy {
             let Some(next) = next else { break };
             query = line.say(|| next);
         }
-        let learned = line.work(|| need.iter().map(element).collect());
-        if have.is_empty() {
-            return [learned, vec![]];
-        }
-        let rest = line.say(|| concat::<E::Bytes>(&have.iter().map(element).collect::<Vec<_>>()));
-        [learned, line.work(|| split(&rest).collect())]
+        let [learned, lacked] = line.work(|| [need, have].map(|ids| ids.iter().map(element).collect::<Vec<_>>()));
+        if lacked.is_empty() { line.fetch(0, [learned, lacked]) } else { line.hand_over(0, vec![], [learned, lacked]) }
     }
 
     fn insert(self, state: &mut Self::State, elements: &[E::Bytes]) -> Option<()> {

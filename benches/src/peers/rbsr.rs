@@ -34,17 +34,18 @@ impl<E: Sample> Protocol<E> for Rbsr {
         elements.into_iter().map(|element| (element, ())).collect()
     }
 
-    fn round(self, sides: &mut [Self::State; 2], line: &mut Line) -> [Vec<E::Bytes>; 2] {
+    fn round(self, sides: &mut [Self::State; 2], line: &mut Line<E>) -> [Vec<E::Bytes>; 2] {
         let codec = DefaultOptions::new();
         let write = |message: &(Vec<RangeAggregate<E::Bytes>>, Vec<E::Bytes>)| codec.serialize(message).expect(WRITTEN);
         let mut random = StdRng::seed_from_u64(1);
         let mut learned = [vec![], vec![]];
         let mut message = line.say(|| write(&(initial_ranges(&sides[0]), vec![])));
-        for side in [1, 0].into_iter().cycle() {
-            let (own, learned) = (&sides[side], &mut learned[side]);
+        let mut side = 1;
+        loop {
+            let (own, news) = (&sides[side], &mut learned[side]);
             let (ranges, listed) = line.work(|| {
                 let (asked, elements): (_, Vec<E::Bytes>) = codec.deserialize(&message).expect(WRITTEN);
-                learned.extend(elements.into_iter().filter(|element| !own.contains_key(element)));
+                news.extend(elements.into_iter().filter(|element| !own.contains_key(element)));
                 let (mut ranges, mut lists) = (vec![], vec![]);
                 protocol_round(own, asked, &mut ranges, &mut lists, &mut random);
                 let listed: Vec<_> =
@@ -52,11 +53,11 @@ impl<E: Sample> Protocol<E> for Rbsr {
                 (ranges, listed)
             });
             if ranges.is_empty() && listed.is_empty() {
-                break;
+                return line.fetch(side, learned);
             }
             message = line.say(|| write(&(ranges, listed)));
+            side = 1 - side;
         }
-        learned
     }
 
     fn insert(self, state: &mut Self::State, elements: &[E::Bytes]) -> Option<()> {
