@@ -1,11 +1,11 @@
 //! A JSON number as its exact value.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 /// The exact value of a JSON number, read off its text without copying: ± 0.d₁d₂d₃… × 10^`point`.
 ///
 /// The digits are `whole` followed by `fraction`; neither the first nor the last of them is a zero, and zero has none,
-/// so that equal values are equal here however they were written.
+/// so that equal values have equal digits and points, however they were written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Number<'a> {
     negative: bool,
@@ -126,42 +126,47 @@ impl<'a> Number<'a> {
     fn digits(&self) -> impl Iterator<Item = char> + use<'a> {
         self.whole.chars().chain(self.fraction.chars())
     }
+}
 
-    /// The order of the magnitudes.
-    fn cmp_magnitude(&self, other: &Self) -> Ordering {
-        match (self.is_zero(), other.is_zero()) {
-            // No digits begin with a zero, so the greater `point` decides; and none end with one, so what is a
-            // beginning of the other is less.
-            (false, false) => self.point.cmp(&other.point).then_with(|| self.digits().cmp(other.digits())),
-            (zero, other_zero) => other_zero.cmp(&zero),
-        }
+/// The order of two numbers by value, off their canonical texts.
+pub(crate) fn order(one: &str, other: &str) -> Ordering {
+    match (one.strip_prefix('-'), other.strip_prefix('-')) {
+        (None, None) => order_of_magnitudes(one, other),
+        (Some(one), Some(other)) => order_of_magnitudes(other, one),
+        (sign, other_sign) => other_sign.is_some().cmp(&sign.is_some()),
     }
 }
 
-/// By value.
-impl Ord for Number<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self.negative, other.negative) {
-            (false, false) => self.cmp_magnitude(other),
-            (true, true) => other.cmp_magnitude(self),
-            (negative, other_negative) => other_negative.cmp(&negative),
-        }
+fn order_of_magnitudes(one: &str, other: &str) -> Ordering {
+    // Most numbers are integers, and each is compared some thirty times as it enters a set of 20 000: their parts would
+    // take twice as long.
+    if [one, other].iter().all(|text| text.bytes().all(|byte| byte.is_ascii_digit())) {
+        return one.len().cmp(&other.len()).then_with(|| one.cmp(other));
     }
+    Magnitude::of(one).cmp(&Magnitude::of(other))
 }
 
-impl PartialOrd for Number<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// The parts of a canonical text without its sign, in the order in which they tell.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Magnitude<'a> {
+    /// How many digits stand before the point: none of them could be left out.
+    whole: usize,
+    /// Zero is less than what has an exponent.
+    is_positive: bool,
+    /// The digits of the exponent, which is negative, behind their number. Without an exponent a value is greater than with
+    /// any.
+    exponent: Reverse<(usize, &'a str)>,
+    /// The digits and the point. One that begins another is less.
+    digits: &'a str,
 }
 
-impl PartialEq for Number<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
+impl<'a> Magnitude<'a> {
+    fn of(text: &'a str) -> Self {
+        let (digits, exponent) = text.split_once("e-").unwrap_or((text, ""));
+        let whole = digits.find('.').unwrap_or(digits.len());
+        Self { whole, is_positive: text != "0", exponent: Reverse((exponent.len(), exponent)), digits }
     }
 }
-
-impl Eq for Number<'_> {}
 
 fn read_exponent(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
@@ -246,11 +251,12 @@ mod tests {
 
     #[test]
     fn order_is_that_of_the_values() {
-        let ascending =
-            ["-1e30", "-101", "-100", "-1.5", "-1e-9", "0", "1e-9", "0.5", "0.51", "1", "1.5", "9", "10", "99", "1e30"];
+        let ascending = "-1000 -101 -100.5 -100 -1.5 -0.000001 -2e-7 -1.5e-7 -1e-7 -1e-10 \
+                         0 1e-10 1e-7 1.5e-7 2e-7 0.000001 0.5 0.51 1 1.5 9 10 99 1000";
+        let ascending: Vec<_> = ascending.split(' ').collect();
         for (i, low) in ascending.iter().enumerate() {
             for (j, high) in ascending.iter().enumerate() {
-                assert_eq!(Number::read(low).cmp(&Number::read(high)), i.cmp(&j), "{low} {high}");
+                assert_eq!(order(low, high), i.cmp(&j), "{low} {high}");
             }
         }
     }
