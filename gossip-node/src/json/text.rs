@@ -1,5 +1,6 @@
 //! JSON as text: the one canonical text of a value, strings, and lines.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
@@ -106,9 +107,12 @@ impl<'a> Canonical<'a> {
         self.push(": ")
     }
 
-    /// Raw JSON strings hold no control characters, so one without escapes is canonical as it stands.
     fn string(&mut self, text: &str) -> Result<(), JsonError> {
-        if text.contains('\\') { self.push(&encode_string(&decode_string(text)?)) } else { self.push(text) }
+        match decode_string(text)? {
+            // Raw JSON strings hold no control characters, so one without escapes is canonical as it stands.
+            Cow::Borrowed(_) => self.push(text),
+            Cow::Owned(characters) => self.push(&encode_string(&characters)),
+        }
     }
 
     fn number(&mut self, text: &str) -> Result<(), JsonError> {
@@ -136,10 +140,13 @@ pub(crate) fn elements(raw: &RawValue) -> Vec<&RawValue> {
     serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
-/// The characters of a JSON string that follows the grammar.
-pub(crate) fn decode_string(text: &str) -> Result<String, JsonError> {
-    // The grammar was checked with the line it came in; half of a surrogate pair is what is left to be wrong.
-    serde_json::from_str(text).map_err(|_| JsonError::LoneSurrogate)
+/// The characters of a JSON string that follows the grammar; those of one without escapes are as they stand.
+pub(crate) fn decode_string(text: &str) -> Result<Cow<'_, str>, JsonError> {
+    match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) if !inside.contains('\\') => Ok(Cow::Borrowed(inside)),
+        // The grammar was checked with the line it came in; half of a surrogate pair is what is left to be wrong.
+        _ => serde_json::from_str(text).map(Cow::Owned).map_err(|_| JsonError::LoneSurrogate),
+    }
 }
 
 pub(crate) fn encode_string(text: &str) -> String {

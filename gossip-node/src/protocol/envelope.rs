@@ -1,5 +1,7 @@
 //! The envelope that every line is.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::Skipped;
@@ -8,8 +10,8 @@ use crate::json::{Json, Object, decode_string};
 /// One line, opened: who sent it to whom, and a body yet to be read.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
-    pub(crate) src: String,
-    pub(crate) dest: String,
+    pub(crate) src: Cow<'a, str>,
+    pub(crate) dest: Cow<'a, str>,
     pub(crate) body: Object<'a>,
     /// The other keys of the line.
     pub(crate) others: Object<'a>,
@@ -20,16 +22,19 @@ impl<'a> Envelope<'a> {
     /// an object `body`. What is wrong inside the body and beside the three is seen later, when there is somebody to
     /// tell.
     pub(crate) fn read(line: &'a [u8]) -> Result<Self, Skipped> {
-        let raw: &RawValue = serde_json::from_slice(line).map_err(|error| Skipped::NotJson(error.to_string()))?;
-        Self::open(raw).ok_or(Skipped::NotAnEnvelope)
+        // Only of a line that is none is it asked whether it is JSON at all.
+        Self::open(line).ok_or_else(|| match serde_json::from_slice::<&RawValue>(line) {
+            Ok(_) => Skipped::NotAnEnvelope,
+            Err(error) => Skipped::NotJson(error.to_string()),
+        })
     }
 
-    fn open(raw: &'a RawValue) -> Option<Self> {
+    fn open(line: &'a [u8]) -> Option<Self> {
         // Each key once: of two senders or two bodies, nobody can tell which one is meant, and there is nobody to ask.
-        let mut others = Object::read(raw)?;
+        let mut others = Object::read(str::from_utf8(line).ok()?)?;
         let src = decode_string(others.take_only("src")?.get()).ok()?;
         let dest = decode_string(others.take_only("dest")?.get()).ok()?;
-        let body = Object::read(others.take_only("body")?)?;
+        let body = Object::read(others.take_only("body")?.get())?;
         Some(Self { src, dest, body, others })
     }
 
@@ -54,7 +59,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// The type of the body, if it has one `type` and that is a string.
-    pub(crate) fn kind(&self) -> Option<String> {
+    pub(crate) fn kind(&self) -> Option<Cow<'a, str>> {
         decode_string(self.body.only("type")?.get()).ok()
     }
 }

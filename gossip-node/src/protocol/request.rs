@@ -1,5 +1,6 @@
 //! The requests of clients.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -55,8 +56,8 @@ impl Request {
         let mut fields = Fields { body, max_line: settings.max_line };
         let kind = fields.string("type")?;
         let Row { write, written, least_delta, .. } = workload.row();
-        let request = match kind.as_str() {
-            "init" => Self::Init { node_id: fields.string("node_id")?, node_ids: fields.strings("node_ids")? },
+        let request = match kind.as_ref() {
+            "init" => Self::Init { node_id: fields.string("node_id")?.into(), node_ids: fields.strings("node_ids")? },
             "topology" => Self::Topology { neighbours: fields.topology("topology")? },
             kind if kind == write => match least_delta {
                 None => Self::Write { key: written, element: fields.element(written)? },
@@ -70,7 +71,7 @@ impl Request {
             "read" => Self::Read,
             "digest" => Self::Digest,
             "digest_sync" => Self::DigestSync {
-                remote_digest: fields.string("remote_digest")?,
+                remote_digest: fields.string("remote_digest")?.into(),
                 remote_messages: fields.elements_or_null("remote_messages", workload)?,
             },
             "echo" => Self::Echo { echo: fields.anything("echo")? },
@@ -96,7 +97,7 @@ impl<'a> Fields<'a> {
         self.body.take(key).ok_or(Refusal::Missing(key))
     }
 
-    fn string(&mut self, key: &'static str) -> Result<String, Refusal> {
+    fn string(&mut self, key: &'static str) -> Result<Cow<'a, str>, Refusal> {
         string(self.take(key)?, key, "a string")
     }
 
@@ -149,7 +150,7 @@ impl<'a> Fields<'a> {
     fn topology(&mut self, key: &'static str) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
         const EXPECTED: &str = "an object of arrays of strings";
         // By hand and not by serde, which takes an object with a key twice and lets the last one win.
-        let object = Object::read(self.take(key)?).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
+        let object = Object::read(self.take(key)?.get()).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
         let object = object.sound().map_err(|error| Refusal::Value { key: key.into(), error })?;
         object.iter().map(|(node, neighbours)| Ok((node.into(), strings(neighbours, key, EXPECTED)?))).collect()
     }
@@ -164,7 +165,7 @@ fn check(object: Object<'_>, max_line: MaxLine) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn string(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<String, Refusal> {
+fn string<'a>(raw: &'a RawValue, key: &'static str, expected: &'static str) -> Result<Cow<'a, str>, Refusal> {
     // The raw text is sound JSON by now, so its first byte tells the type without parsing it.
     if !raw.get().starts_with('"') {
         return Err(Refusal::Wrong { key, expected });
@@ -173,7 +174,7 @@ fn string(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<S
 }
 
 fn strings(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<Vec<String>, Refusal> {
-    array(raw, key, expected)?.into_iter().map(|raw| string(raw, key, expected)).collect()
+    array(raw, key, expected)?.into_iter().map(|raw| string(raw, key, expected).map(Cow::into_owned)).collect()
 }
 
 fn array<'a>(raw: &'a RawValue, key: &'static str, expected: &'static str) -> Result<Vec<&'a RawValue>, Refusal> {
