@@ -14,10 +14,8 @@ use gossip_core::{Element, TypeTag};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use text::Canonical;
-
 pub(crate) use object::Object;
-pub(crate) use text::{decode_string, elements, encode_string, shortened, spaced};
+pub(crate) use text::{canonical, decode_string, elements, encode_string, shortened, spaced};
 
 /// Any JSON value, held as its one canonical text. A clone shares it.
 ///
@@ -87,7 +85,7 @@ impl Json {
     }
 
     pub(crate) fn from_raw(raw: &RawValue, limit: usize) -> Result<Self, JsonError> {
-        Ok(Self(Canonical::write(raw, limit)?.into()))
+        canonical(raw, limit).map(|text| Self(text.into()))
     }
 
     /// The value of a text that is known to be canonical.
@@ -98,11 +96,6 @@ impl Json {
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The value as an integer, if it is one of this range.
-    pub(crate) fn to_i128(&self) -> Option<i128> {
-        self.0.parse().ok()
     }
 
     fn rank(&self) -> Rank {

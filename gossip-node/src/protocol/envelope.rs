@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::Skipped;
-use crate::json::{Json, Object, decode_string};
+use crate::json::{Object, canonical, decode_string};
 
 /// One line, opened: who sent it to whom, and a body yet to be read.
 #[derive(Debug)]
@@ -51,11 +51,8 @@ impl<'a> Envelope<'a> {
         }
         let raw = self.body.only("msg_id").ok_or(Skipped::MsgId)?;
         // By way of the canonical text, so that 1e3 and 1000.0 are the integer 1000, and are quoted as that.
-        match Json::from_raw(raw, MSG_ID_LEN) {
-            Ok(value) if value.as_str() == "null" => Ok(None),
-            Ok(value) => value.to_i128().map(Some).ok_or(Skipped::MsgId),
-            Err(_) => Err(Skipped::MsgId),
-        }
+        let text = canonical(raw, MSG_ID_LEN).map_err(|_| Skipped::MsgId)?;
+        if text == "null" { Ok(None) } else { text.parse().map(Some).map_err(|_| Skipped::MsgId) }
     }
 
     /// The type of the body, if it has one `type` and that is a string.

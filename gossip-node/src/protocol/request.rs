@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::Refusal;
-use crate::json::{self, Json, Object, decode_string, shortened};
+use crate::json::{self, Json, JsonError, Object, canonical, decode_string, shortened};
 use crate::settings::{MaxLine, Settings};
 use crate::workload::counter::Increment;
 use crate::workload::{Row, Workload};
@@ -136,8 +136,8 @@ impl<'a> Fields<'a> {
     fn delta(&mut self, key: &'static str, least: i64) -> Result<i64, Refusal> {
         let expected = if least < 0 { "an integer from -2^63 to 2^63 - 1" } else { "an integer from 0 to 2^63 - 1" };
         // The text may be as long as a line: 5.000000 is the integer 5.
-        let delta = value(self.take(key)?, key, self.max_line.bytes())?.as_str().parse().ok();
-        delta.filter(|delta| *delta >= least).ok_or(Refusal::Wrong { key, expected })
+        let text = canonical(self.take(key)?, self.max_line.bytes()).map_err(|error| refusal(key, error))?;
+        text.parse().ok().filter(|delta| *delta >= least).ok_or(Refusal::Wrong { key, expected })
     }
 
     /// Takes a value that the set will not hold.
@@ -160,7 +160,7 @@ impl<'a> Fields<'a> {
 fn check(object: Object<'_>, max_line: MaxLine) -> Result<(), Refusal> {
     let object = object.sound().map_err(Refusal::Line)?;
     for (key, raw) in object.iter() {
-        value(raw, key, max_line.bytes())?;
+        canonical(raw, max_line.bytes()).map_err(|error| refusal(key, error))?;
     }
     Ok(())
 }
@@ -182,7 +182,11 @@ fn array<'a>(raw: &'a RawValue, key: &'static str, expected: &'static str) -> Re
 }
 
 fn value(raw: &RawValue, key: &str, limit: usize) -> Result<Json, Refusal> {
-    Json::from_raw(raw, limit).map_err(|error| Refusal::Value { key: short_key(key), error })
+    Json::from_raw(raw, limit).map_err(|error| refusal(key, error))
+}
+
+fn refusal(key: &str, error: JsonError) -> Refusal {
+    Refusal::Value { key: short_key(key), error }
 }
 
 /// A key as it is; shortened if it is longer than any of ours.
