@@ -186,7 +186,8 @@ pub(crate) fn shortened(text: &str) -> String {
 
 /// JSON on one line, with a space after each `,` and `:`.
 pub(crate) fn spaced(value: &impl Serialize) -> String {
-    let mut bytes = Vec::new();
+    // Most lines fit, and need no room found four times on the way.
+    let mut bytes = Vec::with_capacity(128);
     value
         .serialize(&mut Serializer::with_formatter(&mut bytes, Spaced))
         .expect("memory takes any bytes, and all keys are strings");
