@@ -44,12 +44,12 @@ impl<'a> Envelope<'a> {
         self.body.has("in_reply_to") && self.body.only("in_reply_to").is_none_or(|raw| raw.get() != "null")
     }
 
-    /// The `msg_id`, which a reply quotes: an integer of up to 128 bits; `None` if there is none, or `null`.
-    pub(crate) fn msg_id(&self) -> Result<Option<i128>, Skipped> {
+    /// Takes out the `msg_id`, which a reply quotes: an integer of up to 128 bits; `None` if there is none, or `null`.
+    pub(crate) fn take_msg_id(&mut self) -> Result<Option<i128>, Skipped> {
         if !self.body.has("msg_id") {
             return Ok(None);
         }
-        let raw = self.body.only("msg_id").ok_or(Skipped::MsgId)?;
+        let raw = self.body.take_only("msg_id").ok_or(Skipped::MsgId)?;
         // By way of the canonical text, so that 1e3 and 1000.0 are the integer 1000, and are quoted as that.
         let text = canonical(raw, MSG_ID_LEN).map_err(|_| Skipped::MsgId)?;
         if text == "null" { Ok(None) } else { text.parse().map(Some).map_err(|_| Skipped::MsgId) }
