@@ -169,13 +169,13 @@ impl Hash for Json {
 
 impl Ord for Json {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.rank().cmp(&other.rank()).then_with(|| match self.rank() {
-            Rank::Number => number::order(self.as_str(), other.as_str()),
+        match (self.rank(), other.rank()) {
+            (Rank::Number, Rank::Number) => number::order(self.as_str(), other.as_str()),
             // As text, escapes are out of order: that of a line feed begins with a backslash, which comes after all
             // capitals.
-            Rank::String => self.string().cmp(&other.string()),
-            _ => self.as_str().cmp(other.as_str()),
-        })
+            (Rank::String, Rank::String) => self.string().cmp(&other.string()),
+            (rank, other_rank) => rank.cmp(&other_rank).then_with(|| self.as_str().cmp(other.as_str())),
+        }
     }
 }
 

@@ -126,7 +126,7 @@ impl<'a> Number<'a> {
     }
 }
 
-/// Whether a number is written as an integer is in canonical text: its digits, of which JSON has no zeros in front.
+/// Whether a number of JSON is canonical as it stands: digits alone, of which the grammar allows no zeros in front.
 pub(crate) fn is_integer(text: &str) -> bool {
     is_natural(text.strip_prefix('-').unwrap_or(text)) && text != "-0"
 }
@@ -145,8 +145,8 @@ pub(crate) fn order(one: &str, other: &str) -> Ordering {
 }
 
 fn order_of_magnitudes(one: &str, other: &str) -> Ordering {
-    // Most numbers are integers, and each is compared some thirty times as it enters a set of 20 000: their parts would
-    // take twice as long.
+    // Most numbers are integers, and each is compared some thirty times as it enters a set of 20 000. By parts that takes
+    // half as long again.
     if is_natural(one) && is_natural(other) {
         return one.len().cmp(&other.len()).then_with(|| one.cmp(other));
     }
@@ -160,16 +160,15 @@ struct Magnitude<'a> {
     whole: usize,
     /// Zero is less than what has an exponent.
     is_positive: bool,
-    /// The digits of the exponent, which is negative, behind their number. Without an exponent a value is greater than with
-    /// any.
+    /// The exponent, a minus and digits, behind its length: the longer, the less. None is greater than any.
     exponent: Reverse<(usize, &'a str)>,
-    /// The digits and the point. One that begins another is less.
+    /// The digits and the point. What begins another is less.
     digits: &'a str,
 }
 
 impl<'a> Magnitude<'a> {
     fn of(text: &'a str) -> Self {
-        let (digits, exponent) = text.split_once("e-").unwrap_or((text, ""));
+        let (digits, exponent) = text.split_once('e').unwrap_or((text, ""));
         let whole = digits.find('.').unwrap_or(digits.len());
         Self { whole, is_positive: text != "0", exponent: Reverse((exponent.len(), exponent)), digits }
     }
