@@ -1,5 +1,5 @@
-//! How many instructions fixed builds and rounds take. Unlike time, they are the same on a busy machine, so that a
-//! change of a few percent shows.
+//! How many instructions fixed builds, rounds and broadcasts take. Unlike time, they are the same on a busy machine, so
+//! that a change of a few percent shows.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use core::fmt::Write;
@@ -11,18 +11,18 @@ use std::thread;
 
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/instructions.txt");
 
-/// What the program `fixed_round` is told to do, and a function of it. Callgrind counts what is done in that, and
-/// nothing else.
-const COUNTED: [(&str, &str, &str); 8] = [
-    ("insert", "fixed_round::insert", "insert of 20 000 u64"),
-    ("insert-without-sketches", "fixed_round::insert", "insert of 20 000 u64, without sketches"),
-    ("round 20000 100 1", "fixed_round::round", "round, 20 000 u64, d = 100"),
-    ("round 20000 1000 1", "fixed_round::round", "round, 20 000 u64, d = 1 000"),
+/// A program and what it is told to do, and a function of it. Callgrind counts what is done in that, and nothing else.
+const COUNTED: [(&str, &str, &str); 9] = [
+    ("fixed_round insert", "insert", "insert of 20 000 u64"),
+    ("fixed_round insert-without-sketches", "insert", "insert of 20 000 u64, without sketches"),
+    ("fixed_round round 20000 100 1", "round", "round, 20 000 u64, d = 100"),
+    ("fixed_round round 20000 1000 1", "round", "round, 20 000 u64, d = 1 000"),
     // How many elements there are beside those that differ makes no more of it.
-    ("round 10000 10 1", "fixed_round::round", "round, 10 000 u64, d = 10"),
-    ("round 1000000 10 1", "fixed_round::round", "round, 1 000 000 u64, d = 10"),
-    ("round 10000 1000 1", "fixed_round::round", "round, 10 000 u64, d = 1 000"),
-    ("round 1000000 1000 1", "fixed_round::round", "round, 1 000 000 u64, d = 1 000"),
+    ("fixed_round round 10000 10 1", "round", "round, 10 000 u64, d = 10"),
+    ("fixed_round round 1000000 10 1", "round", "round, 1 000 000 u64, d = 10"),
+    ("fixed_round round 10000 1000 1", "round", "round, 10 000 u64, d = 1 000"),
+    ("fixed_round round 1000000 1000 1", "round", "round, 1 000 000 u64, d = 1 000"),
+    ("fixed_broadcast", "broadcast", "broadcast of 20 000 integers to a node"),
 ];
 
 /// How far a count may be from the one recorded, for another libc or processor.
@@ -32,12 +32,12 @@ const TOLERANCE_PERCENT: u64 = 5;
 fn instructions_are_as_recorded() {
     // First, since the build takes a minute.
     valgrind().arg("--version").run();
-    let program = build();
+    let programs = build();
     let compiler = Command::new("rustc").arg("--version").run().stdout;
     let compiler = String::from_utf8(compiler).expect("a version is text");
     // All at once, since each is a program of its own.
     let counts = thread::scope(|scope| {
-        let counts = COUNTED.map(|(what, function, name)| (name, scope.spawn(|| count(&program, what, function))));
+        let counts = COUNTED.map(|(what, function, name)| (name, scope.spawn(|| count(&programs, what, function))));
         counts.map(|(name, count)| (name, count.join().expect("it was counted")))
     });
     if std::env::var_os("UPDATE_SNAPSHOT").is_some() {
@@ -70,27 +70,28 @@ fn snapshot(compiler: &str, counts: &[(&str, u64)]) -> String {
     text
 }
 
-/// Builds the program as a release, which an example would not be without all that the benches need; where it is.
+/// Builds the programs as a release, which examples would not be without all that the benches need; where they are.
 fn build() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder of the target folder");
     Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--release", "--locked", "-p", "benches", "--no-default-features"])
-        .args(["--bin", "fixed_round", "--target-dir"])
+        .args(["--features", "node", "--bin", "fixed_round", "--bin", "fixed_broadcast", "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_remove("RUSTFLAGS")
         .run();
-    target.join("release/fixed_round")
+    target.join("release")
 }
 
-/// The instructions that the program takes within one function to do this.
-fn count(program: &Path, what: &str, function: &str) -> u64 {
+/// The instructions that a program takes within one function to do this.
+fn count(programs: &Path, what: &str, function: &str) -> u64 {
+    let (program, arguments) = what.split_once(' ').unwrap_or((what, ""));
     let profile = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.callgrind", what.replace(' ', "-")));
     valgrind()
-        .args(["--tool=callgrind", &format!("--toggle-collect={function}")])
+        .args(["--tool=callgrind", &format!("--toggle-collect={program}::{function}")])
         .arg(format!("--callgrind-out-file={}", profile.display()))
-        .arg(program)
-        .args(what.split(' '))
+        .arg(programs.join(program))
+        .args(arguments.split_whitespace())
         .run();
     let profile = fs::read_to_string(profile).expect("callgrind wrote its profile");
     let total = profile.lines().find_map(|line| line.strip_prefix("summary: ")).and_then(|total| total.parse().ok());

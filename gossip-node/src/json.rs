@@ -8,17 +8,15 @@ mod text;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use gossip_core::{Element, TypeTag};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use number::Number;
-use text::Canonical;
-
 pub(crate) use object::Object;
-pub(crate) use text::{decode_string, elements, encode_string, shortened, spaced};
+pub(crate) use text::{canonical, decode_string, elements, encode_string, shortened, spaced};
 
 /// Any JSON value, held as its one canonical text. A clone shares it.
 ///
@@ -42,8 +40,9 @@ pub(crate) use text::{decode_string, elements, encode_string, shortened, spaced}
 /// assert_eq!(value.as_str(), r#"{"a": 0.5, "b": [1, 100, 0]}"#);
 /// # Ok::<(), gossip_node::JsonError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Json(Arc<str>);
+// Raw, since a reply writes that as it is. It would take a reading of all of a text to write the text so.
+#[derive(Clone)]
+pub struct Json(Arc<RawValue>);
 
 /// Why a text is not a value. Nothing was taken from it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,27 +87,23 @@ impl Json {
     }
 
     pub(crate) fn from_raw(raw: &RawValue, limit: usize) -> Result<Self, JsonError> {
-        Ok(Self(Canonical::write(raw, limit)?.into()))
+        let text = canonical(raw, limit)?;
+        Ok(if text == raw.get() { Self(raw.to_owned().into()) } else { Self::from_canonical(text.into()) })
     }
 
     /// The value of a text that is known to be canonical.
     pub(crate) fn from_canonical(text: String) -> Self {
-        Self(text.into())
+        Self(RawValue::from_string(text).expect("a canonical text is JSON").into())
     }
 
     /// The canonical text.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The value as an integer, if it is one of this range.
-    pub(crate) fn to_i128(&self) -> Option<i128> {
-        self.0.parse().ok()
+        self.0.get()
     }
 
     fn rank(&self) -> Rank {
         // A canonical text has no space in front, so its first byte tells its kind; what is left is a digit or a sign.
-        match self.0.as_bytes()[0] {
+        match self.as_str().as_bytes()[0] {
             b'n' => Rank::Null,
             b'f' => Rank::False,
             b't' => Rank::True,
@@ -119,18 +114,8 @@ impl Json {
         }
     }
 
-    fn number(&self) -> Number<'_> {
-        Number::read(&self.0).expect("the canonical text of a number is one")
-    }
-
     fn string(&self) -> Cow<'_, str> {
-        let inner = &self.0[1..self.0.len() - 1];
-        // Few strings have an escape, and only those are copied to be compared.
-        if inner.contains('\\') {
-            Cow::Owned(decode_string(&self.0).expect("the canonical text of a string is one"))
-        } else {
-            Cow::Borrowed(inner)
-        }
+        decode_string(self.as_str()).expect("the canonical text of a string is one")
     }
 }
 
@@ -145,13 +130,13 @@ impl Element for Json {
     const TYPE: TypeTag = TypeTag::new("gossip-node.json");
 
     fn encode(&self, out: &mut Vec<u8>) {
-        let mut len = self.0.len();
+        let mut len = self.as_str().len();
         while len >= 0x80 {
             out.push(0x80 | low_seven_bits(len));
             len >>= 7;
         }
         out.push(low_seven_bits(len));
-        out.extend_from_slice(self.0.as_bytes());
+        out.extend_from_slice(self.as_str().as_bytes());
     }
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
@@ -159,23 +144,38 @@ impl Element for Json {
         let len = take_length(&mut rest)?;
         let (text, rest) = rest.split_at_checked(len)?;
         let text = std::str::from_utf8(text).ok()?;
+        let raw: &RawValue = serde_json::from_str(text).ok()?;
         // Only the canonical text is taken: two encodings of one value would be two elements, and sets that are equal
         // would differ in their digests.
-        let value = Self::parse(text, len).ok().filter(|value| value.as_str() == text)?;
+        canonical(raw, len).ok().filter(|canonical| canonical == text)?;
         *input = rest;
-        Some(value)
+        Some(Self(raw.to_owned().into()))
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Json {}
+
+impl Hash for Json {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
 impl Ord for Json {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.rank().cmp(&other.rank()).then_with(|| match self.rank() {
-            Rank::Number => self.number().cmp(&other.number()),
+        match (self.rank(), other.rank()) {
+            (Rank::Number, Rank::Number) => number::order(self.as_str(), other.as_str()),
             // As text, escapes are out of order: that of a line feed begins with a backslash, which comes after all
             // capitals.
-            Rank::String => self.string().cmp(&other.string()),
-            _ => self.0.cmp(&other.0),
-        })
+            (Rank::String, Rank::String) => self.string().cmp(&other.string()),
+            (rank, other_rank) => rank.cmp(&other_rank).then_with(|| self.as_str().cmp(other.as_str())),
+        }
     }
 }
 
@@ -187,22 +187,21 @@ impl PartialOrd for Json {
 
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Json({})", self.0)
+        write!(f, "Json({self})")
     }
 }
 
 /// As its canonical text, verbatim; for `serde_json` only.
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Raw: by way of serde's numbers, those beyond 64 bits would lose digits.
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
+        // By way of serde's numbers, those beyond 64 bits would lose digits.
+        self.0.serialize(serializer)
     }
 }
 

@@ -129,8 +129,8 @@ impl Node {
         }
     }
 
-    fn answer(&mut self, envelope: Envelope<'_>) -> Result<(), Skipped> {
-        let msg_id = envelope.msg_id()?;
+    fn answer(&mut self, mut envelope: Envelope<'_>) -> Result<(), Skipped> {
+        let msg_id = envelope.take_msg_id()?;
         // Nothing of such a request is looked at, so that it gets error 11 whatever else is wrong with it: the client
         // may try again later, and be told then.
         let waiting = self.member.is_none() && envelope.kind().is_some_and(|kind| kind != "init");

@@ -48,7 +48,7 @@ pub enum ServeError {
 const HELD_BYTES: usize = 1 << 16;
 
 /// The most lines that a node receives between two polls, and so about the number of lines that share a sync. A node
-/// receives so many in 4 ms.
+/// receives so many in 2 ms.
 const BATCH: usize = 1_024;
 
 /// The buffer of the reader.

@@ -1,11 +1,11 @@
 //! A JSON number as its exact value.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 /// The exact value of a JSON number, read off its text without copying: ± 0.d₁d₂d₃… × 10^`point`.
 ///
 /// The digits are `whole` followed by `fraction`; neither the first nor the last of them is a zero, and zero has none,
-/// so that equal values are equal here however they were written.
+/// so that equal values have equal digits and points, however they were written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Number<'a> {
     negative: bool,
@@ -52,17 +52,15 @@ impl<'a> Number<'a> {
         Some(Self { negative, whole, fraction, point })
     }
 
-    /// Appends the one canonical text of this value to `out`, unless that would make it longer than `limit` bytes: then
-    /// it leaves `out` as it was and gives `false`. Nothing is allocated by the exponent before that is known.
+    /// The one canonical text of this value; `None` if it has more than `limit` bytes. Nothing is allocated by the exponent
+    /// before that is known.
     ///
     /// An integer is its digits and nothing else. Another value is written with a decimal point, or, below 10^-6, as
     /// `d.ddde-n`: no zeros that could be left out, one digit other than zero before the point.
-    pub(crate) fn write(&self, out: &mut String, limit: usize) -> bool {
-        let room = u64::try_from(limit.saturating_sub(out.len())).unwrap_or(u64::MAX);
+    pub(crate) fn text(&self, limit: usize) -> Option<String> {
         // The length is known before anything is written, so 1e999999999999999999 is refused without a digit of it.
-        if self.written_len() > room {
-            return false;
-        }
+        let len = usize::try_from(self.written_len()).ok().filter(|len| *len <= limit)?;
+        let mut out = String::with_capacity(len);
         if self.negative {
             out.push('-');
         }
@@ -71,7 +69,7 @@ impl<'a> Number<'a> {
             out.push('0');
         } else if self.point >= count {
             out.extend(self.digits());
-            push_zeros(out, self.point.abs_diff(count));
+            push_zeros(&mut out, self.point.abs_diff(count));
         } else if self.point > 0 {
             let before = usize::try_from(self.point).expect("fewer than there are digits");
             out.extend(self.digits().take(before));
@@ -79,7 +77,7 @@ impl<'a> Number<'a> {
             out.extend(self.digits().skip(before));
         } else if self.leading_zeros() <= LEADING_ZEROS {
             out.push_str("0.");
-            push_zeros(out, self.leading_zeros());
+            push_zeros(&mut out, self.leading_zeros());
             out.extend(self.digits());
         } else {
             out.extend(self.digits().take(1));
@@ -89,7 +87,7 @@ impl<'a> Number<'a> {
             }
             out.push_str(&format!("e{}", self.point - 1));
         }
-        true
+        Some(out)
     }
 
     /// How many bytes the canonical text has.
@@ -126,42 +124,55 @@ impl<'a> Number<'a> {
     fn digits(&self) -> impl Iterator<Item = char> + use<'a> {
         self.whole.chars().chain(self.fraction.chars())
     }
+}
 
-    /// The order of the magnitudes.
-    fn cmp_magnitude(&self, other: &Self) -> Ordering {
-        match (self.is_zero(), other.is_zero()) {
-            // No digits begin with a zero, so the greater `point` decides; and none end with one, so what is a
-            // beginning of the other is less.
-            (false, false) => self.point.cmp(&other.point).then_with(|| self.digits().cmp(other.digits())),
-            (zero, other_zero) => other_zero.cmp(&zero),
-        }
+/// Whether a number of JSON is canonical as it stands: digits alone, of which the grammar allows no zeros in front.
+pub(crate) fn is_integer(text: &str) -> bool {
+    is_natural(text.strip_prefix('-').unwrap_or(text)) && text != "-0"
+}
+
+fn is_natural(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The order of two numbers by value, off their canonical texts.
+pub(crate) fn order(one: &str, other: &str) -> Ordering {
+    match (one.strip_prefix('-'), other.strip_prefix('-')) {
+        (None, None) => order_of_magnitudes(one, other),
+        (Some(one), Some(other)) => order_of_magnitudes(other, one),
+        (sign, other_sign) => other_sign.is_some().cmp(&sign.is_some()),
     }
 }
 
-/// By value.
-impl Ord for Number<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self.negative, other.negative) {
-            (false, false) => self.cmp_magnitude(other),
-            (true, true) => other.cmp_magnitude(self),
-            (negative, other_negative) => other_negative.cmp(&negative),
-        }
+fn order_of_magnitudes(one: &str, other: &str) -> Ordering {
+    // Most numbers are integers, and each is compared some thirty times as it enters a set of 20 000. By parts that takes
+    // half as long again.
+    if is_natural(one) && is_natural(other) {
+        return one.len().cmp(&other.len()).then_with(|| one.cmp(other));
     }
+    Magnitude::of(one).cmp(&Magnitude::of(other))
 }
 
-impl PartialOrd for Number<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// The parts of a canonical text without its sign, in the order in which they tell.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Magnitude<'a> {
+    /// How many digits stand before the point: none of them could be left out.
+    whole: usize,
+    /// Zero is less than what has an exponent.
+    is_positive: bool,
+    /// The exponent, a minus and digits, behind its length: the longer, the less. None is greater than any.
+    exponent: Reverse<(usize, &'a str)>,
+    /// The digits and the point. What begins another is less.
+    digits: &'a str,
 }
 
-impl PartialEq for Number<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
+impl<'a> Magnitude<'a> {
+    fn of(text: &'a str) -> Self {
+        let (digits, exponent) = text.split_once('e').unwrap_or((text, ""));
+        let whole = digits.find('.').unwrap_or(digits.len());
+        Self { whole, is_positive: text != "0", exponent: Reverse((exponent.len(), exponent)), digits }
     }
 }
-
-impl Eq for Number<'_> {}
 
 fn read_exponent(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
@@ -198,8 +209,7 @@ mod tests {
     use super::*;
 
     fn canonical(text: &str) -> Option<String> {
-        let mut out = String::new();
-        Number::read(text)?.write(&mut out, 40).then_some(out)
+        Number::read(text)?.text(40)
     }
 
     #[test]
@@ -225,10 +235,8 @@ mod tests {
 
     #[test]
     fn an_exponent_allocates_nothing() {
-        let mut out = String::from("kept");
         let number = Number::read("1e999999999999999999").expect("18 digits are read");
-        assert!(!number.write(&mut out, 1 << 20));
-        assert_eq!((out.as_str(), out.capacity() < 100), ("kept", true));
+        assert_eq!(number.text(1 << 20), None);
         assert!(Number::read("1e1000000000000000000").is_none());
         assert!(Number::read("1e-1000000000000000000").is_none());
     }
@@ -239,18 +247,19 @@ mod tests {
             let full = canonical(text).expect("short");
             let number = Number::read(text).expect("a number");
             assert_eq!(number.written_len(), full.len() as u64, "{text}");
-            assert!(number.write(&mut String::new(), full.len()));
-            assert!(!number.write(&mut String::new(), full.len() - 1));
+            assert_eq!(number.text(full.len() - 1), None);
+            assert_eq!(number.text(full.len()), Some(full));
         }
     }
 
     #[test]
     fn order_is_that_of_the_values() {
-        let ascending =
-            ["-1e30", "-101", "-100", "-1.5", "-1e-9", "0", "1e-9", "0.5", "0.51", "1", "1.5", "9", "10", "99", "1e30"];
+        let ascending = "-1000 -101 -100.5 -100 -1.5 -0.000001 -2e-7 -1.5e-7 -1e-7 -1e-10 \
+                         0 1e-10 1e-7 1.5e-7 2e-7 0.000001 0.5 0.51 1 1.5 9 10 99 1000";
+        let ascending: Vec<_> = ascending.split(' ').collect();
         for (i, low) in ascending.iter().enumerate() {
             for (j, high) in ascending.iter().enumerate() {
-                assert_eq!(Number::read(low).cmp(&Number::read(high)), i.cmp(&j), "{low} {high}");
+                assert_eq!(order(low, high), i.cmp(&j), "{low} {high}");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A JSON object, one level deep.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -10,29 +11,14 @@ use super::{JsonError, decode_string};
 /// The entries of one JSON object in the order of their keys, values as they were written.
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
-    entries: Vec<(String, &'a RawValue)>,
+    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
     fault: Option<JsonError>,
 }
 
 impl<'a> Object<'a> {
-    /// The entries of `json`; `None` if it is not an object.
-    pub(crate) fn read(json: &'a RawValue) -> Option<Self> {
-        let Entries(raw) = serde_json::from_str(json.get()).ok()?;
-        let mut entries = Vec::with_capacity(raw.len());
-        let mut fault = None;
-        for (key, value) in raw {
-            match decode_string(key.get()) {
-                Ok(key) => entries.push((key, value)),
-                // It goes on: the entries that are left may tell whom to answer, and the fault is what they are
-                // answered.
-                Err(error) => fault = Some(error),
-            }
-        }
-        // A stable order, by which equal keys lie side by side, for the next line to find.
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let twice = entries.windows(2).find(|pair| pair[0].0 == pair[1].0);
-        let fault = fault.or(twice.map(|pair| JsonError::duplicate_key(&pair[0].0)));
-        Some(Self { entries, fault })
+    /// The entries of the object that `text` is; `None` if it is something else.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
 
     /// The object, if all of its keys are strings of characters and differ.
@@ -69,34 +55,40 @@ impl<'a> Object<'a> {
 
     /// What is left, in the order of the keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.entries.iter().map(|(key, value)| (key.as_str(), *value))
+        self.entries.iter().map(|(key, value)| (key.as_ref(), *value))
     }
 }
 
-/// Keys and values as they were written, in that order. Keys are left undecoded here, so that a bad one among them does
-/// not hide the others.
-struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor)
+        deserializer.deserialize_map(ObjectVisitor)
     }
 }
 
-struct EntriesVisitor;
+struct ObjectVisitor;
 
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Entries<'de>;
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+        let mut fault = None;
+        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            match decode_string(key.get()) {
+                Ok(key) => entries.push((key, value)),
+                // It goes on: the entries that are left may tell whom to answer, and the fault is what they are
+                // answered.
+                Err(error) => fault = Some(error),
+            }
         }
-        Ok(Entries(entries))
+        // A stable order, by which equal keys lie side by side, for the next line to find.
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let twice = entries.windows(2).find(|pair| pair[0].0 == pair[1].0);
+        let fault = fault.or(twice.map(|pair| JsonError::duplicate_key(&pair[0].0)));
+        Ok(Object { entries, fault })
     }
 }

@@ -1,6 +1,5 @@
 //! A JSON text, token by token, and the objects in it whose keys are in another order than the canonical one.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Json, JsonError, decode_string};
@@ -118,18 +117,13 @@ impl<'a> Outline<'a> {
 
 /// The entries by their keys: by bytes, which in UTF-8 is by code point.
 fn sorted<'a>(entries: &[Entry<'a>]) -> Result<Vec<Entry<'a>>, JsonError> {
-    let decoded = |entry: &Entry<'a>| Ok((decoded(entry.key)?, *entry));
+    let decoded = |entry: &Entry<'a>| Ok((decode_string(entry.key)?, *entry));
     let mut entries = entries.iter().map(decoded).collect::<Result<Vec<_>, _>>()?;
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     match entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(twice) => Err(JsonError::duplicate_key(&twice[0].0)),
         None => Ok(entries.into_iter().map(|(_, entry)| entry).collect()),
     }
-}
-
-/// The characters of a string.
-fn decoded(token: &str) -> Result<Cow<'_, str>, JsonError> {
-    if token.contains('\\') { decode_string(token).map(Cow::Owned) } else { Ok(Cow::Borrowed(inside(token))) }
 }
 
 /// A string without its quotes.

@@ -1,36 +1,38 @@
 //! JSON as text: the one canonical text of a value, strings, and lines.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use serde_json::value::RawValue;
 
-use super::number::Number;
+use super::number::{Number, is_integer};
 use super::outline::{Entry, Outline, Tokens, Unordered};
 use super::{Json, JsonError};
 
+/// The canonical text of `raw`, if it has at most `limit` bytes: borrowed where `raw` begins with it, as what is canonical
+/// does. All is read once, and twice if there are objects in it, however deep it is.
+pub(crate) fn canonical(raw: &RawValue, limit: usize) -> Result<Cow<'_, str>, JsonError> {
+    let mut canonical = Canonical::of(raw.get(), limit);
+    canonical.value(0)?;
+    Ok(canonical.text)
+}
+
 /// A canonical text while it is written. `limit` is kept at every step, so memory follows the limit, not the value.
-pub(super) struct Canonical<'a> {
+struct Canonical<'a> {
+    raw: &'a str,
     tokens: Tokens<'a>,
-    outline: Outline<'a>,
-    text: String,
+    /// Made at the first object: most texts have none.
+    outline: Option<Outline<'a>>,
+    /// Borrowed for as long as it is how `raw` begins.
+    text: Cow<'a, str>,
     limit: usize,
 }
 
 impl<'a> Canonical<'a> {
-    /// The canonical text of `raw`. Numbers come as they were written, and all is read twice, however deep it is.
-    pub(super) fn write(raw: &'a RawValue, limit: usize) -> Result<String, JsonError> {
-        let mut canonical = Self::of(raw.get(), limit);
-        canonical.value(0)?;
-        Ok(canonical.text)
-    }
-
-    fn of(text: &'a str, limit: usize) -> Self {
-        let mut tokens = Tokens::of(text);
-        let outline = Outline::of(&mut tokens);
-        tokens.go_to(0);
-        Self { tokens, outline, text: String::new(), limit }
+    const fn of(raw: &'a str, limit: usize) -> Self {
+        Self { raw, tokens: Tokens::of(raw), outline: None, text: Cow::Borrowed(""), limit }
     }
 
     fn next(&mut self) -> &'a str {
@@ -73,7 +75,8 @@ impl<'a> Canonical<'a> {
 
     fn object(&mut self, depth: usize) -> Result<(), JsonError> {
         let mut before = "{";
-        match self.outline.take(self.tokens.at())? {
+        let start = self.tokens.at();
+        match self.outline().take(start)? {
             Some(Unordered { entries, end }) => {
                 for Entry { key, value } in entries {
                     self.key(before, key)?;
@@ -100,21 +103,39 @@ impl<'a> Canonical<'a> {
         self.push(if before == "{" { "{}" } else { "}" })
     }
 
+    fn outline(&mut self) -> &mut Outline<'a> {
+        let tokens = &mut self.tokens;
+        self.outline.get_or_insert_with(|| {
+            let at = tokens.at();
+            tokens.go_to(0);
+            let outline = Outline::of(tokens);
+            tokens.go_to(at);
+            outline
+        })
+    }
+
     fn key(&mut self, before: &str, key: &str) -> Result<(), JsonError> {
         self.push(before)?;
         self.string(key)?;
         self.push(": ")
     }
 
-    /// Raw JSON strings hold no control characters, so one without escapes is canonical as it stands.
     fn string(&mut self, text: &str) -> Result<(), JsonError> {
-        if text.contains('\\') { self.push(&encode_string(&decode_string(text)?)) } else { self.push(text) }
+        match decode_string(text)? {
+            // Raw JSON strings hold no control characters, so one without escapes is canonical as it stands.
+            Cow::Borrowed(_) => self.push(text),
+            Cow::Owned(characters) => self.push(&encode_string(&characters)),
+        }
     }
 
     fn number(&mut self, text: &str) -> Result<(), JsonError> {
+        if is_integer(text) {
+            return self.push(text);
+        }
         // A number is read off its text: no float comes between, so none of its digits is lost.
         let number = Number::read(text).ok_or(JsonError::Exponent)?;
-        if number.write(&mut self.text, self.limit) { Ok(()) } else { Err(self.too_long()) }
+        let text = number.text(self.limit - self.text.len()).ok_or_else(|| self.too_long())?;
+        self.push(&text)
     }
 
     fn push(&mut self, text: &str) -> Result<(), JsonError> {
@@ -122,7 +143,12 @@ impl<'a> Canonical<'a> {
         if text.len() > self.limit - self.text.len() {
             return Err(self.too_long());
         }
-        self.text.push_str(text);
+        match &mut self.text {
+            Cow::Borrowed(same) if self.raw[same.len()..].starts_with(text) => {
+                *same = &self.raw[..same.len() + text.len()]
+            }
+            other => other.to_mut().push_str(text),
+        }
         Ok(())
     }
 
@@ -136,10 +162,13 @@ pub(crate) fn elements(raw: &RawValue) -> Vec<&RawValue> {
     serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
-/// The characters of a JSON string that follows the grammar.
-pub(crate) fn decode_string(text: &str) -> Result<String, JsonError> {
-    // The grammar was checked with the line it came in; half of a surrogate pair is what is left to be wrong.
-    serde_json::from_str(text).map_err(|_| JsonError::LoneSurrogate)
+/// The characters of a JSON string that follows the grammar; those of one without escapes are as they stand.
+pub(crate) fn decode_string(text: &str) -> Result<Cow<'_, str>, JsonError> {
+    match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) if !inside.contains('\\') => Ok(Cow::Borrowed(inside)),
+        // The grammar was checked with the line it came in; half of a surrogate pair is what is left to be wrong.
+        _ => serde_json::from_str(text).map(Cow::Owned).map_err(|_| JsonError::LoneSurrogate),
+    }
 }
 
 pub(crate) fn encode_string(text: &str) -> String {
@@ -157,7 +186,8 @@ pub(crate) fn shortened(text: &str) -> String {
 
 /// JSON on one line, with a space after each `,` and `:`.
 pub(crate) fn spaced(value: &impl Serialize) -> String {
-    let mut bytes = Vec::new();
+    // Most lines fit, and need no room found four times on the way.
+    let mut bytes = Vec::with_capacity(128);
     value
         .serialize(&mut Serializer::with_formatter(&mut bytes, Spaced))
         .expect("memory takes any bytes, and all keys are strings");
@@ -196,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_a_text_is_read_twice_however_deep_it_is() {
+    fn all_of_a_text_is_read_at_most_twice_however_deep_it_is() {
         for levels in [1, 2, 16, Json::MAX_DEPTH - 3] {
             // Most of it at the deepest level, and as much of it at each.
             for (outer, inner) in [(0, 100_000), (100_000 / levels, 0)] {

@@ -1,15 +1,17 @@
 //! The envelope that every line is.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::Skipped;
-use crate::json::{Json, Object, decode_string};
+use crate::json::{Object, canonical, decode_string};
 
 /// One line, opened: who sent it to whom, and a body yet to be read.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
-    pub(crate) src: String,
-    pub(crate) dest: String,
+    pub(crate) src: Cow<'a, str>,
+    pub(crate) dest: Cow<'a, str>,
     pub(crate) body: Object<'a>,
     /// The other keys of the line.
     pub(crate) others: Object<'a>,
@@ -20,16 +22,19 @@ impl<'a> Envelope<'a> {
     /// an object `body`. What is wrong inside the body and beside the three is seen later, when there is somebody to
     /// tell.
     pub(crate) fn read(line: &'a [u8]) -> Result<Self, Skipped> {
-        let raw: &RawValue = serde_json::from_slice(line).map_err(|error| Skipped::NotJson(error.to_string()))?;
-        Self::open(raw).ok_or(Skipped::NotAnEnvelope)
+        // Only of a line that is none is it asked whether it is JSON at all.
+        Self::open(line).ok_or_else(|| match serde_json::from_slice::<&RawValue>(line) {
+            Ok(_) => Skipped::NotAnEnvelope,
+            Err(error) => Skipped::NotJson(error.to_string()),
+        })
     }
 
-    fn open(raw: &'a RawValue) -> Option<Self> {
+    fn open(line: &'a [u8]) -> Option<Self> {
         // Each key once: of two senders or two bodies, nobody can tell which one is meant, and there is nobody to ask.
-        let mut others = Object::read(raw)?;
+        let mut others = Object::read(str::from_utf8(line).ok()?)?;
         let src = decode_string(others.take_only("src")?.get()).ok()?;
         let dest = decode_string(others.take_only("dest")?.get()).ok()?;
-        let body = Object::read(others.take_only("body")?)?;
+        let body = Object::read(others.take_only("body")?.get())?;
         Some(Self { src, dest, body, others })
     }
 
@@ -39,22 +44,19 @@ impl<'a> Envelope<'a> {
         self.body.has("in_reply_to") && self.body.only("in_reply_to").is_none_or(|raw| raw.get() != "null")
     }
 
-    /// The `msg_id`, which a reply quotes: an integer of up to 128 bits; `None` if there is none, or `null`.
-    pub(crate) fn msg_id(&self) -> Result<Option<i128>, Skipped> {
+    /// Takes out the `msg_id`, which a reply quotes: an integer of up to 128 bits; `None` if there is none, or `null`.
+    pub(crate) fn take_msg_id(&mut self) -> Result<Option<i128>, Skipped> {
         if !self.body.has("msg_id") {
             return Ok(None);
         }
-        let raw = self.body.only("msg_id").ok_or(Skipped::MsgId)?;
+        let raw = self.body.take_only("msg_id").ok_or(Skipped::MsgId)?;
         // By way of the canonical text, so that 1e3 and 1000.0 are the integer 1000, and are quoted as that.
-        match Json::from_raw(raw, MSG_ID_LEN) {
-            Ok(value) if value.as_str() == "null" => Ok(None),
-            Ok(value) => value.to_i128().map(Some).ok_or(Skipped::MsgId),
-            Err(_) => Err(Skipped::MsgId),
-        }
+        let text = canonical(raw, MSG_ID_LEN).map_err(|_| Skipped::MsgId)?;
+        if text == "null" { Ok(None) } else { text.parse().map(Some).map_err(|_| Skipped::MsgId) }
     }
 
     /// The type of the body, if it has one `type` and that is a string.
-    pub(crate) fn kind(&self) -> Option<String> {
+    pub(crate) fn kind(&self) -> Option<Cow<'a, str>> {
         decode_string(self.body.only("type")?.get()).ok()
     }
 }

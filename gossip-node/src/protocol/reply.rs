@@ -89,7 +89,7 @@ impl Reply<'_> {
 
     /// The type of the reply. Maelstrom names every reply after its request.
     fn kind(&self) -> String {
-        self.request().map_or_else(|| "error".into(), |request| format!("{request}_ok"))
+        self.request().map_or_else(|| "error".into(), |request| [request, "_ok"].concat())
     }
 
     /// The line, without its newline.

@@ -1,11 +1,12 @@
 //! The requests of clients.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
 use super::Refusal;
-use crate::json::{self, Json, Object, decode_string, shortened};
+use crate::json::{self, Json, JsonError, Object, canonical, decode_string, shortened};
 use crate::settings::{MaxLine, Settings};
 use crate::workload::counter::Increment;
 use crate::workload::{Row, Workload};
@@ -55,8 +56,8 @@ impl Request {
         let mut fields = Fields { body, max_line: settings.max_line };
         let kind = fields.string("type")?;
         let Row { write, written, least_delta, .. } = workload.row();
-        let request = match kind.as_str() {
-            "init" => Self::Init { node_id: fields.string("node_id")?, node_ids: fields.strings("node_ids")? },
+        let request = match kind.as_ref() {
+            "init" => Self::Init { node_id: fields.string("node_id")?.into(), node_ids: fields.strings("node_ids")? },
             "topology" => Self::Topology { neighbours: fields.topology("topology")? },
             kind if kind == write => match least_delta {
                 None => Self::Write { key: written, element: fields.element(written)? },
@@ -70,7 +71,7 @@ impl Request {
             "read" => Self::Read,
             "digest" => Self::Digest,
             "digest_sync" => Self::DigestSync {
-                remote_digest: fields.string("remote_digest")?,
+                remote_digest: fields.string("remote_digest")?.into(),
                 remote_messages: fields.elements_or_null("remote_messages", workload)?,
             },
             "echo" => Self::Echo { echo: fields.anything("echo")? },
@@ -96,7 +97,7 @@ impl<'a> Fields<'a> {
         self.body.take(key).ok_or(Refusal::Missing(key))
     }
 
-    fn string(&mut self, key: &'static str) -> Result<String, Refusal> {
+    fn string(&mut self, key: &'static str) -> Result<Cow<'a, str>, Refusal> {
         string(self.take(key)?, key, "a string")
     }
 
@@ -135,8 +136,8 @@ impl<'a> Fields<'a> {
     fn delta(&mut self, key: &'static str, least: i64) -> Result<i64, Refusal> {
         let expected = if least < 0 { "an integer from -2^63 to 2^63 - 1" } else { "an integer from 0 to 2^63 - 1" };
         // The text may be as long as a line: 5.000000 is the integer 5.
-        let delta = value(self.take(key)?, key, self.max_line.bytes())?.as_str().parse().ok();
-        delta.filter(|delta| *delta >= least).ok_or(Refusal::Wrong { key, expected })
+        let text = canonical(self.take(key)?, self.max_line.bytes()).map_err(|error| refusal(key, error))?;
+        text.parse().ok().filter(|delta| *delta >= least).ok_or(Refusal::Wrong { key, expected })
     }
 
     /// Takes a value that the set will not hold.
@@ -149,7 +150,7 @@ impl<'a> Fields<'a> {
     fn topology(&mut self, key: &'static str) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
         const EXPECTED: &str = "an object of arrays of strings";
         // By hand and not by serde, which takes an object with a key twice and lets the last one win.
-        let object = Object::read(self.take(key)?).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
+        let object = Object::read(self.take(key)?.get()).ok_or(Refusal::Wrong { key, expected: EXPECTED })?;
         let object = object.sound().map_err(|error| Refusal::Value { key: key.into(), error })?;
         object.iter().map(|(node, neighbours)| Ok((node.into(), strings(neighbours, key, EXPECTED)?))).collect()
     }
@@ -159,12 +160,12 @@ impl<'a> Fields<'a> {
 fn check(object: Object<'_>, max_line: MaxLine) -> Result<(), Refusal> {
     let object = object.sound().map_err(Refusal::Line)?;
     for (key, raw) in object.iter() {
-        value(raw, key, max_line.bytes())?;
+        canonical(raw, max_line.bytes()).map_err(|error| refusal(key, error))?;
     }
     Ok(())
 }
 
-fn string(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<String, Refusal> {
+fn string<'a>(raw: &'a RawValue, key: &'static str, expected: &'static str) -> Result<Cow<'a, str>, Refusal> {
     // The raw text is sound JSON by now, so its first byte tells the type without parsing it.
     if !raw.get().starts_with('"') {
         return Err(Refusal::Wrong { key, expected });
@@ -173,7 +174,7 @@ fn string(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<S
 }
 
 fn strings(raw: &RawValue, key: &'static str, expected: &'static str) -> Result<Vec<String>, Refusal> {
-    array(raw, key, expected)?.into_iter().map(|raw| string(raw, key, expected)).collect()
+    array(raw, key, expected)?.into_iter().map(|raw| string(raw, key, expected).map(Cow::into_owned)).collect()
 }
 
 fn array<'a>(raw: &'a RawValue, key: &'static str, expected: &'static str) -> Result<Vec<&'a RawValue>, Refusal> {
@@ -181,7 +182,11 @@ fn array<'a>(raw: &'a RawValue, key: &'static str, expected: &'static str) -> Re
 }
 
 fn value(raw: &RawValue, key: &str, limit: usize) -> Result<Json, Refusal> {
-    Json::from_raw(raw, limit).map_err(|error| Refusal::Value { key: short_key(key), error })
+    Json::from_raw(raw, limit).map_err(|error| refusal(key, error))
+}
+
+fn refusal(key: &str, error: JsonError) -> Refusal {
+    Refusal::Value { key: short_key(key), error }
 }
 
 /// A key as it is; shortened if it is longer than any of ours.

@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use gossip_core::{Element, element_laws};
 use gossip_node::{Json, JsonError};
-use num_bigint::BigInt;
+use num_bigint::{BigInt, Sign};
 use proptest::prelude::*;
 
 const LIMIT: usize = 1 << 16;
@@ -18,7 +19,7 @@ fn json(text: &str) -> Json {
 #[derive(Clone, Debug)]
 enum Model {
     Atom(&'static str),
-    Number(i64, i32),
+    Number(Decimal),
     String(String),
     Array(Vec<Model>),
     Object(BTreeMap<String, Model>),
@@ -27,7 +28,7 @@ enum Model {
 fn model() -> impl Strategy<Value = Model> {
     let leaf = prop_oneof![
         prop_oneof![Just("null"), Just("false"), Just("true")].prop_map(Model::Atom),
-        (number_parts()).prop_map(|(mantissa, power)| Model::Number(mantissa, power)),
+        number().prop_map(Model::Number),
         text().prop_map(Model::String),
     ];
     leaf.prop_recursive(4, 24, 5, |inner| {
@@ -38,9 +39,21 @@ fn model() -> impl Strategy<Value = Model> {
     })
 }
 
-/// Few digits and powers, so that equal and nearly equal values are frequent.
-fn number_parts() -> impl Strategy<Value = (i64, i32)> {
-    (prop_oneof![-20_i64..20, any::<i64>(), (-9_i64..9).prop_map(|digit| digit * 1_000)], -12..12_i32)
+/// A mantissa, and the power of ten that it is multiplied by.
+#[derive(Clone, Debug)]
+struct Decimal(BigInt, i64);
+
+/// Few digits and powers as a rule, so that equal and nearly equal values are frequent; else more than any float has.
+fn number() -> impl Strategy<Value = Decimal> {
+    let mantissa = prop_oneof![
+        (-20_i64..20).prop_map(BigInt::from),
+        (-9_i64..9).prop_map(|digit| BigInt::from(digit * 1_000)),
+        any::<i64>().prop_map(BigInt::from),
+        prop::collection::vec(any::<u8>(), 0..30).prop_map(|bytes| BigInt::from_signed_bytes_le(&bytes)),
+    ];
+    // The last is as near to zero as an exponent of 18 digits goes, less what a spelling may add to it.
+    let power = prop_oneof![4 => Just(0), 1 => Just(200), 1 => Just(-200), 1 => Just(100 - 10_i64.pow(18))];
+    (mantissa, power, -12_i64..12).prop_map(|(mantissa, power, more)| Decimal(mantissa, power + more))
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -55,7 +68,7 @@ impl Model {
     fn spelled(&self, seed: &mut u64) -> String {
         match self {
             Self::Atom(name) => (*name).into(),
-            Self::Number(mantissa, power) => spell_number(*mantissa, *power, seed),
+            Self::Number(number) => spell_number(number, seed),
             Self::String(text) => spell_string(text, seed),
             Self::Array(values) => {
                 let values: Vec<_> = values.iter().map(|value| value.spelled(seed)).collect();
@@ -75,16 +88,17 @@ impl Model {
     }
 }
 
-fn spell_number(mantissa: i64, power: i32, seed: &mut u64) -> String {
+fn spell_number(Decimal(mantissa, power): &Decimal, seed: &mut u64) -> String {
     let zeros = pick(seed, 4);
-    let digits = format!("{}{}", mantissa.unsigned_abs(), "0".repeat(zeros));
-    let mut power = power - i32::try_from(zeros).unwrap();
-    let sign = if mantissa < 0 || (mantissa == 0 && pick(seed, 2) == 0) { "-" } else { "" };
+    let digits = format!("{}{}", mantissa.magnitude(), "0".repeat(zeros));
+    let mut power = power - i64::try_from(zeros).unwrap();
+    let is_zero = mantissa.sign() == Sign::NoSign;
+    let sign = if mantissa.sign() == Sign::Minus || (is_zero && pick(seed, 2) == 0) { "-" } else { "" };
     let point = 1 + pick(seed, digits.len());
-    let mut text = if mantissa == 0 { "0".into() } else { digits[..point].to_string() };
-    if mantissa != 0 && point < digits.len() {
+    let mut text = if is_zero { "0".into() } else { digits[..point].to_string() };
+    if !is_zero && point < digits.len() {
         text = format!("{text}.{}", &digits[point..]);
-        power += i32::try_from(digits.len() - point).unwrap();
+        power += i64::try_from(digits.len() - point).unwrap();
     } else if pick(seed, 2) == 0 {
         text += ".00";
     }
@@ -119,11 +133,19 @@ fn pick(seed: &mut u64, bound: usize) -> usize {
 }
 
 /// The order of two numbers by arithmetic on integers.
-fn order(a: (i64, i32), b: (i64, i32)) -> Ordering {
-    let scaled = |(mantissa, power): (i64, i32)| {
-        BigInt::from(mantissa) * BigInt::from(10).pow(u32::try_from(power + 20).expect("powers are above -20"))
+fn order(a: &Decimal, b: &Decimal) -> Ordering {
+    let lower = a.1.min(b.1);
+    // No mantissa has 100 digits, so powers that are further apart than 100 decide by themselves, as 100 do.
+    let scaled = |Decimal(mantissa, power): &Decimal| {
+        mantissa * BigInt::from(10).pow(u32::try_from((power - lower).min(100)).expect("it is not below the lower one"))
     };
     scaled(a).cmp(&scaled(b))
+}
+
+fn hash(value: &Json) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 proptest! {
@@ -151,12 +173,13 @@ proptest! {
     }
 
     #[test]
-    fn numbers_are_compared_by_exact_value(a in number_parts(), b in number_parts(), mut seed: u64) {
-        let (left, right) = (spell_number(a.0, a.1, &mut seed), spell_number(b.0, b.1, &mut seed));
-        prop_assert_eq!(json(&left).cmp(&json(&right)), order(a, b), "{} {}", left, right);
-        prop_assert_eq!(json(&left) == json(&right), order(a, b).is_eq());
-        let shifted = json(&format!("{}e{}", a.0 as i128 * 10, a.1 - 1));
-        prop_assert_eq!(&shifted, &json(&left));
+    fn numbers_are_compared_by_exact_value(a in number(), b in number(), mut seed: u64) {
+        let [left, right] = [&a, &b].map(|number| json(&spell_number(number, &mut seed)));
+        prop_assert_eq!(left.cmp(&right), order(&a, &b), "{} {}", left, right);
+        prop_assert_eq!(left == right, order(&a, &b).is_eq());
+        let again = json(&format!("{}e{}", &a.0 * 10, a.1 - 1));
+        prop_assert_eq!((left.cmp(&again), hash(&left)), (Ordering::Equal, hash(&again)));
+        prop_assert_eq!(again, left);
     }
 
     #[test]
