@@ -1,6 +1,7 @@
 //! `Set`: elements, and what is derived from them: digest, sketch, pages.
 
 mod bucket;
+mod excerpt;
 mod index;
 mod log;
 mod pages;
@@ -17,6 +18,7 @@ use crate::error::{Reject, TooLarge};
 use crate::message::{DecodeError, VERSION};
 use crate::sketch::{IdWidth, Tables};
 use crate::wire::{Elements, Item, Place};
+pub(crate) use excerpt::Excerpt;
 use index::Store;
 pub(crate) use past::{Lacks, RECENT};
 
