@@ -12,6 +12,11 @@ pub(crate) struct BitWriter {
 }
 
 impl BitWriter {
+    /// A writer with room for so many bytes before it has to grow.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// Writes the Rice code of `value` (Rice and Plaunt, 1971): the quotient by 2^`parameter` in ones, a zero, then the
     /// remainder.
     pub(crate) fn rice(&mut self, value: u64, parameter: u32) {
