@@ -267,6 +267,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 return Output::Send { to: peer, message };
             }
         }
+        if let Some(pusher) = &mut self.pusher {
+            pusher.on_wait();
+        }
         // At the last instant there is, nothing is due any more and no deadline can be later.
         Output::Wait(self.deadline().filter(|&deadline| deadline > self.now))
     }

@@ -9,6 +9,7 @@
 mod attach;
 mod batches;
 mod flight;
+mod fresh;
 mod link;
 mod origins;
 mod overlay;
@@ -34,6 +35,7 @@ use crate::wire::Place;
 
 use attach::Search;
 use flight::Flight;
+use fresh::Fresh;
 use link::{Arrival, MEASURED, Standing};
 use origins::Origins;
 pub use overlay::Overlay;
@@ -58,6 +60,8 @@ struct Common<P> {
     log: LogId,
     log_ids: Rng,
     origins: Origins<P>,
+    /// What goes down to children.
+    fresh: Fresh,
     /// The peer that we are attached to.
     parent: Option<P>,
     /// The peers that get all elements from elsewhere: children and, in a graph, neighbours.
@@ -208,6 +212,7 @@ impl<P: Clone + Ord> Pusher<P> {
             log,
             log_ids: Rng::new(log.bits().into()),
             origins: Origins::new(),
+            fresh: Fresh::default(),
             parent: None,
             children: BTreeSet::new(),
             schedule: Schedule::new(every),
@@ -311,6 +316,14 @@ impl<P: Clone + Ord> Pusher<P> {
             } else {
                 return None;
             }
+        }
+    }
+
+    /// Notes that nothing is due before the next deadline.
+    pub(crate) fn on_wait(&mut self) {
+        // While something waits for its turn down, a message may have been due to one child, and others get the same soon.
+        if self.common.down_at().is_none() {
+            self.common.fresh = Fresh::default();
         }
     }
 

@@ -101,6 +101,14 @@ impl Fingerprinter {
         fingerprint
     }
 
+    /// Id of `element`, whose encoding is `bytes`. It takes no hash of a number.
+    pub(crate) fn id<E: Element>(&self, element: &E, bytes: &[u8]) -> u64 {
+        match E::NUMBERS {
+            Some(numbers) => self.mix((numbers.to)(element)),
+            None => Fingerprint::from_value(self.hash(bytes)).id,
+        }
+    }
+
     /// Fingerprint and encoding of an element. Callers that hash many keep an allocation and encode themselves.
     pub(crate) fn encode<E: Element>(&self, element: &E) -> (Fingerprint, Vec<u8>) {
         let mut bytes = Vec::new();

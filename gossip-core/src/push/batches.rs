@@ -8,7 +8,7 @@ use super::{About, LinkTurn, Wishes};
 use crate::config::Room;
 use crate::element::Element;
 use crate::message::{Batch, Flags, LogId};
-use crate::set::Set;
+use crate::set::{Excerpt, Set};
 use crate::time::{Time, micros};
 use crate::wire::{Elements, Place};
 
@@ -291,7 +291,15 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         if fits {
             // Elements that came from the peer are skipped. The part still covers them, so that it leaves no gap.
             let others = self.common.origins.came_from(self.peer).others(from, end);
-            let stretch = set.batch(from, others, room);
+            // All children get about the same. But who catches up is elsewhere in the log, and who brought most of what
+            // is new gets little of it, as a hub does from a spoke: that is looked at alone.
+            let is_one_of_many = self.common.children.len() > 1 && link.own <= link.pending(end);
+            let shares = is_one_of_many && !link.catching_up;
+            let stretch = if shares {
+                set.batch(from, others, room, self.common.fresh.since(from, set, room))
+            } else {
+                set.batch(from, others, room, &Excerpt::default())
+            };
             taken.tried = stretch.tried - stretch.elements.count();
             taken.again = link.catching_up && stretch.elements.count() > 0;
             link.catching_up &= stretch.to < end;

@@ -145,7 +145,9 @@ impl<'a, P: Clone + Ord> FromPeer<'a, P> {
     pub(super) fn oldest(self, from: Place, to: Place) -> Option<Time> {
         let Self { origins, peer } = self;
         let runs = origins.from(from).take_while(|run| run.begins < to.index());
-        runs.filter(|run| run.origin(&origins.shares) != Some(peer)).filter_map(|run| run.born).min()
+        // Most are told by their origin alone, without a look at what is forgotten.
+        let is_others = |run: &&Run<P>| run.from.as_ref() != Some(peer) || run.origin(&origins.shares).is_none();
+        runs.filter(is_others).filter_map(|run| run.born).min()
     }
 
     fn share(self) -> &'a Share {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Arrival, Common, Deadlines, Link, Origins, Pusher};
+use super::{Arrival, Common, Deadlines, Fresh, Link, Origins, Pusher};
 use crate::time::Time;
 use crate::wire::Place;
 
@@ -50,8 +50,8 @@ impl<P: Clone + Ord> Pusher<P> {
         };
         common.schedule.rebase(now);
         common.search.rebase(now);
-        // Origins stand above in their own form, and each link has its deadline.
-        (common.origins, common.deadlines) = (Origins::new(), Deadlines::new());
+        // Origins stand above in their own form, and each link has its deadline. An excerpt spares a look at the log.
+        (common.origins, common.deadlines, common.fresh) = (Origins::new(), Deadlines::new(), Fresh::default());
         PushModel { links: links.into_iter().collect(), common, origins }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::Set;
+use super::{Excerpt, Set};
 use crate::codec::{Encode, varint_len};
 use crate::config::Room;
 use crate::element::{Element, Entry, Fingerprint, Rank};
@@ -87,37 +87,48 @@ impl<E: Element> Set<E> {
         (filled.elements, covered)
     }
 
+    /// Goes on with an excerpt, by these parts of the log, until its encodings take more than `most` bytes.
+    pub(crate) fn look_on(&self, excerpt: &mut Excerpt, parts: impl Iterator<Item = Range<usize>>, most: usize) {
+        let mut encoding = Vec::new();
+        let log = parts.flat_map(|part| part.clone().zip(self.store.log().range(part)));
+        let looked_at = log.map(|(index, element)| {
+            encoding.clear();
+            element.encode(&mut encoding);
+            (index, self.fingerprinter.id(element, &encoding), encoding.len())
+        });
+        excerpt.extend(looked_at, most);
+    }
+
     /// Fills a run with the elements of these parts of the log, which begin at `from` or behind and reach to its end, as
-    /// many as fit the room. O(n log n) for n elements tried.
+    /// many as fit the room. `shared` is an excerpt for other peers that reaches as far perhaps; if it does not, the elements
+    /// are looked at for this one. O(n log n) for n elements tried.
     pub(crate) fn batch(
         &self,
         from: Place,
         parts: impl Iterator<Item = Range<usize>> + Clone,
         room: impl Into<Room>,
+        shared: &Excerpt,
     ) -> Stretch {
         let room = room.into();
-        let (mut most, mut tried) = (usize::MAX, 0);
+        let (mut own, mut most, mut tried) = (None, usize::MAX, 0);
         loop {
-            // What lies between two parts is covered as well, so that the peer acknowledges beyond it.
-            let (mut entries, mut bytes, mut to) = (Vec::new(), 0, self.end());
-            let log = parts.clone().flat_map(|part| part.clone().zip(self.store.log().range(part)));
-            for (index, element) in log {
-                let (fingerprint, encoded) = self.fingerprinter.encode(element);
-                (bytes, tried) = (bytes + encoded.len(), tried + 1);
-                // By encodings, which are a guess: the run may take more or less. One element is tried, whatever it
-                // takes.
-                if entries.len() == most || (bytes > room.of_many && !entries.is_empty()) {
-                    to = Place::new(index);
-                    break;
-                }
-                entries.push(Entry { id: fingerprint.id, element });
-            }
+            let excerpt = own.as_ref().unwrap_or(shared);
+            // By encodings, which are a guess: the run may take more or less.
+            let Some(first) = excerpt.first(parts.clone(), most, room.of_many) else {
+                self.look_on(own.insert(Excerpt::default()), parts.clone(), room.of_many);
+                continue;
+            };
+            tried += first.count + usize::from(first.ends_before.is_some());
             // Ids travel ascending, as distances.
-            entries.sort_unstable_by_key(|entry| entry.id);
-            let filled = Elements::fill(entries.iter().copied(), room);
+            let ascending = excerpt.in_order(&first).map(|(id, index)| Entry { id, element: &self.store.log()[index] });
+            let filled = Elements::fill(ascending, room);
             match filled.left_out {
-                None => return Stretch { to, elements: filled.elements, tried },
-                Some(_) if entries.len() == 1 => return Stretch { to: from, elements: Elements::NONE, tried },
+                None => {
+                    // What lies between two parts is covered as well, so that the peer acknowledges beyond it.
+                    let to = first.ends_before.map_or(self.end(), Place::new);
+                    return Stretch { to, elements: filled.elements, tried };
+                }
+                Some(_) if first.count == 1 => return Stretch { to: from, elements: Elements::NONE, tried },
                 // A few ids take more than encodings: of `u8`s up to 8 bytes for 1. Those left out have the largest
                 // ids, not the last places, so the log is tried again for as many as fitted.
                 Some(_) => most = filled.elements.count().max(1),

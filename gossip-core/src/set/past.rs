@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::Set;
+use super::{Excerpt, Set};
 use crate::config::Room;
 use crate::digest::Digest;
 use crate::element::{Element, Entry, Fingerprint};
@@ -58,7 +58,7 @@ impl<E: Element> Set<E> {
     pub(crate) fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Option<Lacks>) {
         match lacks {
             Lacks::Since(place) => {
-                let stretch = self.batch(place, core::iter::once(place.index()..self.len()), room);
+                let stretch = self.batch(place, core::iter::once(place.index()..self.len()), room, &Excerpt::default());
                 let left = (stretch.to < self.end() && stretch.to > place).then_some(Lacks::Since(stretch.to));
                 (stretch.elements, left)
             }

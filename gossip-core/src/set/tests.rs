@@ -9,7 +9,8 @@ use core::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
-use super::{Held, Merged, PENDING, Set};
+use super::pages::Stretch;
+use super::{Excerpt, Held, Merged, PENDING, Set};
 use crate::codec::Encode;
 use crate::config::Config;
 use crate::config::Room;
@@ -153,7 +154,7 @@ fn batch<E: Element>(
     skip: impl Fn(usize) -> bool + Clone,
 ) -> (usize, Elements) {
     let parts = (from..replica.len()).filter(|place| !skip(*place)).map(|place| place..place + 1);
-    let stretch = replica.batch(Place::new(from), parts, room);
+    let stretch = replica.batch(Place::new(from), parts, room, &Excerpt::default());
     (stretch.to.index(), stretch.elements)
 }
 
@@ -183,6 +184,33 @@ fn batches_are_runs_of_the_log<E: Element + Ord + Debug>(
         let bytes: usize = rest.iter().map(|element| replica.fingerprinter.encode(element).1.len()).sum();
         prop_assert!(bytes > budget || !fits(&replica, &rest, budget), "all would have fitted");
     }
+    Ok(())
+}
+
+/// An excerpt that goes on from a place as the log grows, until it has more than so many bytes, does for a batch what a look
+/// at the log does.
+fn excerpts_do_for_batches<E: Element>(
+    elements: &[E],
+    [begins, from]: [usize; 2],
+    skipped: &[bool],
+    [most, budget]: [usize; 2],
+) -> TestCaseResult {
+    let replica = replica(elements);
+    let from = from % (replica.len() + 1);
+    let begins = begins % (from + 1);
+    let mut shared = Excerpt::default();
+    for end in [replica.len().midpoint(begins), replica.len()] {
+        let next = begins + shared.len();
+        replica.look_on(&mut shared, core::iter::once(next..end), most);
+    }
+    prop_assert!(!shared.is_whole() || shared.len() == replica.len() - begins);
+    let parts = (from..replica.len()).filter(|place| !skipped.get(*place).copied().unwrap_or(false));
+    let batch = |shared| {
+        let Stretch { to, elements, tried } =
+            replica.batch(Place::new(from), parts.clone().map(|place| place..place + 1), budget, shared);
+        (to, elements, tried)
+    };
+    prop_assert_eq!(batch(&shared), batch(&Excerpt::default()));
     Ok(())
 }
 
@@ -240,6 +268,21 @@ proptest! {
     ) {
         batches_are_runs_of_the_log(&texts, from, &skipped, budget)?;
         batches_are_runs_of_the_log(&numbers, from, &skipped, budget)?;
+    }
+
+    #[test]
+    fn what_was_looked_at_for_others_makes_the_same_batch(
+        (texts, numbers) in (texts(), numbers()),
+        places in [0_usize..60, 0..60],
+        skipped in prop::collection::vec(any::<bool>(), 0..60),
+        most in 0_usize..600,
+        budget in 80_usize..600,
+    ) {
+        excerpts_do_for_batches(&texts, places, &skipped, [most, budget])?;
+        excerpts_do_for_batches(&numbers, places, &skipped, [most, budget])?;
+        // Their ids take up to 8 bytes for 1.
+        let bytes: Vec<u8> = numbers.iter().map(|number| (number % 256) as u8).collect();
+        excerpts_do_for_batches(&bytes, places, &skipped, [most, budget])?;
     }
 
     #[test]

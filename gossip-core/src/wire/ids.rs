@@ -120,10 +120,14 @@ impl IdWriter {
         // Few, so that a run takes time for the ids in it, not for all that might be. Ids are spread evenly, so few
         // tell.
         let mut sample = sample.take(SAMPLE);
-        let first = sample.next().unwrap_or(0);
-        let (gaps, last) = sample.fold((0, first), |(count, _), id| (count + 1, id));
-        let form = rice_parameter(last.saturating_sub(first), gaps) | if first <= LONGEST_SHORT { SHORT } else { 0 };
-        Self { writer: BitWriter::default(), form, count: 0, bits: 0, last: None, budget }
+        let first = sample.next();
+        let (count, first) = (u64::from(first.is_some()), first.unwrap_or(0));
+        let (count, last) = sample.fold((count, first), |(count, _), id| (count + 1, id));
+        let short = if first <= LONGEST_SHORT { SHORT } else { 0 };
+        let form = rice_parameter(last.saturating_sub(first), count.saturating_sub(1)) | short;
+        // Of a short run nothing moves: an id takes 8 bytes or less, as a rule.
+        let writer = BitWriter::with_capacity(8 * count as usize);
+        Self { writer, form, count: 0, bits: 0, last: None, budget }
     }
 
     pub(crate) fn push(&mut self, id: u64) -> Pushed {
