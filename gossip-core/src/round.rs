@@ -15,7 +15,7 @@ use crate::message::{LogId, Nonce};
 use crate::sketch::IdWidth;
 use crate::wire::Place;
 
-pub(crate) use cost::{ids_are_safe, need, page_bytes};
+pub(crate) use cost::{ids_beat_elements, need, page_bytes};
 use incoming::IncomingSketch;
 use repair::Repair;
 use walk::Walk;

@@ -11,7 +11,7 @@ use crate::round::incoming::{IncomingSketch, Received};
 use crate::round::repair::Repair;
 use crate::round::strategy::{self, MOST_NAMES};
 use crate::round::walk::Walk;
-use crate::round::{Ending, Round, Step, ids_are_safe, need, page_bytes};
+use crate::round::{Ending, Round, Step, ids_beat_elements, need, page_bytes};
 use crate::set::Set;
 use crate::sketch::{Estimate, Prefix};
 use crate::wire::{Cells, Place};
@@ -281,7 +281,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             // Not where many cells could not be read: who has made them so may have made ids alike.
             && !self.peer.lists_whole
             && !self.peer.unreadable
-            && ids_are_safe(ours, theirs, width, seen)
+            && ids_beat_elements(ours, theirs, width, seen)
         {
             walk = walk.of_ids();
         }

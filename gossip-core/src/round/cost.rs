@@ -26,17 +26,29 @@ pub(crate) fn pages_are_cheaper(
     parts.by_sketch(width, cells, least) >= parts.by_elements(width)
 }
 
-/// Whether pages that list ids cost no more than the rest of a sketch, and less than pages of elements even if the
-/// difference is three standard errors above what is seen: law 3 is to hold unless an estimate errs by more.
+/// Whether pages that list ids cost no more than the rest of a sketch, and [less](ids_beat_elements) than pages of
+/// elements.
 pub(crate) fn ids_are_cheaper(ours: State, theirs: State, width: IdWidth, seen: Estimate, cells: usize) -> bool {
     let likely = Parts::of(ours, theirs, seen.differences);
-    likely.by_sketch(width, cells, 0) >= likely.by_ids(width) && ids_are_safe(ours, theirs, width, seen)
+    likely.by_sketch(width, cells, 0) >= likely.worth_by_ids(width) && ids_beat_elements(ours, theirs, width, seen)
 }
 
-/// The latter alone.
-pub(crate) fn ids_are_safe(ours: State, theirs: State, width: IdWidth, seen: Estimate) -> bool {
-    let most = Parts::of(ours, theirs, seen.shifted(3_000));
-    most.by_ids(width) < most.by_elements(width)
+/// Whether pages that list ids cost less than pages of elements, and no more than those of both full states even if the
+/// difference is three standard errors above what is seen: law 3 is to hold unless an estimate errs by more.
+pub(crate) fn ids_beat_elements(ours: State, theirs: State, width: IdWidth, seen: Estimate) -> bool {
+    let likely = Parts::of(ours, theirs, seen.differences);
+    let most = Parts::of(ours, theirs, seen.shifted(3_000)).bytes_by_ids(theirs, width);
+    likely.worth_by_ids(width) < likely.by_elements(width) && most <= both(ours, theirs, width)
+}
+
+/// Bytes of pages of both full states.
+fn both(ours: State, theirs: State, width: IdWidth) -> u128 {
+    u128::from(page_bytes(ours, width)) + u128::from(page_bytes(theirs, width))
+}
+
+/// Bytes of pages of so many elements of a state.
+fn pages_of(state: State, width: IdWidth, part: u64) -> u128 {
+    u128::from(page_bytes(state, width)) * u128::from(part) / u128::from(state.digest.count().max(1))
 }
 
 /// Two sets, as far as costs go: ours, and what either side has alone.
@@ -87,6 +99,20 @@ impl Parts {
         };
         ids(self.ours.digest.count(), WISH) + ids(self.our_own, WISH) + numbers
     }
+
+    /// The same, with what a round trip is worth: the elements wished for go out after the pages.
+    fn worth_by_ids(&self, width: IdWidth) -> u128 {
+        self.by_ids(width) + 8 * ROUND_TRIP
+    }
+
+    /// Bytes of all that pages that list ids lead to: what either side lacks travels in any case.
+    fn bytes_by_ids(&self, theirs: State, width: IdWidth) -> u128 {
+        let elements = match width {
+            IdWidth::Bits64 => 0,
+            IdWidth::Bits48 => pages_of(self.ours, width, self.our_own) + pages_of(theirs, width, self.their_own),
+        };
+        self.by_ids(width) / 8 + elements
+    }
 }
 
 /// Bits of a run of so many ids that are shorter by some.
@@ -98,16 +124,14 @@ fn ids(count: u64, shorter: u32) -> u128 {
 /// pages take less than pages of both full states makes up for them (law 3). They list once what both sides hold, or ids.
 pub(crate) fn affordable(ours: State, theirs: State, width: IdWidth, differences: u64, lists_ids: bool) -> usize {
     let parts = Parts::of(ours, theirs, differences);
-    let of = |state: State, part: u64| {
-        u128::from(page_bytes(state, width)) * u128::from(part) / u128::from(state.digest.count().max(1))
-    };
-    let (our_own, their_own) = (of(ours, parts.our_own), of(theirs, parts.their_own));
-    let whole = u128::from(page_bytes(ours, width)) + their_own;
-    let ids = parts.by_ids(width) / 8 + if width == IdWidth::Bits48 { our_own + their_own } else { 0 };
-    let both = u128::from(page_bytes(ours, width)) + u128::from(page_bytes(theirs, width));
-    let spared = both.saturating_sub(if lists_ids { ids.min(whole) } else { whole });
+    let whole = u128::from(page_bytes(ours, width)) + pages_of(theirs, width, parts.their_own);
+    let pages = if lists_ids { parts.bytes_by_ids(theirs, width).min(whole) } else { whole };
+    let spared = both(ours, theirs, width).saturating_sub(pages);
     width.cells_within(usize::try_from(spared).unwrap_or(usize::MAX).saturating_add(SLACK))
 }
+
+/// Bytes that a round trip less is worth.
+const ROUND_TRIP: u128 = 4_096;
 
 /// Bytes that cells may cost beyond what pages save: of the 512 that law 3 allows beyond both full states, 128 are left
 /// to the other messages of a round, and 64 to the deep bits of a first answer.
@@ -184,10 +208,10 @@ mod tests {
             let end = (0..2_000).map(|step| 100 * step).rfind(|&differences| listed(differences));
             (from, end)
         };
-        assert_eq!(of(IdWidth::Bits64, 8, 0), (Some(46_300), Some(86_100)));
-        assert_eq!(of(IdWidth::Bits64, 8, 1), (Some(46_300), Some(49_200)));
-        assert_eq!(of(IdWidth::Bits48, 32, 0), (Some(31_700), Some(173_700)));
-        assert_eq!(of(IdWidth::Bits48, 32, 1), (Some(31_700), Some(99_200)));
+        assert_eq!(of(IdWidth::Bits64, 8, 0), (Some(47_200), Some(85_200)));
+        assert_eq!(of(IdWidth::Bits64, 8, 1), (Some(47_200), Some(79_400)));
+        assert_eq!(of(IdWidth::Bits48, 32, 0), (Some(32_300), Some(173_400)));
+        assert_eq!(of(IdWidth::Bits48, 32, 1), (Some(32_300), Some(106_500)));
     }
 
     #[test]
