@@ -40,7 +40,7 @@ pub(crate) use text::{canonical, decode_string, elements, encode_string, shorten
 /// assert_eq!(value.as_str(), r#"{"a": 0.5, "b": [1, 100, 0]}"#);
 /// # Ok::<(), gossip_node::JsonError>(())
 /// ```
-// Raw, since a reply writes that as it is. It would take a reading of all of a text to write the text so.
+// A raw value, since a reply writes one as it is. A text would be parsed for each reply.
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 
