@@ -124,14 +124,14 @@ impl Default for Config {
 /// Preference between bytes and round trips of a round. Replicas of one cluster may differ in it.
 ///
 /// The cost of a round follows the difference with sketches, and the sets with pages. Sketches have two settings: fewer
-/// cells in a request, and more. Bytes and round trips of a round between two sets of 10^5 `u64`, means of 50
+/// cells in a request, and more. Bytes and round trips of a round between two sets of 10^5 `u64`, means of 20
 /// differences of `d` elements, half on either side:
 ///
 /// | | d = 1 | 10 | 100 | 1 000 | 10 000 |
 /// |---|---|---|---|---|---|
-/// | `FewestBytes` | 266, 1.5 | 349, 2.2 | 1 831, 4.1 | 14 049, 4.1 | 130 297, 4.1 |
-/// | `Balanced` | 398, 1.5 | 459, 2.0 | 1 835, 3.7 | 14 404, 3.8 | 133 574, 3.7 |
-/// | `Balanced`, where both have proven to each other what they have in common | 112, 1.5 | 236, 2.1 | 1 238, 3.1 | 9 077, 3.1 | 81 787, 3.0 |
+/// | `FewestBytes` | 149, 1.5 | 395, 2.3 | 1 783, 2.9 | 14 011, 3.1 | 130 882, 3.0 |
+/// | `Balanced` | 149, 1.5 | 381, 2.1 | 1 825, 2.65 | 14 415, 2.9 | 133 946, 2.7 |
+/// | `Balanced`, where both have proven to each other what they have in common | 85, 1.5 | 235, 2.05 | 1 210, 3.05 | 8 938, 3.0 | 81 784, 3.0 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Economy {
