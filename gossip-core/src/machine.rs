@@ -214,11 +214,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// A message from a stranger, from another cluster, or with an invalid element. It leaves all but the counters
     /// unchanged.
     pub fn receive(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
-        // All rounds share room for cells, and a turn sees one peer. The others are summed up here, O(peers), and
-        // only for the kind that can make a round ask for more. Without a round cells are junk, and 9 bytes of it would
-        // cost a look at each peer.
-        let has_cells = message.kind() == MessageKind::Cells;
-        let counts = has_cells && self.turn(from).is_some_and(|turn| turn.peer.has_round());
+        // All rounds share room for cells, and a turn sees one peer. The others are summed up here, O(peers), only where
+        // cells can make a round ask for more.
+        let counts = message.kind() == MessageKind::Cells && self.turn(from).is_some_and(|turn| turn.peer.has_round());
         let peers = self.peers.values().filter(|_| counts);
         let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
         let Some(mut turn) = self.turn(from) else { return Err(self.refuse_stranger()) };

@@ -5,6 +5,7 @@ mod ask;
 pub(crate) mod budget;
 mod lacking;
 mod owed;
+mod paging;
 #[cfg(feature = "model")]
 mod peer_model;
 mod read;

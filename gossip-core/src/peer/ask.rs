@@ -4,11 +4,13 @@ use alloc::boxed::Box;
 
 use super::turn::Turn;
 use crate::codec::Encode;
+use crate::config::Config;
 use crate::element::Element;
 use crate::message::{Answer, Body, Listed, Request, longest};
 use crate::round::policy::DEEP_BITS;
-use crate::round::walk::Lists;
+use crate::round::walk::{Lists, Walk};
 use crate::round::{Ending, Round, Step};
+use crate::set::Set;
 use crate::sketch::DeepBits;
 use crate::wire::Elements;
 
@@ -46,24 +48,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 Request::Repair { asks, wanted, elements }
             }
             Step::Walk(walk) => {
-                // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
-                let (from, reach, end) = walk.next(window, answer);
-                let room = self.config.room(longest::PAGE);
-                let (listed, to) = match walk.lists() {
-                    Lists::Elements => {
-                        let (elements, to) = self.set.page_to(from, reach, end, room);
-                        (Listed::Whole(elements), to)
-                    }
-                    Lists::Ids(_) => {
-                        let (ids, to) = self.set.listed(from, reach, end, room.of_many);
-                        (Listed::Ids(ids), to)
-                    }
-                    Lists::Nothing(_) => (Listed::Whole(Elements::NONE), reach),
-                };
-                let last = walk.sent(to);
-                bursts = last.is_none();
-                let (window, wants_state) = last.map_or((0, false), |wants_state| (window, wants_state));
-                Request::Page { window, wants_state, from, to, listed }
+                let request = next_page(self.set, self.config, walk, answer);
+                bursts = !walk.begins_page();
+                request
             }
             Step::Close(digest) => {
                 let body = Body::Answer { nonce, answer: Answer::Proof { state: digest.tag() } };
@@ -111,4 +98,24 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             self.agenda.answers.set(self.id, &mut self.peer.answer_by, Some(deadline));
         }
     }
+}
+
+/// The next message of a page of our walk, whose answer can have so many bytes.
+fn next_page<E: Element>(set: &Set<E>, config: &Config, walk: &mut Walk, answer: u64) -> Request {
+    let (window, room) = (config.window.get(), config.room(longest::PAGE));
+    // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
+    let (from, reach, end) = walk.next(window, answer);
+    let (listed, to) = match walk.lists() {
+        Lists::Elements => {
+            let (elements, to) = set.page_to(from, reach, end, room);
+            (Listed::Whole(elements), to)
+        }
+        Lists::Ids(_) => {
+            let (ids, to) = set.listed(from, reach, end, room.of_many);
+            (Listed::Ids(ids), to)
+        }
+        Lists::Nothing(_) => (Listed::Whole(Elements::NONE), reach),
+    };
+    let (window, wants_state) = walk.sent(to).map_or((0, false), |wants_state| (window, wants_state));
+    Request::Page { window, wants_state, from, to, listed }
 }

@@ -51,12 +51,21 @@ impl Listing {
     /// does.
     pub(crate) fn join(&mut self, more: Self) -> bool {
         match (self, more) {
-            (Self::Elements(held), Self::Elements(more)) if held.len() <= MOST_LISTED => held.extend(more),
-            (Self::Ids(held), Self::Ids(more)) if held.len() <= MOST_LISTED => held.extend(more),
-            _ => return false,
+            (Self::Elements(held), Self::Elements(more)) => join(held, more),
+            (Self::Ids(held), Self::Ids(more)) => join(held, more),
+            _ => false,
         }
-        true
     }
+}
+
+/// Joins a list to one that it follows; else returns false. Each ascends, whatever the intervals say that they are of.
+fn join<T: Ord>(held: &mut Vec<T>, more: Vec<T>) -> bool {
+    let follows = held.last() <= more.first() || more.is_empty();
+    let joins = follows && held.len() <= MOST_LISTED;
+    if joins {
+        held.extend(more);
+    }
+    joins
 }
 
 /// The most listed elements that are noted before another message of a page is taken in. They took a byte each at the

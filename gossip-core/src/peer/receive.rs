@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::budget::{LOOKED_FOR, MOVED, PASSED};
+use super::budget::{MOVED, PASSED};
 use super::owed::{Listing, Owed, Question, Use};
 use super::turn::Turn;
 use crate::digest::{Digest, State};
@@ -14,7 +14,6 @@ use crate::message::{Answer, Asks, Body, Listed, Message, Nonce, Request};
 use crate::round::claim::Claim;
 use crate::round::repair::{Answered, Repair};
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
-use crate::round::walk::{Outcome, Progress};
 use crate::round::{Ending, Round, Step};
 use crate::set::{Merged, Set};
 use crate::wire::{Bound, Ids, Place};
@@ -135,28 +134,6 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Owes what a page asks for, once its last message has come. Where one was lost the answer ends, and the peer goes on
-    /// from there.
-    fn owe_page(&mut self, nonce: Nonce, page: (Bound, Bound), mut listing: Listing, ends: Option<(u16, bool)>) {
-        let (mut cursor, mut to) = page;
-        match self.peer.owed.take() {
-            // A copy of the last message, whose answer is under way.
-            Some(owed @ Owed::Page { nonce: same, window: 1.., .. }) if same == nonce => {
-                self.peer.owed = Some(owed);
-                return;
-            }
-            Some(Owed::Page { nonce: same, cursor: begins, to: end, mut held, .. }) if same == nonce => {
-                if page.0 != end || end.excess() > 0 || !held.join(listing) {
-                    to = end;
-                }
-                (cursor, listing) = (begins, held);
-            }
-            _ => {}
-        }
-        let (window, wants_state) = ends.unwrap_or((0, false));
-        self.owe(Owed::Page { nonce, cursor, to, held: listing, window, wants_state });
-    }
-
     /// Hands an answer to our round. Returns whether it was expected; unexpected ones count as `ignored`.
     fn on_answer(&mut self, nonce: Nonce, answer: Answer, held: &[Fingerprint], bytes: u64) -> bool {
         match answer {
@@ -266,7 +243,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     }
 
     /// Repairs the set of a peer that has just these elements, of so many bytes, all of which we hold.
-    fn give_all_but(&mut self, nonce: Nonce, held: &[Fingerprint], bytes: u64) {
+    pub(super) fn give_all_but(&mut self, nonce: Nonce, held: &[Fingerprint], bytes: u64) {
         self.spend(PASSED * self.set.len() as u64);
         let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
         let claim = Claim::of_names(self.set.names_except(held), Set::<E>::WIDTH);
@@ -308,14 +285,6 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
-    /// Notes what the peer wants of what our pages have listed by ids.
-    fn note_wanted(&mut self, nonce: Nonce, wanted: impl Iterator<Item = u64>) {
-        let most = self.set.len();
-        if let Some(Step::Walk(walk)) = self.awaiting(nonce).map(Round::step_mut) {
-            walk.note_wanted(wanted, most);
-        }
-    }
-
     /// Takes in part of an answer of elements. Returns whether it was expected.
     fn on_give(
         &mut self,
@@ -348,46 +317,6 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             _ => return false,
         }
         true
-    }
-
-    /// Takes in part of an answer to a page of ours. `told` is the last digest that the peer told in this walk.
-    fn on_page_answer(&mut self, nonce: Nonce, (from, to): (Bound, Bound), last: bool, told: Option<Digest>) {
-        let (ours, window) = (self.set.digest(), usize::from(self.config.window.get()));
-        if told == Some(ours) {
-            return self.close(nonce, ours);
-        }
-        let Some(Step::Walk(walk)) = self.peer.round.as_mut().map(Round::step_mut) else { return };
-        match walk.cover(from, to, last, window) {
-            Progress::None => {}
-            Progress::Some => self.wait_on(),
-            Progress::Page => self.go_on(nonce),
-            Progress::Done => {
-                let outcome = walk.outcome();
-                self.peer.walked();
-                match outcome {
-                    Some(Outcome::Given(given)) => {
-                        let bytes = self.set.state().bytes;
-                        self.give_all_but(nonce, &given, bytes);
-                    }
-                    Some(Outcome::Wanted(wanted, theirs)) => self.give_wanted(nonce, &wanted, theirs),
-                    // All is exchanged, but one side has changed meanwhile. The next round proves it, or finds what is
-                    // new.
-                    None => {
-                        self.peer.pacing.answered(nonce);
-                        self.end_round(Ending::Exchanged);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Repairs the set of a peer of this digest, which wants those of our elements that have such ids.
-    fn give_wanted(&mut self, nonce: Nonce, wanted: &[u64], theirs: Digest) {
-        self.spend(LOOKED_FOR * wanted.len() as u64);
-        // Ids of 32 bits may be alike: what then is still missing another round finds, and that lists no ids again.
-        self.peer.lists_whole = true;
-        let claim = Claim::of_names(self.set.names_of(wanted), Set::<E>::WIDTH);
-        self.go_to(nonce, Step::Repair(Repair::new(claim, State { digest: theirs, bytes: 0 }).into()));
     }
 
     /// Takes in part of an answer to a repair of ours.
@@ -480,7 +409,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Owes the peer an answer, which replaces an older one. A peer that repairs is not asked for a round interval, and
     /// a probe of ours that it has not answered is given up.
-    fn owe(&mut self, owed: Owed) {
+    pub(super) fn owe(&mut self, owed: Owed) {
         let repairs = !matches!(owed, Owed::Verdict { on: Question::Probe { .. }, .. });
         self.peer.owed = Some(owed);
         self.enqueue();

@@ -432,3 +432,29 @@ fn a_set_is_tiny_if_it_fits_a_first_answer_and_a_message() {
     };
     assert_eq!([MessageBudget::MIN.bytes(), 300, 1_200].map(largest), [25, 31, 32].map(Some));
 }
+
+#[test]
+fn what_a_page_lists_out_of_order_ends_its_answer() {
+    let mut machine = replica(300, 3);
+    let tag = machine.set().tag();
+    let piece = |window, [from, to]: [u64; 2], ids: &[u64]| {
+        let (from, to) = (Bound::of_name(from << 20, WISH), Bound::of_name(to << 20, WISH));
+        let listed = Listed::Ids(Ids::fill(ids, usize::MAX));
+        request(tag, 0x101, Request::Page { window, wants_state: window > 0, from, to, listed })
+    };
+    // What is listed lies where it pleases; the second message goes on with the first, or not.
+    for (first, second, reached) in
+        [(&[5 << 20][..], &[7 << 20][..], 2), (&[5 << 20, 6 << 20], &[1, 2], 1), (&[], &[1], 2)]
+    {
+        let (bodies, _) = earned(&mut machine, [piece(0, [0, 1], first), piece(3, [1, 2], second)]);
+        let [Body::Answer { answer: Answer::Give { to, last: true, state: Some(_), .. }, .. }] = &bodies[..] else {
+            panic!("{bodies:?}")
+        };
+        assert_eq!(*to, Bound::of_name(reached << 20, WISH));
+    }
+    // Nor does it where messages are missing between the two, or of another page.
+    let (bodies, _) = earned(&mut machine, [piece(0, [0, 1], &[]), piece(3, [2, 3], &[])]);
+    assert!(
+        matches!(&bodies[..], [Body::Answer { answer: Answer::Give { to, .. }, .. }] if *to == Bound::of_name(1 << 20, WISH))
+    );
+}
