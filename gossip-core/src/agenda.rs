@@ -16,11 +16,20 @@ pub(crate) struct Agenda<P> {
     pub(crate) answers: Deadlines<P>,
     /// Ends of the rests of peers whose budget is overdrawn.
     pub(crate) rests: Deadlines<P>,
+    /// While a round by chance is overdue: no peer is free for it before this time, which may be too soon. A look at 10 000
+    /// peers at each poll would take 37 to 120 µs.
+    pub(crate) free_at: Option<Time>,
 }
 
 impl<P: Clone + Ord> Agenda<P> {
     pub(crate) const fn new() -> Self {
-        Self { ready: Queue::new(), untimed: Queue::new(), answers: Deadlines::new(), rests: Deadlines::new() }
+        Self {
+            ready: Queue::new(),
+            untimed: Queue::new(),
+            answers: Deadlines::new(),
+            rests: Deadlines::new(),
+            free_at: None,
+        }
     }
 
     /// Takes a removed peer out of both queues, and its deadlines out of both sets.
@@ -29,6 +38,11 @@ impl<P: Clone + Ord> Agenda<P> {
         self.untimed.remove(peer);
         self.answers.set(peer, answer_by, None);
         self.rests.set(peer, rests_until, None);
+    }
+
+    /// Notes that a peer is free for a round by chance from then on.
+    pub(crate) fn note_free(&mut self, from: Time) {
+        self.free_at = self.free_at.map(|at| at.min(from));
     }
 
     /// The first deadline.

@@ -135,6 +135,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub fn add_peer(&mut self, peer: P) -> bool {
         let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
         vacant.insert(Box::new(Peer::new()));
+        self.agenda.note_free(Time::ZERO);
         if let Some(pusher) = &mut self.pusher {
             pusher.add(peer.clone());
         }
@@ -219,7 +220,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         // cost a look at each peer.
         let has_cells = message.kind() == MessageKind::Cells;
         let counts = has_cells && self.turn(from).is_some_and(|turn| turn.peer.has_round());
-        let peers = self.peers.values().filter(|_| counts);
+        let peers = counts.then(|| self.peers.values()).into_iter().flatten();
         let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
         let Some(mut turn) = self.turn(from) else { return Err(self.refuse_stranger()) };
         turn.cells_elsewhere = under_way.saturating_sub(turn.peer.cells_under_way());
@@ -227,6 +228,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             // The end of a cut frees several peers at once, and each may be backing off for up to ten rounds: chance
             // may choose any of them now.
             self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
+            self.agenda.note_free(self.now);
         }
         Ok(())
     }
@@ -253,7 +255,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
     /// gives `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers)
-    /// beside the message it builds; O(peers) while a round of chance is due.
+    /// beside the message it builds; O(peers) when a round of chance begins.
     pub fn poll(&mut self, now: Time) -> Output<P, E> {
         self.now = self.now.max(now);
         loop {
@@ -267,9 +269,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 return Output::Send { to: peer, message };
             }
         }
-        if let Some(pusher) = &mut self.pusher {
-            pusher.on_wait();
-        }
+        self.pusher.iter_mut().for_each(|pusher| pusher.on_wait());
         // At the last instant there is, nothing is due any more and no deadline can be later.
         Output::Wait(self.deadline().filter(|&deadline| deadline > self.now))
     }

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::peer::PeerModel;
 use crate::push::PushModel;
 use crate::rng::Rng;
+use crate::time::Time;
 use crate::wire::Place;
 
 /// All of a machine that decides its future: from equal states of one [`Config`](crate::Config), equal inputs lead to
@@ -36,6 +37,7 @@ pub struct ModelState<P, E> {
     ready: Vec<P>,
     untimed: Vec<P>,
     next_rounds: [Option<Duration>; 2],
+    free_at: Option<Duration>,
     audited: Option<P>,
     pushes: Option<PushModel<P>>,
     events: Vec<Event<P, E>>,
@@ -55,6 +57,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             untimed: agenda.untimed.iter().cloned().collect(),
             // An overdue round counts as due now: how long it has been overdue changes nothing.
             next_rounds: [chance.at, chance.audit_at].map(|at| Some(at?.saturating_since(*now))),
+            free_at: agenda.free_at.map(|at| if at < Time::MAX { at.saturating_since(*now) } else { Duration::MAX }),
             audited: chance.audited.clone(),
             pushes: pusher.as_ref().map(|pusher| pusher.model(set.end(), *now)),
             events: events.iter().cloned().collect(),
