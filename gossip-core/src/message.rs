@@ -22,7 +22,7 @@ pub(crate) use nonce::Nonce;
 use crate::codec::Encode;
 
 /// Version of the protocol, in the high half of every message's first byte.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 
 /// Message from one replica to another; opaque bytes to the embedder.
 ///
@@ -42,7 +42,7 @@ pub(crate) const VERSION: u8 = 1;
 /// ```
 pub struct Message<E> {
     pub(crate) body: Body,
-    /// The type that its elements were read as.
+    /// The type that its elements are read as.
     // A function of it, so that messages are `Send` and `Sync` whatever elements are: they hold bytes alone.
     elements: PhantomData<fn() -> E>,
 }

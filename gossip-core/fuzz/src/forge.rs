@@ -1,6 +1,6 @@
 //! Messages made up field by field, so that a script need not guess what only the machine under test can know.
 
-use gossip_core::sim::forge::{PLAIN_PROBE, Sketch, digest, message, state, sum, varint};
+use gossip_core::sim::forge::{PLAIN_PROBE, Sketch, digest, elements, encoded, message, state, sum, varint};
 use gossip_core::{Digest, MessageKind};
 
 use MessageKind::{Cells, Give, Page, Probe, Proof, Push, Repair, WantCells};
@@ -128,7 +128,7 @@ fn put_wishes(out: &mut Vec<u8>, script: &mut Script<'_>) {
     out.push(count);
     if count > 0 {
         // The first id in 32 bits; the others follow it, each after a gap of 0: eight bits of a zero.
-        out.push(0x80 | 7);
+        out.push(0x40 | 7);
         out.extend(script.array::<4>());
         out.extend(vec![0; usize::from(count - 1)]);
     }
@@ -145,13 +145,17 @@ fn put_bound(out: &mut Vec<u8>, script: &mut Script<'_>) {
     }
 }
 
-/// None, some that are encoded, or whatever bytes may stand for.
+/// None, some that are encoded, bytes in the place of some, or whatever bytes may stand for.
 fn put_elements<E: Choice>(out: &mut Vec<u8>, script: &mut Script<'_>) {
     match script.byte() {
         0 => out.push(0),
         choice if choice < 0x40 => {
-            out.extend([choice, 64]);
-            (0..choice).for_each(|_| E::choose(script).encode(out));
+            let chosen: Vec<E> = (0..choice).map(|_| E::choose(script)).collect();
+            out.extend(elements(&chosen));
+        }
+        choice if choice < 0x48 => {
+            let bytes: Vec<Vec<u8>> = (0x40..=choice).map(|_| script.run().to_vec()).collect();
+            out.extend(encoded(&bytes));
         }
         _ => out.extend(script.run()),
     }

@@ -1,10 +1,12 @@
 //! `Entry`: an element and its id.
 
+use super::HeldRef;
+
 /// An element and its id.
 #[derive(Debug)]
 pub(crate) struct Entry<'a, E> {
     pub(crate) id: u64,
-    pub(crate) element: &'a E,
+    pub(crate) element: HeldRef<'a, E>,
 }
 
 impl<E> Clone for Entry<'_, E> {

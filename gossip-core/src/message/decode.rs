@@ -7,7 +7,7 @@ use super::{Answer, Asks, Batch, Body, Flags, Head, LogId, Message, MessageKind,
 use crate::codec::take_varint;
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
-use crate::element::Element;
+use crate::element::{ClusterTag, Element};
 use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
 use crate::wire::{Bound, Cells, Elements, Ids, Place, WISH};
 
@@ -19,7 +19,7 @@ pub enum DecodeError {
     #[error("a message of {0} bytes is longer than 1 MiB")]
     TooLong(usize),
     /// The message is of another version of the protocol.
-    #[error("version {0} of the protocol is not 1, the one known here")]
+    #[error("version {0} of the protocol is not 2, the one known here")]
     Version(u8),
     /// The version has no such kind.
     #[error("message kind {0} is unknown")]
@@ -32,14 +32,18 @@ pub enum DecodeError {
         /// Its first byte.
         at: usize,
     },
-    /// An element ends early, is not one of the type, or is not in its only form.
-    #[error("element {index} at byte {at} is cut short, malformed or not canonical")]
+    /// An element ends early, or what tells its end is malformed.
+    #[error("element {index} at byte {at} is cut short or malformed")]
     Element {
         /// Number of elements before it.
         index: usize,
         /// Its first byte.
         at: usize,
     },
+    /// An id stands for no element of the type, or an encoding for none of a type with
+    /// [numbers](crate::Element::NUMBERS). So many elements are before it.
+    #[error("element {0} is no number of the type")]
+    Number(usize),
     /// Bytes follow the end of the message.
     #[error("{extra} bytes follow the message's end at byte {at}")]
     Trailing {
@@ -51,8 +55,8 @@ pub enum DecodeError {
 }
 
 impl<E: Element> Message<E> {
-    /// Reads a message. O(length). It keeps a copy of the bytes, and allocates one element at a time beside that: no
-    /// number in them sizes an allocation.
+    /// Reads a message. O(length). It keeps a copy of the bytes, and no number in them sizes an allocation. Elements are
+    /// not decoded: [`receive`](crate::AntiEntropy::receive) does that.
     ///
     /// # Errors
     ///
@@ -78,18 +82,16 @@ impl<E: Element> Message<E> {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let request = match kind {
                     MessageKind::WantCells => reader.want_cells()?,
-                    MessageKind::Repair => Request::Repair {
-                        asks: reader.asks()?,
-                        wanted: reader.ids()?,
-                        elements: reader.elements::<E>()?,
-                    },
+                    MessageKind::Repair => {
+                        Request::Repair { asks: reader.asks()?, wanted: reader.ids()?, elements: reader.elements()? }
+                    }
                     _ if code == PLAIN_PROBE => Request::PlainProbe { digest: reader.digest()? },
                     _ => Request::Probe { digest: reader.digest()? },
                 };
                 Body::Request { tag, nonce, request }
             }
             // One code for a request and an answer: its window tells which.
-            MessageKind::Page => reader.page::<E>()?,
+            MessageKind::Page => reader.page()?,
             MessageKind::Proof => {
                 Body::Answer { nonce: reader.nonce()?, answer: Answer::Proof { state: reader.state_tag()? } }
             }
@@ -98,10 +100,10 @@ impl<E: Element> Message<E> {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let (from, to) = reader.interval()?;
                 let (last, state) = reader.state()?;
-                let elements = reader.elements::<E>()?;
+                let elements = reader.elements()?;
                 Body::Answer { nonce, answer: Answer::Give { tag, from, to, last, state, elements } }
             }
-            MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch::<E>()?) },
+            MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch()?) },
         };
         // Trailing bytes would make many messages of one, and let a later version say what this one overlooks.
         match reader.rest.len() {
@@ -142,8 +144,8 @@ impl Reader<'_> {
         self.array(field).map(|[byte]| byte)
     }
 
-    fn tag(&mut self) -> Result<[u8; 4], DecodeError> {
-        self.array("cluster tag")
+    fn tag(&mut self) -> Result<ClusterTag, DecodeError> {
+        self.array("cluster tag").map(ClusterTag::from_bytes)
     }
 
     fn nonce(&mut self) -> Result<Nonce, DecodeError> {
@@ -161,13 +163,13 @@ impl Reader<'_> {
     }
 
     /// Reads a page; or, with a window of 0, a whole set.
-    fn page<E: Element>(&mut self) -> Result<Body, DecodeError> {
+    fn page(&mut self) -> Result<Body, DecodeError> {
         let (tag, nonce) = (self.tag()?, self.nonce()?);
         let at = self.at();
         let (window, wants_state) = self.window()?;
         let (from, to) = self.interval()?;
         if window > 0 {
-            let elements = self.elements::<E>()?;
+            let elements = self.elements()?;
             return Ok(Body::Request {
                 tag,
                 nonce,
@@ -178,7 +180,7 @@ impl Reader<'_> {
         if wants_state || (from, to) != (Bound::START, Bound::End) {
             return Err(DecodeError::Field { field: "window", at });
         }
-        Ok(Body::Answer { nonce, answer: Answer::Whole { tag, elements: self.elements::<E>()? } })
+        Ok(Body::Answer { nonce, answer: Answer::Whole { tag, elements: self.elements()? } })
     }
 
     /// Reads a window and the request for a state.
@@ -271,7 +273,7 @@ impl Reader<'_> {
         }
     }
 
-    fn batch<E: Element>(&mut self) -> Result<Batch, DecodeError> {
+    fn batch(&mut self) -> Result<Batch, DecodeError> {
         let (log, of) = (self.log()?, self.log()?);
         let flags = self.field("flags", |rest| {
             let (byte, after) = rest.split_first()?;
@@ -284,7 +286,7 @@ impl Reader<'_> {
         let to = self.place(from)?;
         let ack = self.place(Place::START)?;
         let (held, age, lead) = (self.millis()?, self.millis()?, self.millis()?);
-        Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements::<E>()? })
+        Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements()? })
     }
 
     /// Reads a place as a distance from another one.
@@ -305,10 +307,9 @@ impl Reader<'_> {
         self.field("wanted ids", |rest| Ids::take(rest).ok().filter(|ids| ids.iter().all(|id| id >> WISH == 0)))
     }
 
-    fn elements<E: Element>(&mut self) -> Result<Elements, DecodeError> {
+    fn elements(&mut self) -> Result<Elements, DecodeError> {
         let start = self.at();
         // A flaw is told from the start of the run; the error tells it from the start of the message.
-        Elements::take::<E>(&mut self.rest)
-            .map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
+        Elements::take(&mut self.rest).map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
     }
 }

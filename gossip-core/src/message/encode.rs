@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{Answer, Asks, Body, Message, Nonce, Part, Request, VERSION};
 use crate::codec::{Encode, Sink};
 use crate::digest::{Digest, State};
+use crate::element::ClusterTag;
 use crate::sketch::{DeepWidth, IdWidth};
 use crate::wire::Bound;
 
@@ -40,20 +41,20 @@ impl Encode for Body {
         out.put(&[VERSION << 4 | code]);
         match self {
             Self::Request { tag, nonce, request } => {
-                put_tagged(out, tag, *nonce);
+                put_tagged(out, *tag, *nonce);
                 request.put(out);
             }
             Self::Answer { nonce, answer } => {
                 // Answers of elements have a tag, since those are merged even where nobody asked.
                 if let Some(tag) = self.tag() {
-                    out.put(&tag);
+                    out.put(&tag.bytes());
                 }
                 out.put(&nonce.bits().to_le_bytes());
                 answer.put(out);
             }
             Self::Push { tag, batch } => {
                 // No nonce: a push answers nothing. The id of its log is in its place.
-                out.put(tag);
+                out.put(&tag.bytes());
                 batch.put(out);
             }
         }
@@ -122,7 +123,7 @@ impl Encode for Answer {
                 }
                 cells.put(out);
             }
-            // In version 1 a page of everything, for which nothing is asked.
+            // A page of everything, for which nothing is asked.
             Self::Whole { elements, .. } => {
                 out.put_varint(0);
                 Bound::START.put(out);
@@ -142,8 +143,8 @@ impl Encode for Answer {
     }
 }
 
-fn put_tagged(out: &mut impl Sink, tag: &[u8; 4], nonce: Nonce) {
-    out.put(tag);
+fn put_tagged(out: &mut impl Sink, tag: ClusterTag, nonce: Nonce) {
+    out.put(&tag.bytes());
     out.put(&nonce.bits().to_le_bytes());
 }
 

@@ -17,7 +17,7 @@ pub use sketch_message::{Head, Sketch};
 
 /// High half of each first byte.
 // Written a second time, as all codes and flags here: taken from the codec, they would follow it into a mistake.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The first byte of a probe whose sender has no use for cells.
 pub const PLAIN_PROBE: u8 = VERSION << 4 | 8;
@@ -110,18 +110,34 @@ pub const fn state(digest: Digest) -> [u8; 8] {
     ((digest.sum() >> 64) as u64).to_le_bytes()
 }
 
-/// Run of elements, each encoded.
+/// Run of elements, each encoded, with its length before it.
 pub fn elements<E: Element>(elements: &[E]) -> Vec<u8> {
-    let mut out = varint(elements.len() as u64);
-    if !elements.is_empty() {
-        out.push(ENCODED);
-    }
-    elements.iter().for_each(|element| element.encode(&mut out));
+    let encodings: Vec<Vec<u8>> = elements.iter().map(encoding).collect();
+    encoded(&encodings)
+}
+
+/// The encoding of an element.
+pub fn encoding<E: Element>(element: &E) -> Vec<u8> {
+    let mut out = vec![];
+    element.encode(&mut out);
     out
 }
 
-/// Form byte of encoded elements; ids have their Rice parameter there.
-const ENCODED: u8 = 64;
+/// Run of elements by their encodings, or of any bytes in the place of these, each with its length before it.
+pub fn encoded(encodings: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let mut out = varint(encodings.len() as u64);
+    if !encodings.is_empty() {
+        out.push(FRAMED);
+    }
+    for encoding in encodings {
+        put_varint(&mut out, encoding.as_ref().len() as u64);
+        out.extend_from_slice(encoding.as_ref());
+    }
+    out
+}
+
+/// Form byte of encodings each of which has its length before it; ids have their Rice parameter there.
+const FRAMED: u8 = 0x81;
 
 /// Forger with the cluster tag and a digest of a victim.
 #[derive(Clone, Copy, Debug)]
@@ -190,4 +206,4 @@ impl Forger {
 const ALL: [u8; 2] = [0, 17];
 
 /// Bit of a run whose first id has 32 bits, as wishes have.
-const SHORT: u8 = 0x80;
+const SHORT: u8 = 0x40;

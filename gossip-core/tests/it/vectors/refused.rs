@@ -28,10 +28,10 @@ pub(crate) fn refused() -> String {
 }
 
 fn whole_messages(text: &mut String) {
-    let (proof, own) = ([&[0x12], &NONCE[..], &[0; 8]].concat(), request::<u64>(1, &DIGEST));
+    let (proof, own) = ([&[0x22], &NONCE[..], &[0; 8]].concat(), request::<u64>(1, &DIGEST));
     let with = |at: usize, byte: u8| [&own[..at], &[byte], &own[at + 1..]].concat();
-    case::<u64>(text, "version", "u64", &own, &with(0, 0x21));
-    case::<u64>(text, "kind", "u64", &with(0, 0x18), &with(0, 0x1a));
+    case::<u64>(text, "version", "u64", &own, &with(0, 0x31));
+    case::<u64>(text, "kind", "u64", &with(0, 0x28), &with(0, 0x2a));
     case::<u64>(text, "cluster-tag", "u64", &own, &with(1, own[1] ^ 1));
     case::<u64>(text, "cut-short", "u64", &proof, &proof[..proof.len() - 1]);
     case::<u64>(text, "bytes-behind", "u64", &proof, &[&proof[..], &[0]].concat());
@@ -45,7 +45,7 @@ fn fields(text: &mut String) {
     case::<u64>(text, "varint-of-64-bits", "u64", &largest, &larger);
     let [within, beyond] = [0, 1].map(|from| request::<u64>(3, &[&[0; 8][..], &[from, 0x80, 0x80, 0x40]].concat()));
     case::<u64>(text, "no-cells-from-2^20-on", "u64", &within, &beyond);
-    let cells = |flags: u8, check: u8| [&[0x14][..], &NONCE, &[flags, 0, 1], &[0; 8], &[check]].concat();
+    let cells = |flags: u8, check: u8| [&[0x24][..], &NONCE, &[flags, 0, 1], &[0; 8], &[check]].concat();
     case::<u64>(text, "deep-bits-behind-a-head-only", "u64", &cells(0, 0), &cells(2, 0));
     case::<u64>(text, "cells-flags", "u64", &cells(8, 0), &cells(0x28, 0));
     case::<u64>(text, "no-deep-bits-in-a-head-only", "u64", &cells(8, 0), &cells(0x18, 0));
@@ -73,11 +73,11 @@ fn fields(text: &mut String) {
 fn runs_of_ids(text: &mut String) {
     let wishes = |run: &[u8]| request::<u64>(5, &[&[2], run, &[0]].concat());
     let one = |form: u8| wishes(&[1, form, 1, 0, 0, 0]);
-    case::<u64>(text, "rice-parameter-from-7", "u64", &one(0x87), &one(0x86));
-    case::<u64>(text, "rice-parameter-to-63", "u64", &one(0xbf), &one(0xc0));
-    let three = |last: u8| wishes(&[3, 0x88, 1, 0, 0, 0, 0, 0, last]);
+    case::<u64>(text, "rice-parameter-from-7", "u64", &one(0x47), &one(0x46));
+    case::<u64>(text, "rice-parameter-to-63", "u64", &one(0x7f), &one(0x80));
+    let three = |last: u8| wishes(&[3, 0x48, 1, 0, 0, 0, 0, 0, last]);
     case::<u64>(text, "zeros-behind-the-last-id", "u64", &three(3), &three(4));
-    let last = |last: u8| wishes(&[2, 0x88, 0xfe, 0xff, 0xff, 0xff, last, 0]);
+    let last = |last: u8| wishes(&[2, 0x48, 0xfe, 0xff, 0xff, 0xff, last, 0]);
     case::<u64>(text, "wishes-below-2^32", "u64", &last(0), &last(2));
     let first = |id: u64| give::<u64>(&[&[1, 7][..], &id.to_le_bytes()].concat());
     case::<u64>(text, "first-id-short-where-it-can-be", "u64", &first(1 << 32), &first(1));
@@ -86,12 +86,12 @@ fn runs_of_ids(text: &mut String) {
 }
 
 fn runs_of_elements(text: &mut String) {
-    let encoded = |count: u8| give::<u64>(&[&[count, 64][..], &[7; 8]].concat());
+    let encoded = |count: u8| give::<u64>(&[&[count, 0x8b][..], &[7; 8]].concat());
     case::<u64>(text, "as-many-elements-as-counted", "u64", &encoded(1), &encoded(2));
     let [(_, open), _] = keys();
     let number = |number: u64| give::<u8>(&[&[1, 7][..], &id(&open, number).to_le_bytes()].concat());
     case::<u8>(text, "ids-stand-for-elements", "u8", &number(255), &number(256));
-    let whole = give::<[u8; 32]>(&[&[1, 64][..], &[7; 32]].concat());
+    let whole = give::<[u8; 32]>(&[&[1, 0xa3][..], &[7; 32]].concat());
     case::<[u8; 32]>(
         text,
         "ids-of-numbers-only",
@@ -99,18 +99,21 @@ fn runs_of_elements(text: &mut String) {
         &whole,
         &give::<[u8; 32]>(&[&[1, 7][..], &[7; 8]].concat()),
     );
-    let string = |bytes: &[u8]| give::<String>(&[&[1, 64], bytes].concat());
-    case::<String>(text, "string-of-utf-8", "string", &string(b"\x02\xc3\xa9"), &string(b"\x02\xc3\x28"));
+    let string = |bytes: &[u8]| give::<String>(&[&[1, 0x80], bytes].concat());
     case::<String>(text, "length-in-its-shortest-form", "string", &string(b"\x01a"), &string(b"\x81\x00a"));
+    let equal = |form: &[u8]| give::<String>(&[&[1], form, &[60], &[b'a'; 60]].concat());
+    case::<String>(text, "length-in-the-form-where-it-can-be", "string", &equal(&[0xc0]), &equal(&[0x82, 61]));
+    let empty = |count: u8| give::<[u8; 0]>(&[count, 0x83]);
+    case::<[u8; 0]>(text, "one-empty-element", "[u8;0]", &empty(1), &empty(2));
     let long = |len: u8| string(&[&[len][..], &[b'a'; 64][..len.into()]].concat());
     case::<String>(text, "element-within-the-limit", "string", &long(63), &long(64));
-    case::<bool>(text, "bool-of-0-or-1", "bool", &give::<bool>(&[1, 64, 1]), &give::<bool>(&[1, 64, 2]));
-    let char = |high: u8| give::<char>(&[1, 64, 0, high, 0, 0]);
+    case::<bool>(text, "bool-of-0-or-1", "bool", &give::<bool>(&[1, 0x84, 1]), &give::<bool>(&[1, 0x84, 2]));
+    let char = |high: u8| give::<char>(&[1, 0x87, 0, high, 0, 0]);
     case::<char>(text, "char-without-surrogates", "char", &char(0xd7), &char(0xd8));
 }
 
 /// An answer of these elements.
-fn give<E: Element>(run: &[u8]) -> Vec<u8> {
+pub(crate) fn give<E: Element>(run: &[u8]) -> Vec<u8> {
     request::<E>(7, &[&ALL[..], &[0], run].concat())
 }
 
@@ -118,7 +121,7 @@ fn give<E: Element>(run: &[u8]) -> Vec<u8> {
 fn request<E: Element>(kind: u8, fields: &[u8]) -> Vec<u8> {
     let [(_, open), _] = keys();
     let own = probe::<E>(small(&open));
-    [&[0x10 | kind], &own[1..5], &NONCE, fields].concat()
+    [&[0x20 | kind], &own[1..5], &NONCE, fields].concat()
 }
 
 fn case<E: Element>(text: &mut String, rule: &str, of: &str, taken: &[u8], refused: &[u8]) {
