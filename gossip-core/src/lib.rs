@@ -91,9 +91,10 @@
 //! | a probe of an equal digest | 28 | the proof | 13 |
 //! | of a state that was | 28 | what has come since, 2^17 elements at most, in `window` × `max_message` | 2 MiB |
 //! | of another one | 28 | the first cells, or a tiny set whole | 372 |
-//! | for more cells | 21 | 2^17 of them, in 17 messages | 1.1 MB |
+//! | of another one, with deep bits | 92 | as many cells as it seems to take, in `window` × `max_message` | 2 MiB |
+//! | for more cells | 21 | what all elements of two such sets take, 2^20 at most, in `window` × `max_message` | 2 MiB |
 //! | for those of a forgotten state | 21 | the first cells | 372 |
-//! | a page of everything that lists nothing | 15 | `window` × `max_message` | 2 MiB |
+//! | a page of everything that lists nothing, or ids | 15, or 2 an id | `window` × `max_message` | 2 MiB |
 //! | a push that asks for what it lacks | 22 | 4 × `max_message`, or a round | 256 KiB |
 //! | a repair with wishes | 1 to 5 a wish | what is wished for, in `window` × `max_message` | 2 MiB |
 //!

@@ -146,7 +146,12 @@ fn requests<E: Element>(count: u64, element: fn(u64) -> E) -> u64 {
     };
     ask("a probe of the same digest", 300, &|n| forger.message(MessageKind::Probe, n << 8, &[&digest]));
     ask("a probe of another one", 300, &|n| forger.probe(n << 8, count - 1, n.into()));
+    ask("the same, whose deep bits tell of our whole set", 300, &|n| {
+        let probe = forger.probe(n << 8, count - 1, n.into());
+        [&[forge::DEEP_PROBE], &probe[1..], &[0; 64]].concat()
+    });
     ask("for all cells there are", 20, &|n| forger.want_cells(n, state, 0, 1 << 17));
+    ask("for all cells of the longest table", 10, &|n| forger.want_cells(n, state, 0, 1 << 20));
     ask("for one cell, far down", 100, &|n| forger.want_cells(n, state, (1 << 14) - 1, 1));
     ask("for cells of a forgotten state", 100, &|n| forger.want_cells(n, [3; 8], 0, 1 << 17));
     ask("a page of everything that lists nothing", 10, &|n| forger.page(n));
