@@ -18,6 +18,9 @@ pub(crate) struct Agenda<P> {
     pub(crate) rests: Deadlines<P>,
     /// Until when a sketch is kept that is longer than usual.
     pub(crate) long_sketch: Option<Time>,
+    /// While a round by chance is overdue: when the first peer is free for it, and which, once all have been looked at.
+    /// With 10 000 peers a look at all takes 50 to 130 µs, which each poll would take.
+    pub(crate) first_free: Option<(Time, Option<P>)>,
 }
 
 impl<P: Clone + Ord> Agenda<P> {
@@ -28,15 +31,29 @@ impl<P: Clone + Ord> Agenda<P> {
             answers: Deadlines::new(),
             rests: Deadlines::new(),
             long_sketch: None,
+            first_free: None,
         }
     }
 
     /// Takes a removed peer out of both queues, and its deadlines out of both sets.
     pub(crate) fn remove(&mut self, peer: &P, [answer_by, rests_until]: [&mut Deadline; 2]) {
-        self.ready.remove(peer);
+        self.touch(peer).ready.remove(peer);
         self.untimed.remove(peer);
         self.answers.set(peer, answer_by, None);
         self.rests.set(peer, rests_until, None);
+    }
+
+    /// The agenda for a peer that is about to change: if it is the first to be free, another may be then.
+    pub(crate) fn touch(&mut self, peer: &P) -> &mut Self {
+        self.first_free.take_if(|(_, first)| first.as_ref() == Some(peer));
+        self
+    }
+
+    /// Notes that a peer is free for a round by chance from then on.
+    pub(crate) fn note_free(&mut self, peer: &P, from: Time) {
+        if let Some(first) = self.first_free.as_mut().filter(|(at, _)| from < *at) {
+            *first = (from, Some(peer.clone()));
+        }
     }
 
     /// The first deadline.

@@ -135,6 +135,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub fn add_peer(&mut self, peer: P) -> bool {
         let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
         vacant.insert(Box::new(Peer::new()));
+        self.agenda.first_free = None;
         if let Some(pusher) = &mut self.pusher {
             pusher.add(peer.clone());
         }
@@ -217,7 +218,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         // All rounds share room for cells, and a turn sees one peer. The others are summed up here, O(peers), only where
         // cells can make a round ask for more.
         let counts = message.kind() == MessageKind::Cells && self.turn(from).is_some_and(|turn| turn.peer.has_round());
-        let peers = self.peers.values().filter(|_| counts);
+        let peers = counts.then(|| self.peers.values()).into_iter().flatten();
         let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
         let Some(mut turn) = self.turn(from) else { return Err(self.refuse_stranger()) };
         turn.cells_elsewhere = under_way.saturating_sub(turn.peer.cells_under_way());
@@ -225,6 +226,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             // The end of a cut frees several peers at once, and each may be backing off for up to ten rounds: chance
             // may choose any of them now.
             self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
+            self.agenda.first_free = None;
         }
         Ok(())
     }
@@ -251,7 +253,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
     /// gives `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers)
-    /// beside the message it builds; O(peers) while a round of chance is due.
+    /// beside the message it builds; O(peers) when a round of chance begins.
     pub fn poll(&mut self, now: Time) -> Output<P, E> {
         self.now = self.now.max(now);
         loop {
@@ -265,9 +267,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
                 return Output::Send { to: peer, message };
             }
         }
-        if let Some(pusher) = &mut self.pusher {
-            pusher.on_wait();
-        }
+        self.pusher.iter_mut().for_each(|pusher| pusher.on_wait());
         // At the last instant there is, nothing is due any more and no deadline can be later.
         Output::Wait(self.deadline().filter(|&deadline| deadline > self.now))
     }
@@ -318,7 +318,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             config: &self.config,
             rng: &mut self.rng,
             now: self.now,
-            agenda: &mut self.agenda,
+            agenda: self.agenda.touch(id),
             events: &mut self.events,
             stats: &mut self.stats,
             // Only cells that arrive lead to requests for more, and `receive` counts then.

@@ -1,5 +1,6 @@
 //! Rounds by chance: when the next one begins, and with which peer.
 
+use alloc::collections::BTreeSet;
 use core::time::Duration;
 
 use super::AntiEntropy;
@@ -26,8 +27,8 @@ impl<P> Default for Chance<P> {
 }
 
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    /// Returns a random free peer if a round by chance is due, and sets the time of the next round. O(peers) while a
-    /// round is due, whether a peer is free or not.
+    /// Returns a random free peer if a round by chance is due, and sets the time of the next round. O(peers) if one is
+    /// free.
     pub(super) fn choose(&mut self) -> Option<P> {
         if self.peers.is_empty() {
             // The first peer added later waits up to an interval again, as after a start.
@@ -45,13 +46,20 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             self.chance.at = Some(now + Duration::from_micros(1 + self.rng.below(interval)));
             return None;
         };
-        if !at.is_due(now) {
+        if !at.is_due(now) || self.unreached().is_some() {
+            self.agenda.first_free = None;
+        }
+        if !at.is_due(now) || self.agenda.first_free.as_ref().is_some_and(|(at, _)| !at.is_due(now)) {
             return None;
         }
         let count = self.free_choices().count();
         if count == 0 {
             // It stays due, and the first peer to become free gets the round. Were it put off by an interval, one dead
             // peer would wake the machine up to 64 times in a row for nothing.
+            if self.unreached().is_none() {
+                let first = self.next_free().map(|(at, peer)| (at, Some(peer.clone())));
+                self.agenda.first_free = Some(first.unwrap_or((Time::MAX, None)));
+            }
             return None;
         }
         // A quarter more or less, or replicas that started in step would probe each other in step.
@@ -101,7 +109,15 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if !at.is_due(self.now) {
             return Some(at);
         }
-        self.choices().map(|(_, peer)| peer.next_round_at()).min()
+        match &self.agenda.first_free {
+            Some((at, first)) => first.as_ref().map(|_| *at),
+            None => self.next_free().map(|(at, _)| at),
+        }
+    }
+
+    /// The first of those that chance may choose to be free, and when.
+    fn next_free(&self) -> Option<(Time, &P)> {
+        self.choices().map(|(id, peer)| (peer.next_round_at(), id)).min()
     }
 
     /// Whether rounds begin by chance at any time: always without pushes, and while pushes do not reach all peers.
@@ -111,10 +127,16 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
 
     /// The peers that chance may choose, now or later: the idle ones; while there is a parent, only lost ones.
     fn choices(&self) -> impl Iterator<Item = (&P, &Peer)> {
+        let some = self.unreached().map(|lost| lost.iter().filter_map(|id| self.peers.get_key_value(id)));
+        let all = some.is_none().then(|| self.peers.iter());
+        let peers = some.into_iter().flatten().chain(all.into_iter().flatten());
+        peers.map(|(id, peer)| (id, &**peer)).filter(|(_, peer)| peer.is_idle())
+    }
+
+    /// The peers that pushes do not reach: those that are lost; `None` for all, without pushes or without a parent.
+    fn unreached(&self) -> Option<&BTreeSet<P>> {
         // An orphan gets nothing from a parent, so rounds with any peer have to bring what is new.
-        let reached = self.pusher.as_ref().filter(|pusher| !pusher.is_orphan());
-        let peers = self.peers.iter().map(|(id, peer)| (id, &**peer));
-        peers.filter(move |(id, peer)| peer.is_idle() && reached.is_none_or(|pusher| pusher.lost().contains(*id)))
+        self.pusher.as_ref().filter(|pusher| !pusher.is_orphan()).map(|pusher| pusher.lost())
     }
 
     /// Those of them that may be chosen now.

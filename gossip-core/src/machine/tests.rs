@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use super::*;
 use crate::config::MessageBudget;
-use crate::message::tests::answer;
-use crate::message::{Answer, Body, Request};
+use crate::message::tests::{answer, request};
+use crate::message::{Answer, Body, Nonce, Request};
 
 /// What tests of the machine's parts look at.
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
@@ -100,6 +100,57 @@ fn rounds_begin_about_an_interval_apart_with_whoever_is_idle() {
     assert!(apart.iter().any(|&apart| apart < 800) && apart.iter().any(|&apart| apart > 1_200), "{apart:?}");
     assert!((1..9).all(|peer| asked.contains(&peer)), "by chance with each: {asked:?}");
     assert_eq!((machine.stats().total.rounds, machine.stats().total.proofs), (60, 60));
+}
+
+#[test]
+fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
+    let mut machine = replica(0, 1);
+    (2..5).for_each(|peer| assert!(machine.add_peer(peer)));
+    assert!(matches!(machine.poll(Time::ZERO), Output::Wait(Some(_))));
+    let due = machine.chance.at.expect("a round comes by chance");
+    (1..5).for_each(|peer| machine.sync_now(&peer));
+    // Whom it asks now, and who is free first then.
+    let mut nonces = [Nonce::from_bits(0); 6];
+    let mut asks = |machine: &mut AntiEntropy<u8, u64>, now| {
+        let mut asked = Vec::new();
+        loop {
+            match machine.poll(now) {
+                Output::Send { to, message } => {
+                    if let Body::Request { nonce, .. } = message.body {
+                        nonces[usize::from(to)] = nonce;
+                        asked.push(to);
+                    }
+                }
+                Output::Event(_) => {}
+                Output::Wait(_) => return (asked, machine.agenda.first_free, nonces),
+            }
+        }
+    };
+    let nobody = Some((Time::MAX, None));
+    let (asked, free, nonces) = asks(&mut machine, due);
+    assert_eq!((asked, free), ([1, 2, 3, 4].into(), nobody), "all are busy");
+    let proof = answer(nonces[3].bits(), Answer::Proof { state: machine.digest().tag() });
+    machine.receive(&3, Message::new(proof)).expect("it answers");
+    let (asked, free, _) = asks(&mut machine, due);
+    assert_eq!((asked, free), ([3].into(), None));
+
+    machine.chance.at = Some(due);
+    assert_eq!(asks(&mut machine, due).1, nobody);
+    machine.add_peer(5);
+    let (asked, free, _) = asks(&mut machine, due);
+    assert_eq!((asked, free), ([5].into(), None));
+
+    // One that asks for cells ends our round with it, and is left alone for an interval.
+    machine.chance.at = Some(due);
+    assert_eq!(asks(&mut machine, due).1, nobody);
+    let cells = request(machine.set.tag(), 7, Request::WantCells { state: 7, from: 0, count: 1 });
+    machine.receive(&2, Message::new(cells)).expect("it asks");
+    let later = due + Duration::from_secs(1);
+    let (asked, free, _) = asks(&mut machine, due);
+    assert_eq!((asked, free), ([].into(), Some((later, Some(2)))));
+    let (mut asked, free, _) = asks(&mut machine, later);
+    asked.sort_unstable();
+    assert_eq!((asked, free), ([1, 2, 3, 4, 5].into(), None), "the others are asked again");
 }
 
 #[test]

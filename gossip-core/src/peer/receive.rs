@@ -26,7 +26,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     ///
     /// A message from another cluster, or an invalid element. They leave all but the counters unchanged.
     pub(crate) fn receive(&mut self, message: Message<E>) -> Result<bool, Reject> {
-        self.take_in(message).map_err(|error| self.refuse(error))
+        let returned = self.take_in(message).map_err(|error| self.refuse(error));
+        self.note_free();
+        returned
     }
 
     /// Counts what is refused.

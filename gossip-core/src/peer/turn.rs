@@ -61,6 +61,7 @@ const LONG_SKETCH: Duration = Duration::from_secs(5);
 impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Carries out a task. Returns the message to send, if the task is to send one.
     pub(crate) fn perform(&mut self, task: Task) -> Option<Message<E>> {
+        let mut message = None;
         match task {
             Task::TimeOut => self.time_out(),
             Task::Rested => {
@@ -70,9 +71,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Task::Time => self.tell_time(),
             Task::Push(task) => self.on_link(|link| link.perform(task)),
             Task::Begin => self.want_round(),
-            Task::Send => return self.next_message(),
+            Task::Send => message = self.next_message(),
         }
-        None
+        self.note_free();
+        message
+    }
+
+    /// Notes since when chance may choose the peer, if it may.
+    pub(super) fn note_free(&mut self) {
+        if self.peer.is_idle() {
+            self.agenda.note_free(self.id, self.peer.next_round_at());
+        }
     }
 
     /// Ends a wait for an answer that did not come: the request goes out again, or the round is given up.
