@@ -12,7 +12,7 @@ use std::thread;
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/instructions.txt");
 
 /// A program and what it is told to do, and a function of it. Callgrind counts what is done in that, and nothing else.
-const COUNTED: [(&str, &str, &str); 9] = [
+const COUNTED: [(&str, &str, &str); 10] = [
     ("fixed_round insert", "insert", "insert of 20 000 u64"),
     ("fixed_round insert-without-sketches", "insert", "insert of 20 000 u64, without sketches"),
     ("fixed_round round 20000 100 1", "round", "round, 20 000 u64, d = 100"),
@@ -22,6 +22,7 @@ const COUNTED: [(&str, &str, &str); 9] = [
     ("fixed_round round 1000000 10 1", "round", "round, 1 000 000 u64, d = 10"),
     ("fixed_round round 10000 1000 1", "round", "round, 10 000 u64, d = 1 000"),
     ("fixed_round round 1000000 1000 1", "round", "round, 1 000 000 u64, d = 1 000"),
+    ("fixed_round push 25 1000", "push", "push of 1 000 u64 to all of a star of 25"),
     ("fixed_broadcast", "broadcast", "broadcast of 20 000 integers to a node"),
 ];
 

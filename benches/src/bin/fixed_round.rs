@@ -1,8 +1,11 @@
-//! A fixed build and fixed rounds, whose instructions a test counts: whatever is done to prepare is outside of `insert`
-//! and `round`.
+//! A fixed build, fixed rounds and fixed pushes, whose instructions a test counts: whatever is done to prepare is outside of
+//! `insert`, `round` and `push`.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use benches::{Pair, Sets, Side};
-use gossip_core::{AntiEntropy, Config, Economy};
+use gossip_core::{AntiEntropy, Config, Economy, Output, Overlay, Time};
 
 fn main() {
     let mut config = Config::default();
@@ -15,7 +18,8 @@ fn main() {
             (20_000, 0, 1)
         }
         ["round", n, d, seed] => (number(n), number(d), number(seed)),
-        _ => panic!("usage: fixed_round insert|insert-without-sketches|round N D SEED"),
+        ["push", nodes, n] => return pushes(number(nodes), number(n)),
+        _ => panic!("usage: fixed_round insert|insert-without-sketches|round N D SEED|push NODES N"),
     };
     let sets = Sets::<u64>::new(n, d, Side::Half, seed as u64).expect("so many can differ");
     if d == 0 {
@@ -40,4 +44,51 @@ fn insert(machine: &mut AntiEntropy<usize, u64>, elements: Vec<u64>) {
 #[inline(never)]
 fn round(pair: &mut Pair<u64>) {
     pair.round();
+}
+
+/// A star in step, whose spokes then hold so many new elements in all. These are pushed to everybody within a second.
+fn pushes(nodes: usize, count: usize) {
+    let mut config = Config::default();
+    config.batch_every = Some(Duration::from_millis(370));
+    let machine = |me: usize| {
+        let mut machine = AntiEntropy::new(config.clone(), me as u64);
+        (0..nodes).filter(|peer| *peer != me).for_each(|peer| _ = machine.add_peer(peer));
+        machine.set_overlay(Overlay::star(&me, 0..nodes));
+        machine
+    };
+    let mut star: Vec<_> = (0..nodes).map(machine).collect();
+    let insert = |star: &mut [AntiEntropy<usize, u64>], from: usize, to: usize| {
+        let spokes = (1..nodes).cycle();
+        (from..to).zip(spokes).for_each(|(number, spoke)| _ = star[spoke].insert(number as u64).expect("it is small"));
+    };
+    insert(&mut star, 0, nodes);
+    exchange(&mut star, Time::ZERO, Time::from_millis(5_000));
+    insert(&mut star, nodes, nodes + count);
+    push(&mut star);
+    assert!(star.iter().all(|machine| machine.len() == nodes + count));
+}
+
+#[inline(never)]
+fn push(star: &mut [AntiEntropy<usize, u64>]) {
+    exchange(star, Time::from_millis(5_001), Time::from_millis(6_000));
+}
+
+/// Has machines exchange messages from one time to another. They arrive at once.
+fn exchange(star: &mut [AntiEntropy<usize, u64>], from: Time, to: Time) {
+    let mut now = from;
+    while now <= to {
+        let mut next = vec![Time::MAX; star.len()];
+        let mut awake: VecDeque<usize> = (0..star.len()).collect();
+        while let Some(me) = awake.pop_front() {
+            match star[me].poll(now) {
+                Output::Send { to, message } => {
+                    star[to].receive_bytes(&me, &message.encode()).expect("they understand each other");
+                    awake.extend([me, to]);
+                }
+                Output::Event(_) => awake.push_front(me),
+                Output::Wait(until) => next[me] = until.unwrap_or(Time::MAX),
+            }
+        }
+        now = next.into_iter().min().unwrap_or(Time::MAX);
+    }
 }
