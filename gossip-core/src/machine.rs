@@ -135,7 +135,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub fn add_peer(&mut self, peer: P) -> bool {
         let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
         vacant.insert(Box::new(Peer::new()));
-        self.agenda.first_free = None;
+        self.reconsider();
         if let Some(pusher) = &mut self.pusher {
             pusher.add(peer.clone());
         }
@@ -226,7 +226,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             // The end of a cut frees several peers at once, and each may be backing off for up to ten rounds: chance
             // may choose any of them now.
             self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
-            self.agenda.first_free = None;
+            self.reconsider();
         }
         Ok(())
     }

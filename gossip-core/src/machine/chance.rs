@@ -82,19 +82,33 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         if self.chance.audit_at.is_some_and(|at| !at.is_due(self.now)) {
             return None;
         }
-        let was_due = self.chance.audit_at.is_some();
-        self.chance.audit_at = Some(self.now + self.rng.about(micros(self.config.audit_interval())));
-        if !was_due {
+        let interval = self.config.audit_interval();
+        if self.chance.audit_at.is_none() {
             // Roots that start together must not all begin with the same one.
             let chosen = usize::try_from(self.rng.below(self.peers.len() as u64)).unwrap_or(0);
             self.chance.audited = self.peers.keys().nth(chosen).cloned();
+            self.chance.audit_at = Some(self.now + self.rng.about(micros(interval)));
             return None;
         }
-        // Nobody waits for it: where no stranger is free now, one may be an interval later.
         let last = self.chance.audited.as_ref();
-        let next = self.strangers().find(|id| last < Some(*id)).or_else(|| self.strangers().next())?.clone();
+        let free = || self.strangers().filter(|(_, peer)| peer.next_round_at() <= self.now).map(|(id, _)| id);
+        let Some(next) = free().find(|id| last < Some(*id)).or_else(|| free().next()).cloned() else {
+            // The first backoff that ends gets the audit. Put off by an interval each time, it would wake the machine for
+            // nothing as long as no stranger answers (law 7).
+            let first = self.strangers().map(|(_, peer)| peer.next_round_at()).min();
+            self.chance.audit_at = Some(first.unwrap_or(self.now + interval));
+            return None;
+        };
         self.chance.audited = Some(next.clone());
+        self.chance.audit_at = Some(self.now + self.rng.about(micros(interval)));
         Some(next)
+    }
+
+    /// Looks at all peers anew: some that backed off may be free now.
+    pub(super) fn reconsider(&mut self) {
+        self.agenda.first_free = None;
+        let latest = self.now + self.config.audit_interval();
+        self.chance.audit_at = self.chance.audit_at.map(|at| at.min(latest));
     }
 
     /// The time at which chance can begin a round.
@@ -144,12 +158,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.choices().filter(|(_, peer)| peer.next_round_at() <= self.now).map(|(id, _)| id)
     }
 
-    /// The peers that no link joins with us and that may be chosen now.
-    fn strangers(&self) -> impl Iterator<Item = &P> {
+    /// The idle peers that no link joins with us.
+    fn strangers(&self) -> impl Iterator<Item = (&P, &Peer)> {
         let joined = self.pusher.as_ref().map(|pusher| pusher.neighbourhood());
         let is_joined =
             move |id: &P| joined.is_some_and(|(parent, children)| parent == Some(id) || children.contains(id));
-        let free = self.peers.iter().filter(|(_, peer)| peer.is_idle() && peer.next_round_at() <= self.now);
-        free.map(|(id, _)| id).filter(move |id| !is_joined(id))
+        let idle = self.peers.iter().map(|(id, peer)| (id, &**peer)).filter(|(_, peer)| peer.is_idle());
+        idle.filter(move |(id, _)| !is_joined(id))
     }
 }

@@ -3,6 +3,7 @@
 mod budgets;
 mod rounds;
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 use core::time::Duration;
@@ -151,6 +152,47 @@ fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
     let (mut asked, free, _) = asks(&mut machine, later);
     asked.sort_unstable();
     assert_eq!((asked, free), ([1, 2, 3, 4, 5].into(), None), "the others are asked again");
+}
+
+#[test]
+fn a_root_sleeps_until_a_stranger_ends_its_backoff() {
+    let mut config = Config { round_every: Duration::from_secs(300), ..Config::default() };
+    config.batch_every = Some(Duration::from_millis(500));
+    let mut machines: [AntiEntropy<u8, u64>; 2] = [0, 1].map(|me| {
+        let mut machine = AntiEntropy::new(config.clone(), me.into());
+        (0..4).filter(|peer| *peer != me).for_each(|peer| assert!(machine.add_peer(peer)));
+        machine.set_overlay(Overlay::star(&me, [0, 1]));
+        machine
+    });
+    // The root and its child answer each other at once; the two strangers that the root audits for a day never do.
+    let (mut now, mut woken, mut for_nothing) = (Time::ZERO, false, 0);
+    while now < Time::from_millis(24 * 3_600_000) {
+        let (mut next, mut sent, mut awake) = ([Time::MAX; 2], 0, VecDeque::from([0, 1]));
+        while let Some(me) = awake.pop_front() {
+            match machines[me].poll(now) {
+                Output::Send { to, message } => {
+                    if let Some(other) = machines.get_mut(usize::from(to)) {
+                        other.receive(&(me as u8), message).expect("they understand each other");
+                        awake.push_back(to.into());
+                    }
+                    awake.push_back(me);
+                    sent += usize::from(me == 0);
+                }
+                Output::Event(_) => awake.push_front(me),
+                Output::Wait(until) => next[me] = until.unwrap_or(Time::MAX),
+            }
+        }
+        for_nothing += u64::from(woken && sent == 0);
+        woken = next[0] <= next[1];
+        now = next.into_iter().min().expect("there are two");
+    }
+    let audits: u64 =
+        [2, 3].map(|peer| machines[0].peer_stats(&peer).expect("it is a peer").ledger.rounds).iter().sum();
+    // A round wakes it once more to be given up, and a backoff may end while its peer is busy.
+    assert!(
+        (70..80).contains(&audits) && for_nothing <= 2 * audits,
+        "{audits} audits, {for_nothing} wakes for nothing"
+    );
 }
 
 #[test]
