@@ -23,6 +23,13 @@ pub struct Config {
     /// Largest element of the cluster, in encoded bytes. Part of the cluster's tag, since an element that one replica
     /// refuses would never reach everybody. Values above 1 MiB − 96 mean just that. Default: 1 024.
     pub max_element_bytes: u32,
+    /// How much this replica holds that it cannot [decode](crate::AntiEntropy::undecoded), in bytes, of which an element
+    /// counts 64 more than it has. Beyond it such an element is dropped, and the others of its message are merged; sets then
+    /// differ until it is held, and rounds fetch it in vain. With 0 none is held.
+    ///
+    /// Default: 16 MiB, or 100 000 elements of 100 bytes: what a cluster writes that it cannot all decode while its replicas
+    /// are upgraded one by one. A hostile peer can take as much, once.
+    pub max_undecoded_bytes: u32,
     /// Largest message of this replica. Only a message that holds a single element may be longer, where the element
     /// needs it: it then has at most [`MessageBudget::OVERHEAD`] bytes beside. Messages of peers may be larger.
     /// Default: 64 KiB.
@@ -108,6 +115,7 @@ impl Default for Config {
         Self {
             key: Key::open(),
             max_element_bytes: 1_024,
+            max_undecoded_bytes: 16 << 20,
             max_message: MessageBudget::new(64 * 1_024),
             // 2 MiB of answers under way from a peer, with messages of 64 KiB.
             window: const { NonZeroU16::new(32).unwrap() },

@@ -1,25 +1,35 @@
 //! Elements: the trait, type tags, and the types that have it.
 
+mod cluster_tag;
 mod entry;
 mod fingerprint;
 mod impls;
 mod laws;
 mod permutation;
 mod rank;
+mod stored;
 
 use alloc::vec::Vec;
 
+pub(crate) use cluster_tag::ClusterTag;
 pub(crate) use entry::Entry;
 pub(crate) use fingerprint::{Fingerprint, Fingerprinter};
 pub use laws::{BrokenElementLaw, element_laws};
 pub(crate) use rank::Rank;
+pub(crate) use stored::{Stored, StoredRef, decode};
 
 /// Value of a replicated set.
 ///
 /// Its encoding is fingerprinted and sent. The encoding must be *canonical*: equal values have equal bytes, different
 /// values different bytes. And it must be *self-delimiting*: `decode` takes the bytes of one `encode` off the front of
-/// its input and leaves the rest. Replicas encode received elements again and compare, so a lax `decode` leads to a
-/// refusal, never to a wrong set.
+/// its input and leaves the rest.
+///
+/// A later version of a type may have further values, such as a new variant of an enum, under the same tag. Replicas of the
+/// earlier version hold them as the [bytes](crate::AntiEntropy::undecoded) that they came as, and pass them on. Replicas
+/// encode received elements again and compare, and take what is not the same for such bytes: so a lax `decode` never leads to
+/// a wrong set, nor to one value with two fingerprints. All this costs nothing on the wire but for a byte an element where a
+/// message has elements of different lengths whose encodings do not begin with the length of the rest, as those of texts do.
+/// It is not for types with [`NUMBERS`](Self::NUMBERS), whose fingerprints follow from their values: they need another tag.
 ///
 /// [`element_laws`](crate::element_laws) checks all of this on samples. Integers, `bool`, `char`, `String`, `Vec<u8>`,
 /// `[u8; N]` and tuples of elements are elements; a type of one's own composes them:
@@ -56,8 +66,8 @@ pub(crate) use rank::Rank;
 /// element_laws(&[tea.clone(), Price { version: 2, cents: 270, ..tea }]).unwrap();
 /// ```
 pub trait Element: Clone + Eq {
-    /// Tag of the type and its encoding. Replicas with different tags refuse each other's messages, so a change of the
-    /// encoding needs a change of the tag.
+    /// Tag of the type and its encoding. Replicas with different tags refuse each other's messages. Further values may come
+    /// under the same tag; a change of the encoding of those there are needs another one.
     const TYPE: TypeTag;
 
     /// The numbers of the values, if all values fit 8 bytes. Numbers travel as ids, at less cost than encodings.
@@ -67,7 +77,8 @@ pub trait Element: Clone + Eq {
     fn encode(&self, out: &mut Vec<u8>);
 
     /// Takes one value off the front of `input`; `None` if it does not begin with one. Must not panic on any bytes:
-    /// they may come from a stranger.
+    /// they may come from a stranger. It may decode more than before as the program runs, say once a schema is loaded:
+    /// [`refresh`](crate::AntiEntropy::refresh) then tries again.
     fn decode(input: &mut &[u8]) -> Option<Self>;
 }
 

@@ -1,4 +1,4 @@
-//! `Reject` and `TooLarge`: why messages and elements are refused.
+//! `Reject`, `TooLarge` and `NotKept`: why messages and elements are refused.
 
 use crate::message::DecodeError;
 
@@ -9,15 +9,36 @@ pub enum Reject {
     /// The sender is not a peer: [`add_peer`](crate::AntiEntropy::add_peer) it first, if it is welcome.
     #[error("the sender is not a peer")]
     UnknownPeer,
-    /// The sender's protocol, key, element limit or element type is not ours.
-    #[error("the message is of another cluster: its protocol, key, element limit or element type differs")]
-    Foreign,
+    /// The sender is of another cluster. Of another version of the protocol it is
+    /// [malformed](DecodeError::Version).
+    #[error("the message is of another cluster: {0}")]
+    Foreign(Foreign),
     /// The bytes are not a message.
     #[error(transparent)]
     Malformed(#[from] DecodeError),
     /// An element of the message is larger than the cluster's limit.
     #[error("an element of the message is too large: {0}")]
     TooLarge(#[from] TooLarge),
+}
+
+/// What sets the sender's cluster apart from ours, as its tag tells. A cluster that is foreign by one of these passes for
+/// ours once in 2^16, one that is by more once in 2^32; and one that is by several looks as if it were by one once in 2^16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Foreign {
+    /// The [`Key`](crate::Key).
+    #[error("its key differs")]
+    Key,
+    /// The type of elements: [`Element::TYPE`](crate::Element::TYPE), or whether it has
+    /// [`NUMBERS`](crate::Element::NUMBERS).
+    #[error("its element type differs")]
+    Type,
+    /// The largest element: [`Config::max_element_bytes`](crate::Config::max_element_bytes).
+    #[error("its element limit differs")]
+    Limit,
+    /// Two of these or all.
+    #[error("more than one of its key, element type and element limit differs")]
+    Several,
 }
 
 /// An element larger than the cluster's limit. The set is unchanged.
@@ -28,4 +49,17 @@ pub struct TooLarge {
     pub len: usize,
     /// The cluster's limit, in encoded bytes.
     pub limit: usize,
+}
+
+/// Why an element is not [restored](crate::AntiEntropy::restore). The set is unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotKept {
+    /// It is over the cluster's limit.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// It cannot be decoded; and it would be a number, or
+    /// [`Config::max_undecoded_bytes`](crate::Config::max_undecoded_bytes) is used up.
+    #[error("the element cannot be decoded, and not be kept as it is either")]
+    Undecoded,
 }

@@ -1,6 +1,9 @@
 //! `Output` and `Event`: all that comes out of the machine.
 
+use alloc::boxed::Box;
+
 use crate::digest::Digest;
+use crate::element::Stored;
 use crate::message::Message;
 use crate::time::Time;
 use crate::wire::Place;
@@ -35,6 +38,21 @@ pub enum Event<P, E> {
         /// The peer whose message brought it.
         from: P,
     },
+    /// An element that came from a peer, was not held before, and cannot be decoded here: perhaps a later version of the
+    /// type has it. It is held as its bytes, counts in the digest, and is passed on to peers as it came.
+    /// [`AntiEntropy::refresh`](crate::AntiEntropy::refresh) and [`restore`](crate::AntiEntropy::restore) decode it once
+    /// that can be done.
+    Undecoded {
+        /// The encoding.
+        encoded: Box<[u8]>,
+        /// The peer whose message brought it.
+        from: P,
+    },
+    /// An element that came [undecoded](Self::Undecoded) and that `refresh` has decoded.
+    Decoded {
+        /// The element.
+        element: E,
+    },
     /// A proof that both sets are equal. In a round of ours, both digests were this one at some instant since our
     /// probe. In a round of the peer's, its digest was this one when it sent its message, and ours was when we received
     /// it.
@@ -63,4 +81,14 @@ pub enum Event<P, E> {
         /// The peer.
         peer: P,
     },
+}
+
+impl<P, E> Event<P, E> {
+    /// The event of an element that a peer's message brought.
+    pub(crate) fn of_arrival(element: Stored<E>, from: P) -> Self {
+        match element {
+            Stored::Value(element) => Self::Learned { element, from },
+            Stored::Undecoded(encoded) => Self::Undecoded { encoded, from },
+        }
+    }
 }

@@ -125,7 +125,8 @@
 //!    the probe that asked. (Provided different sets have different digests: overwhelmingly so while the [`Key`] is
 //!    secret or writers are honest.)
 //! 2. **Nothing lost, nothing invented.** While it lives, a replica's set only grows, and only by elements that some
-//!    replica inserted. Two elements with one fingerprint are both kept.
+//!    replica inserted, whether or not it can [decode](AntiEntropy::undecoded) them. Two elements with one fingerprint are
+//!    both kept.
 //! 3. **Never worse than full state.** A round without loss, concurrent inserts or crossing probes costs at most what
 //!    paging both full states at the same message budget would cost, framing included, plus 512 bytes; where the
 //!    estimate of the difference erred by more than three standard errors, at most 10 % more. (How well elements fill
@@ -145,7 +146,7 @@
 //!    still; one that jumps forward costs at most one round.
 //! 8. **Bounded.** Every message sent fits [`Config::max_message`], or holds a single element; decoding accepts up to 1
 //!    MiB, so unequal budgets still converge. An element over the cluster's limit is refused by `insert`. A peer's
-//!    numbers never size an allocation. A request earns at most `window` messages, no more are pushed before some are
+//!    numbers never size an allocation. What cannot be decoded is held up to [`Config::max_undecoded_bytes`]. A request earns at most `window` messages, no more are pushed before some are
 //!    acknowledged, and a peer earns at most [`Config::work_per_second`]: beyond that answers are deferred, while
 //!    merging is not. Events queue at most what was received. Hostile bytes get an error and change nothing.
 //! 9. **Deterministic.** Equal seeds and inputs give equal outputs, byte for byte, on every platform.
@@ -187,7 +188,7 @@ mod wire;
 pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{BrokenElementLaw, Element, Numbers, TypeTag, element_laws};
-pub use error::{Reject, TooLarge};
+pub use error::{Foreign, NotKept, Reject, TooLarge};
 pub use event::{Event, Output};
 pub use key::Key;
 pub use machine::AntiEntropy;

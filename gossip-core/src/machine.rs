@@ -5,6 +5,7 @@ mod chance;
 mod model;
 #[cfg(test)]
 pub(crate) mod tests;
+mod undecoded;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -16,7 +17,7 @@ use core::fmt;
 use crate::agenda::Agenda;
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::element::Element;
+use crate::element::{Element, StoredRef};
 use crate::error::{Reject, TooLarge};
 use crate::event::{Event, Output};
 use crate::message::{LogId, Message, MessageKind};
@@ -326,12 +327,12 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         })
     }
 
-    /// Whether this element is held.
+    /// Whether this element is held, decoded or not.
     pub fn contains(&self, element: &E) -> bool {
         self.set.contains(element)
     }
 
-    /// How many elements are held.
+    /// How many elements are held, [undecoded](Self::undecoded) ones included.
     pub fn len(&self) -> usize {
         self.set.len()
     }
@@ -341,7 +342,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.len() == 0
     }
 
-    /// The elements held, in the order of their ids: the same on all replicas that hold the same.
+    /// The elements held, in the order of their ids: the same on all replicas that hold the same and decode it. Undecoded
+    /// ones are passed over.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
         self.set.iter()
     }
@@ -352,7 +354,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// The elements behind a place of the log, in the order in which they came: both those inserted here and those
-    /// learned from peers, whether or not an event has reported them. O(1) before the first element and O(1) for each.
+    /// learned from peers, whether or not an event has reported them. Undecoded ones are passed over. O(1) before the first
+    /// element and O(1) for each.
     ///
     /// A service saves these, and it saves them before it sends: an element is on its way to peers once
     /// [`poll`](Self::poll) gives a message.
@@ -371,7 +374,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// assert!(machine.since(Place::START).eq(&[3, 1, 2]));
     /// ```
     pub fn since(&self, place: Place) -> impl Iterator<Item = &E> {
-        self.set.since(place)
+        self.set.since(place).filter_map(StoredRef::value)
     }
 
     /// The digest of what is held. O(1).

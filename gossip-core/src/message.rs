@@ -42,7 +42,7 @@ pub(crate) const VERSION: u8 = 2;
 /// ```
 pub struct Message<E> {
     pub(crate) body: Body,
-    /// The type that its elements were read as.
+    /// The type that its elements are read as.
     // A function of it, so that messages are `Send` and `Sync` whatever elements are: they hold bytes alone.
     elements: PhantomData<fn() -> E>,
 }

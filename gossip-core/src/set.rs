@@ -1,26 +1,27 @@
 //! `Set`: elements, and what is derived from them: digest, sketch, pages.
 
 mod bucket;
+mod chunks;
 mod excerpt;
 mod index;
 mod log;
+mod merge;
 mod pages;
 mod past;
 #[cfg(test)]
 mod tests;
 
 use alloc::vec::Vec;
-use core::convert::Infallible;
 
 use crate::config::{Config, Economy};
 use crate::digest::{Digest, State};
-use crate::element::{Element, Entry, Fingerprint, Fingerprinter, Rank};
-use crate::error::{Reject, TooLarge};
-use crate::message::{DecodeError, VERSION};
+use crate::element::{ClusterTag, Element, Fingerprint, Fingerprinter, Rank, Stored, StoredRef, decode};
+use crate::error::{NotKept, TooLarge};
 use crate::sketch::{IdWidth, Tables};
-use crate::wire::{Elements, Item, Place};
+use crate::wire::Place;
 pub(crate) use excerpt::Excerpt;
 use index::Store;
+pub(crate) use merge::Merged;
 pub(crate) use pages::Held;
 pub(crate) use past::{Lacks, RECENT};
 
@@ -39,8 +40,10 @@ pub(crate) struct Set<E> {
     /// together.
     pending: Vec<u64>,
     fingerprinter: Fingerprinter,
-    tag: [u8; 4],
+    tag: ClusterTag,
     element_limit: usize,
+    /// How many more bytes undecoded elements may take, each with [`UNDECODED`] more than its own.
+    undecoded_room: usize,
     /// Buffer for encodings, kept for its allocation.
     scratch: Vec<u8>,
 }
@@ -49,16 +52,9 @@ pub(crate) struct Set<E> {
 /// entered one by one.
 const PENDING: usize = 128;
 
-/// Outcome of a merge of the elements of one message.
-#[derive(Debug, Default)]
-pub(crate) struct Merged<E> {
-    /// Elements that were not held before.
-    pub(crate) learned: Vec<E>,
-    /// The fingerprints of all of them, ascending.
-    pub(crate) held: Vec<Fingerprint>,
-    /// The encoded bytes of all of them.
-    pub(crate) bytes: u64,
-}
+/// What an undecoded element counts beside its bytes: about what it takes in memory. Else elements of a few bytes would
+/// take ten times as much as the limit says.
+const UNDECODED: usize = 64;
 
 impl<E: Element> Set<E> {
     /// Width of names.
@@ -72,9 +68,10 @@ impl<E: Element> Set<E> {
             bytes: 0,
             tables: (config.economy != Economy::Pages).then(|| Tables::build(fingerprinter.sketch_key(), 0, [])),
             pending: Vec::new(),
-            tag: fingerprinter.tag::<E>(VERSION, config),
+            tag: fingerprinter.tag::<E>(config),
             fingerprinter,
             element_limit: config.element_limit(),
+            undecoded_room: config.max_undecoded_bytes as usize,
             scratch: Vec::new(),
         }
     }
@@ -84,9 +81,48 @@ impl<E: Element> Set<E> {
         let mut bytes = core::mem::take(&mut self.scratch);
         bytes.clear();
         element.encode(&mut bytes);
-        let inserted = self.check_len(bytes.len()).map(|()| self.insert_encoded(element, &bytes));
+        let inserted = self.check_len(bytes.len()).map(|()| self.insert_encoded(Stored::Value(element), &bytes));
         self.scratch = bytes;
         inserted
+    }
+
+    /// Inserts the element of these bytes: they themselves if it cannot be decoded.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<bool, NotKept> {
+        self.check_len(bytes.len())?;
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let decoded = decode(bytes, &mut scratch).map(Stored::Value);
+        self.scratch = scratch;
+        if let Some(element) = decoded.or_else(|| self.keep(bytes)) {
+            return Ok(self.insert_encoded(element, bytes));
+        }
+        let id = self.fingerprinter.fingerprint(StoredRef::<E>::Undecoded(bytes), bytes).id;
+        // It takes no more room if it is there.
+        if self.holds_encoding(id, bytes, &mut Vec::new()) { Ok(false) } else { Err(NotKept::Undecoded) }
+    }
+
+    /// The element of bytes that cannot be decoded: they themselves, if there is room for them. `None` where it should be a
+    /// number, whose fingerprint follows from its value.
+    fn keep(&self, bytes: &[u8]) -> Option<Stored<E>> {
+        let fits = Self::undecoded_bytes(bytes.len()) <= self.undecoded_room;
+        (fits && E::NUMBERS.is_none()).then(|| Stored::Undecoded(bytes.into()))
+    }
+
+    /// Tries again to decode what is not. Returns the values of what now is.
+    pub(crate) fn refresh(&mut self) -> Vec<E> {
+        let (mut scratch, mut room) = (core::mem::take(&mut self.scratch), 0);
+        let decoded = self.store.log_mut().refresh(|bytes| {
+            let element = decode(bytes, &mut scratch)?;
+            room += Self::undecoded_bytes(bytes.len());
+            Some(element)
+        });
+        self.undecoded_room += room;
+        self.scratch = scratch;
+        decoded
+    }
+
+    /// What an undecoded element with an encoding of `len` bytes counts.
+    const fn undecoded_bytes(len: usize) -> usize {
+        UNDECODED + len
     }
 
     fn check_len(&self, len: usize) -> Result<(), TooLarge> {
@@ -94,17 +130,22 @@ impl<E: Element> Set<E> {
         if len <= limit { Ok(()) } else { Err(TooLarge { len, limit }) }
     }
 
-    fn insert_encoded(&mut self, element: E, bytes: &[u8]) -> bool {
-        let fingerprint = self.fingerprinter.fingerprint(&element, bytes);
+    fn insert_encoded(&mut self, element: Stored<E>, bytes: &[u8]) -> bool {
+        let fingerprint = self.fingerprinter.fingerprint(element.lend(), bytes);
         self.insert_fingerprinted(element, bytes.len(), fingerprint)
     }
 
     /// Inserts an element whose encoding has `len` bytes and this fingerprint.
-    fn insert_fingerprinted(&mut self, element: E, len: usize, fingerprint: Fingerprint) -> bool {
+    fn insert_fingerprinted(&mut self, element: Stored<E>, len: usize, fingerprint: Fingerprint) -> bool {
+        let is_decoded = element.is_decoded();
         let inserted = self.store.insert(fingerprint.id, element, |entry| self.fingerprinter.rank(entry.element));
         if inserted {
             self.digest.add(fingerprint);
             self.bytes += len as u64;
+            if !is_decoded {
+                // It fits: that was seen before.
+                self.undecoded_room = self.undecoded_room.saturating_sub(Self::undecoded_bytes(len));
+            }
             if self.tables.is_some() {
                 self.pending.push(fingerprint.id >> Self::WIDTH.unnamed_bits());
                 if self.pending.len() == PENDING {
@@ -153,92 +194,43 @@ impl<E: Element> Set<E> {
 
     /// Inserts the numbers with these names, and returns those that were not held.
     pub(crate) fn insert_numbers(&mut self, names: &[u64]) -> Vec<E> {
-        let mut scratch = core::mem::take(&mut self.scratch);
         let mut learned = Vec::new();
         for &name in names {
-            if let Some((element, bytes)) = self.decoded(Item::Id(name), &mut scratch)
+            if let Some(element) = self.fingerprinter.element::<E>(name)
                 // The claim agrees with a digest, but that is the peer's word: what is over the limit stays out all the
                 // same.
-                && self.check_len(bytes.len()).is_ok()
-                && self.insert_encoded(element.clone(), bytes)
+                && self.insert(element.clone()) == Ok(true)
             {
                 learned.push(element);
             }
         }
-        self.scratch = scratch;
         self.settle();
         learned
     }
 
-    /// Merges the elements of a message. If one of them is refused, none is merged.
-    pub(crate) fn merge(&mut self, elements: &Elements) -> Result<Merged<E>, Reject> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        let mut merged = Merged { learned: Vec::new(), held: Vec::with_capacity(elements.count()), bytes: 0 };
-        // A first pass checks them all: a message with one bad element must leave the set as it was.
-        elements.each::<E, Reject>(|index, item| {
-            // Where in the bits a number began says little.
-            let flaw = Reject::Malformed(DecodeError::Element { index, at: 0 });
-            let (element, bytes) = self.decoded(item, &mut scratch).ok_or(flaw)?;
-            self.check_len(bytes.len())?;
-            merged.held.push(self.fingerprinter.fingerprint(&element, bytes));
-            merged.bytes += bytes.len() as u64;
-            Ok(())
-        })?;
-        // All look-ups before the first insert: they wait for memory together, and what is written next is in the
-        // caches.
-        let known = self.store.may_name(merged.held.iter().map(|fingerprint| fingerprint.id), 0);
-        merged.learned.reserve_exact(known.iter().filter(|&&known| !known).count());
-        let mut insert = |index: usize, item: Item<'_, E>| {
-            if let Some((element, bytes)) = self.decoded(item, &mut scratch)
-                && self.insert_fingerprinted(element.clone(), bytes.len(), merged.held[index])
-            {
-                merged.learned.push(element);
-            }
-            Ok::<(), Infallible>(())
-        };
-        let Ok(()) = match elements {
-            // Their fingerprints have the ids, which took a quarter of all this to read from the bits again.
-            Elements::Ids(_) => {
-                merged.held.iter().enumerate().try_for_each(|(index, held)| insert(index, Item::Id(held.id)))
-            }
-            // Decoded again rather than kept: a message may have 2^20 of them.
-            Elements::Encoded(..) => elements.each(insert),
-        };
-        self.scratch = scratch;
-        self.settle();
-        // Ascending, so that an answer passes over them and the set once.
-        merged.held.sort_unstable();
-        Ok(merged)
-    }
-
-    /// Decodes an element of a message; its encoding is that in the message, or in `scratch`. `None` for an id of no
-    /// element.
-    fn decoded<'a>(&self, item: Item<'a, E>, scratch: &'a mut Vec<u8>) -> Option<(E, &'a [u8])> {
-        match item {
-            Item::Encoded(element, bytes) => Some((element, bytes)),
-            Item::Id(id) => {
-                let element = self.fingerprinter.element::<E>(id)?;
-                scratch.clear();
-                element.encode(scratch);
-                Some((element, scratch))
-            }
-        }
-    }
-
     pub(crate) fn contains(&self, element: &E) -> bool {
-        let mut bytes = Vec::new();
-        element.encode(&mut bytes);
-        let id = self.fingerprinter.fingerprint(element, &bytes).id;
-        self.store.holds(Entry { id, element }, |entry| self.fingerprinter.rank(entry.element))
+        let id = self.fingerprinter.encode(element).0.id;
+        self.store.holds(id, || self.fingerprinter.rank(element), |other| other == element.into())
+    }
+
+    /// Whether the element of this id and encoding is held, decoded or not; not for numbers. `scratch` is a buffer.
+    fn holds_encoding(&self, id: u64, bytes: &[u8], scratch: &mut Vec<u8>) -> bool {
+        let rank = || self.fingerprinter.rank(StoredRef::<E>::Undecoded(bytes));
+        self.store.holds(id, rank, |element| element.is_encoded(bytes, scratch))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
-        self.entries(Rank::default()).map(|entry| entry.element)
+        self.entries(Rank::default()).filter_map(|entry| entry.element.value())
     }
 
     /// Elements from a place in the log on, in order of arrival.
-    pub(crate) fn since(&self, place: Place) -> impl Iterator<Item = &E> {
+    pub(crate) fn since(&self, place: Place) -> impl Iterator<Item = StoredRef<'_, E>> {
         self.store.log().from(place.index())
+    }
+
+    /// The bytes of elements that are not decoded, in order of arrival.
+    pub(crate) fn undecoded(&self) -> impl Iterator<Item = &[u8]> {
+        self.store.log().undecoded()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -265,7 +257,7 @@ impl<E> Set<E> {
         State { digest: self.digest, bytes: self.bytes }
     }
 
-    pub(crate) fn tag(&self) -> [u8; 4] {
+    pub(crate) fn tag(&self) -> ClusterTag {
         self.tag
     }
 

@@ -107,6 +107,10 @@ macro_rules! ledger {
 ledger! {
     learned: "Elements received that were not held before.",
     redundant: "Elements received that were held already.",
+    /// They are [held](crate::Event::Undecoded) as bytes, and count as learned, too.
+    undecoded: "Elements received that were not held before and could not be decoded.",
+    /// Beyond [`Config::max_undecoded_bytes`](crate::Config::max_undecoded_bytes).
+    dropped: "Elements received that could not be decoded, and were not kept.",
     /// With a proof or without.
     rounds: "Rounds of our own that ended.",
     proofs: "Rounds of our own that ended in a proof of equality.",

@@ -3,11 +3,13 @@
 mod bound;
 mod cells;
 mod elements;
+mod encodings;
 mod ids;
 mod place;
 
 pub(crate) use bound::Bound;
 pub(crate) use cells::Cells;
-pub(crate) use elements::{Elements, Item};
+pub(crate) use elements::Elements;
+pub(crate) use encodings::Encodings;
 pub(crate) use ids::{Ids, WISH, id_bits};
 pub use place::Place;

@@ -1,6 +1,8 @@
 //! Messages made up field by field, so that a script need not guess what only the machine under test can know.
 
-use gossip_core::sim::forge::{PLAIN_PROBE, Sketch, digest, message, state, sum, varint};
+use gossip_core::sim::forge::{
+    DEEP_PROBE, LIST, PLAIN_PROBE, Sketch, WHOLE, digest, elements, encoded, message, state, sum, varint,
+};
 use gossip_core::{Digest, MessageKind};
 
 use MessageKind::{Cells, Give, Page, Probe, Proof, Push, Repair, WantCells};
@@ -19,20 +21,40 @@ pub(crate) struct Overheard {
 
 /// The bytes of a message that is well-formed, most of the time.
 pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -> Vec<u8> {
-    const KINDS: [MessageKind; 8] = [Give, Page, Repair, Proof, Probe, Cells, WantCells, Probe];
-    let choice = script.byte() % 16;
-    let kind = if choice == 15 { Push } else { KINDS[usize::from(choice % 8)] };
+    // Some kinds have further forms, which the first byte tells.
+    const FORMS: [(MessageKind, Option<u8>); 16] = [
+        (Give, None),
+        (Page, None),
+        (Repair, None),
+        (Proof, None),
+        (Probe, None),
+        (Cells, None),
+        (WantCells, None),
+        (Probe, Some(PLAIN_PROBE)),
+        (Give, None),
+        (Page, Some(LIST)),
+        (Repair, None),
+        (Page, Some(WHOLE)),
+        (Probe, Some(DEEP_PROBE)),
+        (Cells, None),
+        (WantCells, None),
+        (Push, None),
+    ];
+    let (kind, form) = FORMS[usize::from(script.byte() % 16)];
     let [one, other] = overheard.logs;
     let nonce = match kind {
         Push => script.choose(&[one, other, [0; 4], [7; 4]]),
         _ => overheard.nonce,
     };
     let mut out = message(kind, overheard.tag, nonce, &[]);
-    if kind == Probe && choice % 8 == 7 {
-        out[0] = PLAIN_PROBE;
-    }
+    out[0] = form.unwrap_or(out[0]);
     match kind {
-        Probe => put_digest(&mut out, script, overheard),
+        Probe => {
+            put_digest(&mut out, script, overheard);
+            if form == Some(DEEP_PROBE) {
+                out.extend([script.byte(); DEEP]);
+            }
+        }
         Proof => put_state(&mut out, script, overheard),
         WantCells => {
             put_state(&mut out, script, overheard);
@@ -46,7 +68,7 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
             if asks == 3 {
                 put_state(&mut out, script, overheard);
             }
-            put_wishes(&mut out, script);
+            put_ids(&mut out, script);
             put_elements::<E>(&mut out, script);
         }
         Push => {
@@ -57,26 +79,37 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
                 .for_each(|_| out.extend(script.choose(&[&[0][..], &[1], &[3], &[100], &[0xff, 0xff, 7], &MOST[..]])));
             put_elements::<E>(&mut out, script);
         }
+        Page if form == Some(WHOLE) => put_elements::<E>(&mut out, script),
         Page => {
             out.extend(script.choose(&[&[65][..], &[0], &[2], &[5], &[0xff, 0xff, 7]]));
             put_bound(&mut out, script);
             put_bound(&mut out, script);
-            put_elements::<E>(&mut out, script);
+            if form == Some(LIST) {
+                put_ids(&mut out, script);
+            } else {
+                put_elements::<E>(&mut out, script);
+            }
         }
         _ => {
             put_bound(&mut out, script);
             put_bound(&mut out, script);
-            let flags = script.byte() % 4;
+            let flags = script.byte() % 8;
             out.push(flags);
             if flags % 2 == 1 {
                 put_digest(&mut out, script, overheard);
                 out.extend(script.choose(&[&[8][..], &[0], &[0xff; 4], &MOST]));
+            }
+            if flags & 4 > 0 {
+                put_ids(&mut out, script);
             }
             put_elements::<E>(&mut out, script);
         }
     }
     out
 }
+
+/// The bytes of deep bits.
+const DEEP: usize = 64;
 
 /// 2^64 - 1 as a varint.
 const MOST: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
@@ -100,14 +133,21 @@ fn put_state(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) 
 
 /// A head of a sketch, or what follows one; empty cells, or all alike.
 fn put_cells(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) {
-    let flags = script.choose(&[1, 0, 8, 3, 5, 7, 4, 12, 17, 21]);
+    let flags = script.choose(&[1, 0, 8, 3, 5, 7, 4, 12, 17, 21, 33, 37]);
     out.push(flags);
     if flags & 1 == 1 {
         put_digest(out, script, overheard);
         out.extend(varint(script.byte().into()));
         let deep = script.byte();
-        let len = [64, 124][usize::from(flags & Sketch::WIDE_BITS > 0)];
-        out.extend(vec![deep; if flags & Sketch::NO_BITS > 0 { 0 } else { len }]);
+        match flags & (Sketch::WIDE_BITS | Sketch::NO_BITS | Sketch::SEEN) {
+            0 => out.extend([deep; DEEP]),
+            Sketch::WIDE_BITS => out.extend([deep; 124]),
+            Sketch::SEEN => {
+                out.extend(varint(script.choose(&[u64::from(deep), 0, 1 << 20, u64::MAX])));
+                out.extend(varint(script.choose(&[0, u64::from(deep), 1 << 16, 1 << 20])));
+            }
+            _ => {}
+        }
     } else {
         out.extend(varint(script.byte().into()));
     }
@@ -122,13 +162,13 @@ fn put_cells(out: &mut Vec<u8>, script: &mut Script<'_>, overheard: &Overheard) 
     }
 }
 
-/// No wishes, or ascending ones.
-fn put_wishes(out: &mut Vec<u8>, script: &mut Script<'_>) {
+/// No ids of 32 bits, or ascending ones: wishes, or what a page lists.
+fn put_ids(out: &mut Vec<u8>, script: &mut Script<'_>) {
     let count = script.byte() % 8;
     out.push(count);
     if count > 0 {
         // The first id in 32 bits; the others follow it, each after a gap of 0: eight bits of a zero.
-        out.push(0x80 | 7);
+        out.push(0x40 | 7);
         out.extend(script.array::<4>());
         out.extend(vec![0; usize::from(count - 1)]);
     }
@@ -145,13 +185,17 @@ fn put_bound(out: &mut Vec<u8>, script: &mut Script<'_>) {
     }
 }
 
-/// None, some that are encoded, or whatever bytes may stand for.
+/// None, some that are encoded, bytes in the place of some, or whatever bytes may stand for.
 fn put_elements<E: Choice>(out: &mut Vec<u8>, script: &mut Script<'_>) {
     match script.byte() {
         0 => out.push(0),
         choice if choice < 0x40 => {
-            out.extend([choice, 64]);
-            (0..choice).for_each(|_| E::choose(script).encode(out));
+            let chosen: Vec<E> = (0..choice).map(|_| E::choose(script)).collect();
+            out.extend(elements(&chosen));
+        }
+        choice if choice < 0x48 => {
+            let bytes: Vec<Vec<u8>> = (0x40..=choice).map(|_| script.run().to_vec()).collect();
+            out.extend(encoded(&bytes));
         }
         _ => out.extend(script.run()),
     }

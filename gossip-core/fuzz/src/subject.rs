@@ -16,6 +16,8 @@ pub(crate) struct Subject<E> {
     pub(crate) machine: AntiEntropy<usize, E>,
     /// What it holds, as its inputs and events tell.
     held: BTreeSet<E>,
+    /// The encodings of what it holds and cannot decode, as its events tell.
+    undecoded: BTreeSet<Box<[u8]>>,
     /// Every digest it has had.
     digests: BTreeSet<Digest>,
     proof: Option<Digest>,
@@ -38,6 +40,7 @@ impl<E: Choice> Subject<E> {
             name,
             machine,
             held: BTreeSet::new(),
+            undecoded: BTreeSet::new(),
             digests: [Digest::EMPTY].into(),
             proof: None,
             deadline: None,
@@ -132,6 +135,11 @@ impl<E: Choice> Subject<E> {
                 assert!(encoded_len(&element) <= self.element_limit(), "{element:?} is too large for the cluster");
                 self.held.insert(element);
             }
+            Event::Undecoded { encoded, .. } => {
+                assert!(self.machine.undecoded().any(|other| other == &*encoded));
+                assert!(encoded.len() <= self.element_limit(), "{encoded:?} is too large for the cluster");
+                assert!(self.undecoded.insert(encoded), "it has told of it before");
+            }
             Event::InSync { digest, .. } => {
                 assert!(self.digests.contains(&digest), "a proof of what it never held");
                 self.proof = Some(digest);
@@ -182,17 +190,21 @@ impl<E: Choice> Subject<E> {
 
     /// It holds what it was given and has told of, and nothing else; its digest is that of these elements.
     pub(crate) fn counts_everything_it_holds(&self) {
-        let mut held = self.held.clone();
-        let untold = outputs(self.machine.clone(), self.now).into_iter().filter_map(|output| match output {
-            Output::Event(Event::Learned { element, .. }) => Some(element),
-            _ => None,
-        });
-        held.extend(untold);
+        let (mut held, mut undecoded) = (self.held.clone(), self.undecoded.clone());
+        for output in outputs(self.machine.clone(), self.now) {
+            match output {
+                Output::Event(Event::Learned { element, .. }) => _ = held.insert(element),
+                Output::Event(Event::Undecoded { encoded, .. }) => _ = undecoded.insert(encoded),
+                _ => {}
+            }
+        }
         let elements = self.elements();
         assert_eq!(elements, held);
-        assert_eq!(elements.len(), self.machine.len());
+        assert_eq!(self.machine.undecoded().map(Box::from).collect::<BTreeSet<_>>(), undecoded);
+        assert_eq!(elements.len() + undecoded.len(), self.machine.len());
         let mut again = AntiEntropy::<usize, E>::new(self.machine.config().clone(), 0);
         again.extend(held).expect("it holds nothing too large");
+        undecoded.iter().for_each(|encoded| assert_eq!(again.restore(encoded), Ok(true)));
         assert_eq!(again.digest(), self.machine.digest());
         assert!(again.iter().eq(self.machine.iter()), "the order of insertion shows");
     }

@@ -1,10 +1,12 @@
 //! `Entry`: an element and its id.
 
+use super::StoredRef;
+
 /// An element and its id.
 #[derive(Debug)]
 pub(crate) struct Entry<'a, E> {
     pub(crate) id: u64,
-    pub(crate) element: &'a E,
+    pub(crate) element: StoredRef<'a, E>,
 }
 
 impl<E> Clone for Entry<'_, E> {

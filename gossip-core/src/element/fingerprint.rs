@@ -7,7 +7,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::permutation::{Speck, open_mix, open_unmix};
-use super::{Element, Rank};
+use super::{ClusterTag, Element, Rank, StoredRef};
 use crate::config::Config;
 use crate::key::{Key, Kind};
 use crate::sketch::SketchKey;
@@ -92,32 +92,32 @@ impl Fingerprinter {
 
     /// Fingerprint of `element`, whose encoding is `bytes`: the hash of these; for numbers, the low half is the mixed
     /// number instead.
-    pub(crate) fn fingerprint<E: Element>(&self, element: &E, bytes: &[u8]) -> Fingerprint {
+    pub(crate) fn fingerprint<E: Element>(&self, element: StoredRef<'_, E>, bytes: &[u8]) -> Fingerprint {
         let mut fingerprint = Fingerprint::from_value(self.hash(bytes));
         // An invertible id: whoever reads it in a sketch has the element, and need not fetch it.
-        if let Some(numbers) = E::NUMBERS {
+        if let (Some(numbers), StoredRef::Value(element)) = (E::NUMBERS, element) {
             fingerprint.id = self.mix((numbers.to)(element));
         }
         fingerprint
     }
 
     /// Id of `element`, whose encoding is `bytes`. It takes no hash of a number.
-    pub(crate) fn id<E: Element>(&self, element: &E, bytes: &[u8]) -> u64 {
-        match E::NUMBERS {
-            Some(numbers) => self.mix((numbers.to)(element)),
-            None => Fingerprint::from_value(self.hash(bytes)).id,
+    pub(crate) fn id<E: Element>(&self, element: StoredRef<'_, E>, bytes: &[u8]) -> u64 {
+        match (E::NUMBERS, element) {
+            (Some(numbers), StoredRef::Value(element)) => self.mix((numbers.to)(element)),
+            _ => Fingerprint::from_value(self.hash(bytes)).id,
         }
     }
 
     /// Fingerprint and encoding of an element. Callers that hash many keep an allocation and encode themselves.
-    pub(crate) fn encode<E: Element>(&self, element: &E) -> (Fingerprint, Vec<u8>) {
-        let mut bytes = Vec::new();
+    pub(crate) fn encode<'a, E: Element + 'a>(&self, element: impl Into<StoredRef<'a, E>>) -> (Fingerprint, Vec<u8>) {
+        let (element, mut bytes) = (element.into(), Vec::new());
         element.encode(&mut bytes);
         (self.fingerprint(element, &bytes), bytes)
     }
 
     /// Rank of an element. It takes two hashes, so it is only asked for where ids are equal, and at the ends of pages.
-    pub(crate) fn rank<E: Element>(&self, element: &E) -> Rank {
+    pub(crate) fn rank<'a, E: Element + 'a>(&self, element: impl Into<StoredRef<'a, E>>) -> Rank {
         let (fingerprint, bytes) = self.encode(element);
         let key = match self {
             Self::Open(_) => &PUBLIC,
@@ -135,26 +135,19 @@ impl Fingerprinter {
         (numbers.from)(number).filter(|element| (numbers.to)(element) == number)
     }
 
-    /// Tag of a cluster, which replicas of one protocol, key, element limit and element type share.
-    pub(crate) fn tag<E: Element>(&self, version: u8, config: &Config) -> [u8; 4] {
-        let mut bytes = [0; 18];
-        bytes[0] = version;
-        // Which secret it is, the hash itself tells.
-        bytes[1] = match self {
+    /// Tag of a cluster, which replicas of one key, element type and element limit share.
+    pub(crate) fn tag<E: Element>(&self, config: &Config) -> ClusterTag {
+        let key = match self {
             Self::Open(SHORT) => 0,
-            Self::Keyed(..) => 1,
-            Self::Open(_) => 2,
+            // Of it nobody knows any other hash.
+            Self::Keyed(key, _) => key.bytes().map_or(0, |key| sip128(&derived(key), b"gossip cluster")),
+            Self::Open(_) => 1,
         };
-        bytes[2..10].copy_from_slice(&E::TYPE.value().to_le_bytes());
-        bytes[10..].copy_from_slice(&(config.element_limit() as u64).to_le_bytes());
-        // 4 bytes in nearly every message; a foreign one passes for ours once in 2^32.
-        let hash = match self {
-            // Its bytes are nobody's choice.
-            Self::Open(_) => xxh3_128(&bytes),
-            Self::Keyed(..) => self.hash(&bytes),
-        };
-        let [a, b, c, d, ..] = hash.to_le_bytes();
-        [a, b, c, d]
+        // Types with numbers and without have other ids, whatever their tags say.
+        let of = [&E::TYPE.value().to_le_bytes()[..], &[u8::from(E::NUMBERS.is_some())]].concat();
+        let limit = (config.element_limit() as u64).to_le_bytes();
+        // None of these is anybody's choice.
+        ClusterTag::of(key as u16, xxh3_128(&of) as u16, xxh3_128(&limit) as u16)
     }
 
     fn hash(&self, bytes: &[u8]) -> u128 {
@@ -195,6 +188,8 @@ fn derived(key: &[u8; 16]) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::TypeTag;
+    use crate::error::Foreign;
 
     /// `vectors_sip128` of the reference implementation, for no byte and for one.
     #[test]
@@ -235,22 +230,45 @@ mod tests {
     }
 
     #[test]
-    fn tags_tell_clusters_apart() {
+    fn tags_tell_what_sets_clusters_apart() {
         let config = Config::default();
         let limited = Config { max_element_bytes: 7, ..Config::default() };
         let open = Fingerprinter::new(&Key::open());
-        let keyed = Fingerprinter::new(&Key::secret([0; 16]));
-        let tags = [
-            open.tag::<u64>(1, &config),
-            open.tag::<i64>(1, &config),
-            open.tag::<u64>(2, &config),
-            open.tag::<u64>(1, &limited),
-            keyed.tag::<u64>(1, &config),
-            open.tag::<(u8, u8)>(1, &config),
-            open.tag::<[u8; 2]>(1, &config),
-        ];
-        for (i, tag) in tags.iter().enumerate() {
-            assert!(!tags[..i].contains(tag));
+        let [keyed, other] = [0, 1].map(|byte| Fingerprinter::new(&Key::secret([byte; 16])));
+        let tag = open.tag::<u64>(&config);
+        let difference = |other: ClusterTag| tag.difference(other);
+        assert_eq!(difference(open.tag::<u64>(&config)), None);
+        assert_eq!(difference(keyed.tag::<u64>(&config)), Some(Foreign::Key));
+        assert_eq!(keyed.tag::<u64>(&config).difference(other.tag::<u64>(&config)), Some(Foreign::Key));
+        for of_another_type in [open.tag::<i64>(&config), open.tag::<(u8, u8)>(&config), open.tag::<[u8; 2]>(&config)] {
+            assert_eq!(difference(of_another_type), Some(Foreign::Type));
         }
+        assert_eq!(difference(open.tag::<u64>(&limited)), Some(Foreign::Limit));
+        for of_two in [keyed.tag::<i64>(&config), keyed.tag::<u64>(&limited), open.tag::<i64>(&limited)] {
+            assert_eq!(difference(of_two), Some(Foreign::Several));
+        }
+        assert_eq!(difference(keyed.tag::<i64>(&limited)), Some(Foreign::Several));
+    }
+
+    #[test]
+    fn a_type_that_gets_numbers_is_another_type() {
+        #[derive(Clone, PartialEq, Eq)]
+        struct Plain(u64);
+
+        impl Element for Plain {
+            const TYPE: TypeTag = u64::TYPE;
+
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.0.encode(out);
+            }
+
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                u64::decode(input).map(Self)
+            }
+        }
+
+        let (open, config) = (Fingerprinter::new(&Key::open()), Config::default());
+        let [plain, numbered] = [open.tag::<Plain>(&config), open.tag::<u64>(&config)];
+        assert_eq!(plain.difference(numbered), Some(Foreign::Type));
     }
 }

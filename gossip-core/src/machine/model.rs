@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::AntiEntropy;
-use crate::element::Element;
+use crate::element::{Element, Stored, StoredRef};
 use crate::event::Event;
 use crate::peer::PeerModel;
 use crate::push::PushModel;
@@ -31,7 +31,7 @@ use crate::wire::Place;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelState<P, E> {
     /// In the order of the log: a request for cells may name a state before this one.
-    elements: Vec<E>,
+    elements: Vec<Stored<E>>,
     peers: Vec<(P, PeerModel)>,
     ready: Vec<P>,
     untimed: Vec<P>,
@@ -49,7 +49,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         let Self { config: _, set, peers, agenda, chance, pusher, events, rng, now, stats: _ } = self;
         let pushes = pusher.is_some();
         ModelState {
-            elements: set.since(Place::START).cloned().collect(),
+            elements: set.since(Place::START).map(StoredRef::to_stored).collect(),
             peers: peers.iter().map(|(id, peer)| (id.clone(), peer.model(*now, pushes))).collect(),
             ready: agenda.ready.iter().cloned().collect(),
             untimed: agenda.untimed.iter().cloned().collect(),

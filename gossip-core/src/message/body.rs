@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use super::{Batch, Nonce};
 use crate::digest::{Digest, State};
+use crate::element::ClusterTag;
 use crate::sketch::DeepBits;
 use crate::wire::{Bound, Cells, Elements, Ids};
 
@@ -11,7 +12,7 @@ use crate::wire::{Bound, Cells, Elements, Ids};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Body {
     Request {
-        tag: [u8; 4],
+        tag: ClusterTag,
         nonce: Nonce,
         request: Request,
     },
@@ -21,7 +22,7 @@ pub(crate) enum Body {
         answer: Answer,
     },
     Push {
-        tag: [u8; 4],
+        tag: ClusterTag,
         // Boxed: with seven numbers and two log ids it is the largest, and all bodies would take as much.
         batch: Box<Batch>,
     },
@@ -61,12 +62,12 @@ pub(crate) enum Answer {
     /// Cells of the sender's sketch.
     Cells { part: Part, cells: Cells },
     /// All elements of the sender.
-    Whole { tag: [u8; 4], elements: Elements },
+    Whole { tag: ClusterTag, elements: Elements },
     /// Missing or wanted elements between two bounds, and those `wanted` of what a page listed there by ids; `last` at the
     /// end of an answer.
     // Boxed: few have wishes, and all bodies would take as much.
     Give {
-        tag: [u8; 4],
+        tag: ClusterTag,
         from: Bound,
         to: Bound,
         last: bool,
@@ -122,7 +123,7 @@ pub(crate) enum Asks {
 
 impl Body {
     /// Cluster tag, of kinds with one.
-    pub(crate) const fn tag(&self) -> Option<[u8; 4]> {
+    pub(crate) const fn tag(&self) -> Option<ClusterTag> {
         match self {
             Self::Request { tag, .. }
             | Self::Answer { answer: Answer::Whole { tag, .. } | Answer::Give { tag, .. }, .. }

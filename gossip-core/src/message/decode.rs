@@ -11,7 +11,7 @@ use super::{
 use crate::codec::take_varint;
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
-use crate::element::Element;
+use crate::element::{ClusterTag, Element};
 use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
 use crate::wire::{Bound, Cells, Elements, Ids, Place, WISH};
 
@@ -36,14 +36,18 @@ pub enum DecodeError {
         /// Its first byte.
         at: usize,
     },
-    /// An element ends early, is not one of the type, or is not in its only form.
-    #[error("element {index} at byte {at} is cut short, malformed or not canonical")]
+    /// An element ends early, or what tells its end is malformed.
+    #[error("element {index} at byte {at} is cut short or malformed")]
     Element {
         /// Number of elements before it.
         index: usize,
         /// Its first byte.
         at: usize,
     },
+    /// An id stands for no element of the type, or an encoding for none of a type with
+    /// [numbers](crate::Element::NUMBERS). So many elements are before it.
+    #[error("element {0} is no number of the type")]
+    Number(usize),
     /// Bytes follow the end of the message.
     #[error("{extra} bytes follow the message's end at byte {at}")]
     Trailing {
@@ -55,8 +59,8 @@ pub enum DecodeError {
 }
 
 impl<E: Element> Message<E> {
-    /// Reads a message. O(length). It keeps a copy of the bytes, and allocates one element at a time beside that: no
-    /// number in them sizes an allocation.
+    /// Reads a message. O(length). It keeps a copy of the bytes, and no number in them sizes an allocation. Elements are
+    /// not decoded: [`receive`](crate::AntiEntropy::receive) does that.
     ///
     /// # Errors
     ///
@@ -89,7 +93,7 @@ impl<E: Element> Message<E> {
                     MessageKind::Repair => Request::Repair {
                         asks: reader.asks()?,
                         wanted: reader.ids("wanted ids")?,
-                        elements: reader.elements::<E>()?,
+                        elements: reader.elements()?,
                     },
                     _ if code == PLAIN_PROBE => Request::PlainProbe { digest: reader.digest()? },
                     _ if code == DEEP_PROBE => Request::DeepProbe {
@@ -102,14 +106,14 @@ impl<E: Element> Message<E> {
             }
             MessageKind::Page if code == WHOLE => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
-                Body::Answer { nonce, answer: Answer::Whole { tag, elements: reader.elements::<E>()? } }
+                Body::Answer { nonce, answer: Answer::Whole { tag, elements: reader.elements()? } }
             }
             MessageKind::Page => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let ((window, wants_state), (from, to)) = (reader.window()?, reader.interval()?);
                 let listed = match code {
                     LIST => Listed::Ids(reader.ids("listed ids")?),
-                    _ => Listed::Whole(reader.elements::<E>()?),
+                    _ => Listed::Whole(reader.elements()?),
                 };
                 Body::Request { tag, nonce, request: Request::Page { window, wants_state, from, to, listed } }
             }
@@ -122,10 +126,10 @@ impl<E: Element> Message<E> {
                 let (from, to) = reader.interval()?;
                 let (flags, state) = reader.flags_of_give()?;
                 let wanted = if flags & 4 > 0 { Some(reader.wishes()?) } else { None };
-                let (last, elements) = (flags & 2 > 0, reader.elements::<E>()?);
+                let (last, elements) = (flags & 2 > 0, reader.elements()?);
                 Body::Answer { nonce, answer: Answer::Give { tag, from, to, last, state, wanted, elements } }
             }
-            MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch::<E>()?) },
+            MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch()?) },
         };
         // Trailing bytes would make many messages of one, and let a later version say what this one overlooks.
         match reader.rest.len() {
@@ -166,8 +170,8 @@ impl Reader<'_> {
         self.array(field).map(|[byte]| byte)
     }
 
-    fn tag(&mut self) -> Result<[u8; 4], DecodeError> {
-        self.array("cluster tag")
+    fn tag(&mut self) -> Result<ClusterTag, DecodeError> {
+        self.array("cluster tag").map(ClusterTag::from_bytes)
     }
 
     fn nonce(&mut self) -> Result<Nonce, DecodeError> {
@@ -291,7 +295,7 @@ impl Reader<'_> {
         }
     }
 
-    fn batch<E: Element>(&mut self) -> Result<Batch, DecodeError> {
+    fn batch(&mut self) -> Result<Batch, DecodeError> {
         let (log, of) = (self.log()?, self.log()?);
         let flags = self.field("flags", |rest| {
             let (byte, after) = rest.split_first()?;
@@ -304,7 +308,7 @@ impl Reader<'_> {
         let to = self.place(from)?;
         let ack = self.place(Place::START)?;
         let (held, age, lead) = (self.millis()?, self.millis()?, self.millis()?);
-        Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements::<E>()? })
+        Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements()? })
     }
 
     /// Reads a place as a distance from another one.
@@ -325,10 +329,9 @@ impl Reader<'_> {
         self.field(field, |rest| Ids::take(rest).ok().filter(|ids| ids.iter().all(|id| id >> WISH == 0)))
     }
 
-    fn elements<E: Element>(&mut self) -> Result<Elements, DecodeError> {
+    fn elements(&mut self) -> Result<Elements, DecodeError> {
         let start = self.at();
         // A flaw is told from the start of the run; the error tells it from the start of the message.
-        Elements::take::<E>(&mut self.rest)
-            .map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
+        Elements::take(&mut self.rest).map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
     }
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{Answer, Asks, Body, Listed, Message, Nonce, Part, Request, Tells, VERSION};
 use crate::codec::{Encode, Sink};
 use crate::digest::{Digest, State};
+use crate::element::ClusterTag;
 use crate::sketch::{DeepWidth, IdWidth};
 
 impl<E> Message<E> {
@@ -50,20 +51,20 @@ impl Encode for Body {
         out.put(&[VERSION << 4 | code]);
         match self {
             Self::Request { tag, nonce, request } => {
-                put_tagged(out, tag, *nonce);
+                put_tagged(out, *tag, *nonce);
                 request.put(out);
             }
             Self::Answer { nonce, answer } => {
                 // Answers of elements have a tag, since those are merged even where nobody asked.
                 if let Some(tag) = self.tag() {
-                    out.put(&tag);
+                    out.put(&tag.bytes());
                 }
                 out.put(&nonce.bits().to_le_bytes());
                 answer.put(out);
             }
             Self::Push { tag, batch } => {
                 // No nonce: a push answers nothing. The id of its log is in its place.
-                out.put(tag);
+                out.put(&tag.bytes());
                 batch.put(out);
             }
         }
@@ -162,8 +163,8 @@ impl Encode for Answer {
     }
 }
 
-fn put_tagged(out: &mut impl Sink, tag: &[u8; 4], nonce: Nonce) {
-    out.put(tag);
+fn put_tagged(out: &mut impl Sink, tag: ClusterTag, nonce: Nonce) {
+    out.put(&tag.bytes());
     out.put(&nonce.bits().to_le_bytes());
 }
 

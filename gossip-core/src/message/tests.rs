@@ -5,22 +5,24 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Answer, Asks, Batch, Body, DecodeError, Flags, Head, Listed, LogId, Message, Nonce, Part, Request, Tells};
+use super::{
+    Answer, Asks, Batch, Body, DecodeError, Flags, Head, Listed, LogId, Message, Nonce, Part, Request, Tells, VERSION,
+};
 use crate::codec::{Encode, Sink};
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
-use crate::element::{Entry, Fingerprint, Fingerprinter, Rank};
+use crate::element::{ClusterTag, Entry, Fingerprint, Fingerprinter, Rank};
 use crate::key::Key;
 use crate::sketch::{Cell, DeepBits, DeepWidth, IdWidth, MAX_CELLS};
 use crate::wire::{Bound, Cells, Elements, Ids, Place};
 
-const TAG: [u8; 4] = *b"tag!";
+const TAG: ClusterTag = ClusterTag::from_bytes(*b"tag!");
 const NONCE: u32 = 0x0403_0201;
 
 const PROBE: Body = request(TAG, NONCE, Request::Probe { digest: Digest::from_parts(300, 7 << 100) });
 
 /// A request with this tag and nonce.
-pub(crate) const fn request(tag: [u8; 4], nonce: u32, request: Request) -> Body {
+pub(crate) const fn request(tag: ClusterTag, nonce: u32, request: Request) -> Body {
     Body::Request { tag, nonce: Nonce::from_bits(nonce), request }
 }
 
@@ -38,14 +40,14 @@ fn cells(width: IdWidth, count: u64) -> Cells {
 }
 
 fn elements(ids: &[u64]) -> Elements {
-    Elements::fill(ids.iter().map(|id| Entry { id: *id, element: id }), usize::MAX).elements
+    Elements::fill(ids.iter().map(|id| Entry { id: *id, element: id.into() }), usize::MAX).elements
 }
 
 /// These numbers, as a message of the open cluster has them.
 pub(crate) fn numbers(numbers: &[u64]) -> Elements {
     let fingerprinter = Fingerprinter::new(&Key::open());
     let mut entries: Vec<Entry<'_, u64>> =
-        numbers.iter().map(|number| Entry { id: fingerprinter.encode(number).0.id, element: number }).collect();
+        numbers.iter().map(|number| Entry { id: fingerprinter.encode(number).0.id, element: number.into() }).collect();
     entries.sort_by_key(|entry| entry.id);
     Elements::fill(entries.iter().copied(), usize::MAX).elements
 }
@@ -171,8 +173,8 @@ fn different_messages_differ() {
 
 /// What is wrong with a message of this kind, after its tag and nonce.
 fn flaw(code: u8, rest: &[u8]) -> Option<DecodeError> {
-    let head = if code == 4 { vec![] } else { TAG.to_vec() };
-    let bytes = [&[0x20 | code][..], &head, &NONCE.to_le_bytes(), rest].concat();
+    let head = if code == 4 { vec![] } else { TAG.bytes().to_vec() };
+    let bytes = [&[VERSION << 4 | code][..], &head, &NONCE.to_le_bytes(), rest].concat();
     Message::<u64>::decode(&bytes).err()
 }
 
@@ -207,7 +209,7 @@ fn flags_that_there_are_not_are_refused() {
         let known = [1, 3, 17, 33, 0, 8].contains(&(byte & !4));
         assert_eq!(flaw(4, &[byte]) == flags(5), !known, "cells: {byte}");
         assert_eq!(flaw(5, &[byte]) == flags(9), byte > 3, "a repair: {byte}");
-        let push = [&[0x29][..], &TAG, &[0; 8], &[byte]].concat();
+        let push = [&[VERSION << 4 | 9][..], &TAG.bytes(), &[0; 8], &[byte]].concat();
         let refused = Message::<u64>::decode(&push).err() == flags(13);
         assert_eq!(refused, byte > 15 || byte & 6 == 6, "a push: {byte}");
     }
@@ -241,18 +243,19 @@ fn what_is_no_message_of_this_version_is_refused() {
     assert_eq!(refused(&longest), Some(DecodeError::TooLong(most + 2)));
     assert_eq!(refused(&longest[2..]), Some(DecodeError::Version(0)));
     assert_eq!(refused(&[0x91]), Some(DecodeError::Version(9)));
-    assert_eq!(refused(&[0x2f]), Some(DecodeError::UnknownKind(15)));
+    assert_eq!(refused(&[VERSION << 4 | 15]), Some(DecodeError::UnknownKind(15)));
 }
 
 #[test]
 fn a_flaw_in_an_element_is_told_with_its_place() {
     let texts = ["one", "two"].map(String::from);
-    let entries = texts.iter().map(|text| Entry { id: 0, element: text });
+    let entries = texts.iter().map(|text| Entry { id: 0, element: text.into() });
     let elements = Elements::fill(entries, usize::MAX).elements;
     let body = request(TAG, NONCE, Request::Repair { asks: Asks::End, wanted: Ids::NONE, elements });
     let mut bytes = Message::<String>::new(body).encode();
-    // The last of its four bytes is that of no text.
-    *bytes.last_mut().expect("it is not empty") = 0xff;
+    // The first of its four bytes is its length.
+    let at = bytes.len() - 4;
+    bytes[at] = 4;
     let flaw = DecodeError::Element { index: 1, at: bytes.len() - 4 };
     assert_eq!(Message::<String>::decode(&bytes), Err(flaw));
 }

@@ -39,18 +39,20 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     fn take_in(&mut self, message: Message<E>) -> Result<bool, Reject> {
         let (kind, len, body) = (message.kind(), message.encoded_len(), message.body);
-        if body.tag().is_some_and(|tag| tag != self.set.tag()) {
-            return Err(Reject::Foreign);
+        if let Some(difference) = body.tag().and_then(|tag| self.set.tag().difference(tag)) {
+            return Err(Reject::Foreign(difference));
         }
         let before = self.set.end();
         // All elements or none: one over the limit refuses the message, and law 8 has hostile bytes change nothing.
-        let Merged { learned, held, bytes } = self.set.merge(body.elements())?;
+        let Merged { learned, undecoded, dropped, held, bytes } = self.set.merge(body.elements())?;
         self.stats.state_bytes = self.set.state().bytes;
         let new = learned.len();
         self.count(|ledger| {
             ledger.received.count(kind, len);
             ledger.learned += new as u64;
             ledger.redundant += (held.len() - new) as u64;
+            ledger.undecoded += undecoded;
+            ledger.dropped += dropped;
         });
         // Late and repeated answers count as well: the ledger says what a round has cost, not what it needed.
         if let (Some(round), Some(nonce)) = (&mut self.peer.round, body.nonce()) {
@@ -62,8 +64,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         // Before the message is acted on: a batch that answers it must not send its elements back.
         self.note_origins(before, &body);
-        let from = |element| Event::Learned { element, from: self.id.clone() };
-        self.events.extend(learned.into_iter().map(from));
+        self.events.extend(learned.into_iter().map(|element| Event::of_arrival(element, self.id.clone())));
         let expected = match body {
             Body::Request { nonce, request, .. } => {
                 self.on_request(nonce, request, held);

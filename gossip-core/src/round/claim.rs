@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::cost::need;
 use super::incoming::IncomingSketch;
 use crate::digest::Digest;
-use crate::element::Element;
+use crate::element::{Element, StoredRef};
 use crate::set::Set;
 use crate::sketch::{IdWidth, Prefix, cancel_pairs};
 use crate::wire::{Place, WISH};
@@ -96,7 +96,7 @@ impl Claim {
         let mut claim = Self { width, ..Self::default() };
         let mut expected = set.digest();
         let mut bytes = Vec::new();
-        let mut fingerprint = |element: &E| {
+        let mut fingerprint = |element: StoredRef<'_, E>| {
             bytes.clear();
             element.encode(&mut bytes);
             fingerprinter.fingerprint(element, &bytes)
@@ -112,7 +112,7 @@ impl Claim {
                 own.for_each(|entry| expected.remove(fingerprint(entry.element)));
                 claim.ours.push(name);
             } else if let Some(element) = fingerprinter.element(name) {
-                expected.add(fingerprint(&element));
+                expected.add(fingerprint(StoredRef::Value(&element)));
                 claim.numbers.push(name);
             } else {
                 claim.wanted.push(name >> (WISH - unnamed));

@@ -215,7 +215,7 @@ mod tests {
         let config = Config::default();
         let (mut replica, fingerprinter) = (Set::new(&config), Fingerprinter::new(&config.key));
         (0..count).for_each(|number| assert_eq!(replica.insert(number), Ok(true)));
-        let mut ids: Vec<u64> = (0..count).map(|number| fingerprinter.fingerprint(&number, &[]).id).collect();
+        let mut ids: Vec<u64> = (0..count).map(|number| fingerprinter.fingerprint((&number).into(), &[]).id).collect();
         ids.sort_unstable();
         (replica, ids)
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::bucket::{Bucket, FULL};
 use super::log::Log;
-use crate::element::{Entry, Fingerprint, Rank};
+use crate::element::{Element, Entry, Fingerprint, Rank, Stored, StoredRef};
 
 /// Elements by id and by order of insertion.
 ///
@@ -56,9 +56,10 @@ impl<E> Store<E> {
 
     /// Inserts an element unless an equal one is there; `rank` orders elements that share an id. Expected O(1),
     /// amortized; O(log n) where many ids share their first bits, or are one.
-    pub(crate) fn insert(&mut self, id: u64, element: E, rank: impl Fn(Entry<'_, E>) -> Rank) -> bool
+    #[inline]
+    pub(crate) fn insert(&mut self, id: u64, element: Stored<E>, rank: impl Fn(Entry<'_, E>) -> Rank) -> bool
     where
-        E: Eq,
+        E: Element,
     {
         let index = self.index(id);
         let bucket = self.bucket_mut(index);
@@ -77,13 +78,14 @@ impl<E> Store<E> {
     }
 
     #[cold]
-    fn insert_with_care(&mut self, id: u64, element: E, rank: impl Fn(Entry<'_, E>) -> Rank) -> bool
+    fn insert_with_care(&mut self, id: u64, element: Stored<E>, rank: impl Fn(Entry<'_, E>) -> Rank) -> bool
     where
-        E: Eq,
+        E: Element,
     {
         // A low half in common is chance for 15 in 2^32 new ids: nearly always it is a repeat.
         let suspected = self.bucket(self.index(id)).may_hold(id) || !self.crowd.is_empty();
-        if suspected && self.holds(Entry { id, element: &element }, &rank) {
+        let lent = element.lend();
+        if suspected && self.holds(id, || rank(Entry { id, element: lent }), |other| other == lent) {
             return false;
         }
         self.shares_ids |= suspected && self.named(id, 0).next().is_some();
@@ -96,7 +98,7 @@ impl<E> Store<E> {
             Ok(place) if self.bucket(index).len() < FULL => self.bucket_mut(index).push(id, place),
             // More than 15 ids that begin alike: somebody chose them. Ranks are kept with them, since a list in order of
             // elements took 110 µs an insert once 32 000 had one fingerprint.
-            _ => _ = self.crowd.insert((rank(Entry { id, element: &self.log[place] }), place)),
+            _ => _ = self.crowd.insert((rank(Entry { id, element: self.log.get(place) }), place)),
         }
         true
     }
@@ -133,21 +135,23 @@ impl<E> Store<E> {
         self.log.len()
     }
 
-    /// Returns whether an element is there. Expected O(1); O(log n) where many share its id.
-    pub(crate) fn holds(&self, entry: Entry<'_, E>, rank: impl Fn(Entry<'_, E>) -> Rank) -> bool
-    where
-        E: Eq,
-    {
-        let Entry { id, element } = entry;
-        if self.bucket(self.index(id)).named(id, 0).any(|(_, place)| self.log[place as usize] == *element) {
+    /// Returns whether there is an element of this id that `is` the one looked for. Expected O(1); O(log n) where many
+    /// share the id: then its rank tells where it would be.
+    pub(crate) fn holds(
+        &self,
+        id: u64,
+        rank: impl FnOnce() -> Rank,
+        mut is: impl FnMut(StoredRef<'_, E>) -> bool,
+    ) -> bool {
+        if self.bucket(self.index(id)).named(id, 0).any(|(_, place)| is(self.log.get(place as usize))) {
             return true;
         }
         // Asked at every repeat, where the crowd is empty as a rule: a rank takes two hashes.
         if self.crowd(Rank::first_of(id), Rank::last_of(id)).next().is_none() {
             return false;
         }
-        let rank = rank(entry);
-        self.crowd(rank, rank).any(|(_, place)| self.log[place] == *element)
+        let rank = rank();
+        self.crowd(rank, rank).any(|(_, place)| is(self.log.get(place)))
     }
 
     /// Returns whether two elements have one id.
@@ -179,12 +183,17 @@ impl<E> Store<E> {
         let bucket = self.bucket(self.index(first)).named(name, width);
         let crowd = self.crowd(Rank::first_of(first), Rank::last_of(first | ((1 << width) - 1)));
         let places = bucket.map(|(id, place)| (id, place as usize)).chain(crowd);
-        places.map(|(id, place)| Entry { id, element: &self.log[place] })
+        places.map(|(id, place)| Entry { id, element: self.log.get(place) })
     }
 
     /// Elements in order of insertion.
     pub(crate) const fn log(&self) -> &Log<E> {
         &self.log
+    }
+
+    /// The same, to try again to decode what is not. Ids follow from encodings, and stay.
+    pub(super) const fn log_mut(&mut self) -> &mut Log<E> {
+        &mut self.log
     }
 
     /// All ids, in no order.
@@ -271,7 +280,7 @@ impl<E, R: Fn(Entry<'_, E>) -> Rank> InOrder<'_, E, R> {
             // A rank takes two hashes: one for each entry, not for each comparison.
             let mut ranked = [(Rank::default(), 0); FULL];
             for (ranked, &mut (id, place)) in ranked.iter_mut().zip(&mut *alike) {
-                *ranked = (rank(Entry { id, element: &log[place as usize] }), place);
+                *ranked = (rank(Entry { id, element: log.get(place as usize) }), place);
             }
             ranked[..alike.len()].sort_unstable();
             alike.iter_mut().zip(ranked).for_each(|(entry, (_, place))| entry.1 = place);
@@ -279,7 +288,7 @@ impl<E, R: Fn(Entry<'_, E>) -> Rank> InOrder<'_, E, R> {
     }
 
     fn rank_of(&self, id: u64, place: usize) -> Rank {
-        (self.rank)(Entry { id, element: &self.store.log[place] })
+        (self.rank)(Entry { id, element: self.store.log.get(place) })
     }
 }
 
@@ -300,10 +309,10 @@ impl<'a, E, R: Fn(Entry<'_, E>) -> Rank> Iterator for InOrder<'a, E, R> {
             })
         {
             self.crowded = self.crowd.next().copied();
-            return Some(Entry { id: rank.fingerprint.id, element: &self.store.log[place] });
+            return Some(Entry { id: rank.fingerprint.id, element: self.store.log.get(place) });
         }
         self.at += usize::from(of_bucket.is_some());
-        of_bucket.map(|(id, place)| Entry { id, element: &self.store.log[place as usize] })
+        of_bucket.map(|(id, place)| Entry { id, element: self.store.log.get(place as usize) })
     }
 }
 
@@ -314,14 +323,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::element::TypeTag;
 
     fn insert(store: &mut Store<u64>, id: u64, element: u64) -> bool {
-        store.insert(id, element, rank)
+        store.insert(id, Stored::Value(element), rank)
+    }
+
+    fn number(entry: Entry<'_, u64>) -> u64 {
+        *entry.element.value().expect("none came undecoded")
     }
 
     /// By id, by element: of 20 elements of an id, four have one fingerprint.
     fn rank(entry: Entry<'_, u64>) -> Rank {
-        Rank { fingerprint: Fingerprint { id: entry.id, rest: entry.element / 4 }, tie: entry.element % 4 }
+        Rank { fingerprint: Fingerprint { id: entry.id, rest: number(entry) / 4 }, tie: number(entry) % 4 }
     }
 
     /// Uniform ids, and such as crowd one end, the other, or a few places.
@@ -349,13 +363,14 @@ mod tests {
                 prop_assert_eq!(insert(&mut store, id, element), model.insert((id, element)));
                 prop_assert_eq!(store.len(), model.len());
             }
-            let pair = |entry: Entry<'_, u64>| (entry.id, *entry.element);
+            let pair = |entry: Entry<'_, u64>| (entry.id, number(entry));
             prop_assert!(store.from(Rank::default(), rank).map(pair).eq(model.iter().copied()));
             for element in 0..20 {
-                let entry = Entry { id: probe, element: &element };
+                let entry = Entry { id: probe, element: StoredRef::Value(&element) };
                 let first = rank(entry);
                 prop_assert!(store.from(first, rank).map(pair).eq(model.range((probe, element)..).copied()));
-                prop_assert_eq!(store.holds(entry, rank), model.contains(&(probe, element)));
+                let holds = store.holds(probe, || first, |other| other == entry.element);
+                prop_assert_eq!(holds, model.contains(&(probe, element)));
             }
             let ids: BTreeSet<u64> = model.iter().map(|&(id, _)| id).collect();
             prop_assert_eq!(store.shares_ids(), ids.len() < model.len());
@@ -427,15 +442,27 @@ mod tests {
         }
         impl Eq for Counted<'_> {}
 
+        impl Element for Counted<'_> {
+            const TYPE: TypeTag = TypeTag::new("counted");
+
+            fn encode(&self, out: &mut Vec<u8>) {
+                self.0.encode(out);
+            }
+
+            fn decode(_: &mut &[u8]) -> Option<Self> {
+                None
+            }
+        }
+
         let (compared, ranked) = (Cell::new(0), Cell::new(0));
         let rank = |entry: Entry<'_, Counted<'_>>| {
             ranked.set(ranked.get() + 1);
-            Rank { tie: entry.element.0, ..Rank::default() }
+            Rank { tie: entry.element.value().map_or(0, |counted| counted.0), ..Rank::default() }
         };
         let mut store = Store::new();
         for number in (0..2_000_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16) {
             for is_new in [true, false] {
-                assert_eq!(store.insert(0, Counted(number, &compared), rank), is_new);
+                assert_eq!(store.insert(0, Stored::Value(Counted(number, &compared)), rank), is_new);
                 assert!(compared.take() <= FULL + 1 && ranked.take() <= 2);
             }
         }

@@ -120,7 +120,8 @@ impl<E: Element> Set<E> {
             };
             tried += first.count + usize::from(first.ends_before.is_some());
             // Ids travel ascending, as distances.
-            let ascending = excerpt.in_order(&first).map(|(id, index)| Entry { id, element: &self.store.log()[index] });
+            let ascending =
+                excerpt.in_order(&first).map(|(id, index)| Entry { id, element: self.store.log().get(index) });
             let filled = Elements::fill(ascending, room);
             match filled.left_out {
                 None => {

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::Element;
+use crate::element::{Stored, StoredRef};
 use crate::rng::Rng;
 
 /// All elements of a run, numbered from 0.
@@ -19,7 +20,8 @@ pub(super) struct Census<E> {
 /// An element, and its holders.
 #[derive(Debug)]
 pub(super) struct Entry<E> {
-    pub(super) element: E,
+    /// Bytes alone if nobody but a hostile replica has ever told of it.
+    pub(super) element: Stored<E>,
     pub(super) cluster: usize,
     /// Its addend in the sum of a set.
     mark: u128,
@@ -35,9 +37,9 @@ impl<E: Element> Census<E> {
     }
 
     /// Number of an element; assigns one to a new element.
-    pub(super) fn enter(&mut self, cluster: usize, element: E) -> usize {
+    pub(super) fn enter(&mut self, cluster: usize, element: Stored<E>) -> usize {
         let mut bytes = Vec::new();
-        element.encode(&mut bytes);
+        element.lend().encode(&mut bytes);
         *self.numbers.entry((cluster, bytes)).or_insert_with(|| {
             // Random, not a fingerprint: the judge must not share a fault of the machines that it judges.
             let mark = u128::from(self.marks.next_u64()) << 64 | u128::from(self.marks.next_u64());
@@ -46,7 +48,7 @@ impl<E: Element> Census<E> {
         })
     }
 
-    pub(super) fn find(&self, cluster: usize, element: &E) -> Option<usize> {
+    pub(super) fn find(&self, cluster: usize, element: StoredRef<'_, E>) -> Option<usize> {
         let mut bytes = Vec::new();
         element.encode(&mut bytes);
         self.numbers.get(&(cluster, bytes)).copied()
@@ -70,7 +72,7 @@ impl<E: Element> Census<E> {
         usize::try_from(rng.below(self.len() as u64)).ok().filter(|&number| number < self.len())
     }
 
-    pub(super) fn add(&mut self, held: &mut Held, number: usize) -> bool {
+    pub(super) fn add(&mut self, held: &mut Books, number: usize) -> bool {
         let new = held.numbers.add(number);
         if new {
             held.count += 1;
@@ -82,7 +84,7 @@ impl<E: Element> Census<E> {
 
 /// Elements of a replica, by its own account.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Held {
+pub(super) struct Books {
     pub(super) numbers: Bits,
     pub(super) count: usize,
     /// Sum of marks: equal for equal sets, and for a pair of others with a probability of 2^-128.

@@ -23,6 +23,10 @@ const VERSION: u8 = 2;
 pub const PLAIN_PROBE: u8 = VERSION << 4 | 8;
 /// The first byte of a probe with deep bits.
 pub const DEEP_PROBE: u8 = VERSION << 4 | 10;
+/// The first byte of a page of all that its sender has, in answer to a probe.
+pub const WHOLE: u8 = VERSION << 4 | 11;
+/// The first byte of a page that lists ids.
+pub const LIST: u8 = VERSION << 4 | 12;
 
 /// Flag of a push: it is to be answered at once.
 pub const ASKS: u8 = 1;
@@ -112,18 +116,34 @@ pub const fn state(digest: Digest) -> [u8; 8] {
     ((digest.sum() >> 64) as u64).to_le_bytes()
 }
 
-/// Run of elements, each encoded.
+/// Run of elements, each encoded, with its length before it.
 pub fn elements<E: Element>(elements: &[E]) -> Vec<u8> {
-    let mut out = varint(elements.len() as u64);
-    if !elements.is_empty() {
-        out.push(ENCODED);
-    }
-    elements.iter().for_each(|element| element.encode(&mut out));
+    let encodings: Vec<Vec<u8>> = elements.iter().map(encoding).collect();
+    encoded(&encodings)
+}
+
+/// The encoding of an element.
+pub fn encoding<E: Element>(element: &E) -> Vec<u8> {
+    let mut out = vec![];
+    element.encode(&mut out);
     out
 }
 
-/// Form byte of encoded elements; ids have their Rice parameter there.
-const ENCODED: u8 = 64;
+/// Run of elements by their encodings, or of any bytes in the place of these, each with its length before it.
+pub fn encoded(encodings: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let mut out = varint(encodings.len() as u64);
+    if !encodings.is_empty() {
+        out.push(FRAMED);
+    }
+    for encoding in encodings {
+        put_varint(&mut out, encoding.as_ref().len() as u64);
+        out.extend_from_slice(encoding.as_ref());
+    }
+    out
+}
+
+/// Form byte of encodings each of which has its length before it; ids have their Rice parameter there.
+const FRAMED: u8 = 0x81;
 
 /// Forger with the cluster tag and a digest of a victim.
 #[derive(Clone, Copy, Debug)]
@@ -192,4 +212,4 @@ impl Forger {
 const ALL: [u8; 2] = [0, 17];
 
 /// Bit of a run whose first id has 32 bits, as wishes have.
-const SHORT: u8 = 0x80;
+const SHORT: u8 = 0x40;

@@ -1,5 +1,6 @@
 //! `Machine`: the interface of simulated replicas.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -28,6 +29,12 @@ pub trait Machine: Clone {
 
     /// Local write. Returns whether the element is held now; `false` is a refusal, and changes nothing.
     fn insert(&mut self, element: Self::Element) -> bool;
+
+    /// Puts back an element that it held [undecoded](Step::Undecoded) before a restart. Returns whether it is held now. By
+    /// default the element is inserted if it can be decoded.
+    fn restore(&mut self, mut encoded: &[u8]) -> bool {
+        Self::Element::decode(&mut encoded).filter(|_| encoded.is_empty()).is_some_and(|element| self.insert(element))
+    }
 
     /// Takes in a message. Returns whether it was accepted; a refused message changes nothing.
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool;
@@ -69,6 +76,13 @@ pub enum Step<E, D> {
     Learned {
         /// The element, held already.
         element: E,
+        /// The peer.
+        from: ReplicaId,
+    },
+    /// New element from a peer's message that the machine cannot decode, and holds as its encoding.
+    Undecoded {
+        /// The encoding.
+        encoded: Box<[u8]>,
         /// The peer.
         from: ReplicaId,
     },
@@ -130,6 +144,10 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
         AntiEntropy::insert(self, element).is_ok()
     }
 
+    fn restore(&mut self, encoded: &[u8]) -> bool {
+        AntiEntropy::restore(self, encoded).is_ok()
+    }
+
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
         self.receive_bytes(&from, message).is_ok()
     }
@@ -141,8 +159,10 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
                 Step::Send { to, kind: message.kind().name(), role: role(&message), message: message.encode() }
             }
             Output::Event(Event::Learned { element, from }) => Step::Learned { element, from },
+            Output::Event(Event::Undecoded { encoded, from }) => Step::Undecoded { encoded, from },
             Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
             // No law speaks of these, so they are only counted.
+            Output::Event(Event::Decoded { .. }) => Step::Note("decoded"),
             Output::Event(Event::Reached { .. }) => Step::Note("reached"),
             Output::Event(Event::Unreachable { .. }) => Step::Note("unreachable"),
             Output::Event(Event::Reachable { .. }) => Step::Note("reachable"),

@@ -83,6 +83,10 @@ impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
         self.interposed.insert(&mut self.machine, element)
     }
 
+    fn restore(&mut self, encoded: &[u8]) -> bool {
+        self.machine.restore(encoded)
+    }
+
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
         self.interposed.receive(&mut self.machine, from, message)
     }

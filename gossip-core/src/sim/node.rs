@@ -5,9 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::census::{Bits, Held};
+use super::census::{Bits, Books};
 use super::{Law, Machine, ReplicaId, Role, Step};
 use crate::Time;
+use crate::element::Stored;
 use crate::time::micros;
 
 /// A replica: its machine, and all that the simulator knows of it.
@@ -34,7 +35,7 @@ pub(super) struct Node<M: Machine> {
     pub(super) drained: bool,
     /// Inputs that came during a pause.
     pub(super) inbox: Vec<Input>,
-    pub(super) held: Held,
+    pub(super) held: Books,
     /// Elements that it has held in any of its lives.
     pub(super) ever: Bits,
     /// Local inserts since the last poll: each may have been learned before, and not told yet.
@@ -114,7 +115,7 @@ impl<M: Machine> Node<M> {
             idle_wakes: 0,
             drained: false,
             inbox: Vec::new(),
-            held: Held::default(),
+            held: Books::default(),
             ever: Bits::default(),
             untold: Vec::new(),
             digests,
@@ -175,16 +176,22 @@ impl<M: Machine> Node<M> {
         self.idle_wakes = 0;
     }
 
-    pub(super) fn insert(&mut self, element: M::Element) -> Result<bool, Broken> {
-        let (before, known) = (self.machine.count(), self.machine.contains(&element));
-        let held = self.machine.insert(element.clone());
+    /// Whether it holds an element; `None` for one of bytes alone, which it cannot be asked about.
+    pub(super) fn holds(&self, element: &Stored<M::Element>) -> Option<bool> {
+        element.lend().value().map(|element| self.machine.contains(element))
+    }
+
+    pub(super) fn insert(&mut self, element: &Stored<M::Element>) -> Result<bool, Broken> {
+        let (before, known) = (self.machine.count(), self.holds(element) == Some(true));
+        let held = put(&mut self.machine, element);
         if let Some(twin) = &mut self.twin
-            && twin.insert(element.clone()) != held
+            && put(twin, element) != held
         {
             return Err(Broken(Law::Deterministic, "its twin took an insertion otherwise".into()));
         }
         // One more, or none if it was held: any other count is a loss or an invention.
-        if (held && !self.machine.contains(&element)) || self.machine.count() != before + usize::from(held && !known) {
+        let lacks = self.holds(element) == Some(false);
+        if (held && lacks) || self.machine.count() != before + usize::from(held && !known) {
             return Err(Broken(Law::NothingLostNothingInvented, "what was inserted is not held, or more is".into()));
         }
         self.input();
@@ -265,6 +272,14 @@ impl<M: Machine> Node<M> {
     }
 }
 
+/// Inserts an element, or its encoding if that is all there is. Returns whether it is held now.
+pub(super) fn put<M: Machine>(machine: &mut M, element: &Stored<M::Element>) -> bool {
+    match element {
+        Stored::Value(element) => machine.insert(element.clone()),
+        Stored::Undecoded(encoded) => machine.restore(encoded),
+    }
+}
+
 /// Messages of a machine to a peer, polled to the end.
 pub(super) fn messages<M: Machine>(mut machine: M, to: ReplicaId, now: Time) -> Vec<(Role, Vec<u8>)> {
     let mut messages = Vec::new();
@@ -291,7 +306,7 @@ pub(super) const MOST_OUTPUTS: usize = 1 << 20;
 fn describe<E, D>(step: &Step<E, D>) -> String {
     match step {
         Step::Send { to, kind, message, .. } => alloc::format!("a {kind} of {} bytes for {to}", message.len()),
-        Step::Learned { from, .. } => alloc::format!("an element of {from}"),
+        Step::Learned { from, .. } | Step::Undecoded { from, .. } => alloc::format!("an element of {from}"),
         Step::InSync { peer, .. } => alloc::format!("a proof about {peer}"),
         Step::Note(note) => (*note).into(),
         Step::Wait(None) => "no deadline".into(),

@@ -18,6 +18,7 @@ use super::report::{Report, Trace};
 use super::staleness::Staleness;
 use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, ReplicaId, Violation};
 use crate::Time;
+use crate::element::Stored;
 use crate::rng::Rng;
 
 /// Fleet of replicas on a network, in virtual time; all of it drawn from one seed.
@@ -238,7 +239,7 @@ impl<M: Machine> Simulation<M> {
     pub fn insert(&mut self, at: Time, replica: ReplicaId, element: M::Element) {
         let Some(node) = self.nodes.get(replica.0) else { return };
         // In its own cluster: the same value of an outsider is another element.
-        let number = self.census.enter(node.cluster, element);
+        let number = self.census.enter(node.cluster, Stored::Value(element));
         self.plan(at, Happening::Insert { replica, number });
     }
 
@@ -413,7 +414,7 @@ impl<M: Machine> Simulation<M> {
     /// Returns whether a replica lacks an element that it holds by the books. O(elements).
     fn has_lost(&self, replica: ReplicaId) -> bool {
         let node = &self.nodes[replica.0];
-        node.held.numbers.iter().any(|number| !node.machine.contains(&self.census.entry(number).element))
+        node.held.numbers.iter().any(|number| node.holds(&self.census.entry(number).element) == Some(false))
     }
 
     fn violation(&self, replica: ReplicaId, Broken(law, what): Broken) -> Violation {

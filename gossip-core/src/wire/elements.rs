@@ -1,9 +1,8 @@
 //! `Elements`: a run of elements.
 
-use alloc::vec::Vec;
-
+use super::encodings::{Encodings, EncodingsWriter};
 use super::ids::{IdWriter, Ids, Pushed};
-use crate::codec::{Encode, Sink, take_varint, varint_len};
+use crate::codec::{Encode, Sink, take_varint};
 use crate::config::Room;
 use crate::element::{Element, Entry};
 
@@ -11,14 +10,10 @@ use crate::element::{Element, Entry};
 /// bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Elements {
-    /// A count, and one encoding after the other.
-    Encoded(usize, Vec<u8>),
+    Encoded(Encodings),
     /// Ids of numbers; at least one.
     Ids(Ids),
 }
-
-/// Form byte of encodings. That of ids is their Rice parameter, 63 at the most.
-const ENCODED: u8 = 64;
 
 /// First flaw in the bytes of a run.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +25,7 @@ pub(crate) struct Flaw {
 }
 
 impl Elements {
-    pub(crate) const NONE: Self = Self::Encoded(0, Vec::new());
+    pub(crate) const NONE: Self = Self::Encoded(Encodings::NONE);
 
     /// Fills a run with the first of `entries`, as many as fit the room. O(entries taken).
     pub(crate) fn fill<'a, E: Element + 'a>(
@@ -66,7 +61,8 @@ impl Elements {
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
             // A type that breaks its laws would arrive as another element; encoded it arrives as itself.
-            if (numbers.from)((numbers.to)(entry.element)).as_ref() != Some(entry.element) {
+            let element = entry.element.value()?;
+            if (numbers.from)((numbers.to)(element)).as_ref() != Some(element) {
                 return None;
             }
             match writer.push(entry.id) {
@@ -85,99 +81,47 @@ impl Elements {
     }
 
     fn fill_encoded<'a, E: Element + 'a>(entries: impl Iterator<Item = Entry<'a, E>>, budget: usize) -> Filled<'a, E> {
-        let (mut count, mut bytes) = (0, Vec::new());
+        let mut writer = EncodingsWriter::new(budget);
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
-            let before = bytes.len();
-            entry.element.encode(&mut bytes);
-            // Its length is known once it is encoded, so one encoding too many is taken back. The byte is the form.
-            if varint_len(count as u64 + 1) + 1 + bytes.len() > budget {
-                bytes.truncate(before);
+            if !writer.push(|out| entry.element.encode(out)) {
                 left_out = Some(entry);
                 break;
             }
-            count += 1;
             last = Some(entry);
         }
-        // A single element may be empty.
-        Filled { elements: Self::Encoded(count, bytes), last, left_out }
+        Filled { elements: Self::Encoded(writer.finish()), last, left_out }
     }
 
     pub(crate) const fn count(&self) -> usize {
         match self {
-            Self::Encoded(count, _) => *count,
+            Self::Encoded(encodings) => encodings.count(),
             Self::Ids(ids) => ids.count(),
         }
     }
 
-    /// Takes a run off the front of `input`. Reads all of it, keeps a copy of its bytes, and allocates one element at a
-    /// time beside that.
-    pub(crate) fn take<E: Element>(input: &mut &[u8]) -> Result<Self, Flaw> {
-        let run = *input;
-        let flaw = |index: usize, rest: &[u8]| Flaw { index, at: run.len() - rest.len() };
-        let mut rest = run;
-        let count = take_varint(&mut rest).ok_or(flaw(0, run))?;
+    /// Takes a run off the front of `input`, and keeps a copy of its bytes. What its elements are is found out when it is
+    /// merged.
+    pub(crate) fn take(input: &mut &[u8]) -> Result<Self, Flaw> {
+        let mut rest = *input;
+        let count = take_varint(&mut rest).ok_or(Flaw { index: 0, at: 0 })?;
         if count == 0 {
             *input = rest;
             return Ok(Self::NONE);
         }
-        let Some(body) = rest.strip_prefix(&[ENCODED]) else {
-            // Whether each id is an element's is found out when the run is merged, since it takes the key.
-            return Ids::take(input).map(Self::Ids).map_err(|index| flaw(index, rest));
-        };
-        // At least a byte each, but for one that is empty, as of `[u8; 0]`: a type has one of these.
-        let count = usize::try_from(count).ok().filter(|&count| count <= body.len() + 1).ok_or(flaw(0, rest))?;
-        rest = body;
-        let mut again = Vec::new();
-        for index in 0..count {
-            let before = rest;
-            let element = E::decode(&mut rest).ok_or(flaw(index, before))?;
-            // By lengths: to compare what is left as well took 107 ms for 20 000 elements of 32 bytes, not 0.8.
-            let len = before.len() - rest.len();
-            again.clear();
-            // Canonical, it is as long as what it came from: bytes that are there.
-            again.reserve_exact(len);
-            element.encode(&mut again);
-            // Two encodings of one element have two fingerprints, and digests would differ for ever.
-            if before[..len] != again[..] {
-                return Err(flaw(index, before));
-            }
+        if rest.first().is_some_and(|&form| Encodings::has(form)) {
+            return Encodings::take(input).map(Self::Encoded);
         }
-        *input = rest;
-        Ok(Self::Encoded(count, body[..body.len() - rest.len()].to_vec()))
-    }
-
-    /// Calls `visit` with each element, as a value with its encoding or as an id, until it returns an error.
-    pub(crate) fn each<E: Element, X>(
-        &self,
-        mut visit: impl FnMut(usize, Item<'_, E>) -> Result<(), X>,
-    ) -> Result<(), X> {
-        match self {
-            Self::Encoded(count, bytes) => {
-                let mut rest = &bytes[..];
-                for index in 0..*count {
-                    let before = rest;
-                    // `take` has decoded them all before.
-                    let Some(element) = E::decode(&mut rest) else { break };
-                    visit(index, Item::Encoded(element, &before[..before.len() - rest.len()]))?;
-                }
-                Ok(())
-            }
-            Self::Ids(ids) => ids.iter().enumerate().try_for_each(|(index, id)| visit(index, Item::Id(id))),
-        }
+        // Where in the bits an id began says little.
+        let at = input.len() - rest.len();
+        Ids::take(input).map(Self::Ids).map_err(|index| Flaw { index, at })
     }
 }
 
 impl Encode for Elements {
     fn put(&self, out: &mut impl Sink) {
         match self {
-            Self::Encoded(count, bytes) => {
-                out.put_varint(*count as u64);
-                if *count > 0 {
-                    out.put(&[ENCODED]);
-                    out.put(bytes);
-                }
-            }
+            Self::Encoded(encodings) => encodings.put(out),
             Self::Ids(ids) => ids.put(out),
         }
     }
@@ -192,37 +136,30 @@ pub(crate) struct Filled<'a, E> {
     pub(crate) left_out: Option<Entry<'a, E>>,
 }
 
-/// Element of a message.
-pub(crate) enum Item<'a, E> {
-    Encoded(E, &'a [u8]),
-    Id(u64),
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::string::String;
     use alloc::vec;
+    use alloc::vec::Vec;
 
     use proptest::prelude::*;
 
     use super::*;
 
     fn entries(ids: &[u64]) -> impl Iterator<Item = Entry<'_, u64>> + Clone {
-        ids.iter().map(|id| Entry { id: *id, element: id })
+        ids.iter().map(|id| Entry { id: *id, element: id.into() })
     }
 
-    fn collect<E: Element>(elements: &Elements) -> (Vec<u64>, Vec<E>) {
-        let (mut ids, mut encoded) = (vec![], vec![]);
-        let visited = elements.each::<E, ()>(|index, item| {
-            assert_eq!(index, ids.len() + encoded.len());
-            match item {
-                Item::Id(id) => ids.push(id),
-                Item::Encoded(element, _) => encoded.push(element),
-            }
-            Ok(())
-        });
-        assert_eq!(visited, Ok(()));
-        (ids, encoded)
+    fn texts(texts: &[String]) -> impl Iterator<Item = Entry<'_, String>> + Clone {
+        texts.iter().map(|text| Entry { id: 9, element: text.into() })
+    }
+
+    /// The ids of a run, or its encodings.
+    fn collect(elements: &Elements) -> (Vec<u64>, Vec<&[u8]>) {
+        match elements {
+            Elements::Ids(ids) => (ids.iter().collect(), vec![]),
+            Elements::Encoded(encodings) => (vec![], encodings.iter().collect()),
+        }
     }
 
     proptest! {
@@ -236,12 +173,12 @@ mod tests {
             let Filled { elements, left_out, .. } = Elements::fill(entries, budget);
             prop_assert!(elements.count() == 0 || elements.encoded_len() <= budget);
             prop_assert_eq!(left_out.map(|entry| entry.id), ids.get(elements.count()).copied());
-            prop_assert_eq!(&collect::<u64>(&elements).0[..], &ids[..elements.count()]);
+            prop_assert_eq!(&collect(&elements).0[..], &ids[..elements.count()]);
             let mut bytes = vec![];
             elements.put(&mut bytes);
             prop_assert_eq!(bytes.len(), elements.encoded_len());
-            prop_assert_eq!(Elements::take::<u64>(&mut &bytes[..]), Ok(elements));
-            prop_assert!((0..bytes.len()).all(|len| Elements::take::<u64>(&mut &bytes[..len]).is_err()));
+            prop_assert_eq!(Elements::take(&mut &bytes[..]), Ok(elements));
+            prop_assert!((0..bytes.len()).all(|len| Elements::take(&mut &bytes[..len]).is_err()));
         }
 
         #[test]
@@ -249,23 +186,23 @@ mod tests {
             texts in proptest::collection::vec(".{0,12}", 0..50),
             budget in 0_usize..500,
         ) {
-            let entries = texts.iter().map(|element| Entry { id: 9, element });
-            let Filled { elements, left_out, .. } = Elements::fill(entries, budget);
+            let Filled { elements, left_out, .. } = Elements::fill(self::texts(&texts), budget);
             prop_assert!(elements.count() == 0 || elements.encoded_len() <= budget);
-            prop_assert_eq!(left_out.map(|entry| entry.element), texts.get(elements.count()));
-            prop_assert_eq!(&collect::<String>(&elements).1[..], &texts[..elements.count()]);
+            prop_assert_eq!(left_out.and_then(|entry| entry.element.value()), texts.get(elements.count()));
+            let encodings = texts[..elements.count()].iter().map(|text| [&[text.len() as u8], text.as_bytes()].concat());
+            prop_assert!(collect(&elements).1.into_iter().eq(encodings));
             let mut bytes = vec![];
             elements.put(&mut bytes);
             prop_assert_eq!(bytes.len(), elements.encoded_len());
-            prop_assert_eq!(Elements::take::<String>(&mut &bytes[..]), Ok(elements));
-            prop_assert!((0..bytes.len()).all(|len| Elements::take::<String>(&mut &bytes[..len]).is_err()));
+            prop_assert_eq!(Elements::take(&mut &bytes[..]), Ok(elements));
+            prop_assert!((0..bytes.len()).all(|len| Elements::take(&mut &bytes[..len]).is_err()));
         }
 
         #[test]
         fn any_bytes_have_one_reading_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             let mut rest = &bytes[..];
-            if let Ok(elements) = Elements::take::<Vec<u8>>(&mut rest) {
-                let (ids, encoded) = collect::<Vec<u8>>(&elements);
+            if let Ok(elements) = Elements::take(&mut rest) {
+                let (ids, encoded) = collect(&elements);
                 prop_assert_eq!(ids.len() + encoded.len(), elements.count());
                 let mut again = vec![];
                 elements.put(&mut again);
@@ -276,44 +213,42 @@ mod tests {
 
     #[test]
     fn a_flaw_is_told_where_it_begins() {
-        let flaw = |bytes: &[u8]| Elements::take::<String>(&mut &bytes[..]).err().map(|Flaw { index, at }| (index, at));
+        const OWN: u8 = 0x80;
+        let flaw = |bytes: &[u8]| Elements::take(&mut &bytes[..]).err().map(|Flaw { index, at }| (index, at));
         assert_eq!(flaw(&[]), Some((0, 0)));
-        assert_eq!(flaw(&[2, ENCODED, 2, b'a', b'b', 1, 0xff]), Some((1, 5)));
-        assert_eq!(flaw(&[2, ENCODED, 2, b'a', b'b', 9, b'c']), Some((1, 5)));
-        assert_eq!(flaw(&[4, ENCODED, 0, 0]), Some((0, 1)), "more than there are bytes");
-        assert_eq!(flaw(&[3, ENCODED, 0, 0]), Some((2, 4)), "one may be empty, but no text is");
+        assert_eq!(flaw(&[2, OWN, 2, b'a', b'b', 9, b'c']), Some((1, 5)));
+        assert_eq!(flaw(&[3, OWN, 0, 0]), Some((0, 1)), "more than there are bytes");
         assert_eq!(flaw(&[1, 3, 0, 0]), Some((0, 1)), "no form of ids");
-        let mut rest = &[1, ENCODED, 1, b'a', 7][..];
-        assert_eq!(Elements::take::<String>(&mut rest), Ok(Elements::Encoded(1, vec![1, b'a'])));
-        assert_eq!(rest, [7]);
+        let mut rest = &[1, OWN, 1, b'a', 7][..];
+        let taken = Elements::take(&mut rest).expect("a text");
+        assert_eq!((collect(&taken), rest), ((vec![], vec![&[1, b'a'][..]]), &[7][..]));
         assert_eq!((Elements::NONE.encoded_len(), Elements::NONE.count()), (1, 0));
     }
 
     #[test]
     fn what_fits_to_the_byte_is_taken() {
-        let texts = vec![String::from("x"); 200];
-        let entries = texts.iter().map(|element| Entry { id: 9, element });
+        let all = vec![String::from("x"); 200];
         // The count takes a byte up to 127 and then two, the form another, each text two.
         for (budget, count) in
             [(0, 0), (3, 0), (4, 1), (5, 1), (256, 127), (258, 127), (259, 128), (260, 128), (403, 200)]
         {
-            let Filled { elements, .. } = Elements::fill(entries.clone(), budget);
+            let Filled { elements, .. } = Elements::fill(texts(&all), budget);
             assert_eq!(elements.count(), count, "in {budget}");
         }
     }
 
     #[test]
     fn one_that_is_too_large_for_many_goes_alone() {
-        let texts = ["x".repeat(50), "y".repeat(20), "z".repeat(90)];
-        let entries = texts.iter().map(|element| Entry { id: 9, element });
+        let all = ["x".repeat(50), "y".repeat(20), "z".repeat(90)];
         // From which one on, in what room for one: how many, and which is left out.
         for (from, of_one, count, left_out) in
             [(0, 60, 1, Some(1)), (1, 60, 1, Some(2)), (2, 93, 1, None), (2, 92, 0, Some(2))]
         {
             let room = Room { of_many: 40, of_one };
-            let filled = Elements::fill(entries.clone().skip(from), room);
-            let expected = left_out.map(|at: usize| &texts[at]);
-            assert_eq!((filled.elements.count(), filled.left_out.map(|entry| entry.element)), (count, expected));
+            let filled = Elements::fill(texts(&all).skip(from), room);
+            let expected = left_out.map(|at: usize| &all[at]);
+            let left_out = filled.left_out.and_then(|entry| entry.element.value());
+            assert_eq!((filled.elements.count(), left_out), (count, expected));
         }
     }
 

@@ -18,11 +18,11 @@ pub(crate) struct Ids {
 /// The least Rice parameter, so that an id takes a byte: 2^20 bytes then hold 2^20 ids at the most.
 const MIN_PARAMETER: u8 = 7;
 
-/// The largest Rice parameter; larger form bytes mean other forms.
+/// The largest Rice parameter.
 const MAX_PARAMETER: u8 = 63;
 
-/// Bit beside the parameter: the first id has 32 bits. Set exactly where these suffice.
-const SHORT: u8 = 0x80;
+/// Bit beside the parameter: the first id has 32 bits. Set exactly where these suffice. The highest bit means encodings.
+const SHORT: u8 = 0x40;
 
 /// Low bits of an id that are not part of a wish.
 pub(crate) const WISH: u32 = 32;

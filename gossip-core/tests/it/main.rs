@@ -23,6 +23,7 @@ mod rounds;
 mod saboteurs;
 mod sketches;
 mod staleness;
+mod upgrades;
 mod vectors;
 mod windows;
 mod writes;

@@ -8,6 +8,7 @@ mod batches;
 mod definition;
 mod exchanges;
 mod refused;
+mod undecoded;
 
 use core::fmt::Write as _;
 use std::path::Path;
@@ -73,6 +74,11 @@ fn pushes_have_these_messages() {
 #[test]
 fn broken_messages_are_refused_and_change_nothing() {
     compare("refused.txt", &refused::refused());
+}
+
+#[test]
+fn what_does_not_decode_is_held_as_it_came() {
+    compare("undecoded.txt", &undecoded::undecoded());
 }
 
 /// A fenced block `hex FILE ROW` is the last column of that row, a field a line with a note behind it. Lines without a
@@ -239,10 +245,7 @@ fn elements() -> String {
 }
 
 fn type_and_elements<E: Element>(text: &mut String, name: &str, samples: &[E]) {
-    // Its digits are all that shows of a tag.
-    let tag: String = format!("{:?}", E::TYPE).chars().filter(char::is_ascii_digit).collect();
-    let tag: u64 = tag.parse().expect("a number of 64 bits");
-    row(text, format_args!("type {name} {tag:016x}"));
+    row(text, format_args!("type {name} {:016x}", type_tag::<E>()));
     let [(_, open), (_, secret)] = keys();
     for sample in samples {
         let number = E::NUMBERS.map_or("-".to_string(), |numbers| format!("{:016x}", (numbers.to)(sample)));
@@ -254,6 +257,12 @@ fn type_and_elements<E: Element>(text: &mut String, name: &str, samples: &[E]) {
         }
         row(text, format_args!("element {name} {} {number} {open:032x} {secret:032x}", hex(&encoding(sample))));
     }
+}
+
+fn type_tag<E: Element>() -> u64 {
+    // Its digits are all that shows of a tag.
+    let tag: String = format!("{:?}", E::TYPE).chars().filter(char::is_ascii_digit).collect();
+    tag.parse().expect("a number of 64 bits")
 }
 
 fn clusters() -> String {
@@ -276,6 +285,9 @@ fn cluster<E: Element>(text: &mut String, name: &str, key: &Key, of: &str, limit
     let mut config = config(key);
     config.max_element_bytes = limit;
     let probe = probe::<E>(config);
+    let secret = (name == "secret").then(|| core::array::from_fn(|i| i as u8));
+    let numbered = E::NUMBERS.is_some();
+    assert_eq!(probe[1..5], definition::cluster_tag(secret, type_tag::<E>(), numbered, limit.into()));
     row(text, format_args!("{name} {of} {limit} {}", hex(&probe[1..5])));
 }
 

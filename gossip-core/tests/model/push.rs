@@ -24,8 +24,8 @@ pub(crate) struct Push {
 /// What an element takes: those of scopes with pushes are all of one length.
 pub(crate) const WIDTH: usize = 8;
 
-/// The form of elements that are no numbers.
-const ENCODED: u8 = 64;
+/// The form of elements that are no numbers, all of so many bytes.
+const ENCODED: u8 = 0x83 + WIDTH as u8;
 
 impl Push {
     /// # Panics
@@ -89,7 +89,7 @@ fn what_is_read_is_written_alike() {
     // The example of the protocol, but for its element.
     let example = [
         "19f8bc668cdf355897ed2d0a9102030002", // its head to where the part ends
-        "04a2023c6e01400102030405060708",
+        "04a2023c6e018b0102030405060708",
     ]
     .concat();
     let bytes: Vec<u8> =

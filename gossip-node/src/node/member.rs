@@ -221,6 +221,9 @@ impl Member {
             Event::Learned { element, from } => {
                 self.rounds.span_of(&from).in_scope(|| tracing::trace!(target: TARGET, %element, %from, "learned"));
             }
+            Event::Undecoded { encoded, from } => {
+                tracing::warn!(target: TARGET, bytes = encoded.len(), %from, "an element is no value of this version");
+            }
             Event::InSync { peer, digest } => {
                 self.rounds.span_of(&peer).in_scope(|| tracing::debug!(target: TARGET, %peer, %digest, "in sync"));
             }

@@ -56,6 +56,8 @@ fn expect(prefix: &str, labels: &str, ledger: &Ledger, expected: &mut BTreeMap<S
     for (name, value) in [
         ("learned", ledger.learned),
         ("redundant", ledger.redundant),
+        ("undecoded", ledger.undecoded),
+        ("dropped", ledger.dropped),
         ("rounds", ledger.rounds),
         ("proofs", ledger.proofs),
         ("sketches", ledger.sketches),

@@ -25,7 +25,7 @@ use crate::time::Time;
 use crate::wire::{Bound, Elements, Ids, WISH};
 
 fn id(number: u64) -> u64 {
-    Fingerprinter::new(&Key::open()).fingerprint(&number, &[]).id
+    Fingerprinter::new(&Key::open()).fingerprint((&number).into(), &[]).id
 }
 
 /// What requests earn that come before the next poll, and the work beside sending that.
@@ -174,7 +174,7 @@ fn pages_are_charged_with_what_they_list() {
     let mut held: Vec<_> = machine.iter().map(|number| (id(*number), number)).collect();
     held.sort_unstable();
     let page = |listed: &[(u64, &u64)], window: u16, asks: bool, from: Bound, to: Bound| {
-        let entries = listed.iter().map(|&(id, element)| Entry { id, element });
+        let entries = listed.iter().map(|&(id, element)| Entry { id, element: element.into() });
         let elements = Elements::fill(entries, 10_000).elements;
         request(tag, 0x101, Request::Page { window, wants_state: asks, from, to, listed: Listed::Whole(elements) })
     };

@@ -265,7 +265,9 @@ fn no_head_of_a_push_is_longer_than_is_left_for_it() {
     let [held, age, lead] = [u32::MAX; 3];
     let of = log;
     let batch = Batch { log, of, acked, from, to, ack: to, held, age, lead, ..batch(&mut spoke, 0, &[], 0) };
-    let len = Message::<u64>::new(Body::Push { tag: [0; 4], batch: batch.into() }).encoded_len();
+    let len =
+        Message::<u64>::new(Body::Push { tag: crate::element::ClusterTag::from_bytes([0; 4]), batch: batch.into() })
+            .encoded_len();
     assert!(len + 10 <= longest::PUSH, "{len}");
 }
 

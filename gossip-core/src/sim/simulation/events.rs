@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::{Happening, Simulation};
 use crate::Time;
 use crate::sim::cut::Cut;
-use crate::sim::node::{Broken, Condition, Input, Node, Packet, answers, messages};
+use crate::sim::node::{Broken, Condition, Input, Node, Packet, answers, messages, put};
 use crate::sim::{Fault, Law, Machine, Memory, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
 
@@ -152,13 +152,13 @@ impl<M: Machine> Simulation<M> {
         for _ in 0..8 {
             let Some(number) = self.census.any(&mut self.random.checks) else { break };
             let element = &self.census.entry(number).element;
-            if node.machine.contains(element) {
+            if node.holds(element) != Some(false) {
                 continue;
             }
             let mut grown = node.machine.clone();
             let may_be_old = request.role == Role::Continuation;
             // Another element is another digest: an answer of the newest state cannot stay the same.
-            if !may_be_old && grown.insert(element.clone()) && answers(grown, request.from, now) == plain {
+            if !may_be_old && put(&mut grown, element) && answers(grown, request.from, now) == plain {
                 let what = alloc::format!("what it inserts after a request of {} is not in its answer", request.from);
                 return Err(Broken(Law::EagerToLearnLazyToSpeak, what));
             }
@@ -168,7 +168,7 @@ impl<M: Machine> Simulation<M> {
         // Another seed: the answer must not depend on nonces or choices of the life before either.
         let mut restarted = (self.make)(replica, self.random.checks.next_u64());
         for number in held {
-            restarted.insert(self.census.entry(number).element.clone());
+            put(&mut restarted, &self.census.entry(number).element);
         }
         if restarted.count() != node.held.count {
             let what = "after a restart it does not hold what it held".into();
@@ -200,7 +200,7 @@ impl<M: Machine> Simulation<M> {
 
     fn put_in(&mut self, replica: ReplicaId, number: usize) -> Result<(), Violation> {
         self.trace.record(self.now, "inserts", replica.0, number, &[]);
-        let element = self.census.entry(number).element.clone();
+        let element = &self.census.entry(number).element;
         let node = &mut self.nodes[replica.0];
         // It may have come in a message before and be told in the next poll, which is no second arrival then.
         if !node.drained {
@@ -345,10 +345,10 @@ impl<M: Machine> Simulation<M> {
         let (machine, twin) = self.machines(replica);
         self.nodes[replica.0].restart(machine, twin);
         self.disturb(self.now);
-        // Loaded as from a disk, by insertion: a machine has no other way to come by elements.
+        // Loaded as from a disk, by insertion: a machine has no other way to come by elements of its own.
         let held: Vec<usize> = self.nodes[replica.0].held.numbers.iter().collect();
         for number in held {
-            let element = self.census.entry(number).element.clone();
+            let element = &self.census.entry(number).element;
             let node = &mut self.nodes[replica.0];
             let held = node.insert(element).map_err(|broken| self.violation(replica, broken))?;
             if !held {

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Happening, Simulation};
+use crate::element::Stored;
 use crate::sim::node::{Broken, MOST_OUTPUTS, Packet};
 use crate::sim::{Arrival, Law, Machine, ReplicaId, Role, Step, Violation};
 use crate::time::micros;
@@ -22,7 +23,8 @@ impl<M: Machine> Simulation<M> {
         let until = loop {
             match self.nodes[replica.0].poll(now)? {
                 Step::Send { to, kind, role, message } => self.send(replica, to, kind, role, message)?,
-                Step::Learned { element, from } => self.learn(replica, &element, from)?,
+                Step::Learned { element, from } => self.learn(replica, &Stored::Value(element), from)?,
+                Step::Undecoded { encoded, from } => self.learn(replica, &Stored::Undecoded(encoded), from)?,
                 Step::InSync { peer, digest } => self.prove(replica, peer, &digest)?,
                 Step::Note(note) => *self.report.notes.entry(note).or_default() += 1,
                 Step::Wait(until) => break until,
@@ -142,7 +144,7 @@ impl<M: Machine> Simulation<M> {
         }
     }
 
-    fn learn(&mut self, replica: ReplicaId, element: &M::Element, from: ReplicaId) -> Result<(), Broken> {
+    fn learn(&mut self, replica: ReplicaId, element: &Stored<M::Element>, from: ReplicaId) -> Result<(), Broken> {
         let broken = |what| Err(Broken(Law::NothingLostNothingInvented, alloc::format!("{what} of {from}")));
         // Its elements are nobody's inserts; what it sends is taken for such, since the others may not tell.
         if self.nodes.get(from.0).is_some_and(|from| from.is_hostile) {
@@ -153,7 +155,7 @@ impl<M: Machine> Simulation<M> {
             return Ok(());
         }
         // In its own cluster: an element of an outsider is one that nobody here has inserted.
-        let number = self.census.find(node.cluster, element);
+        let number = self.census.find(node.cluster, element.lend());
         let Some(number) = number.filter(|&number| self.census.entry(number).inserted) else {
             return broken("nobody has inserted an element");
         };
@@ -175,7 +177,7 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Books an element of a hostile replica as its insert.
-    fn invent(&mut self, replica: ReplicaId, element: &M::Element) {
+    fn invent(&mut self, replica: ReplicaId, element: &Stored<M::Element>) {
         let node = &mut self.nodes[replica.0];
         let number = self.census.enter(node.cluster, element.clone());
         self.census.entry_mut(number).inserted = true;
@@ -225,7 +227,9 @@ impl<M: Machine> Simulation<M> {
         // One element by chance: all of them, after each poll, would make runs quadratic in elements.
         if let Some(number) = self.census.any(&mut self.random.checks)
             && self.census.entry(number).cluster == node.cluster
-            && node.machine.contains(&self.census.entry(number).element) != node.held.numbers.has(number)
+            && node
+                .holds(&self.census.entry(number).element)
+                .is_some_and(|holds| holds != node.held.numbers.has(number))
         {
             return Err(Broken(Law::NothingLostNothingInvented, "it holds other elements than it was told of".into()));
         }
@@ -252,8 +256,8 @@ impl<M: Machine> Simulation<M> {
         }
         node.ever.add(number);
         let entry = self.census.entry_mut(number);
-        if let Some(history) = &mut self.history {
-            history.push(Arrival { at: self.now, replica, element: entry.element.clone() });
+        if let (Some(history), Stored::Value(element)) = (&mut self.history, &entry.element) {
+            history.push(Arrival { at: self.now, replica, element: element.clone() });
         }
         if node.is_hostile {
             return;

@@ -81,6 +81,15 @@ pub(crate) fn tiebreak(encoding: &[u8]) -> u64 {
     siphash(OPEN.map(|byte| byte ^ 0x5c), encoding) as u64 >> 16
 }
 
+/// The tag of a cluster with no secret or this one.
+pub(crate) fn cluster_tag(secret: Option<[u8; 16]>, of: u64, numbered: bool, limit: u64) -> [u8; 4] {
+    let key = secret.map_or(0, |secret| siphash(secret.map(|byte| byte ^ 0x36), b"gossip cluster") as u16);
+    let of = xxh3_128(&[&of.to_le_bytes()[..], &[u8::from(numbered)]].concat()) as u16;
+    let limit = xxh3_128(&limit.to_le_bytes()) as u16;
+    let ([a, b], [c, d]) = ((key ^ limit).to_le_bytes(), (of ^ limit).to_le_bytes());
+    [a, b, c, d]
+}
+
 /// The key of SipHash where there is no secret.
 const OPEN: [u8; 16] = *b"gossip open hash";
 

@@ -52,8 +52,8 @@ pub(crate) fn round(file: &str) -> String {
             )
         }
         "round-of-one-fingerprint" => alike().told(
-            "[u8;32], under a key for tests alone: as under the open one, but H is XXH3-128 for all lengths, and byte 1 of\n\
-             # what the cluster tag hashes is 2. Element i is four numbers of 64 bits, little-endian: s, f - s, i, -i. s is\n\
+            "[u8;32], under a key for tests alone: as under the open one, but H is XXH3-128 for all lengths, and the key in\n\
+             # the cluster tag is 1. Element i is four numbers of 64 bits, little-endian: s, f - s, i, -i. s is\n\
              # be4ba423396cfeb8; f is both halves of the product of i ^ db979083e96dd4de and -i ^ 1f67b3b7a4a44072, ^ed.\n\
              # These have one XXH3-128. A holds 0 to 19, B 10 to 34, and one of 32 times ff. No sketches, element limit 64.",
         ),

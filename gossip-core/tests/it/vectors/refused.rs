@@ -61,7 +61,7 @@ fn fields(text: &mut String) {
     let give = |flags: u8| request::<u64>(7, &[&ALL[..], &[flags, 0]].concat());
     case::<u64>(text, "give-flags", "u64", &give(2), &give(8));
     let wishes = |run: &[u8]| request::<u64>(7, &[&ALL[..], &[4], run, &[0]].concat());
-    case::<u64>(text, "wishes-behind-their-flag", "u64", &wishes(&[1, 0x87, 1, 0, 0, 0]), &wishes(&[0]));
+    case::<u64>(text, "wishes-behind-their-flag", "u64", &wishes(&[1, 0x47, 1, 0, 0, 0]), &wishes(&[0]));
     case::<u64>(text, "state-with-a-window-only", "u64", &page(&[0], &ALL), &page(&[1], &ALL));
     let push = |flags: u8, time: &[u8]| {
         let own = request::<u64>(9, &[]);
@@ -76,11 +76,11 @@ fn fields(text: &mut String) {
 fn runs_of_ids(text: &mut String) {
     let wishes = |run: &[u8]| request::<u64>(5, &[&[2], run, &[0]].concat());
     let one = |form: u8| wishes(&[1, form, 1, 0, 0, 0]);
-    case::<u64>(text, "rice-parameter-from-7", "u64", &one(0x87), &one(0x86));
-    case::<u64>(text, "rice-parameter-to-63", "u64", &one(0xbf), &one(0xc0));
-    let three = |last: u8| wishes(&[3, 0x88, 1, 0, 0, 0, 0, 0, last]);
+    case::<u64>(text, "rice-parameter-from-7", "u64", &one(0x47), &one(0x46));
+    case::<u64>(text, "rice-parameter-to-63", "u64", &one(0x7f), &one(0x80));
+    let three = |last: u8| wishes(&[3, 0x48, 1, 0, 0, 0, 0, 0, last]);
     case::<u64>(text, "zeros-behind-the-last-id", "u64", &three(3), &three(4));
-    let last = |last: u8| wishes(&[2, 0x88, 0xfe, 0xff, 0xff, 0xff, last, 0]);
+    let last = |last: u8| wishes(&[2, 0x48, 0xfe, 0xff, 0xff, 0xff, last, 0]);
     case::<u64>(text, "wishes-below-2^32", "u64", &last(0), &last(2));
     let first = |id: u64| give::<u64>(&[&[1, 7][..], &id.to_le_bytes()].concat());
     case::<u64>(text, "first-id-short-where-it-can-be", "u64", &first(1 << 32), &first(1));
@@ -89,12 +89,12 @@ fn runs_of_ids(text: &mut String) {
 }
 
 fn runs_of_elements(text: &mut String) {
-    let encoded = |count: u8| give::<u64>(&[&[count, 64][..], &[7; 8]].concat());
+    let encoded = |count: u8| give::<u64>(&[&[count, 0x8b][..], &[7; 8]].concat());
     case::<u64>(text, "as-many-elements-as-counted", "u64", &encoded(1), &encoded(2));
     let [(_, open), _] = keys();
     let number = |number: u64| give::<u8>(&[&[1, 7][..], &id(&open, number).to_le_bytes()].concat());
     case::<u8>(text, "ids-stand-for-elements", "u8", &number(255), &number(256));
-    let whole = give::<[u8; 32]>(&[&[1, 64][..], &[7; 32]].concat());
+    let whole = give::<[u8; 32]>(&[&[1, 0xa3][..], &[7; 32]].concat());
     case::<[u8; 32]>(
         text,
         "ids-of-numbers-only",
@@ -102,18 +102,21 @@ fn runs_of_elements(text: &mut String) {
         &whole,
         &give::<[u8; 32]>(&[&[1, 7][..], &[7; 8]].concat()),
     );
-    let string = |bytes: &[u8]| give::<String>(&[&[1, 64], bytes].concat());
-    case::<String>(text, "string-of-utf-8", "string", &string(b"\x02\xc3\xa9"), &string(b"\x02\xc3\x28"));
+    let string = |bytes: &[u8]| give::<String>(&[&[1, 0x80], bytes].concat());
     case::<String>(text, "length-in-its-shortest-form", "string", &string(b"\x01a"), &string(b"\x81\x00a"));
+    let equal = |form: &[u8]| give::<String>(&[&[1], form, &[60], &[b'a'; 60]].concat());
+    case::<String>(text, "length-in-the-form-where-it-can-be", "string", &equal(&[0xc0]), &equal(&[0x82, 61]));
+    let empty = |count: u8| give::<[u8; 0]>(&[count, 0x83]);
+    case::<[u8; 0]>(text, "one-empty-element", "[u8;0]", &empty(1), &empty(2));
     let long = |len: u8| string(&[&[len][..], &[b'a'; 64][..len.into()]].concat());
     case::<String>(text, "element-within-the-limit", "string", &long(63), &long(64));
-    case::<bool>(text, "bool-of-0-or-1", "bool", &give::<bool>(&[1, 64, 1]), &give::<bool>(&[1, 64, 2]));
-    let char = |high: u8| give::<char>(&[1, 64, 0, high, 0, 0]);
+    case::<bool>(text, "bool-of-0-or-1", "bool", &give::<bool>(&[1, 0x84, 1]), &give::<bool>(&[1, 0x84, 2]));
+    let char = |high: u8| give::<char>(&[1, 0x87, 0, high, 0, 0]);
     case::<char>(text, "char-without-surrogates", "char", &char(0xd7), &char(0xd8));
 }
 
 /// An answer of these elements.
-fn give<E: Element>(run: &[u8]) -> Vec<u8> {
+pub(crate) fn give<E: Element>(run: &[u8]) -> Vec<u8> {
     request::<E>(7, &[&ALL[..], &[0], run].concat())
 }
 

@@ -118,6 +118,10 @@ impl<E: Element> Machine for Member<E> {
         Machine::insert(&mut self.machine, element)
     }
 
+    fn restore(&mut self, encoded: &[u8]) -> bool {
+        Machine::restore(&mut self.machine, encoded)
+    }
+
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
         if let Some(hostility) = &mut self.hostility {
             hostility.overhear(from, message);
@@ -132,7 +136,9 @@ impl<E: Element> Machine for Member<E> {
         }
         match Machine::poll(&mut self.machine, now) {
             Step::Send { to, kind, message, .. } => hostility.send(to, kind, message),
-            Step::Learned { .. } | Step::InSync { .. } | Step::Note(_) => Step::Note("hostile event"),
+            Step::Learned { .. } | Step::Undecoded { .. } | Step::InSync { .. } | Step::Note(_) => {
+                Step::Note("hostile event")
+            }
             Step::Wait(until) => Step::Wait(until.into_iter().chain(hostility.next).min()),
         }
     }
