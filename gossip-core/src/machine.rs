@@ -6,18 +6,18 @@ mod model;
 #[cfg(test)]
 pub(crate) mod tests;
 mod undecoded;
+mod view;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::vec::Vec;
 use core::borrow::Borrow;
-use core::fmt;
+use core::ops::Bound;
 
 use crate::agenda::Agenda;
 use crate::config::Config;
-use crate::digest::Digest;
-use crate::element::{Element, StoredRef};
+use crate::element::Element;
 use crate::error::{Reject, TooLarge};
 use crate::event::{Event, Output};
 use crate::message::{LogId, Message, MessageKind};
@@ -25,7 +25,7 @@ use crate::peer::{Peer, Task, Turn};
 use crate::push::{Overlay, Pusher};
 use crate::rng::Rng;
 use crate::set::Set;
-use crate::stats::{PeerStats, Stats};
+use crate::stats::Stats;
 use crate::time::Time;
 use crate::wire::Place;
 
@@ -167,10 +167,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        // A turn borrows the peers, so it cannot borrow its key from them too.
-        let Some((id, _)) = self.peers.get_key_value(peer) else { return };
-        let id = id.clone();
-        if let Some(mut turn) = self.turn(&id) {
+        if let Some(mut turn) = self.turn(peer) {
             turn.want_round();
         }
     }
@@ -310,10 +307,16 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     }
 
     /// Looks up a peer, once, and lends it with all that may be touched on its behalf.
-    pub(crate) fn turn<'a>(&'a mut self, id: &'a P) -> Option<Turn<'a, P, E>> {
+    pub(crate) fn turn<Q>(&mut self, peer: &Q) -> Option<Turn<'_, P, E>>
+    where
+        P: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        // A range of one, since that lends the key too.
+        let (id, peer) = self.peers.range_mut((Bound::Included(peer), Bound::Included(peer))).next()?;
         Some(Turn {
             id,
-            peer: self.peers.get_mut(id)?,
+            peer,
             hand: self.pusher.as_mut().and_then(|pusher| pusher.hand(id)),
             set: &mut self.set,
             config: &self.config,
@@ -325,71 +328,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             // Only cells that arrive lead to requests for more, and `receive` counts then.
             cells_elsewhere: 0,
         })
-    }
-
-    /// Whether this element is held, decoded or not.
-    pub fn contains(&self, element: &E) -> bool {
-        self.set.contains(element)
-    }
-
-    /// How many elements are held, [undecoded](Self::undecoded) ones included.
-    pub fn len(&self) -> usize {
-        self.set.len()
-    }
-
-    /// Whether no element is held.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The elements held, in the order of their ids: the same on all replicas that hold the same and decode it. Undecoded
-    /// ones are passed over.
-    pub fn iter(&self) -> impl Iterator<Item = &E> {
-        self.set.iter()
-    }
-
-    /// The place at which the log ends now; the next element stands behind it.
-    pub fn end(&self) -> Place {
-        self.set.end()
-    }
-
-    /// The elements behind a place of the log, in the order in which they came: both those inserted here and those
-    /// learned from peers, whether or not an event has reported them. Undecoded ones are passed over. O(1) before the first
-    /// element and O(1) for each.
-    ///
-    /// A service saves these, and it saves them before it sends: an element is on its way to peers once
-    /// [`poll`](Self::poll) gives a message.
-    ///
-    /// ```
-    /// use gossip_core::{AntiEntropy, Config, Place};
-    ///
-    /// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
-    /// let mut file: Vec<u64> = vec![]; // and sync it after each write
-    /// machine.extend([3, 1]).unwrap();
-    /// file.extend(machine.since(Place::START));
-    /// let saved = machine.end();
-    /// machine.insert(2).unwrap();
-    /// file.extend(machine.since(saved));
-    /// assert_eq!(file, [3, 1, 2]);
-    /// assert!(machine.since(Place::START).eq(&[3, 1, 2]));
-    /// ```
-    pub fn since(&self, place: Place) -> impl Iterator<Item = &E> {
-        self.set.since(place).filter_map(StoredRef::value)
-    }
-
-    /// The digest of what is held. O(1).
-    pub fn digest(&self) -> Digest {
-        self.set.digest()
-    }
-
-    /// The configuration given to [`new`](Self::new).
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The peers, in their order.
-    pub fn peers(&self) -> impl Iterator<Item = &P> {
-        self.peers.keys()
     }
 
     /// Asks for one [`Event::Reached`] once this peer is known to hold our log up to `place`, be that already so or never.
@@ -424,30 +362,5 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         turn.peer.watch(place);
         turn.report_reached();
         true
-    }
-
-    /// The statistics.
-    pub fn stats(&self) -> &Stats {
-        &self.stats
-    }
-
-    /// The statistics about one peer.
-    pub fn peer_stats<Q>(&self, peer: &Q) -> Option<PeerStats>
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        self.peers.get(peer).map(|peer| peer.stats(self.set.end()))
-    }
-}
-
-impl<P: fmt::Debug, E> fmt::Debug for AntiEntropy<P, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A summary: a set may hold millions of elements, and `E` need not be `Debug`.
-        f.debug_struct("AntiEntropy")
-            .field("digest", &self.set.digest())
-            .field("peers", &self.peers.keys())
-            .field("now", &self.now)
-            .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 pub(crate) use batch::{Batch, Flags, LogId};
-pub(crate) use body::{Answer, Asks, Body, Head, Listed, Part, Request, Tells};
+pub(crate) use body::{Answer, Asks, Body, Head, Listed, Part, Request, Tells, Told};
 pub use decode::DecodeError;
 pub(crate) use encode::longest;
 pub(crate) use nonce::Nonce;

@@ -10,7 +10,8 @@ pub(crate) mod walk;
 
 use alloc::boxed::Box;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, State};
+use crate::element::Fingerprint;
 use crate::message::{LogId, Nonce};
 use crate::sketch::IdWidth;
 use crate::wire::Place;
@@ -183,6 +184,13 @@ impl Round {
     /// The digest of its probe as it was sent last, while that is under way.
     pub(crate) const fn probed(&self) -> Option<Digest> {
         if let Step::Probe(digest) = self.step { digest } else { None }
+    }
+
+    /// The state of a peer that has what was probed and was given these elements, of so many bytes.
+    pub(crate) fn add_up(&self, given: &[Fingerprint], bytes: u64) -> Option<State> {
+        let mut digest = self.probed()?;
+        given.iter().for_each(|&fingerprint| digest.add(fingerprint));
+        Some(State { digest, bytes: self.full_state.saturating_add(bytes) })
     }
 
     /// Declines a probe with this nonce. Returns whether one of the same round was declined before.

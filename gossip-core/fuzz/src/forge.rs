@@ -93,9 +93,11 @@ pub(crate) fn forge<E: Choice>(script: &mut Script<'_>, overheard: &Overheard) -
         _ => {
             put_bound(&mut out, script);
             put_bound(&mut out, script);
-            let flags = script.byte() % 8;
+            let flags = script.byte() % 16;
             out.push(flags);
-            if flags % 2 == 1 {
+            if flags & 8 > 0 {
+                put_state(&mut out, script, overheard);
+            } else if flags & 1 > 0 {
                 put_digest(&mut out, script, overheard);
                 out.extend(script.choose(&[&[8][..], &[0], &[0xff; 4], &MOST]));
             }

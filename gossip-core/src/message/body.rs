@@ -71,10 +71,19 @@ pub(crate) enum Answer {
         from: Bound,
         to: Bound,
         last: bool,
-        state: Option<State>,
+        state: Told,
         wanted: Option<Box<Ids>>,
         elements: Elements,
     },
+}
+
+/// What an answer of elements tells of its sender's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Told {
+    Nothing,
+    State(State),
+    /// The tag of it. It is what the probe told, with these elements: who has probed can tell the rest.
+    Tag(u64),
 }
 
 /// Position of cells in the sequence.

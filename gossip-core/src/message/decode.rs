@@ -3,10 +3,12 @@
 use alloc::boxed::Box;
 
 use super::encode::{
-    DEEP_PROBE, HEAD, HEAD_OF_NO_BITS, HEAD_OF_SEEN, HEAD_OF_WIDE_BITS, LAST, LIST, NARROW_IDS, PLAIN_PROBE, WHOLE,
+    DEEP_PROBE, GIVES_STATE, GIVES_TAG, HEAD, HEAD_OF_NO_BITS, HEAD_OF_SEEN, HEAD_OF_WIDE_BITS, LAST, LIST, NARROW_IDS,
+    PLAIN_PROBE, WHOLE,
 };
 use super::{
-    Answer, Asks, Batch, Body, Flags, Head, Listed, LogId, Message, MessageKind, Nonce, Part, Request, Tells, VERSION,
+    Answer, Asks, Batch, Body, Flags, Head, Listed, LogId, Message, MessageKind, Nonce, Part, Request, Tells, Told,
+    VERSION,
 };
 use crate::codec::take_varint;
 use crate::config::MessageBudget;
@@ -209,12 +211,15 @@ impl Reader<'_> {
     }
 
     /// Reads the flags of a Give, and its state if it has one.
-    fn flags_of_give(&mut self) -> Result<(u8, Option<State>), DecodeError> {
+    fn flags_of_give(&mut self) -> Result<(u8, Told), DecodeError> {
         let at = self.at();
         let flags = self.byte("flags")?;
-        let state = match flags {
-            0 | 2 | 4 | 6 => None,
-            1 | 3 | 5 | 7 => Some(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? }),
+        let state = match flags & !6 {
+            0 => Told::Nothing,
+            GIVES_STATE => {
+                Told::State(State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? })
+            }
+            GIVES_TAG => Told::Tag(self.state_tag()?),
             _ => return Err(DecodeError::Field { field: "flags", at }),
         };
         Ok((flags, state))

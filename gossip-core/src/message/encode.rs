@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Answer, Asks, Body, Listed, Message, Nonce, Part, Request, Tells, VERSION};
+use super::{Answer, Asks, Body, Listed, Message, Nonce, Part, Request, Tells, Told, VERSION};
 use crate::codec::{Encode, Sink};
 use crate::digest::{Digest, State};
 use crate::element::ClusterTag;
@@ -36,6 +36,9 @@ pub(super) const NO_BITS: u8 = 16;
 pub(super) const SEEN: u8 = 32;
 pub(super) const HEAD_OF_WIDE_BITS: u8 = HEAD | WIDE_BITS;
 pub(super) const HEAD_OF_NO_BITS: u8 = HEAD | NO_BITS;
+/// Flags of a Give: its sender's state, or the tag of that, follows.
+pub(super) const GIVES_STATE: u8 = 1;
+pub(super) const GIVES_TAG: u8 = 8;
 pub(super) const HEAD_OF_SEEN: u8 = HEAD | SEEN;
 
 impl Encode for Body {
@@ -150,9 +153,16 @@ impl Encode for Answer {
             Self::Give { from, to, last, state, wanted, elements, .. } => {
                 from.put(out);
                 to.put(out);
-                out.put(&[u8::from(state.is_some()) | u8::from(*last) << 1 | u8::from(wanted.is_some()) << 2]);
-                if let Some(state) = state {
-                    put_state(out, *state);
+                let flag = match state {
+                    Told::Nothing => 0,
+                    Told::State(_) => GIVES_STATE,
+                    Told::Tag(_) => GIVES_TAG,
+                };
+                out.put(&[flag | u8::from(*last) << 1 | u8::from(wanted.is_some()) << 2]);
+                match *state {
+                    Told::Nothing => {}
+                    Told::State(state) => put_state(out, state),
+                    Told::Tag(tag) => out.put(&tag.to_le_bytes()),
                 }
                 if let Some(wanted) = wanted {
                     wanted.put(out);

@@ -6,7 +6,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
-    Answer, Asks, Batch, Body, DecodeError, Flags, Head, Listed, LogId, Message, Nonce, Part, Request, Tells, VERSION,
+    Answer, Asks, Batch, Body, DecodeError, Flags, Head, Listed, LogId, Message, Nonce, Part, Request, Tells, Told,
+    VERSION,
 };
 use crate::codec::{Encode, Sink};
 use crate::config::MessageBudget;
@@ -97,7 +98,8 @@ fn all() -> Vec<(Body, bool, bool)> {
         let listed = Listed::Ids(Ids::fill(&[5, 80, 4_000_000], usize::MAX));
         all.push((asked(Request::Page { window, wants_state, from, to, listed }), false, !wants_state));
     }
-    for (last, state) in [(false, None), (true, None), (false, Some(state(7))), (true, Some(state(1 << 40)))] {
+    let told = [Told::Nothing, Told::State(state(7)), Told::State(state(1 << 40)), Told::Tag(1 << 60)];
+    for (last, state) in told.into_iter().flat_map(|told| [(false, told), (true, told)]) {
         for wanted in [None, Some(Box::new(Ids::fill(&[5, 80], usize::MAX)))] {
             let elements = elements(&[0]);
             all.push((answered(Answer::Give { tag, from, to, last, state, wanted, elements }), true, false));
@@ -218,7 +220,7 @@ fn flags_that_there_are_not_are_refused() {
     Bound::End.put(&mut interval);
     for byte in 0..=255 {
         let give = flaw(7, &[&interval[..], &[byte]].concat());
-        assert_eq!(give == flags(9 + interval.len()), byte > 7, "what is given: {byte}");
+        assert_eq!(give == flags(9 + interval.len()), byte > 15 || byte & 9 == 9, "what is given: {byte}");
     }
     let window = Some(DecodeError::Field { field: "window", at: 9 });
     assert_ne!(flaw(6, &varints(&[2 * 65_535 + 1])), window);

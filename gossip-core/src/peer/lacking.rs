@@ -58,6 +58,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
     }
 
+    /// Takes in what a probe has told that we lack, of which some was dropped for want of room: it is not all there, and
+    /// another probe may tell what is. Once in a round, or it would go on for as long as there is no room.
+    pub(super) fn on_other_than_told(&mut self, nonce: Nonce) {
+        if self.peer.round.as_mut().is_some_and(Round::take_at_its_word) {
+            self.go_to(nonce, Step::Probe(None));
+        } else {
+            self.peer.pacing.answered(nonce);
+            self.end_round(Ending::Dropped);
+        }
+    }
+
     /// Repairs the set of a peer whose digest tells what it lacks. Returns whether it does.
     pub(super) fn give_lacking(&mut self, nonce: Nonce, theirs: State) -> bool {
         if self.peer.round.as_ref().is_none_or(Round::took_at_its_word) {

@@ -10,7 +10,7 @@ use crate::digest::{Digest, State};
 use crate::element::{Element, Fingerprint};
 use crate::error::Reject;
 use crate::event::Event;
-use crate::message::{Answer, Asks, Body, Listed, Message, Nonce, Request};
+use crate::message::{Answer, Asks, Body, Listed, Message, Nonce, Request, Told};
 use crate::round::claim::Claim;
 use crate::round::repair::{Answered, Repair};
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
@@ -145,7 +145,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Answer::Whole { .. } => self.on_whole(nonce, held, bytes),
             Answer::Give { from, to, last, state, wanted, .. } => {
                 self.note_wanted(nonce, wanted.iter().flat_map(|wanted| wanted.iter()));
-                self.on_give(nonce, (from, to), last, state, held)
+                self.on_give(nonce, (from, to), last, state, (held, bytes))
             }
         }
     }
@@ -294,11 +294,16 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         nonce: Nonce,
         interval: (Bound, Bound),
         last: bool,
-        state: Option<State>,
-        held: &[Fingerprint],
+        told: Told,
+        (held, bytes): (&[Fingerprint], u64),
     ) -> bool {
         let Some(round) = self.awaiting(nonce) else { return false };
         let in_time = round.answers_step(nonce);
+        let state = match told {
+            Told::Nothing => None,
+            Told::State(state) => Some(state),
+            Told::Tag(tag) => round.add_up(held, bytes).filter(|state| state.digest.tag() == tag),
+        };
         match (round.step_mut(), state) {
             (Step::Walk(walk), _) => {
                 // Any answer of the round counts, since an interval is covered whenever it was. The end of an answer
@@ -312,6 +317,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 round.note_full_state(state.bytes);
                 self.on_lacking(nonce, state, held);
             }
+            (Step::Probe(_), None) if in_time && told != Told::Nothing => self.on_other_than_told(nonce),
             // The peer has forgotten the state and keeps no sketch any more: it may have restarted with another
             // economy.
             (Step::Sketch(_), Some(state)) if in_time => self.close_or_walk(nonce, state),

@@ -400,6 +400,27 @@ fn undecoded_elements_are_kept_as_far_as_there_is_room() {
     assert_eq!((none.total().learned, none.total().dropped), (5, 5));
 }
 
+#[test]
+fn a_round_ends_whose_answer_brings_what_there_is_no_room_for() {
+    let mut config = Config::default();
+    config.max_undecoded_bytes = 0;
+    let (mut old, mut new) = (Replica::<Old>::new(0, &config), Replica::<New>::new(1, &Config::default()));
+    let common = (0..1_000).map(|number| Entry(0, number.to_string()));
+    old.machine.extend(common).unwrap();
+    new.machine.extend((0..1_000).map(|number| Entry(0, number.to_string()))).unwrap();
+    round(&mut old, &mut new);
+    new.machine.insert(Entry(2, "of a later version".into())).unwrap();
+    // The probe tells the other what is lacking, twice; after that the round gives up.
+    let kinds: Vec<u8> = round(&mut old, &mut new).iter().map(|bytes| bytes[0] & 15).collect();
+    assert_eq!(kinds, [1, 7, 1, 7]);
+    assert_eq!((old.total().dropped, old.total().rounds, old.total().proofs), (2, 2, 1));
+    assert!(old.machine.peer_stats(&1).is_some_and(|stats| stats.reachable));
+    // One more that can be decoded comes all the same.
+    new.machine.insert(Entry(1, "of both".into())).unwrap();
+    round(&mut old, &mut new);
+    assert!(old.machine.contains(&Entry(1, "of both".into())));
+}
+
 /// A text that is read whatever its case, and written in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Lax(String);

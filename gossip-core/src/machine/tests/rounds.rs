@@ -75,7 +75,7 @@ fn what_is_the_same_or_nearly_takes_two_to_four_messages() {
     for (common, own, of_numbers, of_texts) in [
         (0, [0, 0], "a probe 26, b proof 13, 0 0 0", "a probe 26, b proof 13, 0 0 0"),
         (500, [0, 0], "a probe 91, b proof 13, 0 0 0", "a probe 91, b proof 13, 0 0 0"),
-        (0, [0, 3], "a probe 26, b give 56, a proof 13, 0 0 0", "a probe 26, b give 83, a proof 13, 0 0 0"),
+        (0, [0, 3], "a probe 26, b give 46, a proof 13, 0 0 0", "a probe 26, b give 73, a proof 13, 0 0 0"),
         (
             0,
             [9, 0],
@@ -83,7 +83,7 @@ fn what_is_the_same_or_nearly_takes_two_to_four_messages() {
             "a probe 26, b page 10, a repair 174, b proof 13, 0 0 0",
         ),
         (500, [1, 0], "a probe 91, b proof 13, 0 0 0", "a probe 91, b cells 129, a repair 38, b proof 13, 0 0 0"),
-        (500, [0, 1], "a probe 91, b give 42, a proof 13, 0 0 0", "a probe 91, b give 51, a proof 13, 0 0 0"),
+        (500, [0, 1], "a probe 91, b give 30, a proof 13, 0 0 0", "a probe 91, b give 39, a proof 13, 0 0 0"),
         (
             500,
             [3, 3],

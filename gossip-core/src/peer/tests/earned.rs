@@ -14,7 +14,7 @@ use crate::key::Key;
 use crate::machine::AntiEntropy;
 use crate::machine::tests::{PEER, replica};
 use crate::message::tests::{answer, numbers, request};
-use crate::message::{Answer, Asks, Body, Listed, Message, Part, Request};
+use crate::message::{Answer, Asks, Body, Listed, Message, Part, Request, Told};
 use crate::peer::budget::{FOLDED, LOOKED_FOR, MESSAGE, PASSED};
 use crate::peer::owed::{Question, Use};
 use crate::round::need;
@@ -118,7 +118,8 @@ fn repair(machine: &mut AntiEntropy<u8, u64>, asks: Asks, wishes: &[u64]) -> Bod
 fn gives(bodies: &[Body]) -> Vec<(Bound, Bound, usize, bool, Option<State>)> {
     let give = |body: &Body| match body {
         Body::Answer { answer: Answer::Give { from, to, last, state, elements, .. }, .. } => {
-            (*from, *to, elements.count(), *last, *state)
+            let state = if let Told::State(state) = state { Some(*state) } else { None };
+            (*from, *to, elements.count(), *last, state)
         }
         other => panic!("{other:?}"),
     };
@@ -270,7 +271,10 @@ fn what_is_refused_and_what_nobody_awaits_is_counted() {
         let (start, elements) = (Bound::START, numbers(&[2, 100 + times]));
         receive(
             &mut machine,
-            answer(7, Answer::Give { tag, from: start, to: start, last: true, state: None, wanted: None, elements }),
+            answer(
+                7,
+                Answer::Give { tag, from: start, to: start, last: true, state: Told::Nothing, wanted: None, elements },
+            ),
         );
         for ledger in [machine.stats().total, machine.peer(&PEER).ledger] {
             assert_eq!(
@@ -447,7 +451,8 @@ fn what_a_page_lists_out_of_order_ends_its_answer() {
         [(&[5 << 20][..], &[7 << 20][..], 2), (&[5 << 20, 6 << 20], &[1, 2], 1), (&[], &[1], 2)]
     {
         let (bodies, _) = earned(&mut machine, [piece(0, [0, 1], first), piece(3, [1, 2], second)]);
-        let [Body::Answer { answer: Answer::Give { to, last: true, state: Some(_), .. }, .. }] = &bodies[..] else {
+        let [Body::Answer { answer: Answer::Give { to, last: true, state: Told::State(_), .. }, .. }] = &bodies[..]
+        else {
             panic!("{bodies:?}")
         };
         assert_eq!(*to, Bound::of_name(reached << 20, WISH));

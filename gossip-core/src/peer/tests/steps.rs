@@ -11,7 +11,7 @@ use crate::element::Element;
 use crate::event::Output;
 use crate::machine::AntiEntropy;
 use crate::message::tests::{answer, numbers as elements, request};
-use crate::message::{Answer, Asks, Body, Head, Message, MessageKind, Part, Request, Tells};
+use crate::message::{Answer, Asks, Body, Head, Message, MessageKind, Part, Request, Tells, Told};
 use crate::peer::budget::{CELL, PASSED};
 use crate::push::Overlay;
 use crate::round::Step;
@@ -85,7 +85,7 @@ fn state(count: u64) -> State {
 /// The end of an answer that has nothing but a state.
 fn give<E: Element>(machine: &mut AntiEntropy<u8, E>, nonce: u32, state: State) -> Body {
     let (tag, from, to, elements) = (machine.set().tag(), Bound::START, Bound::START, Elements::NONE);
-    answer(nonce, Answer::Give { tag, from, to, last: true, state: Some(state), wanted: None, elements })
+    answer(nonce, Answer::Give { tag, from, to, last: true, state: Told::State(state), wanted: None, elements })
 }
 
 /// The first cells of a peer that is in this state.

@@ -58,8 +58,9 @@ fn fields(text: &mut String) {
     // Behind 17, which is the end, the length is one more.
     let long = |len: u8| [&[len + 1][..], &[1; 23][..len.into()], &[17]].concat();
     case::<u64>(text, "bound-of-22-bytes", "u64", &page(&[2], &long(22)), &page(&[2], &long(23)));
-    let give = |flags: u8| request::<u64>(7, &[&ALL[..], &[flags, 0]].concat());
-    case::<u64>(text, "give-flags", "u64", &give(2), &give(8));
+    let give = |flags: u8, tag: &[u8]| request::<u64>(7, &[&ALL[..], &[flags], tag, &[0]].concat());
+    case::<u64>(text, "give-flags", "u64", &give(2, &[]), &give(16, &[]));
+    case::<u64>(text, "give-of-a-state-or-its-tag", "u64", &give(10, &[7; 8]), &give(11, &[7; 8]));
     let wishes = |run: &[u8]| request::<u64>(7, &[&ALL[..], &[4], run, &[0]].concat());
     case::<u64>(text, "wishes-behind-their-flag", "u64", &wishes(&[1, 0x47, 1, 0, 0, 0]), &wishes(&[0]));
     case::<u64>(text, "state-with-a-window-only", "u64", &page(&[0], &ALL), &page(&[1], &ALL));
