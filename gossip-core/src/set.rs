@@ -194,7 +194,7 @@ impl<E: Element> Set<E> {
 
     /// Inserts the numbers with these names, and returns those that were not held.
     pub(crate) fn insert_numbers(&mut self, names: &[u64]) -> Vec<E> {
-        let mut learned = Vec::new();
+        let mut learned = Vec::with_capacity(names.len());
         for &name in names {
             if let Some(element) = self.fingerprinter.element::<E>(name)
                 // The claim agrees with a digest, but that is the peer's word: what is over the limit stays out all the

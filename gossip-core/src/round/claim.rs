@@ -104,6 +104,10 @@ impl Claim {
         // All buckets are looked at before any is read: one after the other, each would wait for memory, which was a
         // quarter of a round of 1 000 differences at 10^6 elements.
         let own = set.may_name(names, unnamed);
+        let ours = own.iter().filter(|&&may_be_own| may_be_own).count();
+        claim.ours.reserve_exact(ours);
+        let of_theirs = if E::NUMBERS.is_some() { &mut claim.numbers } else { &mut claim.wanted };
+        of_theirs.reserve_exact(names.len() - ours);
         for (&name, may_be_own) in names.iter().zip(own) {
             let mut own = set.of_name(name, unnamed).take_while(|_| may_be_own).peekable();
             // A cell does not say whose an element is: our own set does. A name may be that of several elements of

@@ -52,8 +52,9 @@ impl IdWidth {
     /// bits up, zeros after the last. Upper bits of wider ids are lost.
     pub fn encode_cells(self, cells: &[Cell], out: &mut Vec<u8>) {
         out.reserve(self.cells_encoded_len(cells.len()));
-        for cell in cells {
-            out.extend_from_slice(&cell.id().to_le_bytes()[..self.bytes()]);
+        match self {
+            Self::Bits48 => put_ids::<6>(cells, out),
+            Self::Bits64 => put_ids::<8>(cells, out),
         }
         // Checks come behind all ids: 2 bits between them would move each id off its bytes.
         let pack = |group: &[Cell]| group.iter().rev().fold(0, |byte, cell| byte << CHECK_BITS | cell.check());
@@ -79,15 +80,30 @@ impl IdWidth {
         }
         // `are_cells` has compared `count` with bytes that are there, so it may size the result.
         let (ids, checks) = bytes.split_at_checked(count.checked_mul(self.bytes())?)?;
-        let shifts = (0..8).step_by(CHECK_BITS as usize);
-        let checks = checks.iter().flat_map(|byte| shifts.clone().map(move |shift| byte >> shift));
-        let cells = ids.chunks_exact(self.bytes()).zip(checks).map(|(id, check)| {
-            let mut word = [0; 8];
-            word[..id.len()].copy_from_slice(id);
-            Cell::new(u64::from_le_bytes(word), check)
-        });
-        Some(cells.collect())
+        Some(match self {
+            Self::Bits48 => cells_of::<6>(ids, checks),
+            Self::Bits64 => cells_of::<8>(ids, checks),
+        })
     }
+}
+
+fn put_ids<const BYTES: usize>(cells: &[Cell], out: &mut Vec<u8>) {
+    let ids = cells.iter().filter_map(|cell| cell.id().to_le_bytes().first_chunk::<BYTES>().copied());
+    ids.for_each(|id| out.extend_from_slice(&id));
+}
+
+/// Cells of these ids, of so many bytes each, and checks. Of a width that is not known a cell took four times as long.
+fn cells_of<const BYTES: usize>(ids: &[u8], checks: &[u8]) -> Vec<Cell> {
+    let (ids, _) = ids.as_chunks::<BYTES>();
+    let mut cells = Vec::with_capacity(ids.len());
+    for (group, &checks) in ids.chunks(CHECKS).zip(checks) {
+        cells.extend(group.iter().zip(0..).map(|(id, place)| {
+            let mut word = [0; 8];
+            word[..BYTES].copy_from_slice(id);
+            Cell::new(u64::from_le_bytes(word), checks >> (CHECK_BITS * place))
+        }));
+    }
+    cells
 }
 
 #[cfg(test)]

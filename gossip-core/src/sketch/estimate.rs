@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::deep::DeepBits;
+use super::deep::{DeepBits, LEVELS};
 use super::likelihood::{LN_2, OCTAVE, ONE, bit_logs, cell_logs, rate, round_power, scale_of};
 use super::parameters::{CHECK_BITS, MAX_CELLS, POSITION_BITS};
 use super::peel::census;
@@ -41,17 +41,24 @@ impl Estimate {
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     at_least: u64,
+    bits: Vec<Bits>,
     seen: Vec<Seen>,
 }
 
-/// Observations of cells of one size.
+/// Check bits of cells of one size: how many are set, and how many clear.
+#[derive(Clone, Copy, Debug)]
+struct Bits {
+    rate: i32,
+    odd: i32,
+    even: i32,
+}
+
+/// Other observations.
 #[derive(Clone, Copy, Debug)]
 enum Seen {
-    /// Numbers of check bits that are set and clear.
-    Bits { rate: i32, odd: i64, even: i64 },
     /// A number of differences, on the scale, and how fast likelihood falls with the square of the distance from it.
     Told { scale: i32, weight: i64 },
-    /// Numbers of cells of no element, of one, and of several.
+    /// Numbers of cells of one size: of no element, of one, and of several.
     Cells { rate: i32, none: i64, one: i64, several: i64 },
 }
 
@@ -59,16 +66,17 @@ impl Evidence {
     /// Evidence that at least `count` elements differ: the difference of the counts of both sets.
     #[must_use]
     pub fn at_least(count: u64) -> Self {
-        Self { at_least: count, seen: Vec::new() }
+        Self { at_least: count, ..Self::default() }
     }
 
     /// Adds deep bits, less one's own, of the levels from cell `from` on: 0, or the number of cells that are added by
     /// themselves.
     pub fn deep_bits(&mut self, bits: &DeepBits, from: usize) {
+        self.bits.reserve(LEVELS);
         for (level, odd, count) in bits.counts() {
             // The bits of a level are checks of its first cells: these would be counted twice.
             if from <= 1 << level {
-                self.parities(level, odd as usize, count as usize);
+                self.parities(level, odd, count);
             }
         }
     }
@@ -117,10 +125,11 @@ impl Evidence {
         Estimate { differences: found.differences.max(self.at_least), ..found }
     }
 
-    fn parities(&mut self, level: u32, odd: usize, count: usize) {
+    fn parities(&mut self, level: u32, odd: u32, count: u32) {
         if let Some(rate) = rate(level + 1) {
-            let even = signed(count.saturating_sub(odd));
-            self.seen.push(Seen::Bits { rate, odd: signed(odd), even });
+            // Of 64 at the most.
+            let even = count.saturating_sub(odd);
+            self.bits.push(Bits { rate, odd: odd.cast_signed(), even: even.cast_signed() });
         }
     }
 
@@ -131,10 +140,6 @@ impl Evidence {
                 let distance = i64::from(scale - told);
                 -weight * distance * distance
             }
-            Seen::Bits { rate, odd, even } => {
-                let logs = bit_logs(scale + rate);
-                odd * logs.odd + even * logs.even
-            }
             Seen::Cells { rate, none, one, several } => {
                 let logs = cell_logs(scale + rate);
                 // Several elements look like one where check and place agree by chance.
@@ -142,25 +147,32 @@ impl Evidence {
                 none * logs.none + one * logs.one.max(chance) + several * logs.several
             }
         };
-        // Far off the peak sums are beyond 63 bits: there it is enough that they are low.
-        self.seen.iter().map(log).fold(0, i64::saturating_add)
+        let bits = self.bits.iter().map(|&Bits { rate, odd, even }| {
+            let logs = bit_logs(scale + rate);
+            i64::from(odd) * logs.odd + i64::from(even) * logs.even
+        });
+        // Far off the peak sums of others are beyond 63 bits: there it is enough that they are low.
+        self.seen.iter().map(log).fold(bits.sum(), i64::saturating_add)
     }
 
-    /// Scale of the highest likelihood: by octaves, then in halving steps around the best.
+    /// Scale of the highest likelihood: uphill by octaves from where the bits point, then in halving steps around the
+    /// best. About 14 of 737 points on the scale.
     fn peak(&self) -> i32 {
-        let mut step = OCTAVE;
-        let mut best = (i64::MIN, LOWEST);
-        let mut scale = LOWEST;
-        // Up to 24 points, and 10 below: 34 of 737 on the scale. Behind the peak likelihood falls towards that of anything,
-        // and where it is e^64 times lower it does not come back.
-        while scale <= HIGHEST {
-            let likelihood = self.likelihood(scale);
-            if likelihood < best.0.saturating_sub(64 * ONE) {
-                break;
+        let start = self.start();
+        let mut best = (self.likelihood(start), start);
+        for step in [-OCTAVE, OCTAVE] {
+            let mut next = best.1 + step;
+            while (LOWEST..=HIGHEST).contains(&next) {
+                let likelihood = self.likelihood(next);
+                // Level where all cells are empty: it may rise behind that.
+                if likelihood < best.0 {
+                    break;
+                }
+                best = better(best, (likelihood, next));
+                next += step;
             }
-            best = better(best, (likelihood, scale));
-            scale += step;
         }
+        let mut step = OCTAVE;
         while step > 1 {
             step /= 2;
             for scale in [best.1 - step, best.1 + step] {
@@ -172,21 +184,44 @@ impl Evidence {
         best.1
     }
 
+    /// Where to look for the peak from. A quarter of the bits of a level are odd at some 0.35 elements a bit: it is where
+    /// the largest level points that has as many; or what another has estimated; or what cells tell by how many are free.
+    fn start(&self) -> i32 {
+        let odd = self.bits.iter().filter(|bits| bits.odd * 3 >= bits.even).map(|bits| -bits.rate - OCTAVE * 3 / 2);
+        let others = self.seen.iter().filter_map(|seen| match *seen {
+            Seen::Told { scale, .. } => Some(scale),
+            // Where few cells are taken there are as many elements in a cell as taken ones for each that is not.
+            Seen::Cells { rate, none, one, several } => {
+                let [taken, free] = [one + several, none.max(1)].map(|count| usize::try_from(count).ok());
+                let taken = taken.filter(|&taken| taken > 0)?;
+                Some((scale_of(taken) - scale_of(free?)).min(2 * OCTAVE) - rate)
+            }
+        });
+        odd.chain(others).max().unwrap_or(LOWEST).clamp(LOWEST, HIGHEST)
+    }
+
     /// Estimate by a parabola around the peak; `None` if the likelihood is flat.
     fn curve(&self, peak: i32) -> Option<Estimate> {
         let top = self.likelihood(peak);
-        let (mut width, mut left, mut right);
-        width = 1;
-        loop {
-            left = top.saturating_sub(self.likelihood(peak - width)).max(0);
-            right = top.saturating_sub(self.likelihood(peak + width)).max(0);
-            // A standard error on either side of a peak the logarithm has fallen by a half. Nearer, rounding decides;
-            // much further, it is no parabola.
-            if left.saturating_add(right) >= ONE || width >= 2 * OCTAVE {
-                break;
-            }
-            width *= 2;
+        let falls =
+            |width: i32| [peak - width, peak + width].map(|scale| top.saturating_sub(self.likelihood(scale)).max(0));
+        // A standard error on either side of a peak the logarithm has fallen by a half. Nearer, rounding decides; much
+        // further, it is no parabola. Deep bits alone end at a width of 16.
+        let ends = |[left, right]: [i64; 2]| left.saturating_add(right) >= ONE;
+        let mut width = 16;
+        let mut fallen = falls(width);
+        while ends(fallen)
+            && width > 1
+            && let nearer = falls(width / 2)
+            && ends(nearer)
+        {
+            (width, fallen) = (width / 2, nearer);
         }
+        while !ends(fallen) && width < 2 * OCTAVE {
+            width *= 2;
+            fallen = falls(width);
+        }
+        let [left, right] = fallen;
         let bend = u128::try_from(left.saturating_add(right)).ok().filter(|&bend| bend > 0)?;
         let width = i128::from(width);
         // Squares of a step of the scale, (ln 2 / 32)^2, in 2^-32.
@@ -300,7 +335,7 @@ mod tests {
         // Cells that are all full tell that there are many, and not how many.
         assert_eq!(
             estimates(None, 100),
-            [[0, 1], [0, 1], [0, 1], [3, 2], [17, 5], [91, 13], [1734, 7713], [1734, 7713], [1734, 7713]]
+            [[0, 1], [0, 1], [1, 1], [3, 2], [17, 5], [91, 13], [1556, 4608], [1556, 4608], [1556, 4608]]
         );
         assert_eq!(
             estimates(Some(DeepWidth::Narrow), 2_900),
@@ -333,7 +368,25 @@ mod tests {
             let Estimate { differences, sigma } = evidence.estimate();
             folded = folded.rotate_left(7) ^ differences << 24 ^ sigma;
         }
-        assert_eq!(folded, 14_119_719_778_514_038_712);
+        assert_eq!(folded, 12_012_913_243_516_945_801);
+    }
+
+    /// The peak is sought uphill from where the evidence points. Of sets there is no higher one elsewhere.
+    #[test]
+    fn no_number_is_likelier_than_the_one_that_is_found() {
+        let counts = (0..40).chain((6..120).map(|eighth| (1 << (eighth / 8)) * (8 + eighth % 8) / 8));
+        for (trial, count) in counts.enumerate() {
+            let (key, first) = (SketchKey::new(trial as u64, 11), (trial as u64) << 32);
+            let table = Table::rebuild(key, 15, (first..first + count).map(id));
+            for (width, cells) in [(Some(DeepWidth::Narrow), 0), (Some(DeepWidth::Wide), 32), (None, 700)] {
+                let mut evidence = Evidence::at_least(0);
+                width.iter().for_each(|&width| evidence.deep_bits(&table.deep_bits(width), cells));
+                evidence.prefix(&table.prefix(cells).expect("the table is longer"), &key);
+                let highest = (LOWEST..=HIGHEST).map(|scale| evidence.likelihood(scale)).max();
+                let found = evidence.likelihood(evidence.peak());
+                assert!(highest.is_some_and(|highest| highest - found < ONE / 16), "{count}, {width:?}, {cells} cells");
+            }
+        }
     }
 
     #[test]

@@ -97,8 +97,9 @@ impl Peeling {
             key,
             layout: Layout::new(cells.len()),
             cells: cells.to_vec(),
-            ids: Vec::new(),
-            changed: Vec::new(),
+            // 1.4 cells an element is what a sketch takes; and an element of a few cells changes those.
+            ids: Vec::with_capacity(cells.len() / 4 * 3),
+            changed: Vec::with_capacity(LONG),
             limit,
             taken: vec![0; cells.len()],
         }
