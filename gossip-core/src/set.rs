@@ -170,7 +170,7 @@ impl<E: Element> Set<E> {
         let Some(tables) = &mut self.tables else { return };
         self.pending.drain(..).for_each(|name| tables.toggle(name));
         let (store, fingerprinter, unnamed) = (&self.store, &self.fingerprinter, Self::WIDTH.unnamed_bits());
-        if tables.are_outgrown(store.len()) && store.len() <= Tables::STEP {
+        if tables.are_outgrown(store.len()) && store.len() <= 2 * Tables::STEP {
             *tables = Tables::build(tables.key(), store.len(), store.ids().map(|id| id >> unnamed));
         }
         tables.grow(store.len(), |name| {

@@ -50,6 +50,12 @@ impl Table {
         Self { key, cells: vec![Cell::EMPTY; 1 << log2], beyond: [0; LEVELS] }
     }
 
+    /// The same of these cells, as many as a table has, of which none has an element.
+    pub(super) fn of_empty(key: SketchKey, cells: Vec<Cell>) -> Self {
+        debug_assert!(cells.len().is_power_of_two() && cells.iter().all(|cell| cell.is_empty()));
+        Self { key, cells, beyond: [0; LEVELS] }
+    }
+
     /// Table of a set, of 2^`log2` cells. A table grows by being built anew: twice the cells need a bit more of every
     /// position, which only the elements tell. 10 to 17 ns an element.
     #[must_use]
