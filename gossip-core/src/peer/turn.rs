@@ -1,6 +1,7 @@
 //! `Turn`: one peer, and all that may be touched on its behalf.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Peer;
@@ -8,32 +9,35 @@ use super::budget::PASSED;
 use crate::agenda::Agenda;
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::element::Element;
 use crate::event::Event;
+use crate::forgetting::Dot;
+use crate::kind::Kind;
 use crate::message::{LogId, Message};
 use crate::push::{self, About, Hand, LinkTurn, Wishes};
 use crate::rng::Rng;
 use crate::round::policy::Policy;
 use crate::round::{Ending, Round, Step};
-use crate::set::Set;
 use crate::stats::{Ledger, Stats};
 use crate::time::{Time, micros};
 use crate::wire::Place;
 
 /// One peer and all that may be touched on its behalf, borrowed from the machine once per message or task.
-pub(crate) struct Turn<'a, P, E> {
+pub(crate) struct Turn<'a, P, S: Kind> {
     pub(crate) id: &'a P,
     pub(crate) peer: &'a mut Peer,
     /// Its link and what all links share; `None` without an overlay.
     pub(crate) hand: Option<Hand<'a, P>>,
-    pub(crate) set: &'a mut Set<E>,
+    pub(crate) set: &'a mut S,
     pub(crate) config: &'a Config,
     pub(crate) rng: &'a mut Rng,
     /// The latest time polled at.
     pub(crate) now: Time,
     pub(crate) agenda: &'a mut Agenda<P>,
-    pub(crate) events: &'a mut VecDeque<Event<P, E>>,
+    pub(crate) events: &'a mut VecDeque<Event<P, S::Element>>,
     pub(crate) stats: &'a mut Stats,
+    /// What the message that is made says beside its elements.
+    pub(crate) gone: Vec<Dot>,
+    pub(crate) marks: Vec<Dot>,
     /// How many cells our rounds with other peers hold and await; counted for messages that bring cells.
     pub(crate) cells_elsewhere: usize,
 }
@@ -58,9 +62,9 @@ pub(crate) enum Task {
 /// for cells, and cells are read.
 const LONG_SKETCH: Duration = Duration::from_secs(5);
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Carries out a task. Returns the message to send, if the task is to send one.
-    pub(crate) fn perform(&mut self, task: Task) -> Option<Message<E>> {
+    pub(crate) fn perform(&mut self, task: Task) -> Option<Message<S::Element>> {
         let mut message = None;
         match task {
             Task::TimeOut => self.time_out(),
@@ -176,9 +180,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Enters a proof by a round of ours, which began under this log of the peer's.
     pub(super) fn prove_by_round(&mut self, digest: Digest, log: Option<LogId>) {
-        // Sets only grow, so a log of `count` elements is all of that set: both logs are known up to there.
-        let place = Place::of_count(digest.count());
-        self.reconcile(Some(place), place, log);
+        // Sets that only grow: a log of `count` elements is all of that set, so both logs are known up to there.
+        if !S::FORGETS {
+            let place = Place::of_count(digest.count());
+            self.reconcile(Some(place), place, log);
+        }
         self.prove(digest);
     }
 

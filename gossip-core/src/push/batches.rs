@@ -6,9 +6,9 @@ use core::time::Duration;
 use super::link::{ACK_AFTER, ACK_WITHIN, Arrival, Standing};
 use super::{About, LinkTurn, Wishes};
 use crate::config::Room;
-use crate::element::Element;
+use crate::kind::Kind;
 use crate::message::{Batch, Flags, LogId};
-use crate::set::{Excerpt, Set};
+use crate::set::Excerpt;
 use crate::time::{Time, micros};
 use crate::wire::{Elements, Place};
 
@@ -226,7 +226,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// is to bring the rest.
     ///
     /// A batch always says how far we have the peer's log, so it goes out without elements too.
-    pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<(Pushed, Wishes)> {
+    pub(crate) fn next_batch(&mut self, set: &impl Kind, room: Room) -> Option<(Pushed, Wishes)> {
         let About { now, end, window, .. } = self.about;
         let link = self.slot.as_mut().filter(|link| link.due)?;
         link.due = false;
@@ -278,7 +278,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     }
 
     /// Takes what is to go to the peer now: elements that fit the room, or the wish for a round.
-    fn take<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<Taken> {
+    fn take(&mut self, set: &impl Kind, room: Room) -> Option<Taken> {
         let About { now, end, window, in_round, .. } = self.about;
         let link = self.slot.as_ref()?;
         let from = link.sent;
@@ -315,7 +315,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
 
     /// Whether what is to be sent to the peer goes as pushes: all that is fresh does, and what is caught up on if it
     /// takes a few messages. Counts the elements that it took to know.
-    fn fits_a_few<E: Element>(&mut self, set: &Set<E>, room: Room, measured: &mut usize) -> bool {
+    fn fits_a_few(&mut self, set: &impl Kind, room: Room, measured: &mut usize) -> bool {
         let (end, acked) = (self.about.end, self.known.acked());
         let Some(link) = self.slot else { return true };
         // Of a peer that is not known to have anything of ours it is not known that it has nothing, and digests tell

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::digest::State;
 use crate::message::{Head, Tells};
-use crate::sketch::{Cell, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
+use crate::sketch::{Cell, Estimate, Evidence, IdWidth, Name, Prefix, SketchKey, Tables};
 use crate::wire::{Cells, Place};
 
 /// The part of a peer's sketch that has come. Cells are kept as the peer sent them, and our own elements are taken away
@@ -51,7 +51,13 @@ pub(crate) enum Received {
 impl IncomingSketch {
     /// A sketch that begins with these cells. `ours` is our own one, if we keep any, of our log up to `began_at` and so
     /// of `count` elements.
-    pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, began_at: Place, count: u64) -> Self {
+    pub(crate) fn new(
+        head: &Head,
+        cells: &Cells,
+        ours: Option<&Tables<impl Name>>,
+        began_at: Place,
+        count: u64,
+    ) -> Self {
         let mut tells = head.tells;
         if let (Tells::Bits(deep), Some(tables)) = (&mut tells, ours) {
             deep.subtract(&tables.covering(cells.count()).deep_bits(deep.width()));

@@ -17,6 +17,8 @@ pub enum IdWidth {
     /// 64 bits, for numbers.
     #[default]
     Bits64,
+    /// 96 bits, for the names of a map, which tell what was inserted, and by whom.
+    Bits96,
 }
 
 impl IdWidth {
@@ -26,15 +28,16 @@ impl IdWidth {
         match self {
             Self::Bits48 => 6,
             Self::Bits64 => 8,
+            Self::Bits96 => 12,
         }
     }
 
     /// Bits of an id that do not travel.
     pub(crate) const fn unnamed_bits(self) -> u32 {
-        64 - 8 * self.bytes() as u32
+        64_u32.saturating_sub(8 * self.bytes() as u32)
     }
 
-    /// Bytes of `count` cells on the wire with their checks: 8.25 (or 6.25) each, rounded up. Saturates.
+    /// Bytes of `count` cells on the wire with their checks: 8.25 (or 6.25, or 12.25) each, rounded up. Saturates.
     #[must_use]
     pub const fn cells_encoded_len(self, count: usize) -> usize {
         count.saturating_mul(self.bytes()).saturating_add(count.div_ceil(CHECKS))
@@ -52,8 +55,12 @@ impl IdWidth {
     /// bits up, zeros after the last. Upper bits of wider ids are lost.
     pub fn encode_cells(self, cells: &[Cell], out: &mut Vec<u8>) {
         out.reserve(self.cells_encoded_len(cells.len()));
+        let ids = self.bytes().min(8);
         for cell in cells {
-            out.extend_from_slice(&cell.id().to_le_bytes()[..self.bytes()]);
+            out.extend_from_slice(&cell.id().to_le_bytes()[..ids]);
+            if self == Self::Bits96 {
+                out.extend_from_slice(&cell.behind().to_le_bytes());
+            }
         }
         // Checks come behind all ids: 2 bits between them would move each id off its bytes.
         let pack = |group: &[Cell]| group.iter().rev().fold(0, |byte, cell| byte << CHECK_BITS | cell.check());
@@ -71,7 +78,7 @@ impl IdWidth {
 
     /// Reads `count` cells; `None` if `bytes` are not their wire form.
     ///
-    /// Allocates no more than 16 bytes for each 6.25 or 8.25 of `bytes`, whatever `count` says.
+    /// Allocates no more than 16 bytes for each 6.25, 8.25 or 12.25 of `bytes`, whatever `count` says.
     #[must_use]
     pub fn decode_cells(self, count: usize, bytes: &[u8]) -> Option<Vec<Cell>> {
         if !self.are_cells(count, bytes) {
@@ -82,9 +89,11 @@ impl IdWidth {
         let shifts = (0..8).step_by(CHECK_BITS as usize);
         let checks = checks.iter().flat_map(|byte| shifts.clone().map(move |shift| byte >> shift));
         let cells = ids.chunks_exact(self.bytes()).zip(checks).map(|(id, check)| {
-            let mut word = [0; 8];
+            let (id, behind) = id.split_at(id.len().min(8));
+            let (mut word, mut last) = ([0; 8], [0; 4]);
             word[..id.len()].copy_from_slice(id);
-            Cell::new(u64::from_le_bytes(word), check)
+            last[..behind.len()].copy_from_slice(behind);
+            Cell::wide(u64::from_le_bytes(word), u32::from_le_bytes(last), check)
         });
         Some(cells.collect())
     }
@@ -95,13 +104,14 @@ mod tests {
     use super::*;
 
     fn cells(count: u64, width: IdWidth) -> Vec<Cell> {
-        let ids = (1..=count).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 8 * width.bytes()));
-        ids.map(|id| Cell::new(id, id.to_le_bytes()[1])).collect()
+        let ids = (1..=count).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> width.unnamed_bits());
+        let behind = |id: u64| if width == IdWidth::Bits96 { id as u32 ^ 5 } else { 0 };
+        ids.map(|id| Cell::wide(id, behind(id), id.to_le_bytes()[1])).collect()
     }
 
     #[test]
     fn cells_survive_the_wire_in_exactly_the_bytes_foretold() {
-        for width in [IdWidth::Bits48, IdWidth::Bits64] {
+        for width in [IdWidth::Bits48, IdWidth::Bits64, IdWidth::Bits96] {
             for count in 0..40 {
                 let cells = cells(count, width);
                 let mut bytes = Vec::new();

@@ -1,0 +1,210 @@
+//! A fleet of maps over a network of faults, beside what was written: each value is written once, so it tells its entry.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, ReplicaId, Time};
+
+pub(crate) type Key = u8;
+pub(crate) type Value = u64;
+
+/// Random numbers of a seed.
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// A replica, and what was seen of it in this life.
+#[derive(Clone)]
+pub(crate) struct Replica {
+    pub(crate) map: Map<usize, Key, Value>,
+    held: BTreeSet<(Key, Value)>,
+    gone: BTreeSet<(Key, Value)>,
+}
+
+/// A message under way: when it arrives, from whom, to whom.
+type Flight = (Time, usize, usize, Vec<u8>);
+
+pub(crate) struct Fleet {
+    pub(crate) rng: Rng,
+    pub(crate) replicas: Vec<Replica>,
+    pub(crate) config: Config,
+    pub(crate) now: Time,
+    flights: Vec<Flight>,
+    late: Vec<Flight>,
+    /// All values that were written, and those that somebody removed or replaced.
+    pub(crate) written: BTreeSet<(Key, Value)>,
+    pub(crate) removed: BTreeSet<(Key, Value)>,
+    next: Value,
+    lives: u64,
+    pub(crate) forked: BTreeSet<ReplicaId>,
+    pub(crate) loss: u64,
+}
+
+pub(crate) fn config(rng: &mut Rng) -> Config {
+    let mut config = Config::default();
+    config.economy = [Economy::Balanced, Economy::FewestBytes, Economy::Pages][rng.below(3) as usize];
+    config.max_message = MessageBudget::new([256, 600, 4_096, 65_536][rng.below(4) as usize]);
+    config.round_every = Duration::from_millis(500);
+    config
+}
+
+impl Fleet {
+    pub(crate) fn new(seed: u64, count: usize) -> Self {
+        let mut rng = Rng::new(seed);
+        let config = config(&mut rng);
+        let mut fleet = Self {
+            rng,
+            replicas: vec![],
+            config,
+            now: Time::ZERO,
+            flights: vec![],
+            late: vec![],
+            written: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            next: 0,
+            lives: 0,
+            forked: BTreeSet::new(),
+            loss: 0,
+        };
+        for index in 0..count {
+            let replica = fleet.life(index, count);
+            fleet.replicas.push(replica);
+        }
+        fleet
+    }
+
+    /// A new life with nothing in memory.
+    fn life(&mut self, index: usize, count: usize) -> Replica {
+        self.lives += 1;
+        let id = ReplicaId::from_random(self.rng.next().to_le_bytes());
+        let mut map = Map::new(self.config.clone(), id, self.rng.next());
+        (0..count).filter(|&peer| peer != index).for_each(|peer| _ = map.add_peer(peer));
+        Replica { map, held: BTreeSet::new(), gone: BTreeSet::new() }
+    }
+
+    pub(crate) fn crash(&mut self, index: usize) {
+        self.replicas[index] = self.life(index, self.replicas.len());
+    }
+
+    pub(crate) fn insert(&mut self, index: usize, key: Key) {
+        let value = self.next;
+        self.next += 1;
+        let replaced: Vec<Value> = self.replicas[index].map.get_all(&key).copied().collect();
+        let count = self.replicas[index].map.insert(key, value).expect("it is short");
+        assert_eq!(count, replaced.len());
+        self.removed.extend(replaced.into_iter().map(|value| (key, value)));
+        self.written.insert((key, value));
+        self.look(index);
+    }
+
+    pub(crate) fn remove(&mut self, index: usize, key: Key) {
+        let values: Vec<Value> = self.replicas[index].map.get_all(&key).copied().collect();
+        assert_eq!(self.replicas[index].map.remove(&key), values.len());
+        self.removed.extend(values.into_iter().map(|value| (key, value)));
+        self.look(index);
+    }
+
+    pub(crate) fn held(&self, index: usize) -> BTreeSet<(Key, Value)> {
+        let map = &self.replicas[index].map;
+        map.iter().flat_map(|(&key, _)| map.get_all(&key).map(move |&value| (key, value))).collect()
+    }
+
+    /// Looks at what a replica holds: nothing has come back, and nothing has gone unasked.
+    fn look(&mut self, index: usize) {
+        let now = self.held(index);
+        let replica = &mut self.replicas[index];
+        replica.gone.extend(replica.held.difference(&now));
+        assert!(replica.gone.is_disjoint(&now), "never_comes_back: {:?} at {index}", &replica.gone & &now);
+        assert!(
+            replica.gone.is_subset(&self.removed),
+            "nothing_goes_unasked: {:?} at {index}",
+            &replica.gone - &self.removed
+        );
+        assert!(now.is_subset(&self.written), "nothing_invented");
+        replica.held = now;
+    }
+
+    fn poll(&mut self, index: usize) {
+        loop {
+            match self.replicas[index].map.poll(self.now) {
+                MapOutput::Event(MapEvent::Forked { replica }) => _ = self.forked.insert(replica),
+                MapOutput::Event(_) => {}
+                MapOutput::Send { to, message } => self.send(index, to, message.encode()),
+                MapOutput::Wait(_) => break,
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
+        assert!(bytes.len() <= self.config.max_message.bytes().max(65_536 + 96), "{} bytes", bytes.len());
+        let times = if self.rng.chance(self.loss) { 0 } else { 1 + usize::from(self.rng.chance(self.loss / 2)) };
+        for _ in 0..times {
+            let delay = Duration::from_millis(1 + self.rng.below(60));
+            self.flights.push((self.now + delay, from, to, bytes.clone()));
+        }
+        if self.loss > 0 && self.rng.chance(2) {
+            self.late.push((self.now, from, to, bytes));
+        }
+    }
+
+    /// Lets a message of any age arrive once more.
+    pub(crate) fn revive(&mut self) {
+        if !self.late.is_empty() {
+            let which = self.rng.below(self.late.len() as u64) as usize;
+            let (_, from, to, bytes) = self.late[which].clone();
+            self.flights.push((self.now, from, to, bytes));
+        }
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn pass(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        while self.now < end {
+            self.now = self.now + Duration::from_millis(5);
+            let (due, rest): (Vec<_>, Vec<_>) = self.flights.drain(..).partition(|flight| flight.0 <= self.now);
+            self.flights = rest;
+            for (_, from, to, bytes) in due {
+                self.replicas[to].map.receive_bytes(&from, &bytes).expect("it is sound");
+                self.look(to);
+                self.poll(to);
+            }
+            (0..self.replicas.len()).for_each(|index| self.poll(index));
+        }
+    }
+
+    /// Ends all faults. Returns what is held anywhere then.
+    pub(crate) fn heal(&mut self) -> BTreeMap<(Key, Value), usize> {
+        self.loss = 0;
+        let mut held = BTreeMap::new();
+        for index in 0..self.replicas.len() {
+            self.held(index).into_iter().for_each(|value| *held.entry(value).or_default() += 1);
+        }
+        held
+    }
+
+    /// Whether all hold the same, and have seen the same.
+    pub(crate) fn agree(&self) -> bool {
+        let first = self.replicas[0].map.digest();
+        self.replicas.iter().all(|replica| replica.map.digest() == first)
+            && (1..self.replicas.len()).all(|index| self.held(index) == self.held(0))
+    }
+}
