@@ -123,6 +123,10 @@ pub(crate) trait Kind {
     fn beside(&self, _told: &[Dot]) -> Vec<(ReplicaId, u32)> {
         Vec::new()
     }
+    /// From where on the log can be pushed: of what went before, another peer is told by a round.
+    fn known_from(&self) -> Place {
+        Place::START
+    }
     /// Dots that went of late and that these wishes may have been for.
     fn went(&self, _wishes: &[u64]) -> Vec<Dot> {
         Vec::new()
@@ -445,11 +449,11 @@ impl<K: Element + Ord, V: Element> Kind for Forgetting<K, V> {
         room: Room,
         _: &Excerpt,
     ) -> Stretch {
-        self.batch(from, parts, room).0
+        self.batch(from, parts, room)
     }
 
-    fn fits(&self, _: impl Iterator<Item = Range<usize>>, _: usize) -> (bool, usize) {
-        (true, 0)
+    fn fits(&self, parts: impl Iterator<Item = Range<usize>>, budget: usize) -> (bool, usize) {
+        self.fits(parts, budget)
     }
 
     fn take_over(&mut self, causal: &Causal) -> Vec<Item<K, V>> {
@@ -474,6 +478,10 @@ impl<K: Element + Ord, V: Element> Kind for Forgetting<K, V> {
 
     fn beside(&self, told: &[Dot]) -> Vec<(ReplicaId, u32)> {
         self.beside(told)
+    }
+
+    fn known_from(&self) -> Place {
+        self.known_from()
     }
 
     fn went(&self, wishes: &[u64]) -> Vec<Dot> {

@@ -12,6 +12,7 @@ use crate::event::{Event, Output};
 use crate::forgetting::{Forgetting, Item, ReplicaId};
 use crate::machine::Engine;
 use crate::message::Message;
+use crate::push::Overlay;
 use crate::stats::{PeerStats, Stats};
 use crate::time::Time;
 
@@ -88,8 +89,7 @@ use crate::time::Time;
 /// take it in then: so peers are trusted as writers are. Bounds on work, memory and messages hold against any peer.
 ///
 /// Entries that this replica cannot decode are dropped, and [counted](crate::Ledger::dropped): its digest differs from that
-/// of peers that can for as long as these hold them. Rounds alone bring changes: pushes along an overlay are for
-/// [`AntiEntropy`](crate::AntiEntropy).
+/// of peers that can for as long as these hold them.
 #[derive(Clone)]
 pub struct Map<P, K, V> {
     engine: Engine<P, Item<K, V>, Forgetting<K, V>>,
@@ -248,6 +248,12 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         Q: Ord + ?Sized,
     {
         self.engine.sync_now(peer);
+    }
+
+    /// Pushes changes along this overlay from now on, if [`Config::batch_every`] is set; as
+    /// [`AntiEntropy::set_overlay`](crate::AntiEntropy::set_overlay).
+    pub fn set_overlay(&mut self, overlay: Overlay<P>) {
+        self.engine.set_overlay(overlay);
     }
 
     /// Takes in one message.

@@ -24,6 +24,8 @@ pub(crate) struct Changes<T> {
     end: usize,
     /// The changes before this place that are no items are holes.
     forgotten: usize,
+    /// The place behind the last of these that said what went.
+    known_from: usize,
 }
 
 /// Changes in a chunk, a power of two.
@@ -83,12 +85,17 @@ impl<T> Chunk<T> {
 
 impl<T> Changes<T> {
     pub(crate) const fn new() -> Self {
-        Self { chunks: Vec::new(), end: 0, forgotten: 0 }
+        Self { chunks: Vec::new(), end: 0, forgotten: 0, known_from: 0 }
     }
 
     /// How many changes there have been.
     pub(crate) const fn end(&self) -> usize {
         self.end
+    }
+
+    /// From here on all that went is known.
+    pub(crate) const fn known_from(&self) -> usize {
+        self.known_from
     }
 
     pub(crate) fn push(&mut self, change: Change<T>) {
@@ -109,6 +116,7 @@ impl<T> Changes<T> {
         while self.forgotten < before {
             if matches!(self.get(self.forgotten), Change::Went(_)) {
                 self.take(self.forgotten);
+                self.known_from = self.forgotten + 1;
             }
             self.forgotten += 1;
         }

@@ -123,38 +123,70 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         })
     }
 
-    /// Fills a run with what has come in these parts of the log and is still there, and dots that went, as much as fits.
-    pub(crate) fn batch(&self, from: Place, parts: impl Iterator<Item = Range<usize>>, room: Room) -> (Stretch, Dots) {
-        let mut places = parts.flatten();
-        let (mut entries, mut went, mut bytes) = (Vec::new(), Vec::new(), 0);
-        let (mut to, mut encoding) = (self.changes.end(), Vec::new());
-        for place in &mut places {
-            let len = match self.changes.get(place) {
-                Change::Came(item) => {
-                    encoding.clear();
-                    item.encode(&mut encoding);
-                    encoding.len() + 3
-                }
-                Change::Went(_) => Dot::LEN + 4,
-                Change::Hole => 0,
-            };
-            if bytes + len + 8 > room.of_many && !(entries.is_empty() && went.is_empty()) {
+    /// Fills a run with what has come in these parts of the log and is still there, and dots that went, in the order of the
+    /// log, as much as fits the room.
+    pub(crate) fn batch(&self, from: Place, parts: impl Iterator<Item = Range<usize>>, room: Room) -> Stretch {
+        let (mut entries, mut went, mut bytes, mut to) = (Vec::new(), Vec::new(), 0, self.changes.end());
+        for place in parts.flatten() {
+            let change = self.changes.get(place);
+            let (len, is_first) = (length(change), entries.is_empty() && went.is_empty());
+            if len > 0 && bytes + len > room.of_many.saturating_sub(FRAME) && !is_first {
                 to = place;
                 break;
             }
             bytes += len;
-            match self.changes.get(place) {
+            match change {
                 Change::Came(item) => entries.push(Entry { id: 0, element: item.into() }),
                 Change::Went(dot) => went.push(*dot),
                 Change::Hole => {}
+            }
+            // One that is too large for others beside it goes alone.
+            if is_first && bytes > room.of_many.saturating_sub(FRAME) {
+                to = place + 1;
+                break;
             }
         }
         let tried = entries.len() + went.len();
         went.sort_unstable();
         let gone = Dots::fill(went, usize::MAX);
-        let elements = Elements::fill(entries.into_iter(), room.less(gone.encoded_len())).elements;
-        let to = Place::new(to.max(from.index()));
-        (Stretch { to, elements, tried }, gone)
+        let beside = if gone.count() > 0 { gone.encoded_len() } else { 0 };
+        let elements = Elements::fill(entries.into_iter(), room.less(beside)).elements;
+        Stretch { to: Place::new(to.max(from.index())), elements, tried, gone }
+    }
+
+    /// Whether what has come and gone in these parts of the log takes at most `budget` bytes, and how many changes it took
+    /// to know.
+    pub(crate) fn fits(&self, parts: impl Iterator<Item = Range<usize>>, budget: usize) -> (bool, usize) {
+        let (mut bytes, mut count) = (FRAME, 0);
+        for place in parts.flatten() {
+            (bytes, count) = (bytes + length(self.changes.get(place)), count + 1);
+            if bytes > budget {
+                return (false, count);
+            }
+        }
+        (true, count)
+    }
+
+    /// From where on the log can be pushed.
+    pub(crate) const fn known_from(&self) -> Place {
+        Place::new(self.changes.known_from())
+    }
+}
+
+/// What a run takes beside its entries at most, and a run of dots beside these.
+const FRAME: usize = 16;
+
+/// The most bytes that a change takes in a message.
+fn length<K: Element, V: Element>(change: &Change<Item<K, V>>) -> usize {
+    match change {
+        Change::Came(item) => {
+            let mut encoding = Vec::new();
+            item.encode(&mut encoding);
+            encoding.len() + 3
+        }
+        // Its replica, how many dots of it there are, and its counter.
+        Change::Went(_) => 8 + 3 + 5,
+        Change::Hole => 0,
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Causal {
     pub(crate) marks: Vec<Dot>,
     /// The same, with those that the peer lacks, at 0.
     pub(crate) theirs: Vec<(ReplicaId, u32)>,
+    /// Where the peer's log ended in the state that was read.
+    pub(crate) end: Place,
 }
 
 /// The names of a difference, by whose they are.
@@ -74,7 +76,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         let gone_here = sorted(seen.into_iter().chain(our_gone.into_iter().filter(|dot| !have_seen(dot))));
         let id = |dot: Dot| self.fingerprint(Named::live(dot)).id;
         let wanted = sorted(wished.iter().map(|&dot| id(dot) >> WISH));
-        let causal = Causal { gone_there, gone_here, wished, marks, theirs: theirs.into_iter().collect() };
+        let causal = Causal { gone_there, gone_here, wished, marks, theirs: theirs.into_iter().collect(), end: Place::START };
         Claim {
             ours: sorted(given.into_iter().map(id)),
             wanted,

@@ -232,6 +232,7 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S::Element, S> {
             stats: &mut self.stats,
             // Only cells that arrive lead to requests for more, and `receive` counts then.
             cells_elsewhere: 0,
+            their_end: Place::START,
             gone: Vec::new(),
             marks: Vec::new(),
         })

@@ -73,7 +73,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let mut link = Self::link_of(self.hand.as_mut(), self.peer, config, now, end)?;
         let (pushed, wishes) = link.next_batch(self.set, room)?;
         self.grant(wishes);
-        let (is_bare, is_fresh) = (pushed.batch.elements.count() == 0, pushed.is_fresh());
+        self.gone.extend(pushed.gone.as_slice());
+        let is_bare = pushed.batch.elements.count() + pushed.gone.count() == 0;
+        let is_fresh = pushed.is_fresh();
         if !is_fresh {
             self.spend(MEASURED * pushed.measured as u64 + PASSED * pushed.tried as u64);
         }

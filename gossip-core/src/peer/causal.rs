@@ -14,7 +14,7 @@ use crate::message::{Answer, Asks, Body, Nonce, Remarks, Request};
 use crate::round::claim::Claim;
 use crate::round::repair::Repair;
 use crate::round::{Round, Step};
-use crate::wire::Dots;
+use crate::wire::{Dots, Place};
 
 /// Most dots that a peer is yet to be told of. What is beyond them another round finds.
 const MOST_STALE: usize = 1 << 16;
@@ -88,7 +88,20 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let Some(Step::Repair(repair)) = self.peer.round.as_mut().map(Round::step_mut) else { return };
         let Some(causal) = repair.take_causal() else { return self.go_to(nonce, Step::Probe(None)) };
         self.set.adopt(&causal);
+        if self.hand.is_some() {
+            let (ours, log) = (self.exchanged(), self.peer.round.as_ref().and_then(Round::peer_log));
+            self.reconcile(ours, causal.end, log);
+        }
         self.ask_for_verdict(nonce, told, causal.theirs);
+    }
+
+    /// Where our log ended as our round began, if all that the peer lacked of it has come there.
+    fn exchanged(&self) -> Option<Place> {
+        let round = self.peer.round.as_ref()?;
+        match round.step() {
+            Step::Repair(repair) => repair.is_acknowledged().then_some(round.began_at()),
+            _ => None,
+        }
     }
 
     /// Closes the round if both digests are equal by now; else asks for a verdict, with our marks above the peer's.

@@ -84,6 +84,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             return self.walk(nonce, head.state);
         }
         let mut incoming = IncomingSketch::new(head, cells, self.set.tables(), self.set.end(), ours.count());
+        incoming.end_at(self.their_end);
         if let Tells::Seen { follow, .. } = head.tells
             && self.has_room(incoming.target() + follow)
         {
@@ -107,9 +108,12 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// walks.
     fn read_sketch(&mut self, nonce: Nonce) {
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return };
-        let theirs = incoming.state();
+        let (theirs, end) = (incoming.state(), incoming.end());
         match self.look() {
-            Ok(Reading::Clear(claim)) => self.repair(nonce, claim, theirs),
+            Ok(Reading::Clear(mut claim)) => {
+                claim.causal.iter_mut().for_each(|causal| causal.end = end);
+                self.repair(nonce, claim, theirs);
+            }
             Ok(_) => self.walk(nonce, theirs),
             Err(look) => self.want_cells(nonce, &look),
         }

@@ -41,6 +41,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     fn take_in(&mut self, message: Message<S::Element>) -> Result<bool, Reject> {
         let (kind, len, body) = (message.kind(), message.encoded_len(), message.body);
         let remarks = message.remarks.unwrap_or_default();
+        self.their_end = remarks.end;
         if let Some(difference) = body.tag().and_then(|tag| self.set.tag().difference(tag)) {
             return Err(Reject::Foreign(difference));
         }
@@ -79,7 +80,8 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             }
             Body::Answer { nonce, answer } => self.on_answer(nonce, answer, &held, bytes),
             Body::Push { batch, .. } => {
-                self.on_link(|link| link.on_batch(&batch, new));
+                let (changes, has_gone) = (self.set.end().since(before), remarks.gone.count() > 0);
+                self.on_link(|link| link.on_batch(&batch, changes, has_gone));
                 true
             }
         };

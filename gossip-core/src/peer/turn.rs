@@ -38,6 +38,8 @@ pub(crate) struct Turn<'a, P, S: Kind> {
     /// What the message that is made says beside its elements.
     pub(crate) gone: Vec<Dot>,
     pub(crate) marks: Vec<Dot>,
+    /// Where the peer's log ended as it sent the message that is taken in; of a map.
+    pub(crate) their_end: Place,
     /// How many cells our rounds with other peers hold and await; counted for messages that bring cells.
     pub(crate) cells_elsewhere: usize,
 }
@@ -169,7 +171,11 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Enters a proof that both sets have this digest.
     pub(super) fn prove(&mut self, digest: Digest) {
-        self.peer.known.prove(digest);
+        if S::FORGETS {
+            self.peer.known.note_proof(digest);
+        } else {
+            self.peer.known.prove(digest);
+        }
         self.on_link(|link| link.on_compared());
         // A peer may say the same any number of times before the next poll.
         let said = matches!(self.events.back(), Some(Event::InSync { peer, digest: last }) if peer == self.id && *last == digest);
@@ -180,8 +186,11 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Enters a proof by a round of ours, which began under this log of the peer's.
     pub(super) fn prove_by_round(&mut self, digest: Digest, log: Option<LogId>) {
-        // Sets that only grow: a log of `count` elements is all of that set, so both logs are known up to there.
-        if !S::FORGETS {
+        if S::FORGETS {
+            // The peer's log ended there as it said that its digest was this one.
+            self.reconcile(self.set.place_of(digest.tag()), self.their_end, log);
+        } else {
+            // A set that only grows: a log of `count` elements is all of it, so both logs are known up to there.
             let place = Place::of_count(digest.count());
             self.reconcile(Some(place), place, log);
         }

@@ -19,6 +19,8 @@ pub(crate) struct IncomingSketch {
     /// How many elements we held then.
     count: u64,
     width: IdWidth,
+    /// Where the peer's log ended then; of a map.
+    end: Place,
     /// What tells of the difference, beside the cells; deep bits are the peer's less ours, as the sketch began.
     tells: Tells,
     /// The first cells of the sequence.
@@ -66,6 +68,7 @@ impl IncomingSketch {
             state: head.state,
             began_at,
             count,
+            end: Place::START,
             width: cells.width(),
             tells,
             cells: cells.to_vec(),
@@ -123,6 +126,15 @@ impl IncomingSketch {
         if let Some(new) = self.cells.len().checked_sub(from).and_then(|known| cells.get(known..)) {
             self.cells.extend_from_slice(new);
         }
+    }
+
+    /// Notes where the peer's log ended as the sketch began.
+    pub(crate) const fn end_at(&mut self, end: Place) {
+        self.end = end;
+    }
+
+    pub(crate) const fn end(&self) -> Place {
+        self.end
     }
 
     /// Awaits so many more cells, which the peer sends unasked.

@@ -38,7 +38,7 @@ impl Dots {
         Self(filled)
     }
 
-    pub(crate) fn count(&self) -> usize {
+    pub(crate) const fn count(&self) -> usize {
         self.0.len()
     }
 

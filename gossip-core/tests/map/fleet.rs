@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, ReplicaId, Time};
+use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, Overlay, ReplicaId, Time};
 
 pub(crate) type Key = u8;
 pub(crate) type Value = u64;
@@ -64,6 +64,7 @@ pub(crate) fn config(rng: &mut Rng) -> Config {
     config.economy = [Economy::Balanced, Economy::FewestBytes, Economy::Pages][rng.below(3) as usize];
     config.max_message = MessageBudget::new([256, 600, 4_096, 65_536][rng.below(4) as usize]);
     config.round_every = Duration::from_millis(500);
+    config.batch_every = [None, Some(Duration::from_millis(100))][rng.below(2) as usize];
     config
 }
 
@@ -98,6 +99,7 @@ impl Fleet {
         let id = ReplicaId::from_random(self.rng.next().to_le_bytes());
         let mut map = Map::new(self.config.clone(), id, self.rng.next());
         (0..count).filter(|&peer| peer != index).for_each(|peer| _ = map.add_peer(peer));
+        map.set_overlay(Overlay::star(&index, 0..count));
         Replica { map, held: BTreeSet::new(), gone: BTreeSet::new() }
     }
 
