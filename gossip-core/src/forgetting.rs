@@ -34,6 +34,7 @@ mod merge;
 mod pages;
 mod past;
 mod read;
+mod saved;
 #[cfg(test)]
 mod tests;
 
@@ -242,11 +243,13 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         if len <= limit { Ok(len) } else { Err(TooLarge { len, limit }) }
     }
 
-    /// Adds an entry of `len` bytes, whose dot was not seen.
+    /// Adds an entry of `len` bytes, whose dot was not seen; or was, and the entry is put back.
     fn add(&mut self, item: Item<K, V>, len: usize) {
         let (named, place) = (Named::live(item.dot), self.changes.end());
         self.toggle(Toggle::In(named));
-        self.context.see(item.dot, true).into_iter().for_each(|toggle| self.toggle(toggle));
+        if !self.context.has_seen(item.dot) {
+            self.context.see(item.dot, true).into_iter().for_each(|toggle| self.toggle(toggle));
+        }
         self.live.insert(self.fingerprint(named), place);
         match self.keys.get_mut(&item.key) {
             None => _ = self.keys.insert(item.key.clone(), Places::One(place)),

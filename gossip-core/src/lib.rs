@@ -191,7 +191,7 @@ mod wire;
 pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{BrokenElementLaw, Element, Numbers, TypeTag, element_laws};
-pub use error::{Foreign, NotKept, Reject, TooLarge};
+pub use error::{Foreign, NotKept, Reject, RestoreError, TooLarge};
 pub use event::{Event, Output};
 pub use forgetting::{Item, ReplicaId};
 pub use key::Key;

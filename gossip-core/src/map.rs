@@ -1,5 +1,6 @@
 //! `Map`: a replicated map that forgets what is removed.
 
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::fmt;
 use core::ops::RangeBounds;
@@ -7,7 +8,7 @@ use core::ops::RangeBounds;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::element::Element;
-use crate::error::{Reject, TooLarge};
+use crate::error::{Reject, RestoreError, TooLarge};
 use crate::event::{Event, Output};
 use crate::forgetting::{Forgetting, Item, ReplicaId};
 use crate::machine::Engine;
@@ -151,6 +152,31 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
     /// An empty replica without peers.
     pub fn new(config: Config, id: ReplicaId, seed: u64) -> Self {
         Self { engine: Engine::new(Forgetting::new(&config, id, seed), config, seed) }
+    }
+
+    /// All that is held and was seen, as bytes, for [`restore`](Self::restore). O(entries).
+    pub fn save(&self) -> Vec<u8> {
+        self.engine.set.save()
+    }
+
+    /// A replica of what was [saved](Self::save), without peers.
+    ///
+    /// Give it a *new* id, unless `saved` has the last insert that was made under the old one and sent: that is, unless each
+    /// state is on the disk before the messages of it go out. What was saved earlier than that counts from further back,
+    /// and gives another entry the dot of one that is there: neither is replaced then, on no replica that has one of them.
+    /// [`MapEvent::Forked`] tells it, and a replica that hears of its own id beyond what it has counted takes another one.
+    /// A new id costs 12 bytes for good.
+    ///
+    /// A state of any age may be restored under a new id. What was removed since does not come back.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no saved map, or one of another key, type or element limit.
+    pub fn restore(config: Config, id: ReplicaId, seed: u64, saved: &[u8]) -> Result<Self, RestoreError> {
+        let set = Forgetting::restore(&config, id, seed, saved)?;
+        let mut engine = Engine::new(set, config, seed);
+        engine.stats.state_bytes = engine.set.state().bytes;
+        Ok(Self { engine })
     }
 
     /// Inserts a value, which replaces all that is seen here under the key. Returns how many values that were.

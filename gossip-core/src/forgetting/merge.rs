@@ -70,7 +70,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     }
 
     /// Takes another id, if a dot or mark is of our own one and beyond what we have counted: another life has it too.
-    fn hear_of(&mut self, dot: Dot) {
+    pub(super) fn hear_of(&mut self, dot: Dot) {
         if dot.replica == self.own && dot.counter > self.context.last_of(self.own) {
             self.report_fork(dot);
             self.take_another_id();

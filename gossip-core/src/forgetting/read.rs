@@ -76,7 +76,8 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         let gone_here = sorted(seen.into_iter().chain(our_gone.into_iter().filter(|dot| !have_seen(dot))));
         let id = |dot: Dot| self.fingerprint(Named::live(dot)).id;
         let wanted = sorted(wished.iter().map(|&dot| id(dot) >> WISH));
-        let causal = Causal { gone_there, gone_here, wished, marks, theirs: theirs.into_iter().collect(), end: Place::START };
+        let causal =
+            Causal { gone_there, gone_here, wished, marks, theirs: theirs.into_iter().collect(), end: Place::START };
         Claim {
             ours: sorted(given.into_iter().map(id)),
             wanted,
@@ -88,6 +89,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
 
     /// Takes over what is gone at the peer. Returns the entries that went.
     pub(crate) fn take_over(&mut self, causal: &Causal) -> Vec<Item<K, V>> {
+        causal.marks.iter().chain(&causal.gone_there).for_each(|&dot| self.hear_of(dot));
         let went = causal.gone_there.iter().filter_map(|&dot| self.see_gone(dot)).collect();
         self.settle();
         went

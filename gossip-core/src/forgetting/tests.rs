@@ -234,3 +234,34 @@ fn a_refused_message_changes_nothing() {
     assert!(set.merge(&ids, &remarks).is_err());
     assert_eq!(set.digest(), before);
 }
+
+proptest! {
+    #[test]
+    fn what_is_saved_is_restored_and_what_is_damaged_is_refused(acts in prop::collection::vec(act(), 0..40), at in any::<u16>(), bit in 0_u8..8) {
+        let mut sets = [0, 1, 2].map(set);
+        for (value, act) in (0..).zip(acts) {
+            match act {
+                Act::Insert(at, key) => _ = sets[at].insert(key, value).expect("it is short"),
+                Act::Remove(at, key) => _ = sets[at].remove(&key),
+                Act::Join(at, from) => {
+                    // In part, so that there are exceptions.
+                    let (elements, remarks) = all(&sets[from]);
+                    sets[at].merge(&elements, &remarks).expect("it is sound");
+                }
+            }
+        }
+        let saved = sets[0].save();
+        let restore = |saved: &[u8]| Set::restore(&Config::default(), ReplicaId::from_bits(77), 1, saved);
+        let mut restored = restore(&saved).expect("it was saved");
+        prop_assert_eq!(restored.digest(), sets[0].digest());
+        prop_assert_eq!(plain(&restored), plain(&sets[0]));
+        check(&mut restored)?;
+        let at = usize::from(at) % saved.len();
+        prop_assert!([0, at, saved.len() - 1].into_iter().all(|len| restore(&saved[..len]).is_err()));
+        let mut damaged = saved;
+        damaged[at] ^= 1 << bit;
+        if let Ok(mut other) = restore(&damaged) {
+            check(&mut other)?;
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::turn::Turn;
 use crate::codec::Encode;
 use crate::config::Room;
 use crate::kind::Kind;
-use crate::message::{Answer, Asks, Body, Listed, Request, longest};
+use crate::message::{Answer, Body, Listed, Request, longest};
 use crate::round::policy::DEEP_BITS;
 use crate::round::walk::{Lists, Walk};
 use crate::round::{Ending, Round, Step};
@@ -46,9 +46,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
                 let (asks, wanted, elements) =
                     repair.next(self.set, self.config.room(longest::REPAIR).less(beside), window, answer);
                 self.gone.extend(repair.gone().as_slice());
-                if matches!(asks, Asks::Verdict(_)) {
-                    self.marks.extend(repair.marks(self.set));
-                }
+                self.marks.extend(repair.marks().as_slice());
                 bursts = !repair.begins_burst();
                 Request::Repair { asks, wanted, elements }
             }

@@ -47,6 +47,8 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             }
             // In a sketch, the peer has forgotten the state, and begins a new one.
             (Step::Sketch(_), Part::Head(head)) => self.begin_sketch(nonce, &head, cells),
+            // Our marks fit no message, and nothing else differs: another sketch would tell the same.
+            (Step::Repair(repair), Part::Head(_)) if repair.is_cut() => self.end_round(Ending::Exchanged),
             // After a repair, a verdict that something still differs.
             (Step::Repair(repair), Part::Head(head)) => {
                 let (count, place) = repair.common(self.set.end());

@@ -23,6 +23,9 @@ pub(crate) struct Repair {
     told: usize,
     /// Those that the last message tells.
     gone: Dots,
+    /// Our marks, if the last message tells them, and whether they fit none.
+    marks: Dots,
+    is_cut: bool,
     /// How many names of our own part have gone out.
     sent: usize,
     /// How many wishes the burst has sent, of those that are still wanted.
@@ -66,6 +69,8 @@ impl Repair {
             theirs,
             told: 0,
             gone: Dots::default(),
+            marks: Dots::default(),
+            is_cut: false,
             sent: 0,
             asked: 0,
             remaining: 0,
@@ -143,7 +148,8 @@ impl Repair {
         let fitting =
             u128::from(answer) * u128::from(self.theirs.digest.count()) / u128::from(self.theirs.bytes.max(1));
         let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).max(1);
-        let wishes = &self.claim.wanted[..fitting.min(self.claim.wanted.len())];
+        let fitting = fitting.min(self.claim.wanted.len());
+        let wishes = &self.claim.wanted[..fitting];
         let mut wanted = Ids::NONE;
         // Wishes after all elements: so the state at the end of the last answer is that of a peer that has merged them.
         if all_sent {
@@ -160,14 +166,18 @@ impl Repair {
         self.single = self.remaining == window.max(1);
         self.acknowledged &= self.single;
         self.remaining -= 1;
-        let asks = if all_sent && self.claim.wanted.is_empty() {
+        let left = room.of_many.saturating_sub(elements.encoded_len());
+        let waits = all_sent && self.claim.wanted.is_empty() && !self.take_marks(set, left, elements.count() > 0);
+        let asks = if waits {
+            Asks::Nothing
+        } else if all_sent && self.claim.wanted.is_empty() {
             // Nothing is wished for, so the peer has all of ours after this, and may say so without an answer of
             // elements.
             self.digest = Some(set.digest());
             Asks::Verdict(set.digest().tag())
         } else if all_sent && self.asked == self.claim.wanted.len() {
             Asks::State
-        } else if self.remaining == 0 || (all_sent && self.asked == wishes.len()) {
+        } else if self.remaining == 0 || (all_sent && self.asked == fitting) {
             Asks::End
         } else {
             Asks::Nothing
@@ -190,9 +200,31 @@ impl Repair {
         self.told += self.gone.count();
     }
 
-    /// Our marks that go with a question for a verdict.
-    pub(crate) fn marks(&self, set: &impl Kind) -> Vec<Dot> {
-        self.claim.causal.as_ref().map_or(Vec::new(), |causal| set.marks_above(&causal.theirs))
+    /// Our marks, which the last message tells with its question for a verdict.
+    pub(crate) const fn marks(&self) -> &Dots {
+        &self.marks
+    }
+
+    /// Takes our marks along with the question for a verdict, if they fit so many bytes. Returns false where the next message
+    /// has room for them: then that asks.
+    fn take_marks(&mut self, set: &impl Kind, room: usize, has_elements: bool) -> bool {
+        let Some(causal) = &self.claim.causal else { return true };
+        let marks = set.marks_above(&causal.theirs);
+        let count = marks.len();
+        self.marks = Dots::fill(marks, room);
+        let fits = self.marks.count() == count;
+        if !fits {
+            self.marks = Dots::default();
+        }
+        let is_next = !fits && self.remaining > 0 && (has_elements || self.gone.count() > 0);
+        // Some of them would say nothing: the digest with them would not be ours.
+        self.is_cut = !fits && !is_next;
+        !is_next
+    }
+
+    /// Whether its marks fit no message. The peer reads them when it asks itself.
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Whether it has asked for the peer's state, since something was wished for.

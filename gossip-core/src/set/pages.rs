@@ -131,7 +131,9 @@ impl<E: Element> Set<E> {
                     let to = first.ends_before.map_or(self.end(), Place::new);
                     return Stretch { to, elements: filled.elements, tried, gone: Dots::default() };
                 }
-                Some(_) if first.count == 1 => return Stretch { to: from, elements: Elements::NONE, tried, gone: Dots::default() },
+                Some(_) if first.count == 1 => {
+                    return Stretch { to: from, elements: Elements::NONE, tried, gone: Dots::default() };
+                }
                 // A few ids take more than encodings: of `u8`s up to 8 bytes for 1. Those left out have the largest
                 // ids, not the last places, so the log is tried again for as many as fitted.
                 Some(_) => most = filled.elements.count().max(1),

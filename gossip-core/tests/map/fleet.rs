@@ -1,7 +1,7 @@
 //! A fleet of maps over a network of faults, beside what was written: each value is written once, so it tells its entry.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, Overlay, ReplicaId, Time};
 
@@ -40,6 +40,13 @@ pub(crate) struct Replica {
     gone: BTreeSet<(Key, Value)>,
 }
 
+impl Replica {
+    fn values(&self) -> BTreeSet<(Key, Value)> {
+        let map = &self.map;
+        map.iter().flat_map(|(&key, _)| map.get_all(&key).map(move |&value| (key, value))).collect()
+    }
+}
+
 /// A message under way: when it arrives, from whom, to whom.
 type Flight = (Time, usize, usize, Vec<u8>);
 
@@ -50,11 +57,12 @@ pub(crate) struct Fleet {
     pub(crate) now: Time,
     flights: Vec<Flight>,
     late: Vec<Flight>,
+    /// What was saved of each replica at any time.
+    saves: Vec<Vec<Vec<u8>>>,
     /// All values that were written, and those that somebody removed or replaced.
     pub(crate) written: BTreeSet<(Key, Value)>,
     pub(crate) removed: BTreeSet<(Key, Value)>,
     next: Value,
-    lives: u64,
     pub(crate) forked: BTreeSet<ReplicaId>,
     pub(crate) loss: u64,
 }
@@ -79,10 +87,10 @@ impl Fleet {
             now: Time::ZERO,
             flights: vec![],
             late: vec![],
+            saves: vec![vec![]; count],
             written: BTreeSet::new(),
             removed: BTreeSet::new(),
             next: 0,
-            lives: 0,
             forked: BTreeSet::new(),
             loss: 0,
         };
@@ -95,9 +103,15 @@ impl Fleet {
 
     /// A new life with nothing in memory.
     fn life(&mut self, index: usize, count: usize) -> Replica {
-        self.lives += 1;
-        let id = ReplicaId::from_random(self.rng.next().to_le_bytes());
-        let mut map = Map::new(self.config.clone(), id, self.rng.next());
+        let map = Map::new(self.config.clone(), self.id(), self.rng.next());
+        self.begin(map, index, count)
+    }
+
+    pub(crate) fn id(&mut self) -> ReplicaId {
+        ReplicaId::from_random(self.rng.next().to_le_bytes())
+    }
+
+    fn begin(&mut self, mut map: Map<usize, Key, Value>, index: usize, count: usize) -> Replica {
         (0..count).filter(|&peer| peer != index).for_each(|peer| _ = map.add_peer(peer));
         map.set_overlay(Overlay::star(&index, 0..count));
         Replica { map, held: BTreeSet::new(), gone: BTreeSet::new() }
@@ -107,7 +121,28 @@ impl Fleet {
         self.replicas[index] = self.life(index, self.replicas.len());
     }
 
-    pub(crate) fn insert(&mut self, index: usize, key: Key) {
+    /// Keeps what a replica holds now.
+    pub(crate) fn save(&mut self, index: usize) {
+        let saved = self.replicas[index].map.save();
+        self.saves[index].push(saved);
+    }
+
+    /// A new life of a replica, with what was saved at some time: its own latest state or, as often, an older one.
+    pub(crate) fn restore(&mut self, index: usize) {
+        if self.rng.chance(50) {
+            self.save(index);
+        }
+        let Some(saved) = self.saves[index].len().checked_sub(1) else { return self.crash(index) };
+        let which = if self.rng.chance(50) { saved } else { self.rng.below(saved as u64 + 1) as usize };
+        let id = self.id();
+        let seed = self.rng.next();
+        let map = Map::restore(self.config.clone(), id, seed, &self.saves[index][which]).expect("it was saved");
+        let mut replica = self.begin(map, index, self.replicas.len());
+        replica.held = replica.values();
+        self.replicas[index] = replica;
+    }
+
+    pub(crate) fn insert(&mut self, index: usize, key: Key) -> Value {
         let value = self.next;
         self.next += 1;
         let replaced: Vec<Value> = self.replicas[index].map.get_all(&key).copied().collect();
@@ -116,6 +151,7 @@ impl Fleet {
         self.removed.extend(replaced.into_iter().map(|value| (key, value)));
         self.written.insert((key, value));
         self.look(index);
+        value
     }
 
     pub(crate) fn remove(&mut self, index: usize, key: Key) {
@@ -126,8 +162,7 @@ impl Fleet {
     }
 
     pub(crate) fn held(&self, index: usize) -> BTreeSet<(Key, Value)> {
-        let map = &self.replicas[index].map;
-        map.iter().flat_map(|(&key, _)| map.get_all(&key).map(move |&value| (key, value))).collect()
+        self.replicas[index].values()
     }
 
     /// Looks at what a replica holds: nothing has come back, and nothing has gone unasked.
@@ -194,19 +229,36 @@ impl Fleet {
     }
 
     /// Ends all faults. Returns what is held anywhere then.
-    pub(crate) fn heal(&mut self) -> BTreeMap<(Key, Value), usize> {
+    pub(crate) fn heal(&mut self) -> BTreeSet<(Key, Value)> {
         self.loss = 0;
-        let mut held = BTreeMap::new();
-        for index in 0..self.replicas.len() {
-            self.held(index).into_iter().for_each(|value| *held.entry(value).or_default() += 1);
-        }
-        held
+        (0..self.replicas.len()).flat_map(|index| self.held(index)).collect()
     }
 
-    /// Whether all hold the same, and have seen the same.
-    pub(crate) fn agree(&self) -> bool {
-        let first = self.replicas[0].map.digest();
-        self.replicas.iter().all(|replica| replica.map.digest() == first)
-            && (1..self.replicas.len()).all(|index| self.held(index) == self.held(0))
+    /// Lets time pass until all agree.
+    pub(crate) fn settle(&mut self, seed: u64) {
+        self.settle_digests(seed);
+        assert!((1..self.replicas.len()).all(|index| self.held(index) == self.held(0)), "convergence: seed {seed}");
+    }
+
+    pub(crate) fn settle_digests(&mut self, seed: u64) {
+        let mut passed = 0;
+        while self.replicas.iter().any(|replica| replica.map.digest() != self.replicas[0].map.digest()) {
+            self.pass(500);
+            passed += 500;
+            assert!(passed < 60_000, "convergence: seed {seed}, {:?}", self.config);
+        }
+    }
+
+    /// Restores a replica under this id.
+    pub(crate) fn restore_from(&mut self, index: usize, saved: &[u8], id: ReplicaId) {
+        let map = Map::restore(self.config.clone(), id, 7, saved).expect("it was saved");
+        self.replicas[index] = self.begin(map, index, self.replicas.len());
+    }
+
+    /// Inserts without a look at what that does to others, where an id is used twice.
+    pub(crate) fn insert_unseen(&mut self, index: usize, key: Key) {
+        self.next += 1;
+        self.written.insert((key, self.next));
+        self.replicas[index].map.insert(key, self.next).expect("it is short");
     }
 }
