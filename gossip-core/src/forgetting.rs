@@ -34,6 +34,7 @@ mod merge;
 mod pages;
 mod past;
 mod read;
+mod rule;
 mod saved;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,8 @@ pub(crate) use dot::{Dot, Named, Says};
 pub use item::Item;
 use past::Past;
 pub(crate) use read::Causal;
+#[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
+pub use rule::Rule;
 
 /// The set of a map: live entries, by dot and by key, and the context, which tells what else was seen.
 #[derive(Clone, Debug)]
@@ -85,6 +88,9 @@ pub(crate) struct Forgetting<K, V> {
     element_limit: usize,
     /// Replica ids that were used twice, which are yet to be reported.
     forks: Vec<ReplicaId>,
+    /// The rule that it breaks, for tests.
+    #[cfg(feature = "sim")]
+    pub(crate) broken: Option<Rule>,
     /// Buffer for encodings, kept for its allocation.
     scratch: Vec<u8>,
 }
@@ -135,6 +141,8 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             fingerprinter,
             element_limit: config.element_limit(),
             forks: Vec::new(),
+            #[cfg(feature = "sim")]
+            broken: None,
             scratch: Vec::new(),
         }
     }
@@ -152,6 +160,10 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         // The new one first: whoever is sent both in two messages is never without either.
         self.add(item, len);
         replaced.iter().for_each(|&dot| drop(self.drop_live(dot)));
+        if self.breaks(Rule::OwnInsert) {
+            let others: Vec<Dot> = self.items().map(|item| item.dot).collect();
+            self.raise(&others);
+        }
         Ok(replaced.len())
     }
 
@@ -197,9 +209,9 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         self.keys.len()
     }
 
-    /// All entries, in no order.
+    /// All entries, in the order in which they came.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Item<K, V>> {
-        self.live.values().filter_map(|&place| self.changes.item(place))
+        self.changes.items()
     }
 
     /// How many entries are live.
@@ -220,6 +232,20 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     /// A replica id that was found to be used twice, and is yet to be reported.
     pub(crate) fn take_fork(&mut self) -> Option<ReplicaId> {
         self.forks.pop()
+    }
+
+    /// Whether it is a saboteur that breaks this rule.
+    #[inline]
+    #[cfg_attr(not(feature = "sim"), expect(clippy::unused_self, reason = "nobody breaks rules but tests"))]
+    fn breaks(&self, rule: Rule) -> bool {
+        #[cfg(feature = "sim")]
+        let breaks = self.broken == Some(rule);
+        #[cfg(not(feature = "sim"))]
+        let breaks = {
+            let _ = rule;
+            false
+        };
+        breaks
     }
 
     fn dots_of<Q: Ord + ?Sized>(&self, key: &Q) -> Vec<Dot>
@@ -282,6 +308,9 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     /// Sees a dot that is gone. Returns the entry that went with it, if it was live.
     fn see_gone(&mut self, dot: Dot) -> Option<Item<K, V>> {
         if !self.context.has_seen(dot) {
+            if self.breaks(Rule::TakeOver) {
+                return None;
+            }
             self.context.see(dot, false).into_iter().for_each(|toggle| self.toggle(toggle));
             self.changes.push(Change::Went(dot));
             return None;

@@ -193,6 +193,9 @@ pub use digest::{Digest, ParseDigestError};
 pub use element::{BrokenElementLaw, Element, Numbers, TypeTag, element_laws};
 pub use error::{Foreign, NotKept, Reject, RestoreError, TooLarge};
 pub use event::{Event, Output};
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub use forgetting::Rule;
 pub use forgetting::{Item, ReplicaId};
 pub use key::Key;
 pub use machine::AntiEntropy;

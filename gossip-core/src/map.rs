@@ -10,6 +10,8 @@ use crate::digest::Digest;
 use crate::element::Element;
 use crate::error::{Reject, RestoreError, TooLarge};
 use crate::event::{Event, Output};
+#[cfg(feature = "sim")]
+use crate::forgetting::Rule;
 use crate::forgetting::{Forgetting, Item, ReplicaId};
 use crate::machine::Engine;
 use crate::message::Message;
@@ -320,6 +322,13 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
                 Output::Wait(until) => MapOutput::Wait(until),
             };
         }
+    }
+
+    /// Makes a saboteur of this replica, to see that tests catch it.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    pub const fn break_rule(&mut self, rule: Rule) {
+        self.engine.set.broken = Some(rule);
     }
 
     /// The statistics.

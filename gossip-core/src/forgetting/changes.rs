@@ -1,6 +1,7 @@
 //! `Changes`: what has happened to a set that forgets, in order.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::dot::Dot;
@@ -20,7 +21,8 @@ pub(crate) enum Change<T> {
 /// are holes is packed.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes<T> {
-    chunks: Vec<Chunk<T>>,
+    /// Those of which something is left, by number.
+    chunks: BTreeMap<usize, Chunk<T>>,
     end: usize,
     /// The changes before this place that are no items are holes.
     forgotten: usize,
@@ -57,7 +59,7 @@ impl<T> Chunk<T> {
 
     /// Makes a hole. Returns what was there.
     fn take(&mut self, at: usize) -> Change<T> {
-        let taken = match self {
+        match self {
             Self::Open { changes, holes } => {
                 *holes += 1;
                 core::mem::replace(&mut changes[at], Change::Hole)
@@ -69,9 +71,7 @@ impl<T> Chunk<T> {
                 *left = rest.into_boxed_slice();
                 taken
             }
-        };
-        self.pack();
-        taken
+        }
     }
 
     fn pack(&mut self) {
@@ -85,7 +85,7 @@ impl<T> Chunk<T> {
 
 impl<T> Changes<T> {
     pub(crate) const fn new() -> Self {
-        Self { chunks: Vec::new(), end: 0, forgotten: 0, known_from: 0 }
+        Self { chunks: BTreeMap::new(), end: 0, forgotten: 0, known_from: 0 }
     }
 
     /// How many changes there have been.
@@ -101,16 +101,15 @@ impl<T> Changes<T> {
     pub(crate) fn push(&mut self, change: Change<T>) {
         if self.end.is_multiple_of(CHUNK) {
             let changes = if self.end == 0 { Vec::new() } else { Vec::with_capacity(CHUNK) };
-            self.chunks.push(Chunk::Open { changes, holes: 0 });
+            self.chunks.insert(self.end / CHUNK, Chunk::Open { changes, holes: 0 });
         }
         let is_hole = matches!(change, Change::Hole);
-        if let Some(last @ Chunk::Open { .. }) = self.chunks.last_mut() {
-            if let Chunk::Open { changes, holes } = last {
-                changes.push(change);
-                *holes += usize::from(is_hole);
-            }
-            last.pack();
+        // The last one is open until it is full.
+        if let Some(Chunk::Open { changes, holes }) = self.chunks.get_mut(&(self.end / CHUNK)) {
+            changes.push(change);
+            *holes += usize::from(is_hole);
         }
+        self.pack(self.end / CHUNK);
         self.end += 1;
         let before = self.end.saturating_sub(RECENT);
         while self.forgotten < before {
@@ -123,7 +122,7 @@ impl<T> Changes<T> {
     }
 
     pub(crate) fn get(&self, place: usize) -> &Change<T> {
-        self.chunks.get(place / CHUNK).map_or(&Change::Hole, |chunk| chunk.get(place % CHUNK))
+        self.chunks.get(&(place / CHUNK)).map_or(&Change::Hole, |chunk| chunk.get(place % CHUNK))
     }
 
     /// The item of a place, which is there.
@@ -136,10 +135,30 @@ impl<T> Changes<T> {
 
     /// Takes an item out, which leaves a hole.
     pub(crate) fn take(&mut self, place: usize) -> Option<T> {
-        match self.chunks[place / CHUNK].take(place % CHUNK) {
-            Change::Came(item) => Some(item),
-            Change::Went(_) | Change::Hole => None,
+        let taken = self.chunks.get_mut(&(place / CHUNK))?.take(place % CHUNK);
+        self.pack(place / CHUNK);
+        if let Change::Came(item) = taken { Some(item) } else { None }
+    }
+
+    /// Packs a chunk that is full and mostly holes, and drops one of which nothing is left.
+    fn pack(&mut self, number: usize) {
+        let Some(chunk) = self.chunks.get_mut(&number) else { return };
+        chunk.pack();
+        if matches!(chunk, Chunk::Packed(left) if left.is_empty()) {
+            self.chunks.remove(&number);
         }
+    }
+
+    /// The items that are there, in order.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &T> {
+        let changes = self.chunks.values().flat_map(|chunk| {
+            let (open, packed) = match chunk {
+                Chunk::Open { changes, .. } => (&changes[..], &[][..]),
+                Chunk::Packed(left) => (&[][..], &left[..]),
+            };
+            open.iter().chain(packed.iter().map(|(_, change)| change))
+        });
+        changes.filter_map(|change| if let Change::Came(item) = change { Some(item) } else { None })
     }
 
     /// The dots that went of late, latest first.
@@ -151,7 +170,7 @@ impl<T> Changes<T> {
     /// What chunks hold, holes included: what memory follows.
     #[cfg(test)]
     fn slots(&self) -> usize {
-        let slots = self.chunks.iter().map(|chunk| match chunk {
+        let slots = self.chunks.values().map(|chunk| match chunk {
             Chunk::Open { changes, .. } => changes.len(),
             Chunk::Packed(left) => left.len(),
         });

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Dot, Forgetting, Item, Named};
+use super::{Dot, Forgetting, Item, Named, Rule};
 use crate::element::{Element, Stored, decode};
 use crate::error::{Reject, TooLarge};
 use crate::message::{DecodeError, Remarks};
@@ -20,9 +20,13 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             merged.bytes += len as u64;
             merged.held.push(self.fingerprint(Named::live(item.dot)));
             self.hear_of(item.dot);
-            if !self.context.has_seen(item.dot) {
+            if !self.context.has_seen(item.dot) || (self.breaks(Rule::Refuse) && self.item(item.dot).is_none()) {
                 merged.learned.push(Stored::Value(item.clone()));
+                let dot = item.dot;
                 self.add(item, len);
+                if self.breaks(Rule::WithoutGap) {
+                    self.raise(&[dot]);
+                }
             } else if let Some(held) = self.item(item.dot) {
                 if *held != item {
                     self.report_fork(item.dot);
@@ -36,6 +40,9 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             merged.removed.extend(self.see_gone(dot));
         }
         remarks.marks.as_slice().iter().for_each(|&mark| self.hear_of(mark));
+        if self.breaks(Rule::Unasked) {
+            self.raise(remarks.marks.as_slice());
+        }
         self.settle();
         // Ascending, so that an answer passes over them and the set once.
         merged.held.sort_unstable();

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::changes::Change;
-use super::{Dot, Forgetting, Item, Named, ReplicaId, Says};
+use super::{Dot, Forgetting, Item, Named, ReplicaId, Rule, Says};
 use crate::codec::Encode;
 use crate::config::Room;
 use crate::element::{Element, Entry, Fingerprint, Rank};
@@ -137,6 +137,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             bytes += len;
             match change {
                 Change::Came(item) => entries.push(Entry { id: 0, element: item.into() }),
+                Change::Went(_) if self.breaks(Rule::PushGone) => {}
                 Change::Went(dot) => went.push(*dot),
                 Change::Hole => {}
             }

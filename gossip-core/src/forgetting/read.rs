@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::context::Toggle;
-use super::{Dot, Forgetting, Item, Named, ReplicaId, Says, apply};
+use super::{Dot, Forgetting, Item, Named, ReplicaId, Rule, Says, apply};
 use crate::digest::Digest;
 use crate::element::Element;
 use crate::round::claim::Claim;
@@ -70,8 +70,14 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         // Marks that both have cancel, so of a replica that is not here theirs is ours.
         let their_mark = |replica| theirs.get(&replica).copied().unwrap_or_else(|| self.context.mark(replica));
         let have_seen = |dot: &Dot| dot.counter <= their_mark(dot.replica) || gone.contains(dot);
-        let (dropped, given): (Vec<Dot>, Vec<Dot>) = our_live.into_iter().partition(have_seen);
-        let (seen, wished): (Vec<Dot>, Vec<Dot>) = live.into_iter().partition(|&dot| self.context.has_seen(dot));
+        let (mut dropped, mut given): (Vec<Dot>, Vec<Dot>) = our_live.into_iter().partition(have_seen);
+        let (mut seen, mut wished): (Vec<Dot>, Vec<Dot>) =
+            live.into_iter().partition(|&dot| self.context.has_seen(dot));
+        let broken = |rule, dots: &mut Vec<Dot>| if self.breaks(rule) { core::mem::take(dots) } else { Vec::new() };
+        broken(Rule::Drop, &mut dropped).clear();
+        broken(Rule::TellGone, &mut seen).clear();
+        seen.extend(broken(Rule::Wish, &mut wished));
+        dropped.extend(broken(Rule::Give, &mut given));
         let gone_there = sorted(dropped.into_iter().chain(gone.iter().copied()));
         let gone_here = sorted(seen.into_iter().chain(our_gone.into_iter().filter(|dot| !have_seen(dot))));
         let id = |dot: Dot| self.fingerprint(Named::live(dot)).id;
@@ -97,7 +103,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
 
     /// Raises marks to those of a state that was read, once each dot that was wished for is seen.
     pub(crate) fn adopt(&mut self, causal: &Causal) {
-        if causal.wished.iter().all(|&dot| self.context.has_seen(dot)) {
+        if causal.wished.iter().all(|&dot| self.context.has_seen(dot)) || self.breaks(Rule::WishesFirst) {
             self.raise(&causal.marks);
             self.settle();
         }
@@ -105,7 +111,8 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
 
     /// Raises marks to those that came with a question for a verdict, if the digest with them has the asker's tag.
     pub(crate) fn adopt_if(&mut self, marks: &[Dot], tag: u64) {
-        if !marks.is_empty() && self.digest_after(self.context.if_raised(marks)).tag() == tag {
+        let is_theirs = || self.digest_after(self.context.if_raised(marks)).tag() == tag;
+        if !marks.is_empty() && (is_theirs() || self.breaks(Rule::Verdict)) {
             self.raise(marks);
             self.settle();
         }
@@ -125,7 +132,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         for named in marks.iter().map(|mark| Named::mark(mark.replica, mark.counter)).chain(exceptions) {
             apply(Toggle::In(named), self.fingerprint(named), &mut told);
         }
-        if told == theirs {
+        if told == theirs || self.breaks(Rule::Walk) {
             self.raise(&marks);
             self.settle();
         }

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::changes::Change;
 use super::{Dot, Forgetting, Item, Named, ReplicaId};
 use crate::codec::{Encode, Sink, take_varint};
 use crate::config::Config;
@@ -28,13 +27,11 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         put_dots(self.context.gone_from(first), &mut out);
         out.put_varint(self.live.len() as u64);
         let mut encoding = Vec::new();
-        for place in 0..self.changes.end() {
-            if let Change::Came(item) = self.changes.get(place) {
-                encoding.clear();
-                item.encode(&mut encoding);
-                out.put_varint(encoding.len() as u64);
-                out.put(&encoding);
-            }
+        for item in self.changes.items() {
+            encoding.clear();
+            item.encode(&mut encoding);
+            out.put_varint(encoding.len() as u64);
+            out.put(&encoding);
         }
         out
     }

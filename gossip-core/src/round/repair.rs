@@ -2,12 +2,11 @@
 
 use super::claim::Claim;
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use crate::codec::Encode;
 use crate::config::Room;
 use crate::digest::{Digest, State};
-use crate::forgetting::{Causal, Dot};
+use crate::forgetting::Causal;
 use crate::kind::Kind;
 use crate::message::Asks;
 use crate::wire::{Bound, Dots, Elements, Ids, Place, WISH};

@@ -38,9 +38,6 @@ fn round(replicas: &mut [Replica; 2], asker: usize) -> (usize, usize) {
                     MapOutput::Send { to, message } => {
                         let encoded = message.encode();
                         assert_eq!(encoded.len(), message.encoded_len());
-                        if std::env::var("SHOW").is_ok() {
-                            eprintln!("{side} {message:?}");
-                        }
                         bytes += encoded.len();
                         legs += usize::from(first);
                         (first, sent) = (false, true);
@@ -78,11 +75,11 @@ fn table(count: u64, most: u64) {
     while changes <= most {
         let update = |map: &mut Replica, index| _ = map.insert(key(index), value(index + 1)).expect("it is short");
         let remove = |map: &mut Replica, index| assert_eq!(map.remove(&key(index)), 1);
-        let each = |bytes: usize| (bytes as u64).saturating_sub(400) as f64 / changes as f64;
+        let each = |bytes: usize| (bytes as u64).saturating_sub(400).div_ceil(changes);
         let [ours, theirs] = measure(count, update, changes);
         let [our, their] = measure(count, remove, changes);
         println!(
-            "| {changes} | {ours:?} | {:.1} | {theirs:?} {:.1} | {our:?} | {:.1} | {their:?} {:.1}",
+            "| {changes} | {ours:?} | {} | {theirs:?} {} | {our:?} | {} | {their:?} {}",
             each(ours.0),
             each(theirs.0),
             each(our.0),
@@ -96,4 +93,71 @@ fn table(count: u64, most: u64) {
 #[ignore = "it takes minutes"]
 fn costs() {
     table(100_000, 10_000);
+}
+
+/// A replica misses a million updates and 10^5 removals of 10^5 keys, and returns.
+#[test]
+#[ignore = "it takes minutes"]
+fn returns() {
+    let (mut replicas, keys) = (replicas(), 100_000);
+    (0..keys).for_each(|index| _ = replicas[0].insert(key(index), value(index)).expect("it is short"));
+    println!("first meeting: {:?}", round(&mut replicas, 1));
+    let kept = replicas[1].len();
+    for index in 0..1_000_000 {
+        _ = replicas[0].insert(key(index % keys), value(index + 7)).expect("it is short");
+    }
+    (0..keys).for_each(|index| assert_eq!(replicas[0].remove(&key(index)), 1));
+    (0..keys / 2).for_each(|index| _ = replicas[0].insert(key(index), value(index)).expect("it is short"));
+    println!("{kept} keys, and after the return: {:?}", round(&mut replicas, 1));
+    assert_eq!(replicas[1].len(), 50_000);
+    (0..keys).for_each(|index| _ = replicas[0].remove(&key(index)));
+    println!("with nothing left: {:?}", round(&mut replicas, 1));
+    assert!(replicas[1].is_empty());
+}
+
+/// Time and memory of operations on one replica.
+#[test]
+#[ignore = "it takes minutes"]
+#[expect(clippy::disallowed_methods, reason = "it measures time")]
+fn operations() {
+    use std::time::Instant;
+    let count = 1_000_000;
+    let mut map = None;
+    let memory = allocation_counter::measure(|| {
+        let mut filled = Replica::new(Config::default(), ReplicaId::from_random([9; 8]), 1);
+        let start = Instant::now();
+        (0..count).for_each(|index| _ = filled.insert(key(index), value(index)).expect("it is short"));
+        println!("insert: {} ns", start.elapsed().as_nanos() / u128::from(count));
+        map = Some(filled);
+    });
+    println!("bytes an entry: {}", memory.bytes_current / count as i64);
+    let mut map = map.expect("it was made");
+    let mut time = |name: &str, act: &mut dyn FnMut(&mut Replica, u64)| {
+        let start = Instant::now();
+        (0..count).for_each(|index| act(&mut map, key(index)));
+        println!("{name}: {} ns", start.elapsed().as_nanos() / u128::from(count));
+    };
+    time("get", &mut |map, key| assert!(map.get(&key).is_some()));
+    time("update", &mut |map, key| assert_eq!(map.insert(key, value(key)), Ok(1)));
+    time("remove", &mut |map, key| assert_eq!(map.remove(&key), 1));
+}
+
+/// Ten million updates of 10^4 keys: what memory they take beside the first 10^5.
+#[test]
+#[ignore = "it takes minutes"]
+fn memory() {
+    let mut map = Replica::new(Config::default(), ReplicaId::from_random([9; 8]), 1);
+    let mut held = 0;
+    for thousand in 0..10_000_u64 {
+        let memory = allocation_counter::measure(|| {
+            for index in 0..1_000 {
+                let update = thousand * 1_000 + index;
+                _ = map.insert(key(update % 10_000), value(update)).expect("it is short");
+            }
+        });
+        held += memory.bytes_current;
+        if [9, 99, 999, 4_999, 9_999].contains(&thousand) {
+            println!("after {} updates: {held} bytes", (thousand + 1) * 1_000);
+        }
+    }
 }

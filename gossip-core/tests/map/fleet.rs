@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, Overlay, ReplicaId, Time};
+use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, Overlay, ReplicaId, Rule, Time};
 
 pub(crate) type Key = u8;
 pub(crate) type Value = u64;
@@ -65,6 +65,8 @@ pub(crate) struct Fleet {
     next: Value,
     pub(crate) forked: BTreeSet<ReplicaId>,
     pub(crate) loss: u64,
+    /// The rule that all replicas break.
+    broken: Option<Rule>,
 }
 
 pub(crate) fn config(rng: &mut Rng) -> Config {
@@ -78,6 +80,11 @@ pub(crate) fn config(rng: &mut Rng) -> Config {
 
 impl Fleet {
     pub(crate) fn new(seed: u64, count: usize) -> Self {
+        Self::breaking(None, seed, count)
+    }
+
+    /// A fleet of saboteurs, if they break a rule.
+    pub(crate) fn breaking(broken: Option<Rule>, seed: u64, count: usize) -> Self {
         let mut rng = Rng::new(seed);
         let config = config(&mut rng);
         let mut fleet = Self {
@@ -93,6 +100,7 @@ impl Fleet {
             next: 0,
             forked: BTreeSet::new(),
             loss: 0,
+            broken,
         };
         for index in 0..count {
             let replica = fleet.life(index, count);
@@ -113,12 +121,20 @@ impl Fleet {
 
     fn begin(&mut self, mut map: Map<usize, Key, Value>, index: usize, count: usize) -> Replica {
         (0..count).filter(|&peer| peer != index).for_each(|peer| _ = map.add_peer(peer));
+        self.broken.iter().for_each(|&rule| map.break_rule(rule));
         map.set_overlay(Overlay::star(&index, 0..count));
         Replica { map, held: BTreeSet::new(), gone: BTreeSet::new() }
     }
 
     pub(crate) fn crash(&mut self, index: usize) {
         self.replicas[index] = self.life(index, self.replicas.len());
+    }
+
+    /// Begins anew with replicas that push every 100 ms, and have rounds but seldom.
+    pub(crate) fn push_alone(&mut self) {
+        self.config = Config::default();
+        self.config.batch_every = Some(Duration::from_millis(100));
+        (0..self.replicas.len()).for_each(|index| self.crash(index));
     }
 
     /// Keeps what a replica holds now.

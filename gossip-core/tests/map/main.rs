@@ -2,10 +2,12 @@
 
 mod costs;
 mod fleet;
+mod saboteurs;
 
 use std::collections::BTreeSet;
 
 use fleet::Fleet;
+use gossip_core::Rule;
 
 /// Cases of each property; more with `CASES`.
 fn cases() -> u64 {
@@ -21,8 +23,8 @@ struct Mix {
 
 /// Lets a random fleet write under random faults, then heals it, until all agree. As it goes the fleet looks at each
 /// replica after each message: nothing may come back, and nothing may go unasked.
-fn run(seed: u64, mix: &Mix) -> Fleet {
-    let mut fleet = Fleet::new(seed, 2 + (seed % 3) as usize);
+fn run(broken: Option<Rule>, seed: u64, mix: &Mix) -> Fleet {
+    let mut fleet = Fleet::breaking(broken, seed, 2 + (seed % 3) as usize);
     let count = fleet.replicas.len() as u64;
     fleet.loss = [0, 10, 40][fleet.rng.below(3) as usize];
     let (keys, steps) = (1 + fleet.rng.below(30), 10 + fleet.rng.below(120));
@@ -56,7 +58,7 @@ fn run(seed: u64, mix: &Mix) -> Fleet {
 #[test]
 fn convergence() {
     for seed in 0..cases() {
-        let fleet = run(seed, &Mix { inserts: 50, removals: 20, faults: 10 });
+        let fleet = run(None, seed, &Mix { inserts: 50, removals: 20, faults: 10 });
         assert!(fleet.forked.is_empty(), "no id is used twice, seed {seed}");
     }
 }
@@ -65,7 +67,7 @@ fn convergence() {
 #[test]
 fn never_comes_back() {
     for seed in 0..cases() {
-        let mut fleet = run(seed, &Mix { inserts: 30, removals: 25, faults: 25 });
+        let mut fleet = run(None, seed, &Mix { inserts: 30, removals: 25, faults: 25 });
         let gone = fleet.held(0);
         gone.iter().for_each(|(key, _)| fleet.remove(0, *key));
         fleet.settle(seed);
@@ -85,7 +87,7 @@ fn never_comes_back() {
 #[test]
 fn nothing_goes_unasked() {
     for seed in 0..cases() {
-        let mut fleet = run(seed, &Mix { inserts: 60, removals: 0, faults: 5 });
+        let mut fleet = run(None, seed, &Mix { inserts: 60, removals: 0, faults: 5 });
         let kept = fleet.held(0);
         let before: BTreeSet<_> = kept.iter().map(|(key, _)| *key).collect();
         for key in 100..120_u8 {
@@ -182,4 +184,37 @@ fn staleness_is_bounded_under_writes() {
             }
         }
     }
+}
+
+/// Lets a fleet push writes and removals. Returns whether all agree soon, and no round has had to repair anything.
+fn pushed(broken: Option<Rule>, seed: u64) -> bool {
+    let mut fleet = Fleet::breaking(broken, 4 * seed, 3 + (seed % 2) as usize);
+    fleet.push_alone();
+    fleet.pass(4_000);
+    for _ in 0..40 {
+        let (index, key) = (fleet.rng.below(3) as usize, fleet.rng.below(8) as u8);
+        if fleet.rng.chance(60) {
+            _ = fleet.insert(index, key);
+        } else {
+            fleet.remove(index, key);
+        }
+        let millis = fleet.rng.below(20);
+        fleet.pass(millis);
+    }
+    fleet.pass(1_000);
+    let agree = fleet.replicas.iter().all(|replica| replica.map.digest() == fleet.replicas[0].map.digest());
+    let repaired = |replica: &fleet::Replica| {
+        let total = replica.map.stats().total;
+        total.sketches + total.walks
+    };
+    agree && fleet.replicas.iter().map(repaired).sum::<u64>() == 0
+}
+
+/// What was written and what was removed goes out in order, so that no counter is missing and no round is needed.
+#[test]
+fn pushes_alone_bring_all() {
+    for seed in 0..cases().div_ceil(4) {
+        assert!(pushed(None, seed), "seed {seed}");
+    }
+    assert!((0..20).any(|seed| !pushed(Some(Rule::PushGone), seed)), "a push that leaves out what went is caught");
 }
