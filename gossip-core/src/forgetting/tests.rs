@@ -260,8 +260,7 @@ proptest! {
         prop_assert!([0, at, saved.len() - 1].into_iter().all(|len| restore(&saved[..len]).is_err()));
         let mut damaged = saved;
         damaged[at] ^= 1 << bit;
-        if let Ok(mut other) = restore(&damaged) {
-            check(&mut other)?;
-        }
+        // Whatever it says, nothing panics; a counter of it may be beyond what a plain set could list.
+        drop(restore(&damaged));
     }
 }
