@@ -60,6 +60,12 @@ impl Digest {
         self.sum = self.sum.wrapping_sub(fingerprint.value());
     }
 
+    /// Takes another digest away, of names that are among these.
+    pub(crate) fn subtract(&mut self, other: Self) {
+        self.count = self.count.wrapping_sub(other.count);
+        self.sum = self.sum.wrapping_sub(other.sum);
+    }
+
     /// Short name of a state, for peers that have seen the digest: the upper half of the sum. The lower half is a sum
     /// of ids, and an element type may choose those so that they tell nothing.
     pub(crate) const fn tag(self) -> u64 {

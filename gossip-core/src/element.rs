@@ -73,6 +73,10 @@ pub trait Element: Clone + Eq {
     /// The numbers of the values, if all values fit 8 bytes. Numbers travel as ids, at less cost than encodings.
     const NUMBERS: Option<Numbers<Self>> = None;
 
+    /// Whether these are entries of a map, whose messages say more.
+    #[doc(hidden)]
+    const IS_ENTRY: bool = false;
+
     /// Appends the canonical, self-delimiting encoding.
     fn encode(&self, out: &mut Vec<u8>);
 

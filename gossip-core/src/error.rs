@@ -63,3 +63,15 @@ pub enum NotKept {
     #[error("the element cannot be decoded, and not be kept as it is either")]
     Undecoded,
 }
+
+/// Bytes that no map was saved as, or one of another cluster. No map is made of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// They are cut short, damaged, or of another form.
+    #[error("the bytes are no saved map")]
+    Malformed,
+    /// They are of a map of another cluster.
+    #[error("the map was saved in another cluster: {0}")]
+    Foreign(Foreign),
+}

@@ -72,6 +72,11 @@ impl Known {
         self.share(digest.count(), Place::of_count(digest.count()));
     }
 
+    /// Notes a proof that both sets have this digest, whose count is no place.
+    pub(crate) const fn note_proof(&mut self, digest: Digest) {
+        self.proof = Some(digest);
+    }
+
     /// Notes that both hold `count` elements of our log up to `place`.
     pub(crate) fn share(&mut self, count: u64, place: Place) {
         // Proofs may come late, and then say less than a repair since.

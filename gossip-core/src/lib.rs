@@ -168,9 +168,12 @@ mod digest;
 mod element;
 mod error;
 mod event;
+mod forgetting;
 mod key;
+mod kind;
 mod known;
 mod machine;
+mod map;
 mod message;
 mod pacing;
 mod peer;
@@ -188,12 +191,17 @@ mod wire;
 pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{BrokenElementLaw, Element, Numbers, TypeTag, element_laws};
-pub use error::{Foreign, NotKept, Reject, TooLarge};
+pub use error::{Foreign, NotKept, Reject, RestoreError, TooLarge};
 pub use event::{Event, Output};
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub use forgetting::Rule;
+pub use forgetting::{Item, ReplicaId};
 pub use key::Key;
 pub use machine::AntiEntropy;
 #[cfg(feature = "model")]
 pub use machine::ModelState;
+pub use map::{Map, MapEvent, MapOutput};
 pub use message::{DecodeError, Message, MessageKind};
 pub use push::Overlay;
 pub use stats::{ByKind, Counter, Ledger, PeerStats, Stats, Traffic};

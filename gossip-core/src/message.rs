@@ -5,11 +5,13 @@ mod body;
 mod decode;
 mod encode;
 mod nonce;
+mod remarks;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -18,6 +20,7 @@ pub(crate) use body::{Answer, Asks, Body, Head, Listed, Part, Request, Tells, To
 pub use decode::DecodeError;
 pub(crate) use encode::longest;
 pub(crate) use nonce::Nonce;
+pub(crate) use remarks::Remarks;
 
 use crate::codec::Encode;
 
@@ -42,6 +45,8 @@ pub(crate) const VERSION: u8 = 2;
 /// ```
 pub struct Message<E> {
     pub(crate) body: Body,
+    /// What it says beside its elements, if they are entries of a map.
+    pub(crate) remarks: Option<Box<Remarks>>,
     /// The type that its elements are read as.
     // A function of it, so that messages are `Send` and `Sync` whatever elements are: they hold bytes alone.
     elements: PhantomData<fn() -> E>,
@@ -106,8 +111,13 @@ impl MessageKind {
 }
 
 impl<E> Message<E> {
+    #[cfg(test)]
     pub(crate) const fn new(body: Body) -> Self {
-        Self { body, elements: PhantomData }
+        Self::with(body, None)
+    }
+
+    pub(crate) const fn with(body: Body, remarks: Option<Box<Remarks>>) -> Self {
+        Self { body, remarks, elements: PhantomData }
     }
 
     /// Kind of the message.
@@ -146,7 +156,7 @@ impl<E> Message<E> {
 
     /// Length of [`encode`](Self::encode) in bytes. O(1).
     pub fn encoded_len(&self) -> usize {
-        self.body.encoded_len()
+        self.body.encoded_len() + self.remarks.as_ref().map_or(0, |remarks| remarks.encoded_len())
     }
 }
 
@@ -174,13 +184,13 @@ impl Body {
 // By hand, since a derive would ask `Clone` and `Eq` of elements that are not there.
 impl<E> Clone for Message<E> {
     fn clone(&self) -> Self {
-        Self::new(self.body.clone())
+        Self::with(self.body.clone(), self.remarks.clone())
     }
 }
 
 impl<E> PartialEq for Message<E> {
     fn eq(&self, other: &Self) -> bool {
-        self.body == other.body
+        self.body == other.body && self.remarks == other.remarks
     }
 }
 

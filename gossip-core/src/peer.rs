@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 pub(crate) mod budget;
+mod causal;
 mod lacking;
 mod owed;
 mod paging;
@@ -15,8 +16,10 @@ mod tests;
 mod turn;
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use crate::agenda::{Deadline, Ticket};
+use crate::forgetting::Dot;
 use crate::known::Known;
 use crate::message::Nonce;
 use crate::pacing::Pacing;
@@ -63,6 +66,8 @@ pub(crate) struct Peer {
     rests_until: Deadline,
     pacing: Pacing,
     known: Known,
+    /// Dots of entries that it has given and that are gone here: it is told of them with what it is sent next.
+    stale: Vec<Dot>,
     /// Places of our log at which an event tells that it has reached them.
     watched: BTreeSet<Place>,
     /// Whether it answers rounds and pushes.
@@ -90,6 +95,7 @@ impl Peer {
             rests_until: Deadline::default(),
             pacing: Pacing::default(),
             known: Known::default(),
+            stale: Vec::new(),
             watched: BTreeSet::new(),
             reachable: true,
             ledger: Ledger::default(),

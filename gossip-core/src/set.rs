@@ -22,7 +22,7 @@ use crate::wire::Place;
 pub(crate) use excerpt::Excerpt;
 use index::Store;
 pub(crate) use merge::Merged;
-pub(crate) use pages::Held;
+pub(crate) use pages::{Held, Stretch};
 pub(crate) use past::{Lacks, RECENT};
 
 /// Set of elements, with digest, sketch and pages in step.

@@ -1,7 +1,8 @@
-//! The parts of messages as bytes: bounds, places, runs of elements, ids and cells.
+//! The parts of messages as bytes: bounds, places, runs of elements, ids, dots and cells.
 
 mod bound;
 mod cells;
+mod dots;
 mod elements;
 mod encodings;
 mod ids;
@@ -9,6 +10,7 @@ mod place;
 
 pub(crate) use bound::Bound;
 pub(crate) use cells::Cells;
+pub(crate) use dots::Dots;
 pub(crate) use elements::Elements;
 pub(crate) use encodings::Encodings;
 pub(crate) use ids::{Ids, WISH, id_bits};

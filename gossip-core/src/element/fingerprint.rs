@@ -109,6 +109,11 @@ impl Fingerprinter {
         }
     }
 
+    /// Fingerprint of a name of a map, which is these bytes.
+    pub(crate) fn of_name(&self, bytes: &[u8]) -> Fingerprint {
+        Fingerprint::from_value(self.hash(bytes))
+    }
+
     /// Fingerprint and encoding of an element. Callers that hash many keep an allocation and encode themselves.
     pub(crate) fn encode<'a, E: Element + 'a>(&self, element: impl Into<StoredRef<'a, E>>) -> (Fingerprint, Vec<u8>) {
         let (element, mut bytes) = (element.into(), Vec::new());

@@ -3,8 +3,8 @@
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
-use super::AntiEntropy;
-use crate::element::Element;
+use super::engine::Engine;
+use crate::kind::Kind;
 use crate::peer::Peer;
 use crate::push::Pusher;
 use crate::time::{Time, micros};
@@ -26,7 +26,7 @@ impl<P> Default for Chance<P> {
     }
 }
 
-impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
+impl<P: Clone + Ord, S: Kind> Engine<P, S::Element, S> {
     /// Returns a random free peer if a round by chance is due, and sets the time of the next round. O(peers) if one is
     /// free.
     pub(super) fn choose(&mut self) -> Option<P> {

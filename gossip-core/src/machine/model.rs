@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::AntiEntropy;
+use super::engine::Engine;
 use crate::element::{Element, Stored, StoredRef};
 use crate::event::Event;
 use crate::peer::PeerModel;
@@ -46,7 +47,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// The state that decides the machine's future, for model checkers. O(elements); O(elements · peers) if it pushes.
     pub fn model(&self) -> ModelState<P, E> {
         // All fields are named, so that no new one is forgotten.
-        let Self { config: _, set, peers, agenda, chance, pusher, events, rng, now, stats: _ } = self;
+        let Engine { config: _, set, peers, agenda, chance, pusher, events, rng, now, stats: _ } = &self.engine;
         let pushes = pusher.is_some();
         ModelState {
             elements: set.since(Place::START).map(StoredRef::to_stored).collect(),

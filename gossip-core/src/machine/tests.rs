@@ -10,33 +10,40 @@ use core::time::Duration;
 
 use super::*;
 use crate::config::MessageBudget;
+use crate::event::Event;
 use crate::message::tests::{answer, request};
 use crate::message::{Answer, Body, Nonce, Request};
+use crate::peer::{Peer, Turn};
+use crate::push::Pusher;
 
 /// What tests of the machine's parts look at.
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub(crate) const fn set(&mut self) -> &mut Set<E> {
-        &mut self.set
+        &mut self.engine.set
+    }
+
+    pub(crate) fn turn<'a>(&'a mut self, id: &'a P) -> Option<Turn<'a, P, Set<E>>> {
+        self.engine.turn(id)
     }
 
     pub(crate) fn peer(&self, id: &P) -> &Peer {
-        &self.peers[id]
+        &self.engine.peers[id]
     }
 
     pub(crate) fn pusher(&mut self) -> &mut Pusher<P> {
-        self.pusher.as_mut().expect("it pushes")
+        self.engine.pusher.as_mut().expect("it pushes")
     }
 
     pub(crate) const fn now(&self) -> Time {
-        self.now
+        self.engine.now
     }
 
     pub(crate) const fn set_now(&mut self, now: Time) {
-        self.now = now;
+        self.engine.now = now;
     }
 
     pub(crate) const fn set_batches(&mut self, every: Duration) {
-        self.config.batch_every = Some(every);
+        self.engine.config.batch_every = Some(every);
     }
 }
 
@@ -108,7 +115,7 @@ fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
     let mut machine = replica(0, 1);
     (2..5).for_each(|peer| assert!(machine.add_peer(peer)));
     assert!(matches!(machine.poll(Time::ZERO), Output::Wait(Some(_))));
-    let due = machine.chance.at.expect("a round comes by chance");
+    let due = machine.engine.chance.at.expect("a round comes by chance");
     (1..5).for_each(|peer| machine.sync_now(&peer));
     // Whom it asks now, and who is free first then.
     let mut nonces = [Nonce::from_bits(0); 6];
@@ -123,7 +130,7 @@ fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
                     }
                 }
                 Output::Event(_) => {}
-                Output::Wait(_) => return (asked, machine.agenda.first_free, nonces),
+                Output::Wait(_) => return (asked, machine.engine.agenda.first_free, nonces),
             }
         }
     };
@@ -135,16 +142,16 @@ fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
     let (asked, free, _) = asks(&mut machine, due);
     assert_eq!((asked, free), ([3].into(), None));
 
-    machine.chance.at = Some(due);
+    machine.engine.chance.at = Some(due);
     assert_eq!(asks(&mut machine, due).1, nobody);
     machine.add_peer(5);
     let (asked, free, _) = asks(&mut machine, due);
     assert_eq!((asked, free), ([5].into(), None));
 
     // One that asks for cells ends our round with it, and is left alone for an interval.
-    machine.chance.at = Some(due);
+    machine.engine.chance.at = Some(due);
     assert_eq!(asks(&mut machine, due).1, nobody);
-    let cells = request(machine.set.tag(), 7, Request::WantCells { state: 7, from: 0, count: 1 });
+    let cells = request(machine.engine.set.tag(), 7, Request::WantCells { state: 7, from: 0, count: 1 });
     machine.receive(&2, Message::new(cells)).expect("it asks");
     let later = due + Duration::from_secs(1);
     let (asked, free, _) = asks(&mut machine, due);

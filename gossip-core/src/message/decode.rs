@@ -4,18 +4,18 @@ use alloc::boxed::Box;
 
 use super::encode::{
     DEEP_PROBE, GIVES_STATE, GIVES_TAG, HEAD, HEAD_OF_NO_BITS, HEAD_OF_SEEN, HEAD_OF_WIDE_BITS, LAST, LIST, NARROW_IDS,
-    PLAIN_PROBE, WHOLE,
+    PLAIN_PROBE, WHOLE, WIDE_NAMES,
 };
 use super::{
-    Answer, Asks, Batch, Body, Flags, Head, Listed, LogId, Message, MessageKind, Nonce, Part, Request, Tells, Told,
-    VERSION,
+    Answer, Asks, Batch, Body, Flags, Head, Listed, LogId, Message, MessageKind, Nonce, Part, Remarks, Request, Tells,
+    Told, VERSION,
 };
 use crate::codec::take_varint;
 use crate::config::MessageBudget;
 use crate::digest::{Digest, State};
 use crate::element::{ClusterTag, Element};
 use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
-use crate::wire::{Bound, Cells, Elements, Ids, Place, WISH};
+use crate::wire::{Bound, Cells, Dots, Elements, Ids, Place, WISH};
 
 /// Flaw of bytes that are not a message. Nothing was taken from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,7 +122,7 @@ impl<E: Element> Message<E> {
             MessageKind::Proof => {
                 Body::Answer { nonce: reader.nonce()?, answer: Answer::Proof { state: reader.state_tag()? } }
             }
-            MessageKind::Cells => Body::Answer { nonce: reader.nonce()?, answer: reader.cells()? },
+            MessageKind::Cells => Body::Answer { nonce: reader.nonce()?, answer: reader.cells(E::IS_ENTRY)? },
             MessageKind::Give => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let (from, to) = reader.interval()?;
@@ -133,9 +133,10 @@ impl<E: Element> Message<E> {
             }
             MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch()?) },
         };
+        let remarks = if E::IS_ENTRY { Some(Box::new(reader.remarks()?)) } else { None };
         // Trailing bytes would make many messages of one, and let a later version say what this one overlooks.
         match reader.rest.len() {
-            0 => Ok(Self::new(body)),
+            0 => Ok(Self::with(body, remarks)),
             extra => Err(DecodeError::Trailing { at: reader.at(), extra }),
         }
     }
@@ -245,12 +246,18 @@ impl Reader<'_> {
         })
     }
 
-    fn cells(&mut self) -> Result<Answer, DecodeError> {
+    /// Reads cells, of wide names exactly where elements are entries of a map.
+    fn cells(&mut self, is_wide: bool) -> Result<Answer, DecodeError> {
         let at = self.at();
         let flags = self.byte("flags")?;
-        let width = if flags & NARROW_IDS > 0 { IdWidth::Bits48 } else { IdWidth::Bits64 };
+        let width = match flags & (NARROW_IDS | WIDE_NAMES) {
+            0 if !is_wide => IdWidth::Bits64,
+            NARROW_IDS if !is_wide => IdWidth::Bits48,
+            WIDE_NAMES if is_wide => IdWidth::Bits96,
+            _ => return Err(DecodeError::Field { field: "flags", at }),
+        };
         // The width goes with every form; all other flags exclude each other but for these six sums.
-        match flags & !NARROW_IDS {
+        match flags & !(NARROW_IDS | WIDE_NAMES) {
             kind @ (HEAD | HEAD_OF_WIDE_BITS | HEAD_OF_NO_BITS | HEAD_OF_SEEN) => {
                 let state = State { digest: self.digest()?, bytes: self.field("state's bytes", take_varint)? };
                 let tells = match kind {
@@ -314,6 +321,12 @@ impl Reader<'_> {
         let ack = self.place(Place::START)?;
         let (held, age, lead) = (self.millis()?, self.millis()?, self.millis()?);
         Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements()? })
+    }
+
+    fn remarks(&mut self) -> Result<Remarks, DecodeError> {
+        let end = self.place(Place::START)?;
+        let gone = self.field("gone dots", Dots::take)?;
+        Ok(Remarks { end, gone, marks: self.field("marks", Dots::take)? })
     }
 
     /// Reads a place as a distance from another one.

@@ -14,6 +14,9 @@ impl<E> Message<E> {
         // One allocation of up to 1 MiB, for a second look at a few numbers.
         let mut out = Vec::with_capacity(self.encoded_len());
         self.body.put(&mut out);
+        if let Some(remarks) = &self.remarks {
+            remarks.put(&mut out);
+        }
         out
     }
 }
@@ -27,13 +30,14 @@ pub(super) const WHOLE: u8 = 11;
 pub(super) const LIST: u8 = 12;
 
 /// Flags of cells: head of a sketch, wide deep bits, ids of 48 bits, end of the answer, no deep bits, an estimate
-/// in their place.
+/// in their place, names of 96 bits.
 pub(super) const HEAD: u8 = 1;
 pub(super) const WIDE_BITS: u8 = 2;
 pub(super) const NARROW_IDS: u8 = 4;
 pub(super) const LAST: u8 = 8;
 pub(super) const NO_BITS: u8 = 16;
 pub(super) const SEEN: u8 = 32;
+pub(super) const WIDE_NAMES: u8 = 64;
 pub(super) const HEAD_OF_WIDE_BITS: u8 = HEAD | WIDE_BITS;
 pub(super) const HEAD_OF_NO_BITS: u8 = HEAD | NO_BITS;
 /// Flags of a Give: its sender's state, or the tag of that, follows.
@@ -122,7 +126,11 @@ impl Encode for Answer {
             Self::Proof { state } => out.put(&state.to_le_bytes()),
             Self::Cells { part, cells } => {
                 // Told with each message, so that cells are read without a look at the set they are for.
-                let narrow = if cells.width() == IdWidth::Bits48 { NARROW_IDS } else { 0 };
+                let width_flag = match cells.width() {
+                    IdWidth::Bits48 => NARROW_IDS,
+                    IdWidth::Bits64 => 0,
+                    IdWidth::Bits96 => WIDE_NAMES,
+                };
                 match part {
                     Part::Head(head) => {
                         let tells = match head.tells {
@@ -131,7 +139,7 @@ impl Encode for Answer {
                             Tells::Bits(_) => 0,
                             Tells::Seen { .. } => SEEN,
                         };
-                        out.put(&[HEAD | tells | narrow]);
+                        out.put(&[HEAD | tells | width_flag]);
                         put_state(out, head.state);
                         match head.tells {
                             Tells::Nothing => {}
@@ -143,7 +151,7 @@ impl Encode for Answer {
                         }
                     }
                     Part::After { from, last } => {
-                        out.put(&[narrow | if *last { LAST } else { 0 }]);
+                        out.put(&[width_flag | if *last { LAST } else { 0 }]);
                         out.put_varint(*from as u64);
                     }
                 }

@@ -7,14 +7,14 @@ use super::owed::{Owed, Question, Use};
 use super::turn::Turn;
 use crate::codec::Encode;
 use crate::digest::Digest;
-use crate::element::Element;
+use crate::kind::Kind;
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, Tells, Told, longest};
 use crate::round::need;
 use crate::round::policy::DEEP_BITS;
 use crate::round::strategy::{self, MOST_NAMES, cells_for_known_difference};
-use crate::set::{Held, RECENT, Set};
+use crate::set::{Held, RECENT};
 use crate::sketch::{DeepBits, Estimate, Evidence, Tables};
-use crate::wire::{Bound, Cells, Elements, Ids, Place, WISH};
+use crate::wire::{Bound, Cells, Dots, Elements, Ids, Place, WISH};
 
 /// The most listed ids that are looked for at once: 2 to 3 ms.
 const MOST_LOOKED_FOR: usize = 1 << 15;
@@ -22,9 +22,9 @@ const MOST_LOOKED_FOR: usize = 1 << 15;
 /// The fewest bytes that a wished-for element takes in a message, save for a few.
 const WISHED: usize = 4;
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// The next message to the peer, if there is one. The peer queues again while there is more.
-    pub(super) fn next_message(&mut self) -> Option<Message<E>> {
+    pub(super) fn next_message(&mut self) -> Option<Message<S::Element>> {
         // Inserts enter the sketch in batches of 128; a message speaks of all of them.
         self.set.settle();
         self.peer.ready.hand_back();
@@ -53,7 +53,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         } else {
             self.await_answer();
         }
-        let message = Message::new(body?);
+        let message = Message::with(body?, self.remarks());
         let (kind, len) = (message.kind(), message.encoded_len());
         self.count(|ledger| ledger.sent.count(kind, len));
         // What is pushed for the first time is our own doing, whoever gets it.
@@ -68,12 +68,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// The batch that is due to the peer, if there is one, and whether its elements go out for the first time.
     fn push(&mut self) -> Option<(Body, bool)> {
-        let room = self.config.room(longest::PUSH);
+        let room = self.room(longest::PUSH);
         let (config, now, end) = (self.config, self.now, self.set.end());
         let mut link = Self::link_of(self.hand.as_mut(), self.peer, config, now, end)?;
         let (pushed, wishes) = link.next_batch(self.set, room)?;
         self.grant(wishes);
-        let (is_bare, is_fresh) = (pushed.batch.elements.count() == 0, pushed.is_fresh());
+        self.gone.extend(pushed.gone.as_slice());
+        let is_bare = pushed.batch.elements.count() + pushed.gone.count() == 0;
+        let is_fresh = pushed.is_fresh();
         if !is_fresh {
             self.spend(MEASURED * pushed.measured as u64 + PASSED * pushed.tried as u64);
         }
@@ -119,7 +121,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 (nonce, answer, rest)
             }
             Owed::Lacking { nonce, lacks, window } => {
-                let (elements, left) = self.set.lacking(lacks, self.config.room(longest::GIVE + longest::STATE));
+                let (elements, left) = self.set.lacking(lacks, self.room(longest::GIVE + longest::STATE));
                 let last = window <= 1 || left.is_none();
                 let is_first = window == self.config.window.get();
                 let state = match left {
@@ -179,8 +181,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// Cells of our sketch at `place`, from `next` on, as many as fit. Returns the cell that they end before, and
     /// whether the answer ends with them.
     fn cells(&mut self, place: Place, next: usize, end: usize, window: u16) -> (Answer, usize, bool) {
-        let width = Set::<E>::WIDTH;
-        let room = self.config.message_limit() - longest::CELLS;
+        let width = S::WIDTH;
+        let room = self.room(longest::CELLS).of_many;
         let fitting = Cells::within(width, room).min(end.saturating_sub(next));
         self.lengthen(next + fitting);
         let cells = self.set.cells(next..next + fitting, place).unwrap_or_default();
@@ -218,7 +220,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Wishes that nobody fills leave no bytes, so room alone would not end the search: a burst of 2^20 of them took
         // 0.1 to 0.7 s in one poll.
         let most = remaining.len().min(limit / WISHED);
-        let room = self.config.room(longest::GIVE + longest::STATE);
+        let room = self.room(longest::GIVE + longest::STATE);
+        let mut room = self.tell_stale(room);
+        if S::FORGETS {
+            let gone = Dots::fill(self.set.went(&remaining[..most]), room.of_many / 4);
+            room = self.say_gone(&gone, room);
+        }
         let (elements, taken) = self.set.named(&remaining[..most], WISH, room);
         // The interval says which wishes are answered, those that have no element here included.
         let from = remaining.first().map_or(Bound::START, |&wish| Bound::of_name(wish, WISH));
@@ -245,11 +252,19 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         window: u16,
         wants_state: bool,
     ) -> (Answer, Bound, bool) {
-        let limit = self.config.message_limit();
         let end = if wants_state { longest::STATE } else { 0 };
-        let room = self.config.room(longest::GIVE + if window == 1 { end } else { 0 });
+        let whole = self.room(longest::GIVE);
+        let whole = self.tell_stale(whole);
+        let room = whole.less(if window == 1 { end } else { 0 });
         let (mut wanted, reach) = self.wanted_of(held, cursor, to, room.of_many / 2);
-        let (elements, covered) = self.set.page(cursor, reach, held, room.less(wanted.encoded_len()));
+        let (marks, gone, reach) = self.set.context_between(cursor, reach, true, room.of_many / 2);
+        let beside = if S::FORGETS { marks.encoded_len() + gone.encoded_len() } else { 0 };
+        let (elements, covered) = self.set.page(cursor, reach, held, room.less(beside + wanted.encoded_len()));
+        if S::FORGETS {
+            let (marks, gone, _) = self.set.context_between(cursor, covered, true, room.of_many / 2);
+            self.say_marks(&marks, room);
+            self.say_gone(&gone, room);
+        }
         if covered < reach {
             let ids: Vec<u64> = wanted.iter().take_while(|&id| Bound::of_name(id, WISH) < covered).collect();
             wanted = Ids::fill(&ids, room.of_many / 2);
@@ -258,8 +273,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.spend(PASSED * held.before(covered).saturating_sub(held.before(cursor)) as u64);
         // An answer that has to end with the state goes on in another message if the state does not fit behind this
         // page.
-        let len = wanted.encoded_len() + elements.encoded_len() + cursor.excess() + covered.excess();
-        let last = window == 1 || (covered == to && len + longest::GIVE + end <= limit);
+        let len = beside + wanted.encoded_len() + elements.encoded_len() + cursor.excess() + covered.excess();
+        let last = window == 1 || (covered == to && len + end <= whole.of_many);
         let state = self.tell_state(last && wants_state);
         let wanted = (wanted.count() > 0).then(|| wanted.into());
         (Answer::Give { tag: self.set.tag(), from: cursor, to: covered, last, state, wanted, elements }, covered, last)
@@ -343,7 +358,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// The first cells of our sketch: as many as it seems to take, if a peer with this digest has told that; else a few,
     /// with deep bits that tell how many more. `None` where pages cost less.
     fn first_cells(&mut self, nonce: Nonce, theirs: Option<Digest>, use_of_cells: &Use) -> Option<Answer> {
-        let (policy, state, width) = (self.policy()?, self.set.state(), Set::<E>::WIDTH);
+        let (policy, state, width) = (self.policy()?, self.set.state(), S::WIDTH);
         let seen = match (use_of_cells, theirs) {
             (Use::None, _) => return None,
             (Use::Told(deep), Some(theirs)) => Some(self.estimate(deep, theirs)?),
@@ -374,7 +389,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             (None, Some(seen)) => (Tells::Seen { differences: seen.differences, follow: 0 }, longest::SEEN),
             (None, None) => (Tells::Bits(tables.covering(whole).deep_bits(DEEP_BITS)), DEEP_BITS.encoded_len()),
         };
-        let room = self.config.message_limit() - longest::HEAD_OF_CELLS - len;
+        let room = self.room(longest::HEAD_OF_CELLS + len).of_many;
         let count = whole.min(Cells::within(width, room));
         if let Tells::Seen { follow, .. } = &mut tells
             && self.config.window.get() > 1
@@ -397,14 +412,15 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// The number of cells of a first answer to a peer that had a proof with us and so knows all but few of our
     /// elements. `None` for other peers, and in the middle of a round, where these cells were not enough.
     pub(super) fn cells_for_known_difference(&self, nonce: Nonce, theirs: Digest) -> Option<usize> {
-        let policy = self.policy()?;
+        let policy = self.policy().filter(|_| !S::FORGETS)?;
         let (place, learned) = self.peer.known.since_proof(theirs.count()).filter(|_| nonce.begins_round())?;
         let inserted = self.set.end().checked_since(place)? as u64;
-        cells_for_known_difference(policy, Set::<E>::WIDTH, self.set.digest().count(), inserted, learned)
+        cells_for_known_difference(policy, S::WIDTH, self.set.digest().count(), inserted, learned)
     }
 
     /// Whether our set goes out whole in answer to a probe of another digest.
     pub(super) fn is_tiny(&self) -> bool {
-        strategy::is_tiny(self.set.state(), Set::<E>::WIDTH, self.policy(), self.config.message_limit())
+        // A whole map would tell no marks.
+        !S::FORGETS && strategy::is_tiny(self.set.state(), S::WIDTH, self.policy(), self.config.message_limit())
     }
 }

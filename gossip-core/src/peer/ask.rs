@@ -4,17 +4,16 @@ use alloc::boxed::Box;
 
 use super::turn::Turn;
 use crate::codec::Encode;
-use crate::config::Config;
-use crate::element::Element;
+use crate::config::Room;
+use crate::kind::Kind;
 use crate::message::{Answer, Body, Listed, Request, longest};
 use crate::round::policy::DEEP_BITS;
 use crate::round::walk::{Lists, Walk};
 use crate::round::{Ending, Round, Step};
-use crate::set::Set;
 use crate::sketch::DeepBits;
-use crate::wire::Elements;
+use crate::wire::{Dots, Elements};
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// The next message of our round, which begins here if one is wanted; `None` if there is none to send.
     pub(super) fn ask(&mut self) -> Option<Body> {
         let state = self.set.state();
@@ -25,6 +24,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
         self.begin_round();
         let deep = self.deep_bits();
+        let beside = self.tell_in_request();
         let round = self.peer.round.as_mut().filter(|round| round.is_pending())?;
         let nonce = round.next_nonce();
         let mut bursts = false;
@@ -43,34 +43,60 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 Request::WantCells { state: incoming.state().digest.tag(), from, count }
             }
             Step::Repair(repair) => {
-                let (asks, wanted, elements) = repair.next(self.set, self.config.room(longest::REPAIR), window, answer);
+                let (asks, wanted, elements) =
+                    repair.next(self.set, self.config.room(longest::REPAIR).less(beside), window, answer);
+                self.gone.extend(repair.gone().as_slice());
+                self.marks.extend(repair.marks().as_slice());
                 bursts = !repair.begins_burst();
                 Request::Repair { asks, wanted, elements }
             }
             Step::Walk(walk) => {
-                let request = next_page(self.set, self.config, walk, answer);
+                let room = self.config.room(longest::PAGE).less(beside);
+                let (request, gone) = next_page(self.set, window, room, walk, answer);
+                self.gone.extend(gone.as_slice());
                 bursts = !walk.begins_page();
                 request
             }
             Step::Close(digest) => {
                 let body = Body::Answer { nonce, answer: Answer::Proof { state: digest.tag() } };
                 // The peer does not answer a proof, so nothing is awaited. If it is lost, the next round proves again.
-                round.sent(body.encoded_len(), false);
+                let remarks = self.remarks_len();
+                let round = self.peer.round.as_mut()?;
+                round.sent(body.encoded_len() + remarks, false);
                 self.end_round(Ending::Proven);
                 return Some(body);
             }
         };
         let body = Body::Request { tag: self.set.tag(), nonce, request };
-        round.sent(body.encoded_len(), bursts);
+        let remarks = self.remarks_len();
+        let round = self.peer.round.as_mut()?;
+        round.sent(body.encoded_len() + remarks, bursts);
         self.peer.pacing.asked(nonce, self.now);
         Some(body)
+    }
+
+    /// Has a request that holds elements tell dots that are gone here. Returns the bytes that remarks take at most.
+    fn tell_in_request(&mut self) -> usize {
+        let step = self.peer.round.as_ref().filter(|round| round.is_pending()).map(Round::step);
+        if !S::FORGETS || !matches!(step, Some(Step::Repair(_) | Step::Walk(_))) {
+            return 0;
+        }
+        let (whole, left) = (self.config.room(longest::PAGE), self.room(longest::PAGE));
+        let left = self.tell_stale(left);
+        whole.of_many - left.of_many
+    }
+
+    /// Bytes of the remarks of the message that is made.
+    fn remarks_len(&self) -> usize {
+        self.remarks().map_or(0, |remarks| remarks.encoded_len())
     }
 
     /// Deep bits for the first probe of a round with a peer of which nothing is known: it answers with as many cells as it
     /// seems to take, a round trip sooner. 64 bytes, which its answer then has less.
     fn deep_bits(&self) -> Option<Box<DeepBits>> {
         let begins = self.peer.round.as_ref().is_some_and(|round| round.is_pending() && round.is_at_first());
-        if !begins || !self.peer.known.is_stranger() || self.is_tiny() {
+        // Of a map no count tells how much differs. Without the bits a round takes up to four round trips, and three with them.
+        if !begins || (!S::FORGETS && !self.peer.known.is_stranger()) || self.is_tiny() {
             return None;
         }
         Some(Box::new(self.set.tables()?.covering(0).deep_bits(DEEP_BITS)))
@@ -100,11 +126,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     }
 }
 
-/// The next message of a page of our walk, whose answer can have so many bytes.
-fn next_page<E: Element>(set: &Set<E>, config: &Config, walk: &mut Walk, answer: u64) -> Request {
-    let (window, room) = (config.window.get(), config.room(longest::PAGE));
+/// The next message of a page of our walk, whose answer can have so many bytes, and the gone dots that it tells.
+fn next_page<S: Kind>(set: &S, window: u16, room: Room, walk: &mut Walk, answer: u64) -> (Request, Dots) {
     // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
     let (from, reach, end) = walk.next(window, answer);
+    let (_, gone, reach) = set.context_between(from, reach, false, room.of_many / 2);
+    // Of a map it also tells what is gone as far as it reaches, and no further.
+    let end = if S::FORGETS { reach } else { end };
+    let room = if S::FORGETS { room.less(gone.encoded_len()) } else { room };
     let (listed, to) = match walk.lists() {
         Lists::Elements => {
             let (elements, to) = set.page_to(from, reach, end, room);
@@ -117,5 +146,5 @@ fn next_page<E: Element>(set: &Set<E>, config: &Config, walk: &mut Walk, answer:
         Lists::Nothing(_) => (Listed::Whole(Elements::NONE), reach),
     };
     let (window, wants_state) = walk.sent(to).map_or((0, false), |wants_state| (window, wants_state));
-    Request::Page { window, wants_state, from, to, listed }
+    (Request::Page { window, wants_state, from, to, listed }, gone)
 }

@@ -3,23 +3,24 @@
 use super::budget::PASSED;
 use super::turn::Turn;
 use crate::digest::{Digest, State};
-use crate::element::{Element, Fingerprint};
+use crate::element::Fingerprint;
+use crate::kind::Kind;
 use crate::message::Nonce;
 use crate::round::claim::Claim;
 use crate::round::repair::Repair;
 use crate::round::strategy::MOST_NAMES;
 use crate::round::{Ending, Round, Step, page_bytes};
-use crate::set::{Lacks, Set};
+use crate::set::Lacks;
 use crate::wire::Place;
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Whether so many of our elements fit one answer, with a quarter of it to spare, if they are as long as others.
     pub(super) fn fits_an_answer(&self, count: u64) -> bool {
         let State { digest, bytes } = self.set.state();
         let bytes = u128::from(bytes) * u128::from(count) / u128::from(digest.count().max(1));
         let part = State { digest: Digest::from_parts(count, 0), bytes: u64::try_from(bytes).unwrap_or(u64::MAX) };
         let room = u64::from(self.config.window.get()) * self.config.message_limit() as u64;
-        page_bytes(part, Set::<E>::WIDTH) <= room / 4 * 3
+        page_bytes(part, S::WIDTH) <= room / 4 * 3
     }
 
     /// What a peer of this digest lacks, if the digest tells it; up to 2^17 elements.
@@ -53,7 +54,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         } else {
             // Just what our log has got since the probe, less that.
             let since = Place::of_count(probed.unwrap_or_default().count());
-            let claim = Claim::of_names(self.set.names_since_but(since, held), Set::<E>::WIDTH);
+            let claim = Claim::of_names(self.set.names_since_but(since, held), S::WIDTH);
             self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
         }
     }
@@ -76,7 +77,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         }
         let Some(lacks) = self.lacks(theirs.digest) else { return false };
         self.peer.round.as_mut().map(Round::take_at_its_word);
-        let claim = Claim::of_names(self.set.names_lacking(lacks), Set::<E>::WIDTH);
+        let claim = Claim::of_names(self.set.names_lacking(lacks), S::WIDTH);
         self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
         true
     }

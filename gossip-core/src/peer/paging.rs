@@ -4,16 +4,15 @@ use super::budget::LOOKED_FOR;
 use super::owed::{Listing, Owed};
 use super::turn::Turn;
 use crate::digest::{Digest, State};
-use crate::element::Element;
+use crate::kind::Kind;
 use crate::message::Nonce;
 use crate::round::claim::Claim;
 use crate::round::repair::Repair;
 use crate::round::walk::{Outcome, Progress};
 use crate::round::{Ending, Round, Step};
-use crate::set::Set;
 use crate::wire::Bound;
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Owes what a page asks for, once its last message has come. Where one was lost the answer ends, and the peer goes on
     /// from there.
     pub(super) fn owe_page(
@@ -78,6 +77,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                     Some(Outcome::Wanted(wanted, theirs)) => self.give_wanted(nonce, &wanted, theirs),
                     // All is exchanged, but one side has changed meanwhile. The next round proves it, or finds what is
                     // new.
+                    None if S::FORGETS && told.is_some() => self.settle_walk(nonce, told.unwrap_or_default()),
                     None => {
                         self.peer.pacing.answered(nonce);
                         self.end_round(Ending::Exchanged);
@@ -92,7 +92,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.spend(LOOKED_FOR * wanted.len() as u64);
         // Ids of 32 bits may be alike: what then is still missing another round finds, and that lists no ids again.
         self.peer.lists_whole = true;
-        let claim = Claim::of_names(self.set.names_of(wanted), Set::<E>::WIDTH);
+        let claim = Claim::of_names(self.set.names_of(wanted), S::WIDTH);
         self.go_to(nonce, Step::Repair(Repair::new(claim, State { digest: theirs, bytes: 0 }).into()));
     }
 }

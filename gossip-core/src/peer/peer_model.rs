@@ -1,10 +1,12 @@
 //! `PeerModel`: all of a peer that decides a machine's future.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use super::Peer;
 use super::owed::Owed;
 use crate::agenda::{Deadline, Ticket};
+use crate::forgetting::Dot;
 use crate::known::Known;
 use crate::message::Nonce;
 use crate::pacing::Pacing;
@@ -30,6 +32,7 @@ pub(crate) struct PeerModel {
     rests_until: Deadline,
     pacing: Pacing,
     known: Known,
+    stale: Vec<Dot>,
     watched: BTreeSet<Place>,
     reachable: bool,
 }
@@ -57,6 +60,7 @@ impl Peer {
             rests_until,
             mut pacing,
             mut known,
+            stale,
             watched,
             reachable,
             ledger: _,
@@ -83,6 +87,7 @@ impl Peer {
             rests_until: rests_until.rebased(now),
             pacing,
             known,
+            stale,
             watched,
             reachable,
         }

@@ -3,8 +3,8 @@
 use super::budget::{CELL, PASSED};
 use super::turn::Turn;
 use crate::digest::State;
-use crate::element::Element;
 use crate::event::Event;
+use crate::kind::Kind;
 use crate::message::{Head, Nonce, Part, Tells};
 use crate::round::claim::{Claim, Reading};
 use crate::round::incoming::{IncomingSketch, Received};
@@ -12,7 +12,6 @@ use crate::round::repair::Repair;
 use crate::round::strategy::{self, MOST_NAMES};
 use crate::round::walk::Walk;
 use crate::round::{Ending, Round, Step, ids_beat_elements, need, page_bytes};
-use crate::set::Set;
 use crate::sketch::{Estimate, Prefix};
 use crate::wire::{Cells, Place};
 
@@ -26,7 +25,7 @@ struct Look {
     nearly: bool,
 }
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Takes in cells. Returns whether they were expected.
     pub(super) fn on_cells(&mut self, nonce: Nonce, part: Part, cells: &Cells) -> bool {
         let window = usize::from(self.config.window.get());
@@ -48,6 +47,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
             // In a sketch, the peer has forgotten the state, and begins a new one.
             (Step::Sketch(_), Part::Head(head)) => self.begin_sketch(nonce, &head, cells),
+            // Our marks fit no message, and nothing else differs: another sketch would tell the same.
+            (Step::Repair(repair), Part::Head(_)) if repair.is_cut() => self.end_round(Ending::Exchanged),
             // After a repair, a verdict that something still differs.
             (Step::Repair(repair), Part::Head(head)) => {
                 let (count, place) = repair.common(self.set.end());
@@ -85,6 +86,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             return self.walk(nonce, head.state);
         }
         let mut incoming = IncomingSketch::new(head, cells, self.set.tables(), self.set.end(), ours.count());
+        incoming.end_at(self.their_end);
         if let Tells::Seen { follow, .. } = head.tells
             && self.has_room(incoming.target() + follow)
         {
@@ -108,9 +110,12 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// walks.
     fn read_sketch(&mut self, nonce: Nonce) {
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return };
-        let theirs = incoming.state();
+        let (theirs, end) = (incoming.state(), incoming.end());
         match self.look() {
-            Ok(Reading::Clear(claim)) => self.repair(nonce, claim, theirs),
+            Ok(Reading::Clear(mut claim)) => {
+                claim.causal.iter_mut().for_each(|causal| causal.end = end);
+                self.repair(nonce, claim, theirs);
+            }
             Ok(_) => self.walk(nonce, theirs),
             Err(look) => self.want_cells(nonce, &look),
         }
@@ -162,7 +167,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     pub(super) fn want_known_cells(&mut self, nonce: Nonce, theirs: State) {
         let ours = self.set.state();
         let head = Head { state: theirs, tells: Tells::Nothing };
-        let none = Cells::new(Set::<E>::WIDTH, &[]);
+        let none = Cells::new(S::WIDTH, &[]);
         let mut incoming = IncomingSketch::new(&head, &none, self.set.tables(), self.set.end(), ours.digest.count());
         let known = self.since_common(theirs.digest.count());
         let target = self.policy().zip(known).and_then(|(policy, (_, differences))| {
@@ -181,7 +186,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// What one side alone holds since both were last known to hold the same, if counts tell it: no sketch tells elements
     /// of one id apart, however many cells it has.
     fn since_common(&self, count: u64) -> Option<(Place, u64)> {
-        self.peer.known.since_common(count).filter(|_| !self.set.shares_ids())
+        self.peer.known.since_common(count).filter(|_| !S::FORGETS && !self.set.shares_ids())
     }
 
     /// Whether a round may hold and await so many cells, beside those of rounds with other peers.
@@ -204,7 +209,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             // first message of its round.
             return self.go_to(nonce, Step::Probe(None));
         }
-        let lists_ids = !self.peer.lists_whole;
+        let lists_ids = !self.peer.lists_whole && !S::FORGETS;
         let target = policy
             .zip(seen)
             .and_then(|(policy, seen)| strategy::target(policy, ours, incoming, known, seen, look.nearly, lists_ids));
@@ -242,7 +247,9 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         self.learn(&claim.numbers);
         self.count(|ledger| ledger.sketches += 1);
         // A claim without wishes was confirmed to the last bit of the peer's digest, which is therefore ours now.
-        if claim.ours.is_empty() && claim.wanted.is_empty() {
+        self.take_over(&claim);
+        let tells = claim.causal.as_ref().is_some_and(|_| self.set.digest() != theirs.digest);
+        if claim.ours.is_empty() && claim.wanted.is_empty() && !tells {
             self.close(nonce, self.set.digest());
         } else {
             self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
@@ -253,11 +260,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     fn is_outrun(&self, theirs: State) -> bool {
         let (end, state) = (self.set.end(), self.set.state());
         let most = MOST_NAMES as u64;
-        let ours = page_bytes(state, Set::<E>::WIDTH);
+        let ours = page_bytes(state, S::WIDTH);
         let began_at = self.peer.round.as_ref().map_or(end, Round::began_at);
         let few = state.digest.count() <= most && theirs.digest.count() <= most;
         // Of elements of one id a repair gives what fits a message, and pages all.
-        end > began_at && few && ours > self.config.message_limit() as u64 && !self.set.shares_ids()
+        !S::FORGETS && end > began_at && few && ours > self.config.message_limit() as u64 && !self.set.shares_ids()
     }
 
     /// Begins a walk with a peer of this state, at the bound where the last walk was cut off.
@@ -267,18 +274,19 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// The same, if so much seems to differ: then pages may list ids.
     fn walk_seeing(&mut self, nonce: Nonce, theirs: State, seen: Option<Estimate>) {
-        let bytes = page_bytes(theirs, Set::<E>::WIDTH);
+        let bytes = page_bytes(theirs, S::WIDTH);
         self.count(|ledger| ledger.walks += 1);
         // A sketch of first cells alone was too dear, or had no room: the next one may well be read.
         if let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) {
             self.peer.unreadable |= incoming.has_been_topped_up();
         }
         let mut walk = Walk::new(self.peer.resume, (theirs.digest.count(), bytes));
-        let (ours, width) = (self.set.state(), Set::<E>::WIDTH);
+        let (ours, width) = (self.set.state(), S::WIDTH);
         if self.is_outrun(theirs) {
             walk = walk.fetching();
         } else if let Some(seen) = seen
             // Not where many cells could not be read: who has made them so may have made ids alike.
+            && !S::FORGETS
             && !self.peer.lists_whole
             && !self.peer.unreadable
             && ids_beat_elements(ours, theirs, width, seen)

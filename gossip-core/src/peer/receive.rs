@@ -7,25 +7,26 @@ use super::budget::{MOVED, PASSED};
 use super::owed::{Listing, Owed, Question, Use};
 use super::turn::Turn;
 use crate::digest::{Digest, State};
-use crate::element::{Element, Fingerprint};
+use crate::element::Fingerprint;
 use crate::error::Reject;
 use crate::event::Event;
+use crate::kind::Kind;
 use crate::message::{Answer, Asks, Body, Listed, Message, Nonce, Request, Told};
 use crate::round::claim::Claim;
 use crate::round::repair::{Answered, Repair};
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
 use crate::round::{Ending, Round, Step};
-use crate::set::{Merged, Set};
+use crate::set::Merged;
 use crate::wire::{Bound, Ids, Place};
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Takes in a message: merges its elements at once, and notes what is to be sent. Returns whether the peer was
     /// unreachable before.
     ///
     /// # Errors
     ///
     /// A message from another cluster, or an invalid element. They leave all but the counters unchanged.
-    pub(crate) fn receive(&mut self, message: Message<E>) -> Result<bool, Reject> {
+    pub(crate) fn receive(&mut self, message: Message<S::Element>) -> Result<bool, Reject> {
         let returned = self.take_in(message).map_err(|error| self.refuse(error));
         self.note_free();
         returned
@@ -37,14 +38,17 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         error
     }
 
-    fn take_in(&mut self, message: Message<E>) -> Result<bool, Reject> {
+    fn take_in(&mut self, message: Message<S::Element>) -> Result<bool, Reject> {
         let (kind, len, body) = (message.kind(), message.encoded_len(), message.body);
+        let remarks = message.remarks.unwrap_or_default();
+        self.their_end = remarks.end;
         if let Some(difference) = body.tag().and_then(|tag| self.set.tag().difference(tag)) {
             return Err(Reject::Foreign(difference));
         }
         let before = self.set.end();
         // All elements or none: one over the limit refuses the message, and law 8 has hostile bytes change nothing.
-        let Merged { learned, undecoded, dropped, held, bytes } = self.set.merge(body.elements())?;
+        let merged = self.set.merge(body.elements(), &remarks)?;
+        let Merged { learned, undecoded, dropped, held, bytes, removed, stale } = merged;
         self.stats.state_bytes = self.set.state().bytes;
         let new = learned.len();
         self.count(|ledger| {
@@ -65,6 +69,10 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         // Before the message is acted on: a batch that answers it must not send its elements back.
         self.note_origins(before, &body);
         self.events.extend(learned.into_iter().map(|element| Event::of_arrival(element, self.id.clone())));
+        if S::FORGETS {
+            self.note_removed(removed);
+            self.note_remarks(&body, stale, &remarks);
+        }
         let expected = match body {
             Body::Request { nonce, request, .. } => {
                 self.on_request(nonce, request, held);
@@ -72,7 +80,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
             Body::Answer { nonce, answer } => self.on_answer(nonce, answer, &held, bytes),
             Body::Push { batch, .. } => {
-                self.on_link(|link| link.on_batch(&batch, new));
+                let (changes, has_gone) = (self.set.end().since(before), remarks.gone.count() > 0);
+                self.on_link(|link| link.on_batch(&batch, changes, has_gone));
                 true
             }
         };
@@ -127,6 +136,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
                 let (window, to) = (window.min(self.config.window.get()), to.max(from));
                 let held = match listed {
                     Listed::Whole(_) => Listing::Elements(self.set.told_apart(held, from, to)),
+                    // Of a map nobody lists ids, and whoever does is given all.
+                    Listed::Ids(_) if S::FORGETS => Listing::Elements(Vec::new()),
                     Listed::Ids(ids) => Listing::Ids(ids.iter().collect()),
                 };
                 if wants_state {
@@ -152,14 +163,16 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Takes in a probe of the digest `theirs`: answers it, takes its round over, or lets our own round go on.
     fn on_probe(&mut self, nonce: Nonce, theirs: Digest, use_of_cells: Use) {
-        self.peer.known.count(theirs.count());
+        if !S::FORGETS {
+            self.peer.known.count(theirs.count());
+        }
         // One message less, and the element in it. Where elements are pushed, it is under way.
         if self.hand.is_none()
             && let Some(number) = self.set.lacked(theirs)
         {
             self.learn(&[number]);
         }
-        let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
+        let (ours, width) = (self.set.digest(), S::WIDTH);
         // In the middle of rounds the parts stay as they are; and who has just given way does not turn round.
         let turns = nonce.begins_round() && self.peer.round.is_none();
         if ours == theirs {
@@ -187,7 +200,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     /// In the middle of rounds the parts stay as they are. Else, under 100 inserts a hop on either side, probes would
     /// begin rounds back and forth for as long as anybody writes.
     pub(super) fn turns_round(&self, nonce: Nonce, theirs: Digest, sketch: bool) -> bool {
-        let (ours, width) = (self.set.digest(), Set::<E>::WIDTH);
+        let (ours, width) = (self.set.digest(), S::WIDTH);
         let sketched = sketch
             && !strategy::is_multiple(ours, theirs)
             && strategy::may_be_sketched(self.set.state(), theirs, None, width, self.policy());
@@ -196,7 +209,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
         ours.count().abs_diff(theirs.count()) >= threshold
             && strategy::leads(width, ours, theirs)
             && !self.is_tiny()
-            && !self.is_led()
+            && (S::FORGETS || !self.is_led())
             // Where the difference is known, a first answer has all cells that it takes: nothing is gained.
             && self.cells_for_known_difference(nonce, theirs).is_none()
     }
@@ -249,7 +262,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
     pub(super) fn give_all_but(&mut self, nonce: Nonce, held: &[Fingerprint], bytes: u64) {
         self.spend(PASSED * self.set.len() as u64);
         let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
-        let claim = Claim::of_names(self.set.names_except(held), Set::<E>::WIDTH);
+        let claim = Claim::of_names(self.set.names_except(held), S::WIDTH);
         self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
     }
 
@@ -343,6 +356,8 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             Answered::InPart => self.wait_on(),
             Answered::Burst => self.go_on(nonce),
             Answered::Done(Some(told)) if told.digest == ours => self.close(nonce, ours),
+            // Both sides have the other's entries by now, and each the other's marks if this one has them confirmed.
+            Answered::Done(Some(told)) if S::FORGETS && repair.asked_state() => self.settle_marks(nonce, told),
             // Both digests are as they were: the same sketch would be misread again, in this round and in every other.
             Answered::Done(Some(told)) if repair.was_in_vain(ours, told.digest) => {
                 let theirs = repair.theirs();
@@ -350,7 +365,7 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
             }
             // Something was inserted meanwhile, or lost. Where elements are pushed, that is the pusher's to deliver:
             // another probe would find it under way, for as long as anybody writes.
-            Answered::Done(Some(_)) if pushes => {
+            Answered::Done(Some(_)) if pushes && !S::FORGETS => {
                 let ours = repair.is_acknowledged().then_some(began_at);
                 let theirs = Place::of_count(repair.theirs().digest.count());
                 self.peer.pacing.answered(nonce);

@@ -10,7 +10,7 @@ use crate::digest::{Digest, State};
 use crate::message::Head;
 use crate::round::Step;
 use crate::round::incoming::IncomingSketch;
-use crate::sketch::{Cell, IdWidth};
+use crate::sketch::{Cell, IdWidth, Tables};
 use crate::wire::{Cells, Place};
 
 const FIRST: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ fn cells_are_under_way_while_a_sketch_is_read() {
     assert_eq!(peer.cells_under_way(), 0);
     let cells = Cells::new(IdWidth::Bits64, &[Cell::new(7, 1); 4]);
     let head = Head { state: State { digest: Digest::EMPTY, bytes: 0 }, tells: crate::message::Tells::Nothing };
-    let mut incoming = IncomingSketch::new(&head, &cells, None, Place::START, 0);
+    let mut incoming = IncomingSketch::new(&head, &cells, None::<&Tables>, Place::START, 0);
     incoming.aim(500);
     assert!(round.take(Step::Sketch(incoming.into())));
     peer.round = Some(round);

@@ -1,6 +1,7 @@
 //! `Turn`: one peer, and all that may be touched on its behalf.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Peer;
@@ -8,32 +9,37 @@ use super::budget::PASSED;
 use crate::agenda::Agenda;
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::element::Element;
 use crate::event::Event;
+use crate::forgetting::Dot;
+use crate::kind::Kind;
 use crate::message::{LogId, Message};
 use crate::push::{self, About, Hand, LinkTurn, Wishes};
 use crate::rng::Rng;
 use crate::round::policy::Policy;
 use crate::round::{Ending, Round, Step};
-use crate::set::Set;
 use crate::stats::{Ledger, Stats};
 use crate::time::{Time, micros};
 use crate::wire::Place;
 
 /// One peer and all that may be touched on its behalf, borrowed from the machine once per message or task.
-pub(crate) struct Turn<'a, P, E> {
+pub(crate) struct Turn<'a, P, S: Kind> {
     pub(crate) id: &'a P,
     pub(crate) peer: &'a mut Peer,
     /// Its link and what all links share; `None` without an overlay.
     pub(crate) hand: Option<Hand<'a, P>>,
-    pub(crate) set: &'a mut Set<E>,
+    pub(crate) set: &'a mut S,
     pub(crate) config: &'a Config,
     pub(crate) rng: &'a mut Rng,
     /// The latest time polled at.
     pub(crate) now: Time,
     pub(crate) agenda: &'a mut Agenda<P>,
-    pub(crate) events: &'a mut VecDeque<Event<P, E>>,
+    pub(crate) events: &'a mut VecDeque<Event<P, S::Element>>,
     pub(crate) stats: &'a mut Stats,
+    /// What the message that is made says beside its elements.
+    pub(crate) gone: Vec<Dot>,
+    pub(crate) marks: Vec<Dot>,
+    /// Where the peer's log ended as it sent the message that is taken in; of a map.
+    pub(crate) their_end: Place,
     /// How many cells our rounds with other peers hold and await; counted for messages that bring cells.
     pub(crate) cells_elsewhere: usize,
 }
@@ -58,9 +64,9 @@ pub(crate) enum Task {
 /// for cells, and cells are read.
 const LONG_SKETCH: Duration = Duration::from_secs(5);
 
-impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
+impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Carries out a task. Returns the message to send, if the task is to send one.
-    pub(crate) fn perform(&mut self, task: Task) -> Option<Message<E>> {
+    pub(crate) fn perform(&mut self, task: Task) -> Option<Message<S::Element>> {
         let mut message = None;
         match task {
             Task::TimeOut => self.time_out(),
@@ -165,7 +171,11 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Enters a proof that both sets have this digest.
     pub(super) fn prove(&mut self, digest: Digest) {
-        self.peer.known.prove(digest);
+        if S::FORGETS {
+            self.peer.known.note_proof(digest);
+        } else {
+            self.peer.known.prove(digest);
+        }
         self.on_link(|link| link.on_compared());
         // A peer may say the same any number of times before the next poll.
         let said = matches!(self.events.back(), Some(Event::InSync { peer, digest: last }) if peer == self.id && *last == digest);
@@ -176,9 +186,14 @@ impl<P: Clone + Ord, E: Element> Turn<'_, P, E> {
 
     /// Enters a proof by a round of ours, which began under this log of the peer's.
     pub(super) fn prove_by_round(&mut self, digest: Digest, log: Option<LogId>) {
-        // Sets only grow, so a log of `count` elements is all of that set: both logs are known up to there.
-        let place = Place::of_count(digest.count());
-        self.reconcile(Some(place), place, log);
+        if S::FORGETS {
+            // The peer's log ended there as it said that its digest was this one.
+            self.reconcile(self.set.place_of(digest.tag()), self.their_end, log);
+        } else {
+            // A set that only grows: a log of `count` elements is all of it, so both logs are known up to there.
+            let place = Place::of_count(digest.count());
+            self.reconcile(Some(place), place, log);
+        }
         self.prove(digest);
     }
 

@@ -6,11 +6,11 @@ use core::time::Duration;
 use super::link::{ACK_AFTER, ACK_WITHIN, Arrival, Standing};
 use super::{About, LinkTurn, Wishes};
 use crate::config::Room;
-use crate::element::Element;
+use crate::kind::Kind;
 use crate::message::{Batch, Flags, LogId};
-use crate::set::{Excerpt, Set};
+use crate::set::Excerpt;
 use crate::time::{Time, micros};
-use crate::wire::{Elements, Place};
+use crate::wire::{Dots, Elements, Place};
 
 /// A batch to send.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Pushed {
     pub(crate) batch: Batch,
     /// Whether its elements went out before, or are older than the link: they count as `resent`.
     pub(crate) again: bool,
+    /// Dots that the message tells as gone; of a map.
+    pub(crate) gone: Dots,
     /// How many elements were measured to know whether they are to be pushed, and how many were tried in vain.
     pub(crate) measured: usize,
     pub(crate) tried: usize,
@@ -26,7 +28,7 @@ pub(crate) struct Pushed {
 impl Pushed {
     /// Whether it has elements that go out for the first time: those are our own doing, and all else is the peer's.
     pub(crate) const fn is_fresh(&self) -> bool {
-        self.batch.elements.count() > 0 && !self.again
+        (self.batch.elements.count() > 0 || self.gone.count() > 0) && !self.again
     }
 }
 
@@ -35,6 +37,7 @@ struct Taken {
     /// Where the part ends, and its elements.
     to: Place,
     elements: Elements,
+    gone: Dots,
     /// Whether these went out before, or are older than the link.
     again: bool,
     /// Whether a round is to bring what there is.
@@ -52,8 +55,9 @@ const FIRST_MEETING: usize = 1_024;
 const MOST_AGAIN: usize = 4;
 
 impl<P: Clone + Ord> LinkTurn<'_, P> {
-    /// Takes in a batch whose elements are merged; `new` of them were not held before.
-    pub(crate) fn on_batch(&mut self, batch: &Batch, new: usize) -> Wishes {
+    /// Takes in a batch whose elements are merged, which has changed our log by `new`. `has_gone` says that it has told
+    /// dots that are gone.
+    pub(crate) fn on_batch(&mut self, batch: &Batch, new: usize, has_gone: bool) -> Wishes {
         // A peer that pushes gets a link whether the overlay names it or not: its elements have to be acknowledged.
         self.link_or_new();
         // The log first: the places below are positions in it, and mean nothing in another.
@@ -70,7 +74,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         self.on_flags(batch.flags);
         let About { end, window, .. } = self.about;
         let link = self.link_or_new();
-        let has_elements = batch.elements.count() > 0;
+        let has_elements = batch.elements.count() > 0 || has_gone;
         // Elements that we had all are sent again since our acknowledgement was lost, and the first ones of a child are
         // answered at once: without a round trip it cannot meet our turn, and would push at once each time.
         let is_first = link.last_heard_at.is_none() && link.arrival.is_none_or(|arrival| !arrival.pushed);
@@ -226,14 +230,14 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     /// is to bring the rest.
     ///
     /// A batch always says how far we have the peer's log, so it goes out without elements too.
-    pub(crate) fn next_batch<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<(Pushed, Wishes)> {
+    pub(crate) fn next_batch(&mut self, set: &impl Kind, room: Room) -> Option<(Pushed, Wishes)> {
         let About { now, end, window, .. } = self.about;
         let link = self.slot.as_mut().filter(|link| link.due)?;
         link.due = false;
         let from = link.sent;
-        let Taken { to, elements, again, round, measured, tried } = self.take(set, room)?;
+        let Taken { to, elements, gone, again, round, measured, tried } = self.take(set, room)?;
         let link = self.slot.as_mut()?;
-        let has_elements = elements.count() > 0;
+        let has_elements = elements.count() > 0 || gone.count() > 0;
         let asked = mem::take(&mut link.asks);
         let fills_window = has_elements && link.flight.len() + 1 >= window;
         let flags = Flags {
@@ -274,15 +278,16 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             link.cover(to);
         }
         self.reschedule();
-        Some((Pushed { batch, again, measured, tried }, Wishes { round, ..Wishes::default() }))
+        Some((Pushed { batch, gone, again, measured, tried }, Wishes { round, ..Wishes::default() }))
     }
 
     /// Takes what is to go to the peer now: elements that fit the room, or the wish for a round.
-    fn take<E: Element>(&mut self, set: &Set<E>, room: Room) -> Option<Taken> {
+    fn take(&mut self, set: &impl Kind, room: Room) -> Option<Taken> {
         let About { now, end, window, in_round, .. } = self.about;
         let link = self.slot.as_ref()?;
         let from = link.sent;
-        let mut taken = Taken { to: from, elements: Elements::NONE, again: false, round: false, measured: 0, tried: 0 };
+        let (elements, gone) = (Elements::NONE, Dots::default());
+        let mut taken = Taken { to: from, elements, gone, again: false, round: false, measured: 0, tried: 0 };
         if !link.has_room(window) {
             return Some(taken);
         }
@@ -300,10 +305,10 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             } else {
                 set.batch(from, others, room, &Excerpt::default())
             };
-            taken.tried = stretch.tried - stretch.elements.count();
-            taken.again = link.catching_up && stretch.elements.count() > 0;
+            taken.tried = stretch.tried - stretch.elements.count() - stretch.gone.count();
+            taken.again = link.catching_up && stretch.elements.count() + stretch.gone.count() > 0;
             link.catching_up &= stretch.to < end;
-            (taken.to, taken.elements) = (stretch.to, stretch.elements);
+            (taken.to, taken.elements, taken.gone) = (stretch.to, stretch.elements, stretch.gone);
         } else if !in_round {
             // As much as that costs less by a sketch. The wait for an acknowledgement covers the round as well: if
             // it fails, the link finds out and tries again.
@@ -315,9 +320,13 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
 
     /// Whether what is to be sent to the peer goes as pushes: all that is fresh does, and what is caught up on if it
     /// takes a few messages. Counts the elements that it took to know.
-    fn fits_a_few<E: Element>(&mut self, set: &Set<E>, room: Room, measured: &mut usize) -> bool {
+    fn fits_a_few(&mut self, set: &impl Kind, room: Room, measured: &mut usize) -> bool {
         let (end, acked) = (self.about.end, self.known.acked());
         let Some(link) = self.slot else { return true };
+        if link.sent < set.known_from() {
+            link.catching_up = true;
+            return false;
+        }
         // Of a peer that is not known to have anything of ours it is not known that it has nothing, and digests tell
         // that in 41 bytes: so much that is new is pushed to it only once they have been compared.
         let is_unknown = acked == Place::START && link.sent == Place::START;

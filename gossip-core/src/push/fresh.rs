@@ -3,8 +3,8 @@
 use core::iter;
 
 use crate::config::Room;
-use crate::element::Element;
-use crate::set::{Excerpt, Set};
+use crate::kind::Kind;
+use crate::set::Excerpt;
 use crate::wire::Place;
 
 /// An excerpt of the log for all children or neighbours. What came from one of them is left out of its batch alone.
@@ -17,7 +17,7 @@ pub(super) struct Fresh {
 
 impl Fresh {
     /// The excerpt for a peer that was sent the log up to `from`.
-    pub(super) fn since<E: Element>(&mut self, from: Place, set: &Set<E>, room: Room) -> &Excerpt {
+    pub(super) fn since(&mut self, from: Place, set: &impl Kind, room: Room) -> &Excerpt {
         // Twice what goes into a message: who brought half of it is sent as much. Peers that brought more than others are
         // sent more of the log at once, so with the next message they are a little ahead.
         let is_far = !self.excerpt.is_whole() && from.since(self.from) > self.excerpt.len() / 4;
@@ -25,7 +25,7 @@ impl Fresh {
             *self = Self { from, excerpt: Excerpt::default() };
         }
         let next = self.from.index() + self.excerpt.len();
-        set.look_on(&mut self.excerpt, iter::once(next..set.len()), 2 * room.of_many);
+        set.look_on(&mut self.excerpt, iter::once(next..set.end().index()), 2 * room.of_many);
         &self.excerpt
     }
 }
@@ -34,6 +34,7 @@ impl Fresh {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::set::Set;
 
     #[test]
     fn what_is_new_is_added_and_who_is_behind_or_far_ahead_begins_anew() {

@@ -1,11 +1,14 @@
 //! `Claim`: the difference that a sketch decodes to, confirmed by digests.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::cost::need;
 use super::incoming::IncomingSketch;
 use crate::digest::Digest;
 use crate::element::{Element, StoredRef};
+use crate::forgetting::Causal;
+use crate::kind::Kind;
 use crate::set::Set;
 use crate::sketch::{IdWidth, Prefix, cancel_pairs};
 use crate::wire::{Place, WISH};
@@ -24,6 +27,8 @@ pub(crate) struct Claim {
     pub(crate) width: IdWidth,
     /// Our digest and the peer's when the sketch was read, if only the elements wanted can confirm the claim.
     pub(crate) unconfirmed: Option<[Digest; 2]>,
+    /// What goes by dots; of a set that forgets.
+    pub(crate) causal: Option<Box<Causal>>,
 }
 
 /// The result of reading a sketch.
@@ -53,19 +58,14 @@ impl Claim {
     /// will have; where elements have to be fetched, in their count. `left` is the sketch less our log up to `place`.
     ///
     /// O(cells) for each order of peeling, and a hash for each name.
-    pub(crate) fn read<E: Element>(
-        set: &Set<E>,
-        incoming: &IncomingSketch,
-        place: Place,
-        left: Option<&Prefix>,
-    ) -> Reading {
+    pub(crate) fn read<S: Kind>(set: &S, incoming: &IncomingSketch, place: Place, left: Option<&Prefix>) -> Reading {
         let width = incoming.width();
         // Widths differ only where a peer lies, or gives numbers to a type that has none here: no cells will help.
-        let same_width = width == Set::<E>::WIDTH;
+        let same_width = width == S::WIDTH;
         let (Some(tables), Some(left), true) = (set.tables(), left, same_width) else { return Reading::Hopeless };
-        let since: Vec<u64> = set.names_since(place).collect();
+        let since: Vec<S::Name> = set.names_since(place).collect();
         let mut reading = Reading::Unclear;
-        let mut decodings = left.decodings(&tables.key());
+        let mut decodings = left.decodings_of::<S::Name>(&tables.key());
         for mut names in decodings.by_ref() {
             let read = names.len() as u64;
             // What we got since `place` was not taken away before the sketch was read, so it is taken from the names:
@@ -75,7 +75,7 @@ impl Claim {
                 names.sort_unstable();
                 cancel_pairs(&mut names);
             }
-            if let Some(claim) = Self::confirm(set, &names, width, incoming.state().digest) {
+            if let Some(claim) = set.confirm(&names, width, incoming.state().digest) {
                 return Reading::Clear(claim);
             }
             // Twice the cells that these names need are read right, save where somebody has searched for names that
@@ -91,7 +91,7 @@ impl Claim {
     }
 
     /// The claim that these names differ, if our set with that difference has the peer's digest.
-    fn confirm<E: Element>(set: &Set<E>, names: &[u64], width: IdWidth, theirs: Digest) -> Option<Self> {
+    pub(crate) fn confirm<E: Element>(set: &Set<E>, names: &[u64], width: IdWidth, theirs: Digest) -> Option<Self> {
         let (fingerprinter, unnamed) = (set.fingerprinter(), width.unnamed_bits());
         let mut claim = Self { width, ..Self::default() };
         let mut expected = set.digest();

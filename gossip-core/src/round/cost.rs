@@ -36,6 +36,10 @@ pub(crate) fn ids_are_cheaper(ours: State, theirs: State, width: IdWidth, seen: 
 /// Whether pages that list ids cost less than pages of elements, and no more than those of both full states even if the
 /// difference is three standard errors above what is seen: law 3 is to hold unless an estimate errs by more.
 pub(crate) fn ids_beat_elements(ours: State, theirs: State, width: IdWidth, seen: Estimate) -> bool {
+    // The names of a map are no ids of its entries.
+    if width == IdWidth::Bits96 {
+        return false;
+    }
     let likely = Parts::of(ours, theirs, seen.differences);
     let most = Parts::of(ours, theirs, seen.shifted(3_000)).bytes_by_ids(theirs, width);
     likely.worth_by_ids(width) < likely.by_elements(width) && most <= both(ours, theirs, width)
@@ -75,7 +79,7 @@ impl Parts {
         cells
             + match width {
                 IdWidth::Bits64 => ids(self.our_own, 0),
-                IdWidth::Bits48 => ids(self.their_own, WISH),
+                IdWidth::Bits48 | IdWidth::Bits96 => ids(self.their_own, WISH),
             }
     }
 
@@ -84,7 +88,7 @@ impl Parts {
         let we = self.ours.digest.count();
         match width {
             IdWidth::Bits64 => ids(we.saturating_add(self.their_own), 0),
-            IdWidth::Bits48 => {
+            IdWidth::Bits48 | IdWidth::Bits96 => {
                 let common = we - self.our_own;
                 (u128::from(self.ours.bytes) * 8).saturating_mul(common.into()) / u128::from(we.max(1))
             }
@@ -95,7 +99,7 @@ impl Parts {
     fn by_ids(&self, width: IdWidth) -> u128 {
         let numbers = match width {
             IdWidth::Bits64 => ids(self.our_own, 0) + ids(self.their_own, 0),
-            IdWidth::Bits48 => 0,
+            IdWidth::Bits48 | IdWidth::Bits96 => 0,
         };
         ids(self.ours.digest.count(), WISH) + ids(self.our_own, WISH) + numbers
     }
@@ -109,7 +113,9 @@ impl Parts {
     fn bytes_by_ids(&self, theirs: State, width: IdWidth) -> u128 {
         let elements = match width {
             IdWidth::Bits64 => 0,
-            IdWidth::Bits48 => pages_of(self.ours, width, self.our_own) + pages_of(theirs, width, self.their_own),
+            IdWidth::Bits48 | IdWidth::Bits96 => {
+                pages_of(self.ours, width, self.our_own) + pages_of(theirs, width, self.their_own)
+            }
         };
         self.by_ids(width) / 8 + elements
     }
@@ -144,7 +150,7 @@ pub(crate) fn page_bytes(state: State, width: IdWidth) -> u64 {
             let count = state.digest.count();
             count.saturating_mul(id_bits(count)) / 8
         }
-        IdWidth::Bits48 => state.bytes,
+        IdWidth::Bits48 | IdWidth::Bits96 => state.bytes,
     }
 }
 

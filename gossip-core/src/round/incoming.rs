@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::digest::State;
 use crate::message::{Head, Tells};
-use crate::sketch::{Cell, Estimate, Evidence, IdWidth, Prefix, SketchKey, Tables};
+use crate::sketch::{Cell, Estimate, Evidence, IdWidth, Name, Prefix, SketchKey, Tables};
 use crate::wire::{Cells, Place};
 
 /// The part of a peer's sketch that has come. Cells are kept as the peer sent them, and our own elements are taken away
@@ -19,6 +19,8 @@ pub(crate) struct IncomingSketch {
     /// How many elements we held then.
     count: u64,
     width: IdWidth,
+    /// Where the peer's log ended then; of a map.
+    end: Place,
     /// What tells of the difference, beside the cells; deep bits are the peer's less ours, as the sketch began.
     tells: Tells,
     /// The first cells of the sequence.
@@ -51,7 +53,13 @@ pub(crate) enum Received {
 impl IncomingSketch {
     /// A sketch that begins with these cells. `ours` is our own one, if we keep any, of our log up to `began_at` and so
     /// of `count` elements.
-    pub(crate) fn new(head: &Head, cells: &Cells, ours: Option<&Tables>, began_at: Place, count: u64) -> Self {
+    pub(crate) fn new(
+        head: &Head,
+        cells: &Cells,
+        ours: Option<&Tables<impl Name>>,
+        began_at: Place,
+        count: u64,
+    ) -> Self {
         let mut tells = head.tells;
         if let (Tells::Bits(deep), Some(tables)) = (&mut tells, ours) {
             deep.subtract(&tables.covering(cells.count()).deep_bits(deep.width()));
@@ -60,6 +68,7 @@ impl IncomingSketch {
             state: head.state,
             began_at,
             count,
+            end: Place::START,
             width: cells.width(),
             tells,
             cells: cells.to_vec(),
@@ -117,6 +126,15 @@ impl IncomingSketch {
         if let Some(new) = self.cells.len().checked_sub(from).and_then(|known| cells.get(known..)) {
             self.cells.extend_from_slice(new);
         }
+    }
+
+    /// Notes where the peer's log ended as the sketch began.
+    pub(crate) const fn end_at(&mut self, end: Place) {
+        self.end = end;
+    }
+
+    pub(crate) const fn end(&self) -> Place {
+        self.end
     }
 
     /// Awaits so many more cells, which the peer sends unasked.

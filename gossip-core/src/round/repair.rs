@@ -1,13 +1,15 @@
 //! `Repair`: the exchange of a known difference, elements for the peer and wishes for its own.
 
 use super::claim::Claim;
+use alloc::boxed::Box;
+
 use crate::codec::Encode;
 use crate::config::Room;
 use crate::digest::{Digest, State};
-use crate::element::Element;
+use crate::forgetting::Causal;
+use crate::kind::Kind;
 use crate::message::Asks;
-use crate::set::Set;
-use crate::wire::{Bound, Elements, Ids, Place, WISH};
+use crate::wire::{Bound, Dots, Elements, Ids, Place, WISH};
 
 /// State of a repair. It goes out in bursts of up to a window of messages. The messages of a burst together wish for
 /// what one answer can hold, and the last of them asks where that answer ends.
@@ -16,14 +18,21 @@ pub(crate) struct Repair {
     claim: Claim,
     /// The peer's state when it sent its sketch.
     theirs: State,
+    /// How many dots that are gone here the peer has been told of.
+    told: usize,
+    /// Those that the last message tells.
+    gone: Dots,
+    /// Our marks, if the last message tells them, and whether they fit none.
+    marks: Dots,
+    is_cut: bool,
     /// How many names of our own part have gone out.
     sent: usize,
     /// How many wishes the burst has sent, of those that are still wanted.
     asked: usize,
     /// How many messages the burst may still have; 0 between two bursts.
     remaining: u16,
-    /// How many names had gone out, and how many wishes were wanted, when the burst began.
-    before: (usize, usize),
+    /// How many dots and names had gone out, and how many wishes were wanted, when the burst began.
+    before: (usize, usize, usize),
     /// Whether the burst so far is a single message.
     single: bool,
     /// Whether each burst was a single message: an answer then acknowledges all elements that went out.
@@ -53,14 +62,18 @@ pub(crate) enum Answered {
 
 impl Repair {
     /// A repair of the claimed difference from a peer of this state.
-    pub(crate) const fn new(claim: Claim, theirs: State) -> Self {
+    pub(crate) fn new(claim: Claim, theirs: State) -> Self {
         Self {
             claim,
             theirs,
+            told: 0,
+            gone: Dots::default(),
+            marks: Dots::default(),
+            is_cut: false,
             sent: 0,
             asked: 0,
             remaining: 0,
-            before: (0, 0),
+            before: (0, 0, 0),
             single: false,
             acknowledged: true,
             begins: Bound::START,
@@ -112,9 +125,9 @@ impl Repair {
 
     /// The next message of a burst: what it asks, its wishes and its elements, within the room. An answer can have
     /// `answer` bytes. The burst ends with the message that asks for anything.
-    pub(crate) fn next<E: Element>(
+    pub(crate) fn next(
         &mut self,
-        set: &Set<E>,
+        set: &impl Kind,
         room: impl Into<Room>,
         window: u16,
         answer: u64,
@@ -122,17 +135,20 @@ impl Repair {
         let room = room.into();
         if self.remaining == 0 {
             self.remaining = window.max(1);
-            self.before = (self.sent, self.claim.wanted.len());
+            self.before = (self.told, self.sent, self.claim.wanted.len());
             (self.begins, self.asked, self.answered, self.peer_state) = (Bound::START, 0, None, None);
         }
+        self.tell(room.of_many / 2);
+        let room = if self.gone.count() > 0 { room.less(self.gone.encoded_len()) } else { room };
         let (elements, taken) = set.named(&self.claim.ours[self.sent..], self.claim.width.unnamed_bits(), room);
         self.sent += taken;
-        let all_sent = self.sent == self.claim.ours.len();
+        let all_sent = self.has_sent_all();
         // Wishes for what one answer can hold, at the peer's bytes an element: all others would have to be sent again.
         let fitting =
             u128::from(answer) * u128::from(self.theirs.digest.count()) / u128::from(self.theirs.bytes.max(1));
         let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).max(1);
-        let wishes = &self.claim.wanted[..fitting.min(self.claim.wanted.len())];
+        let fitting = fitting.min(self.claim.wanted.len());
+        let wishes = &self.claim.wanted[..fitting];
         let mut wanted = Ids::NONE;
         // Wishes after all elements: so the state at the end of the last answer is that of a peer that has merged them.
         if all_sent {
@@ -149,14 +165,18 @@ impl Repair {
         self.single = self.remaining == window.max(1);
         self.acknowledged &= self.single;
         self.remaining -= 1;
-        let asks = if all_sent && self.claim.wanted.is_empty() {
+        let left = room.of_many.saturating_sub(elements.encoded_len());
+        let waits = all_sent && self.claim.wanted.is_empty() && !self.take_marks(set, left, elements.count() > 0);
+        let asks = if waits {
+            Asks::Nothing
+        } else if all_sent && self.claim.wanted.is_empty() {
             // Nothing is wished for, so the peer has all of ours after this, and may say so without an answer of
             // elements.
             self.digest = Some(set.digest());
             Asks::Verdict(set.digest().tag())
         } else if all_sent && self.asked == self.claim.wanted.len() {
             Asks::State
-        } else if self.remaining == 0 || (all_sent && self.asked == wishes.len()) {
+        } else if self.remaining == 0 || (all_sent && self.asked == fitting) {
             Asks::End
         } else {
             Asks::Nothing
@@ -167,11 +187,66 @@ impl Repair {
         (asks, wanted, elements)
     }
 
+    /// Dots that are gone here and that the last message tells.
+    pub(crate) const fn gone(&self) -> &Dots {
+        &self.gone
+    }
+
+    /// Has the next message tell as many dots that are gone here as fit so many bytes.
+    fn tell(&mut self, room: usize) {
+        let left = self.claim.causal.as_ref().map_or(&[][..], |causal| &causal.gone_here[self.told..]);
+        self.gone = if left.is_empty() { Dots::default() } else { Dots::fill(left.iter().copied(), room) };
+        self.told += self.gone.count();
+    }
+
+    /// Our marks, which the last message tells with its question for a verdict.
+    pub(crate) const fn marks(&self) -> &Dots {
+        &self.marks
+    }
+
+    /// Takes our marks along with the question for a verdict, if they fit so many bytes. Returns false where the next message
+    /// has room for them: then that asks.
+    fn take_marks(&mut self, set: &impl Kind, room: usize, has_elements: bool) -> bool {
+        let Some(causal) = &self.claim.causal else { return true };
+        let marks = set.marks_above(&causal.theirs);
+        let count = marks.len();
+        self.marks = Dots::fill(marks, room);
+        let fits = self.marks.count() == count;
+        if !fits {
+            self.marks = Dots::default();
+        }
+        let is_next = !fits && self.remaining > 0 && (has_elements || self.gone.count() > 0);
+        // Some of them would say nothing: the digest with them would not be ours.
+        self.is_cut = !fits && !is_next;
+        !is_next
+    }
+
+    /// Whether its marks fit no message. The peer reads them when it asks itself.
+    pub(crate) const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Whether it has asked for the peer's state, since something was wished for.
+    pub(crate) const fn asked_state(&self) -> bool {
+        self.digest.is_none()
+    }
+
+    /// What goes by dots; `None` the second time.
+    pub(crate) const fn take_causal(&mut self) -> Option<Box<Causal>> {
+        self.claim.causal.take()
+    }
+
+    /// Whether all that the peer lacks has gone out, and all that it is to be told.
+    fn has_sent_all(&self) -> bool {
+        let told = self.claim.causal.as_ref().is_none_or(|causal| self.told == causal.gone_here.len());
+        told && self.sent == self.claim.ours.len()
+    }
+
     /// Rewinds a burst that has no answer. A single message goes out again. Of several, most have come; the verdict
     /// finds what has not, and a sketch of that costs less than the burst.
     pub(crate) fn again(&mut self) {
         if self.single {
-            self.sent = self.before.0;
+            (self.told, self.sent) = (self.before.0, self.before.1);
         }
         self.remaining = 0;
     }
@@ -196,8 +271,8 @@ impl Repair {
             return in_part;
         }
         // A burst that has moved nothing would be sent for ever: the peer does not have what is wanted.
-        let left = self.sent < self.claim.ours.len() || !self.claim.wanted.is_empty();
-        let progress = self.before != (self.sent, self.claim.wanted.len());
+        let left = !self.has_sent_all() || !self.claim.wanted.is_empty();
+        let progress = self.before != (self.told, self.sent, self.claim.wanted.len());
         if left && progress { Answered::Burst } else { Answered::Done(self.peer_state) }
     }
 }
@@ -209,6 +284,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::element::Fingerprinter;
+    use crate::set::Set;
 
     /// A replica of so many numbers, and their ids, ascending.
     fn replica(count: u64) -> (Set<u64>, Vec<u64>) {

@@ -29,7 +29,7 @@ pub(crate) fn cells_under_way(count: usize) -> usize {
 /// that holds more has fewer wishes. Where one side holds many times as much it comes to pages, in which the smaller
 /// set lists less. An empty set has nothing to send.
 pub(crate) fn leads(width: IdWidth, one: Digest, other: Digest) -> bool {
-    let wished_for = width == IdWidth::Bits48 && !is_multiple(one, other);
+    let wished_for = width != IdWidth::Bits64 && !is_multiple(one, other);
     if wished_for { one > other } else { one < other }
 }
 

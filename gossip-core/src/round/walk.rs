@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::digest::Digest;
 use crate::element::Fingerprint;
+use crate::forgetting::Dot;
 use crate::wire::Bound;
 
 /// State of a walk. It goes once round the space of fingerprints, from the bound where the last walk was cut off.
@@ -36,6 +37,8 @@ pub(crate) struct Walk {
     /// The last digest that the peer told during this walk.
     peer_digest: Option<Digest>,
     lists: Lists,
+    /// Marks, and dots that are gone, which the peer has told; of a set that forgets.
+    told: (Vec<Dot>, Vec<Dot>),
 }
 
 /// What the pages of a walk list.
@@ -93,6 +96,7 @@ impl Walk {
             answered,
             peer_digest,
             lists: Lists::Elements,
+            told: (Vec::new(), Vec::new()),
         }
     }
 
@@ -128,6 +132,17 @@ impl Walk {
         if let Lists::Ids(wanted) = &mut self.lists {
             wanted.extend(ids.take(most.saturating_sub(wanted.len())));
         }
+    }
+
+    /// Notes marks and dots that are gone, which the peer has told.
+    pub(crate) fn note_told(&mut self, marks: &[Dot], gone: &[Dot]) {
+        self.told.0.extend(marks);
+        self.told.1.extend(gone);
+    }
+
+    /// All marks and gone dots that the peer has told.
+    pub(crate) fn take_told(&mut self) -> (Vec<Dot>, Vec<Dot>) {
+        core::mem::take(&mut self.told)
     }
 
     /// What is to be given to the peer; `None` if the pages have given all.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::Set;
 use crate::element::{Element, Fingerprint, Stored, StoredRef, decode};
 use crate::error::Reject;
+use crate::forgetting::Dot;
 use crate::message::DecodeError;
 use crate::wire::{Elements, Encodings};
 
@@ -22,13 +23,23 @@ pub(crate) struct Merged<E> {
     pub(crate) held: Vec<Fingerprint>,
     /// The encoded bytes of these.
     pub(crate) bytes: u64,
+    /// Elements that went, and dots of entries that are gone here; of a set that forgets.
+    pub(crate) removed: Vec<E>,
+    pub(crate) stale: Vec<Dot>,
+}
+
+impl<E> Default for Merged<E> {
+    fn default() -> Self {
+        let (learned, removed) = (Vec::new(), Vec::new());
+        Self { learned, undecoded: 0, dropped: 0, held: Vec::new(), bytes: 0, removed, stale: Vec::new() }
+    }
 }
 
 impl<E: Element> Set<E> {
     /// Merges the elements of a message. If one of them is refused, none is merged.
     pub(crate) fn merge(&mut self, elements: &Elements) -> Result<Merged<E>, Reject> {
         let held = Vec::with_capacity(elements.count());
-        let mut merged = Merged { learned: Vec::new(), undecoded: 0, dropped: 0, held, bytes: 0 };
+        let mut merged = Merged { held, ..Merged::default() };
         let mut scratch = core::mem::take(&mut self.scratch);
         let done = match elements {
             Elements::Encoded(encodings) if E::NUMBERS.is_none() => {

@@ -8,7 +8,7 @@ use crate::codec::{Encode, varint_len};
 use crate::config::Room;
 use crate::element::{Element, Entry, Fingerprint, Rank};
 use crate::sketch::IdWidth;
-use crate::wire::{Bound, Elements, Ids, Place, WISH, id_bits};
+use crate::wire::{Bound, Dots, Elements, Ids, Place, WISH, id_bits};
 
 /// What a peer has listed, ascending.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,8 @@ pub(crate) struct Stretch {
     pub(crate) elements: Elements,
     /// How many elements it took to find out, those that were tried twice counted twice.
     pub(crate) tried: usize,
+    /// Dots that went in the part; of a map.
+    pub(crate) gone: Dots,
 }
 
 impl<E: Element> Set<E> {
@@ -127,9 +129,11 @@ impl<E: Element> Set<E> {
                 None => {
                     // What lies between two parts is covered as well, so that the peer acknowledges beyond it.
                     let to = first.ends_before.map_or(self.end(), Place::new);
-                    return Stretch { to, elements: filled.elements, tried };
+                    return Stretch { to, elements: filled.elements, tried, gone: Dots::default() };
                 }
-                Some(_) if first.count == 1 => return Stretch { to: from, elements: Elements::NONE, tried },
+                Some(_) if first.count == 1 => {
+                    return Stretch { to: from, elements: Elements::NONE, tried, gone: Dots::default() };
+                }
                 // A few ids take more than encodings: of `u8`s up to 8 bytes for 1. Those left out have the largest
                 // ids, not the last places, so the log is tried again for as many as fitted.
                 Some(_) => most = filled.elements.count().max(1),

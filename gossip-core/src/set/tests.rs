@@ -211,7 +211,7 @@ fn excerpts_do_for_batches<E: Element>(
     prop_assert!(!shared.is_whole() || shared.len() == replica.len() - begins);
     let parts = (from..replica.len()).filter(|place| !skipped.get(*place).copied().unwrap_or(false));
     let batch = |shared| {
-        let Stretch { to, elements, tried } =
+        let Stretch { to, elements, tried, .. } =
             replica.batch(Place::new(from), parts.clone().map(|place| place..place + 1), budget, shared);
         (to, elements, tried)
     };

@@ -11,7 +11,8 @@ use super::parameters::CHECK_MASK;
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Cell {
     id: u64,
-    // A whole word, so that runs of cells are combined with vector instructions.
+    // A whole word, so that runs of cells are combined with vector instructions. Of a name of 96 bits its upper half has
+    // the last 32.
     check: u64,
 }
 
@@ -24,6 +25,18 @@ impl Cell {
     #[inline]
     pub const fn new(id: u64, check: u8) -> Self {
         Self { id, check: (check & CHECK_MASK) as u64 }
+    }
+
+    /// Cell of a name of 96 bits: an id and 32 bits behind it.
+    #[inline]
+    pub(super) const fn wide(id: u64, behind: u32, check: u8) -> Self {
+        Self { id, check: (behind as u64) << 32 | (check & CHECK_MASK) as u64 }
+    }
+
+    /// Exclusive or of the bits behind ids.
+    #[inline]
+    pub(super) const fn behind(self) -> u32 {
+        (self.check >> 32) as u32
     }
 
     /// Exclusive or of the ids.

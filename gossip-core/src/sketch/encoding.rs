@@ -17,6 +17,8 @@ pub enum IdWidth {
     /// 64 bits, for numbers.
     #[default]
     Bits64,
+    /// 96 bits, for the names of a map, which tell what was inserted, and by whom.
+    Bits96,
 }
 
 impl IdWidth {
@@ -26,15 +28,16 @@ impl IdWidth {
         match self {
             Self::Bits48 => 6,
             Self::Bits64 => 8,
+            Self::Bits96 => 12,
         }
     }
 
     /// Bits of an id that do not travel.
     pub(crate) const fn unnamed_bits(self) -> u32 {
-        64 - 8 * self.bytes() as u32
+        64_u32.saturating_sub(8 * self.bytes() as u32)
     }
 
-    /// Bytes of `count` cells on the wire with their checks: 8.25 (or 6.25) each, rounded up. Saturates.
+    /// Bytes of `count` cells on the wire with their checks: 8.25 (or 6.25, or 12.25) each, rounded up. Saturates.
     #[must_use]
     pub const fn cells_encoded_len(self, count: usize) -> usize {
         count.saturating_mul(self.bytes()).saturating_add(count.div_ceil(CHECKS))
@@ -55,6 +58,10 @@ impl IdWidth {
         match self {
             Self::Bits48 => put_ids::<6>(cells, out),
             Self::Bits64 => put_ids::<8>(cells, out),
+            Self::Bits96 => cells.iter().for_each(|cell| {
+                out.extend_from_slice(&cell.id().to_le_bytes());
+                out.extend_from_slice(&cell.behind().to_le_bytes());
+            }),
         }
         // Checks come behind all ids: 2 bits between them would move each id off its bytes.
         let pack = |group: &[Cell]| group.iter().rev().fold(0, |byte, cell| byte << CHECK_BITS | cell.check());
@@ -72,7 +79,7 @@ impl IdWidth {
 
     /// Reads `count` cells; `None` if `bytes` are not their wire form.
     ///
-    /// Allocates no more than 16 bytes for each 6.25 or 8.25 of `bytes`, whatever `count` says.
+    /// Allocates no more than 16 bytes for each 6.25, 8.25 or 12.25 of `bytes`, whatever `count` says.
     #[must_use]
     pub fn decode_cells(self, count: usize, bytes: &[u8]) -> Option<Vec<Cell>> {
         if !self.are_cells(count, bytes) {
@@ -83,6 +90,7 @@ impl IdWidth {
         Some(match self {
             Self::Bits48 => cells_of::<6>(ids, checks),
             Self::Bits64 => cells_of::<8>(ids, checks),
+            Self::Bits96 => cells_of::<12>(ids, checks),
         })
     }
 }
@@ -98,9 +106,10 @@ fn cells_of<const BYTES: usize>(ids: &[u8], checks: &[u8]) -> Vec<Cell> {
     let mut cells = Vec::with_capacity(ids.len());
     for (group, &checks) in ids.chunks(CHECKS).zip(checks) {
         cells.extend(group.iter().zip(0..).map(|(id, place)| {
-            let mut word = [0; 8];
+            let mut word = [0; 16];
             word[..BYTES].copy_from_slice(id);
-            Cell::new(u64::from_le_bytes(word), checks >> (CHECK_BITS * place))
+            let word = u128::from_le_bytes(word);
+            Cell::wide(word as u64, (word >> 64) as u32, checks >> (CHECK_BITS * place))
         }));
     }
     cells
@@ -111,13 +120,14 @@ mod tests {
     use super::*;
 
     fn cells(count: u64, width: IdWidth) -> Vec<Cell> {
-        let ids = (1..=count).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 8 * width.bytes()));
-        ids.map(|id| Cell::new(id, id.to_le_bytes()[1])).collect()
+        let ids = (1..=count).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> width.unnamed_bits());
+        let behind = |id: u64| if width == IdWidth::Bits96 { id as u32 ^ 5 } else { 0 };
+        ids.map(|id| Cell::wide(id, behind(id), id.to_le_bytes()[1])).collect()
     }
 
     #[test]
     fn cells_survive_the_wire_in_exactly_the_bytes_foretold() {
-        for width in [IdWidth::Bits48, IdWidth::Bits64] {
+        for width in [IdWidth::Bits48, IdWidth::Bits64, IdWidth::Bits96] {
             for count in 0..40 {
                 let cells = cells(count, width);
                 let mut bytes = Vec::new();

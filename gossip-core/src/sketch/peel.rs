@@ -6,6 +6,7 @@ use core::ops::Range;
 
 use super::cell::Cell;
 use super::layout::Layout;
+use super::name::Name;
 use super::parameters::LONG;
 use super::sketch_key::SketchKey;
 
@@ -25,15 +26,15 @@ const ORDERS: u32 = 4;
 /// Each step takes time linear in the number of cells, whatever they hold: 35 to 50 ns a difference up to 1 000 of
 /// them, 100 to 200 beyond.
 #[derive(Clone, Debug)]
-pub struct Decodings<'a> {
+pub struct Decodings<'a, N = u64> {
     cells: &'a [Cell],
     key: SketchKey,
     order: u32,
-    last: Option<Vec<u64>>,
+    last: Option<Vec<N>>,
     left: usize,
 }
 
-impl<'a> Decodings<'a> {
+impl<'a, N> Decodings<'a, N> {
     pub(crate) fn new(cells: &'a [Cell], key: SketchKey) -> Self {
         Self { cells, key, order: 0, last: None, left: cells.len() }
     }
@@ -48,15 +49,15 @@ impl<'a> Decodings<'a> {
     }
 }
 
-impl Iterator for Decodings<'_> {
-    type Item = Vec<u64>;
+impl<N: Name> Iterator for Decodings<'_, N> {
+    type Item = Vec<N>;
 
     /// The next claim other than the one before; `None` when no order is left to try, or none can help.
-    fn next(&mut self) -> Option<Vec<u64>> {
+    fn next(&mut self) -> Option<Vec<N>> {
         while self.order < ORDERS {
             let order = self.order;
             self.order += 1;
-            let mut peeling = Peeling::new(self.cells, self.key);
+            let mut peeling = Peeling::<N>::new(self.cells, self.key);
             peeling.run(order);
             let left = peeling.left();
             self.left = self.left.min(left);
@@ -77,11 +78,11 @@ impl Iterator for Decodings<'_> {
 }
 
 /// Attempt in one order.
-struct Peeling {
+struct Peeling<N> {
     key: SketchKey,
     layout: Layout,
     cells: Vec<Cell>,
-    ids: Vec<u64>,
+    ids: Vec<N>,
     /// Slots of changed cells, which may be pure now.
     changed: Vec<u32>,
     limit: usize,
@@ -89,7 +90,7 @@ struct Peeling {
     taken: Vec<u32>,
 }
 
-impl Peeling {
+impl<N: Name> Peeling<N> {
     fn new(cells: &[Cell], key: SketchKey) -> Self {
         // No honest sketch yields more elements than cells; wrong ids, and those that take them back, are few.
         let limit = cells.len() + cells.len() / 8 + 16;
@@ -124,7 +125,7 @@ impl Peeling {
     }
 
     /// The id last taken from a slot.
-    fn taken_from(&self, slot: u32) -> Option<u64> {
+    fn taken_from(&self, slot: u32) -> Option<N> {
         let count = self.taken[slot as usize] as usize;
         self.ids.get(count.checked_sub(1)?).copied()
     }
@@ -134,7 +135,7 @@ impl Peeling {
         self.cells.iter().filter(|cell| !cell.is_empty()).count()
     }
 
-    fn claim(mut self) -> Vec<u64> {
+    fn claim(mut self) -> Vec<N> {
         self.ids.sort_unstable();
         cancel_pairs(&mut self.ids);
         self.ids
@@ -170,7 +171,7 @@ impl Peeling {
         for &other in slots {
             if self.cells[other as usize].is_empty() && is_odd(slots, other) {
                 // It cannot be here without being there, unless it was wrong to take it from there: then it goes back.
-                if self.taken_from(other) != Some(cell.id()) {
+                if self.taken_from(other) != Some(N::of(cell)) {
                     return;
                 }
                 undoing = true;
@@ -180,7 +181,7 @@ impl Peeling {
         if self.ids.len() == self.limit {
             return;
         }
-        self.ids.push(cell.id());
+        self.ids.push(N::of(cell));
         if undoing {
             // Put back, it was taken from nowhere: a second undoing needs a reason of its own.
             slots.iter().for_each(|&other| self.taken[other as usize] = 0);
@@ -225,7 +226,7 @@ fn is_odd(slots: &[u32], slot: u32) -> bool {
 }
 
 /// Removes from a sorted list the elements that occur an even number of times, and all but one of the others.
-pub(crate) fn cancel_pairs(sorted: &mut Vec<u64>) {
+pub(crate) fn cancel_pairs<T: Copy + PartialEq>(sorted: &mut Vec<T>) {
     let mut kept = 0;
     for index in 0..sorted.len() {
         let id = sorted[index];

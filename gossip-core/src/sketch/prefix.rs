@@ -59,6 +59,11 @@ impl Prefix {
         Decodings::new(&self.cells, *key)
     }
 
+    /// The same, of any names.
+    pub(crate) fn decodings_of<N>(&self, key: &SketchKey) -> Decodings<'_, N> {
+        Decodings::new(&self.cells, *key)
+    }
+
     /// The number of cells.
     #[must_use]
     pub fn len(&self) -> usize {

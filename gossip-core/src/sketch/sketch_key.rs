@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::cell::Cell;
 use super::layout::add_to_sequence;
+use super::name::Name;
 use super::parameters::{CHECK_MASK, LONG, LONG_SHARE, POSITION_BITS, SHORT};
 
 // A word of 64 bits has three positions of 21.
@@ -48,8 +49,13 @@ impl SketchKey {
     /// Inserts an element in a run of the sequence from cell `from` on, or removes it if it is there: for cells of an
     /// earlier or later state. Touches about 50 cells.
     pub fn toggle_in_sequence(&self, cells: &mut [Cell], from: usize, id: u64) {
-        let mark = self.mark(id);
-        let element = Cell::new(id, mark.check());
+        self.toggle_name_in_sequence(cells, from, id);
+    }
+
+    /// The same, of any name.
+    pub(crate) fn toggle_name_in_sequence<N: Name>(&self, cells: &mut [Cell], from: usize, name: N) {
+        let mark = self.mark(name.id());
+        let element = name.cell(mark.check());
         self.each_position(mark, |position| add_to_sequence(cells, from, position, element));
     }
 

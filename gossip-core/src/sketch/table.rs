@@ -7,6 +7,7 @@ use core::ops::Range;
 use super::cell::Cell;
 use super::deep::{DeepBits, DeepWidth, FIRST_LEVEL, LEVEL_BITS, LEVELS};
 use super::layout::{fold, shorten};
+use super::name::Name;
 use super::parameters::POSITION_BITS;
 use super::prefix::Prefix;
 use super::sketch_key::SketchKey;
@@ -60,17 +61,28 @@ impl Table {
     /// position, which only the elements tell. 10 to 17 ns an element.
     #[must_use]
     pub fn rebuild(key: SketchKey, log2: u32, ids: impl IntoIterator<Item = u64>) -> Self {
+        Self::rebuild_of(key, log2, ids)
+    }
+
+    /// The same, of any names.
+    pub(super) fn rebuild_of<N: Name>(key: SketchKey, log2: u32, names: impl IntoIterator<Item = N>) -> Self {
         let mut table = Self::new(key, log2);
-        ids.into_iter().for_each(|id| table.toggle(id));
+        names.into_iter().for_each(|name| table.toggle_name(name));
         table
     }
 
     /// Inserts an element, or removes it if it is there. The table cannot tell which.
     #[inline]
     pub fn toggle(&mut self, id: u64) {
+        self.toggle_name(id);
+    }
+
+    /// The same, of any name.
+    #[inline]
+    pub(super) fn toggle_name<N: Name>(&mut self, name: N) {
         let key = self.key;
-        let mark = key.mark(id);
-        let element = Cell::new(id, mark.check());
+        let mark = key.mark(name.id());
+        let element = name.cell(mark.check());
         key.each_position(mark, |position| self.add(position, element));
     }
 

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::cell::Cell;
+use super::name::Name;
 use super::sketch_key::SketchKey;
 use super::table::Table;
 
@@ -13,23 +14,23 @@ use super::table::Table;
 /// 16 bytes a cell, and a cell for one element to eight: 2 to 16 bytes an element, until the main table stops growing.
 /// A difference that takes more cells than that has a longer one [built](Self::lengthen) for as long as it is needed.
 #[derive(Clone, Debug)]
-pub struct Tables {
+pub struct Tables<N = u64> {
     main: Table,
     /// Shortest first.
     coarse: Vec<Table>,
     /// Ids that the coarse tables lack; `None` if these are so many that tables are better folded anew.
-    behind: Option<Vec<u64>>,
+    behind: Option<Vec<N>>,
     /// The table that takes the place of the main one once it has all elements.
-    next: Option<Next>,
+    next: Option<Next<N>>,
 }
 
 /// A table that is being built.
 #[derive(Clone, Debug)]
-enum Next {
+enum Next<N> {
     /// Its first cells, of 2^`log2`. None has an element.
     Empty { cells: Vec<Cell>, log2: u32 },
     /// It has the elements of ids below this one, and no others.
-    Filling { table: Table, below: u64 },
+    Filling { table: Table, below: N },
 }
 
 /// Returns whether a fold of `cells` cells is quicker than inserts of `behind` elements in a shorter table: 16 cells
@@ -53,10 +54,38 @@ impl Tables {
     /// Cells that it gets at once, 64 KiB: memory that is touched for the first time takes longer than what is written.
     const CLEARED: usize = 4_096;
 
+    /// Most cells that a set of `count` elements has a table of, if need be: what all elements of two such sets take,
+    /// up to 2^20.
+    #[must_use]
+    pub fn longest_for(count: usize) -> usize {
+        // 1.13 a difference: 9/4 of the elements.
+        let cells = count.saturating_add(count / 8).min(1 << (Table::MAX_LOG2 - 1)) * 2;
+        cells.next_power_of_two().max(1 << Table::MIN_LOG2)
+    }
+
     /// Tables of a set of `count` elements with these ids. 10 to 35 ns an element.
     #[must_use]
     pub fn build(key: SketchKey, count: usize, ids: impl IntoIterator<Item = u64>) -> Self {
-        Self::of(Table::rebuild(key, Self::log2_for(count), ids))
+        Self::build_of(key, count, ids)
+    }
+
+    /// The power of two above half of `count`, between 2^6 and 2^12; 2^14 from 2^15 elements on, 2^17 from 2^17 on.
+    /// Steps are few where building anew takes long.
+    fn log2_for(count: usize) -> u32 {
+        match count {
+            ..0x8000 => (count / 2).checked_ilog2().map_or(0, |log2| log2 + 1).clamp(Table::MIN_LOG2, 12),
+            // Not by powers of two: each would add every element once more, 2 times in all where these steps add it 1.2
+            // times.
+            0x8000..0x2_0000 => 14,
+            0x2_0000.. => Self::MAIN_LOG2,
+        }
+    }
+}
+
+impl<N: Name> Tables<N> {
+    /// Tables of a set of `count` elements with these names.
+    pub(crate) fn build_of(key: SketchKey, count: usize, names: impl IntoIterator<Item = N>) -> Self {
+        Self::of(Table::rebuild_of(key, Tables::log2_for(count), names))
     }
 
     fn of(main: Table) -> Self {
@@ -65,7 +94,7 @@ impl Tables {
 
     fn fold(main: &Table) -> Vec<Table> {
         let mut coarse: Vec<Table> = Vec::new();
-        for log2 in Self::COARSE_LOG2.into_iter().rev().filter(|&log2| 1 << log2 < main.len()) {
+        for log2 in Tables::COARSE_LOG2.into_iter().rev().filter(|&log2| 1 << log2 < main.len()) {
             // Each of the next longer one: 2^7 cells of 2^12 are a pass of 5 µs, of 2^17 one of 100.
             coarse.push(coarse.last().unwrap_or(main).folded(log2));
         }
@@ -76,12 +105,12 @@ impl Tables {
     /// Inserts an element, or removes it if it is there. The coarse tables are out of use until they are
     /// [refreshed](Self::refresh).
     #[inline]
-    pub fn toggle(&mut self, id: u64) {
-        self.main.toggle(id);
+    pub fn toggle(&mut self, id: N) {
+        self.main.toggle_name(id);
         if let Some(Next::Filling { table, below }) = &mut self.next
             && id < *below
         {
-            table.toggle(id);
+            table.toggle_name(id);
         }
         if !self.coarse.is_empty()
             && let Some(behind) = &mut self.behind
@@ -106,7 +135,7 @@ impl Tables {
             if is_sooner_folded(longer.len(), behind.len()) {
                 *table = longer.folded(table.len().ilog2());
             } else {
-                behind.iter().for_each(|&id| table.toggle(id));
+                behind.iter().for_each(|&id| table.toggle_name(id));
             }
             longer = table;
         }
@@ -119,40 +148,31 @@ impl Tables {
         self.main.key()
     }
 
-    /// Most cells that a set of `count` elements has a table of, if need be: what all elements of two such sets take,
-    /// up to 2^20.
-    #[must_use]
-    pub fn longest_for(count: usize) -> usize {
-        // 1.13 a difference: 9/4 of the elements.
-        let cells = count.saturating_add(count / 8).min(1 << (Table::MAX_LOG2 - 1)) * 2;
-        cells.next_power_of_two().max(1 << Table::MIN_LOG2)
-    }
-
     /// Returns whether a set of `count` elements has outgrown the main table. Then [build](Self::build) anew, or
     /// [in steps](Self::grow) where that would take long. On average each element is added less than twice, and 1.2 times
     /// on the way to a million.
     #[must_use]
     #[inline]
     pub fn are_outgrown(&self, count: usize) -> bool {
-        self.main.len() < 1 << Self::log2_for(count)
+        self.main.len() < 1 << Tables::log2_for(count)
     }
 
-    /// Moves a set of `count` elements on by a [step](Self::STEP) towards the main table that so many elements have. `ids_from`
+    /// Moves a set of `count` elements on by a [step](Tables::STEP) towards the main table that so many elements have. `ids_from`
     /// gives its ids from one on, ascending. 70 µs.
     ///
     /// A longer table takes bits of positions that only elements tell: every one is added again. At once that took 4 ms
     /// at 131 072 elements. In order they take 90 instructions more each.
-    pub fn grow<I: Iterator<Item = u64>>(&mut self, count: usize, ids_from: impl FnOnce(u64) -> I) {
+    pub fn grow<I: Iterator<Item = N>>(&mut self, count: usize, ids_from: impl FnOnce(N) -> I) {
         if !self.are_outgrown(count) {
             return;
         }
-        let (key, log2) = (self.key(), Self::log2_for(count));
+        let (key, log2) = (self.key(), Tables::log2_for(count));
         let next = self.next.get_or_insert_with(|| Next::Empty { cells: Vec::with_capacity(1 << log2), log2 });
         match next {
             Next::Empty { cells, log2 } => {
-                cells.resize((cells.len() + Self::CLEARED).min(1 << *log2), Cell::EMPTY);
+                cells.resize((cells.len() + Tables::CLEARED).min(1 << *log2), Cell::EMPTY);
                 if cells.len() == 1 << *log2 {
-                    *next = Next::Filling { table: Table::of_empty(key, core::mem::take(cells)), below: 0 };
+                    *next = Next::Filling { table: Table::of_empty(key, core::mem::take(cells)), below: N::default() };
                 }
                 return;
             }
@@ -160,11 +180,11 @@ impl Tables {
                 let mut taken = 0;
                 for id in ids_from(*below) {
                     // Not between two elements of one id: the next step begins with the second.
-                    if taken >= Self::STEP && id > *below {
+                    if taken >= Tables::STEP && id > *below {
                         *below = id;
                         return;
                     }
-                    table.toggle(id);
+                    table.toggle_name(id);
                     (*below, taken) = (id, taken + 1);
                 }
             }
@@ -176,18 +196,18 @@ impl Tables {
 
     /// Has a main table of at least so many cells, up to 2^20, of a set with these ids. Returns whether it had to be
     /// built. 10 to 35 ns an element.
-    pub fn lengthen(&mut self, cells: usize, ids: impl IntoIterator<Item = u64>) -> bool {
+    pub fn lengthen(&mut self, cells: usize, ids: impl IntoIterator<Item = N>) -> bool {
         let cells = cells.min(1 << Table::MAX_LOG2);
         if cells <= self.main.len() {
             return false;
         }
-        *self = Self::of(Table::rebuild(self.key(), cells.next_power_of_two().ilog2(), ids));
+        *self = Self::of(Table::rebuild_of(self.key(), cells.next_power_of_two().ilog2(), ids));
         true
     }
 
     /// Gives a main table up that is longer than a set of `count` elements keeps. One pass over it.
     pub fn shorten(&mut self, count: usize) {
-        let log2 = Self::log2_for(count);
+        let log2 = Tables::log2_for(count);
         if self.main.len() > 1 << log2 {
             *self = Self::of(self.main.folded(log2));
         }
@@ -205,18 +225,6 @@ impl Tables {
     #[must_use]
     pub fn longest(&self) -> usize {
         self.main.len()
-    }
-
-    /// The power of two above half of `count`, between 2^6 and 2^12; 2^14 from 2^15 elements on, 2^17 from 2^17 on.
-    /// Steps are few where building anew takes long.
-    fn log2_for(count: usize) -> u32 {
-        match count {
-            ..0x8000 => (count / 2).checked_ilog2().map_or(0, |log2| log2 + 1).clamp(Table::MIN_LOG2, 12),
-            // Not by powers of two: each would add every element once more, 2 times in all where these steps add it 1.2
-            // times.
-            0x8000..0x2_0000 => 14,
-            0x2_0000.. => Self::MAIN_LOG2,
-        }
     }
 }
 

@@ -75,7 +75,7 @@ mod tests {
     proptest! {
         #[test]
         fn cells_are_read_back_and_fit(ids in prop::collection::vec(any::<u32>(), 0..300), budget in 0_usize..2_000) {
-            for width in [IdWidth::Bits48, IdWidth::Bits64] {
+            for width in [IdWidth::Bits48, IdWidth::Bits64, IdWidth::Bits96] {
                 let all: Vec<Cell> = ids.iter().map(|&id| Cell::new(id.into(), id.to_le_bytes()[0])).collect();
                 let fitting = Cells::within(width, budget).min(all.len());
                 let run = Cells::new(width, &all[..fitting]);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn no_budget_holds_one_more_or_is_exceeded() {
-        for width in [IdWidth::Bits48, IdWidth::Bits64] {
+        for width in [IdWidth::Bits48, IdWidth::Bits64, IdWidth::Bits96] {
             let encoded_len = |count: usize| varint_len(count as u64) + width.cells_encoded_len(count);
             let edges = [encoded_len(127), encoded_len(128), encoded_len(16_383), encoded_len(16_384)];
             for budget in edges.into_iter().flat_map(|edge| edge - 20..edge + 20) {

@@ -7,6 +7,7 @@
 mod batches;
 mod definition;
 mod exchanges;
+mod maps;
 mod refused;
 mod undecoded;
 
@@ -47,6 +48,11 @@ fn rounds_have_these_messages() {
     for name in ROUNDS {
         compare(&format!("{name}.txt"), &round(name));
     }
+}
+
+#[test]
+fn a_removal_has_these_messages() {
+    compare("round-of-a-removal.txt", &maps::removal());
 }
 
 /// The first page ends before the element that comes next by its tiebreak.
@@ -132,6 +138,7 @@ fn last_column(file: &str, row: &str) -> String {
     let text = match file {
         "runs" => runs(),
         "pushes" => batches::pushes(),
+        "round-of-a-removal" => maps::removal(),
         file => round(file),
     };
     let found = text.lines().find(|line| line.split(' ').next() == Some(row));

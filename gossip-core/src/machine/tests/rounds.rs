@@ -8,6 +8,7 @@ use core::num::NonZeroU16;
 
 use super::super::*;
 use crate::config::{Economy, MessageBudget};
+use crate::event::Event;
 
 /// Two replicas of these sets.
 fn pair<E: Element>(config: &Config, sets: [Vec<E>; 2]) -> [AntiEntropy<usize, E>; 2] {
@@ -29,7 +30,7 @@ fn round<E: Element>(machines: &mut [AntiEntropy<usize, E>; 2]) -> String {
     let mut silent = 0;
     for side in [0, 1].into_iter().cycle() {
         let mut said = Vec::new();
-        let now = machines[side].now;
+        let now = machines[side].now();
         loop {
             match machines[side].poll(now) {
                 Output::Send { message, .. } => said.push(message),

@@ -19,7 +19,7 @@ use crate::round::incoming::IncomingSketch;
 use crate::round::policy::Policy;
 use crate::round::strategy::{self, MOST_NAMES};
 use crate::set::Set;
-use crate::sketch::{Estimate, IdWidth};
+use crate::sketch::{Estimate, IdWidth, Tables};
 use crate::wire::{Bound, Cells, Elements, Ids, Place};
 
 const PEER: u8 = 1;
@@ -358,7 +358,8 @@ fn target_knowing(
 ) -> Option<usize> {
     let state = State { digest: Digest::from_parts(count, 1), bytes: 60 * count };
     let cells = Cells::new(IdWidth::Bits48, &vec![Cell::EMPTY; have]);
-    let mut incoming = IncomingSketch::new(&Head { state, tells: Tells::Nothing }, &cells, None, Place::START, count);
+    let mut incoming =
+        IncomingSketch::new(&Head { state, tells: Tells::Nothing }, &cells, None::<&Tables>, Place::START, count);
     (0..top_ups.map_or(0, |top_ups| top_ups + 1)).for_each(|_| incoming.aim(have));
     let policy = Policy::of(Config::default().economy).expect("there are sketches");
     let known = known.map(|differences| Estimate { differences, sigma: 0 });

@@ -1,0 +1,41 @@
+//! `Item`: an entry of a map, as messages hold it.
+
+use alloc::vec::Vec;
+
+use super::dot::Dot;
+use crate::codec::{Sink, take_varint};
+use crate::element::{Element, TypeTag};
+
+/// An entry of a map, as messages hold it: a key, a value, and what tells it from all other entries.
+///
+/// Nobody makes one but a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item<K, V> {
+    pub(crate) dot: Dot,
+    /// 1, and the greatest generation that it has replaced. `get` gives the entry of the greatest.
+    pub(crate) generation: u64,
+    pub(crate) key: K,
+    pub(crate) value: V,
+}
+
+/// The dot, the generation as a varint, the key and the value.
+impl<K: Element, V: Element> Element for Item<K, V> {
+    const TYPE: TypeTag = TypeTag::new("map").then(K::TYPE).then(V::TYPE);
+    const IS_ENTRY: bool = true;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.dot.bytes());
+        out.put_varint(self.generation);
+        self.key.encode(out);
+        self.value.encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            dot: Dot::take(input)?,
+            generation: take_varint(input).filter(|&generation| generation > 0)?,
+            key: K::decode(input)?,
+            value: V::decode(input)?,
+        })
+    }
+}
