@@ -3,15 +3,13 @@
 mod chance;
 #[cfg(feature = "model")]
 mod model;
+mod peers;
 #[cfg(test)]
 pub(crate) mod tests;
 mod undecoded;
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
-use alloc::collections::btree_map::{BTreeMap, Entry};
-use alloc::vec::Vec;
-use core::borrow::Borrow;
+use alloc::collections::{BTreeMap, VecDeque};
 use core::fmt;
 
 use crate::agenda::Agenda;
@@ -20,12 +18,12 @@ use crate::digest::Digest;
 use crate::element::{Element, StoredRef};
 use crate::error::{Reject, TooLarge};
 use crate::event::{Event, Output};
-use crate::message::{LogId, Message, MessageKind};
+use crate::message::{Message, MessageKind};
 use crate::peer::{Peer, Task, Turn};
-use crate::push::{Overlay, Pusher};
+use crate::push::Pusher;
 use crate::rng::Rng;
 use crate::set::Set;
-use crate::stats::{PeerStats, Stats};
+use crate::stats::Stats;
 use crate::time::Time;
 use crate::wire::Place;
 
@@ -130,79 +128,6 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// not.
     pub fn extend(&mut self, elements: impl IntoIterator<Item = E>) -> Result<usize, TooLarge> {
         elements.into_iter().try_fold(0, |new, element| Ok(new + usize::from(self.insert(element)?)))
-    }
-
-    /// Adds a peer. Returns whether it is new. Messages are accepted from peers only.
-    pub fn add_peer(&mut self, peer: P) -> bool {
-        let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
-        vacant.insert(Box::new(Peer::new()));
-        self.reconsider();
-        if let Some(pusher) = &mut self.pusher {
-            pusher.add(peer.clone());
-        }
-        // The overlay may have named this peer before it was added: only now can it get its standing.
-        self.settle([peer]);
-        true
-    }
-
-    /// Forgets a peer and drops what was under way with it. Returns whether there was such a peer.
-    pub fn remove_peer<Q>(&mut self, peer: &Q) -> bool
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        let Some((id, mut gone)) = self.peers.remove_entry(peer) else { return false };
-        // A key left in the agenda or the pusher would wake the machine for a peer that is not there (law 7).
-        self.agenda.remove(&id, gone.deadlines());
-        if let Some(pusher) = &mut self.pusher {
-            pusher.remove(&id, self.set.end());
-        }
-        true
-    }
-
-    /// Begins a round with this peer at the next poll, however long it has been silent; after the one under way, if
-    /// there is one, and once its [budget](Config::work_per_second) allows. Nothing happens if it is no peer.
-    pub fn sync_now<Q>(&mut self, peer: &Q)
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        // A turn borrows the peers, so it cannot borrow its key from them too.
-        let Some((id, _)) = self.peers.get_key_value(peer) else { return };
-        let id = id.clone();
-        if let Some(mut turn) = self.turn(&id) {
-            turn.want_round();
-        }
-    }
-
-    /// Pushes fresh elements along this overlay from now on, if [`Config::batch_every`](crate::Config::batch_every) is
-    /// set; else nothing happens. The overlay may name peers that are added later; names that are no peers are skipped.
-    /// Call it again when the cluster's members change: what is known about the links stays.
-    pub fn set_overlay(&mut self, overlay: Overlay<P>) {
-        let Some(every) = self.config.batch_interval() else { return };
-        let peers: Vec<P> = self.peers.keys().cloned().collect();
-        match &mut self.pusher {
-            // What is set already changes nothing: no link is to be settled, and no silence counts anew.
-            Some(pusher) if pusher.has_overlay(&overlay) => return,
-            Some(pusher) => pusher.set_overlay(overlay),
-            None => {
-                // A log id lives as long as this machine does: after a restart peers must not take what they were
-                // acknowledged before for acknowledged now.
-                let mut pusher = Pusher::new(every, overlay, LogId::by_chance(self.rng.next_u32()));
-                peers.iter().for_each(|peer| pusher.add(peer.clone()));
-                self.pusher = Some(Box::new(pusher));
-            }
-        }
-        self.settle(peers);
-    }
-
-    /// Gives peers their standing in the overlay, if there is one.
-    fn settle(&mut self, peers: impl IntoIterator<Item = P>) {
-        for peer in peers {
-            if let Some(mut turn) = self.turn(&peer) {
-                turn.settle();
-            }
-        }
     }
 
     /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what
@@ -387,57 +312,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         &self.config
     }
 
-    /// The peers, in their order.
-    pub fn peers(&self) -> impl Iterator<Item = &P> {
-        self.peers.keys()
-    }
-
-    /// Asks for one [`Event::Reached`] once this peer is known to hold our log up to `place`, be that already so or never.
-    /// Returns whether it is a peer. Removing the peer takes the question back. O(log n) in the places asked about.
-    ///
-    /// ```
-    /// use gossip_core::{AntiEntropy, Config, Event, Output, Time};
-    ///
-    /// let mut machines = [1, 2].map(|seed| AntiEntropy::<usize, u64>::new(Config::default(), seed));
-    /// machines.iter_mut().zip([1, 0]).for_each(|(machine, peer)| _ = machine.add_peer(peer));
-    /// machines[0].insert(7).unwrap();
-    /// let place = machines[0].end();
-    /// assert!(machines[0].watch(&1, place)); // is the 7 at two replicas?
-    /// assert_eq!(machines[0].peer_stats(&1).unwrap().lag, 1);
-    /// machines[0].sync_now(&1);
-    /// let mut reached = vec![];
-    /// for at in [0, 1].repeat(4) {
-    ///     loop {
-    ///         match machines[at].poll(Time::ZERO) {
-    ///             Output::Send { to, message } => _ = machines[to].receive(&at, message).unwrap(),
-    ///             Output::Event(Event::Reached { peer, place }) => reached.push((peer, place)),
-    ///             Output::Event(_) => {}
-    ///             Output::Wait(_) => break,
-    ///         }
-    ///     }
-    /// }
-    /// assert_eq!(reached, [(1, place)]);
-    /// assert_eq!(machines[0].peer_stats(&1).unwrap().lag, 0);
-    /// ```
-    pub fn watch(&mut self, peer: &P, place: Place) -> bool {
-        let Some(mut turn) = self.turn(peer) else { return false };
-        turn.peer.watch(place);
-        turn.report_reached();
-        true
-    }
-
     /// The statistics.
     pub fn stats(&self) -> &Stats {
         &self.stats
-    }
-
-    /// The statistics about one peer.
-    pub fn peer_stats<Q>(&self, peer: &Q) -> Option<PeerStats>
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        self.peers.get(peer).map(|peer| peer.stats(self.set.end()))
     }
 }
 

@@ -12,6 +12,7 @@ use super::*;
 use crate::config::MessageBudget;
 use crate::message::tests::{answer, request};
 use crate::message::{Answer, Body, Nonce, Request};
+use crate::push::Overlay;
 
 /// What tests of the machine's parts look at.
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
