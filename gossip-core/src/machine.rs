@@ -15,8 +15,8 @@ use core::fmt;
 use crate::agenda::Agenda;
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::element::{Element, StoredRef};
-use crate::error::{Reject, TooLarge};
+use crate::element::{ClusterTag, Element, StoredRef};
+use crate::error::{Foreign, Reject, TooLarge};
 use crate::event::{Event, Output};
 use crate::message::{Message, MessageKind};
 use crate::peer::{Peer, Task, Turn};
@@ -305,6 +305,17 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// The digest of what is held. O(1).
     pub fn digest(&self) -> Digest {
         self.set.digest()
+    }
+
+    /// What replicas of one cluster share, in four bytes: the key, the type and the limit of elements. Requests have it.
+    pub fn cluster_tag(&self) -> [u8; 4] {
+        self.set.tag().bytes()
+    }
+
+    /// What sets a cluster with this [tag](Self::cluster_tag) apart from ours; `None` if nothing does, as far as four bytes
+    /// can tell. For a runtime that wants to say so before it lets a connection in.
+    pub fn difference(&self, cluster_tag: [u8; 4]) -> Option<Foreign> {
+        self.set.tag().difference(ClusterTag::from_bytes(cluster_tag))
     }
 
     /// The configuration given to [`new`](Self::new).

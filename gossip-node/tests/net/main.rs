@@ -1,0 +1,5 @@
+//! Replicas over networks: simulated in virtual time, and the loopback of this machine.
+
+mod memory;
+mod simulated;
+mod tcp;
