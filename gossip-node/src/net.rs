@@ -7,7 +7,7 @@
 //! use gossip_core::AntiEntropy;
 //! use gossip_node::net::{PeerId, Peers, Quorum, Replica};
 //!
-//! # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
 //! type Words = AntiEntropy<PeerId, String>;
 //! let one = Replica::<Words>::builder("n1").listen("127.0.0.1:0").insecure().spawn().await?;
 //! let address = one.address().expect("it listens").to_string();

@@ -266,3 +266,6 @@ impl fmt::Debug for Tls {
         f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

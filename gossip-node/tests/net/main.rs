@@ -2,4 +2,5 @@
 
 mod memory;
 mod simulated;
+mod strangers;
 mod tcp;
