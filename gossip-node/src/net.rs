@@ -57,6 +57,8 @@ mod peers;
 mod persist;
 mod replica;
 mod status;
+#[cfg(feature = "store")]
+mod store;
 mod targets;
 mod tls;
 mod transport;
@@ -69,5 +71,7 @@ pub use peers::Peers;
 pub use persist::Persist;
 pub use replica::{InsertError, Quorum, Replica, Stopped};
 pub use status::PeerStatus;
+#[cfg(feature = "store")]
+pub use store::Store;
 pub use tls::{Tls, TlsError};
 pub use transport::{Tcp, Transport};
