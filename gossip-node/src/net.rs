@@ -50,6 +50,8 @@ mod door;
 mod driven;
 mod driver;
 mod handshake;
+#[cfg(feature = "http")]
+mod http;
 mod link;
 mod listen;
 mod peer_id;
@@ -69,7 +71,7 @@ pub use driven::{Driven, Step};
 pub use peer_id::{PeerId, PeerIdError};
 pub use peers::Peers;
 pub use persist::Persist;
-pub use replica::{InsertError, Quorum, Replica, Stopped};
+pub use replica::{Handle, InsertError, Quorum, Replica, Stopped};
 pub use status::PeerStatus;
 #[cfg(feature = "store")]
 pub use store::Store;

@@ -17,11 +17,13 @@ use super::door::{Complaints, Door};
 use super::driven::Driven;
 use super::driver::Driver;
 use super::handshake::Hello;
+#[cfg(feature = "http")]
+use super::http::{Api, Elements};
 use super::listen::listen;
 use super::peer_id::{PeerId, PeerIdError};
 use super::peers::Peers;
 use super::persist::Persist;
-use super::replica::Replica;
+use super::replica::{Handle, Replica};
 use super::targets::Targets;
 use super::tls::Tls;
 use super::transport::Transport;
@@ -30,7 +32,7 @@ use crate::store::StoreError;
 /// What a replica is told before it runs. It has to be told how connections are secured: by [`tls`](Self::tls) or, said
 /// explicitly, not at all.
 #[must_use = "it runs once it is spawned"]
-pub struct Builder<D, T> {
+pub struct Builder<D: Driven, T> {
     name: String,
     transport: T,
     listen: Option<String>,
@@ -38,9 +40,18 @@ pub struct Builder<D, T> {
     roster: Option<Vec<PeerId>>,
     peers: Peers,
     store: Option<Box<dyn Persist>>,
+    #[cfg(feature = "http")]
+    http: Option<Http<D>>,
     config: Config,
     seed: Option<u64>,
     machine: PhantomData<fn() -> D>,
+}
+
+/// Where HTTP is served, and what beside that which is the same for all.
+#[cfg(feature = "http")]
+struct Http<D: Driven> {
+    address: String,
+    api: Option<Box<dyn Api<D>>>,
 }
 
 enum Security {
@@ -99,6 +110,8 @@ impl<D: Driven, T: Transport> Builder<D, T> {
             roster: None,
             peers: Peers::fixed([] as [&str; 0]),
             store: None,
+            #[cfg(feature = "http")]
+            http: None,
             config,
             seed: None,
             machine: PhantomData,
@@ -135,6 +148,15 @@ impl<D: Driven, T: Transport> Builder<D, T> {
         Self { store: Some(Box::new(store)), ..self }
     }
 
+    /// Serves HTTP at this address, a host and a port: `/healthz`; `/readyz`, once as many `peers` as the query says, or one,
+    /// have proven to hold what the replica did, `within` so many seconds; `/metrics` for Prometheus; `/stats`; and `/`, a page
+    /// for people (feature `http`). It is neither encrypted nor does it ask who is there: it is for this machine, or for a
+    /// network that is to be trusted.
+    #[cfg(feature = "http")]
+    pub fn http(self, address: impl Into<String>) -> Self {
+        Self { http: Some(Http { address: address.into(), api: None }), ..self }
+    }
+
     /// Configures the machine. Default: as `Config` has it, and pushes every 50 ms.
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
@@ -169,6 +191,14 @@ impl<D: Driven, T: Transport> Builder<D, T> {
             },
         };
         let address = listener.as_ref().map(|(_, address)| *address);
+        #[cfg(feature = "http")]
+        let http = match self.http {
+            None => None,
+            Some(Http { address, api }) => match super::http::listen(&address).await {
+                Ok(listener) => Some((listener, api)),
+                Err(error) => return Err(SpawnError::Listen { address, error }),
+            },
+        };
         let (inbox, inputs) = mpsc::channel(INBOX);
         let (changes, _) = broadcast::channel(CHANGES);
         let (connect, connected) = watch::channel(BTreeSet::new());
@@ -204,7 +234,30 @@ impl<D: Driven, T: Transport> Builder<D, T> {
         if let Some((listener, _)) = listener {
             tasks.spawn(listen::<T, D>(door, listener));
         }
-        Ok(Replica { id, machine, inbox, changes: weak_changes, address, connected, links, tasks })
+        let handle = Handle { id, machine, inbox, changes: weak_changes, connected };
+        #[cfg(feature = "http")]
+        let http_address = http.as_ref().map(|((_, address), _)| *address);
+        #[cfg(feature = "http")]
+        if let Some(((listener, _), api)) = http {
+            tasks.spawn(super::http::serve(listener, handle.clone(), api));
+        }
+        Ok(Replica {
+            handle,
+            address,
+            #[cfg(feature = "http")]
+            http_address,
+            links,
+            tasks,
+        })
+    }
+}
+
+#[cfg(feature = "http")]
+impl<T: Transport> Builder<gossip_core::AntiEntropy<PeerId, crate::json::Json>, T> {
+    /// Serves HTTP as [`http`](Self::http) does, and the elements too: `GET /v1/elements`, all of them; `POST /v1/elements`,
+    /// which inserts the JSON value of its body; and `GET /v1/watch`, changes as server-sent events.
+    pub fn http_with_elements(self, address: impl Into<String>) -> Self {
+        Self { http: Some(Http { address: address.into(), api: Some(Box::new(Elements)) }), ..self }
     }
 }
 
@@ -223,7 +276,7 @@ async fn restore<D: Driven>(
     tokio::task::spawn_blocking(load).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-impl<D, T> std::fmt::Debug for Builder<D, T> {
+impl<D: Driven, T> std::fmt::Debug for Builder<D, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder").field("name", &self.name).finish_non_exhaustive()
     }

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::door::Door;
 use super::driven::Driven;
+use super::handshake::Refusal;
 use super::transport::Transport;
 
 /// How many strangers may be at their handshakes. The oldest makes way for one more: a handshake takes milliseconds, so it is
@@ -43,7 +44,9 @@ pub(super) async fn listen<T: Transport, D: Driven>(door: Arc<Door<D>>, mut list
 }
 
 async fn receive<T: Transport, D: Driven>(door: Arc<Door<D>>, stream: T::Stream, from: SocketAddr) {
-    if let Err(refusal) = door.enter(stream, false).await {
-        door.complaints.note(&from, &refusal);
+    match door.enter(stream, false).await {
+        // A list of peers that names the replica too is as good as one that does not.
+        Ok(_) | Err(Refusal::Ourselves) => {}
+        Err(refusal) => door.complaints.note(&from, &refusal),
     }
 }

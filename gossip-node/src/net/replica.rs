@@ -1,6 +1,8 @@
 //! `Replica`: the handle of a replica that runs.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -18,18 +20,26 @@ use super::peer_id::PeerId;
 use super::status::PeerStatus;
 use super::transport::Tcp;
 
-/// A replica that runs, until it is [shut down](Self::shutdown) or dropped. See [the module](super).
+/// A replica that runs, until it is [shut down](Self::shutdown) or dropped. What can be asked of it, its [`Handle`] has. See
+/// [the module](super).
 pub struct Replica<D: Driven> {
+    pub(super) handle: Handle<D>,
+    pub(super) address: Option<SocketAddr>,
+    #[cfg(feature = "http")]
+    pub(super) http_address: Option<SocketAddr>,
+    pub(super) links: TaskTracker,
+    /// The tasks that let connections in and make them, and the driver. They end with the replica.
+    pub(super) tasks: JoinSet<()>,
+}
+
+/// What can be asked of a replica, from anywhere. It does not keep the replica running.
+pub struct Handle<D: Driven> {
     pub(super) id: PeerId,
     pub(super) machine: Arc<RwLock<D>>,
     pub(super) inbox: mpsc::Sender<Input<D>>,
     pub(super) changes: broadcast::WeakSender<D::Change>,
-    pub(super) address: Option<SocketAddr>,
     /// Who is connected; its sender goes when the driver does.
-    pub(super) connected: watch::Receiver<std::collections::BTreeSet<PeerId>>,
-    pub(super) links: TaskTracker,
-    /// The tasks that let connections in and make them, and the driver. They end with the handle.
-    pub(super) tasks: JoinSet<()>,
+    pub(super) connected: watch::Receiver<BTreeSet<PeerId>>,
 }
 
 /// Whose proof is waited for.
@@ -67,14 +77,52 @@ impl<D: Driven> Replica<D> {
         Builder::new(name, Tcp)
     }
 
-    /// Its name.
-    pub const fn id(&self) -> &PeerId {
-        &self.id
-    }
-
     /// Where it listens, if it does.
     pub const fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Where it serves HTTP, if it does.
+    #[cfg(feature = "http")]
+    pub const fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
+    }
+
+    /// A handle of it.
+    pub fn handle(&self) -> Handle<D> {
+        self.handle.clone()
+    }
+
+    /// Stops: no connection is let in any more, what was written is kept and answered, and what is queued for peers goes out
+    /// to those that take it within a second.
+    ///
+    /// # Errors
+    ///
+    /// It had stopped before.
+    pub async fn shutdown(mut self) -> Result<(), Stopped> {
+        let (done, stopped) = oneshot::channel();
+        self.inbox.send(Input::Stop(done)).await.map_err(|_| Stopped)?;
+        stopped.await.map_err(|_| Stopped)?;
+        self.tasks.abort_all();
+        while self.tasks.join_next().await.is_some() {}
+        self.links.close();
+        let _ = timeout(LAST_WORDS, self.links.wait()).await;
+        Ok(())
+    }
+}
+
+impl<D: Driven> Deref for Replica<D> {
+    type Target = Handle<D>;
+
+    fn deref(&self) -> &Handle<D> {
+        &self.handle
+    }
+}
+
+impl<D: Driven> Handle<D> {
+    /// The replica's name.
+    pub const fn id(&self) -> &PeerId {
+        &self.id
     }
 
     /// Writes. Returns whether that was new, once it is kept, if there is a store: a crash takes it back no more. While the
@@ -129,27 +177,24 @@ impl<D: Driven> Replica<D> {
         let mut connected = self.connected.clone();
         while connected.changed().await.is_ok() {}
     }
-
-    /// Stops: no connection is let in any more, what was written is kept and answered, and what is queued for peers goes out
-    /// to those that take it within a second.
-    ///
-    /// # Errors
-    ///
-    /// It had stopped before.
-    pub async fn shutdown(mut self) -> Result<(), Stopped> {
-        let (done, stopped) = oneshot::channel();
-        self.inbox.send(Input::Stop(done)).await.map_err(|_| Stopped)?;
-        stopped.await.map_err(|_| Stopped)?;
-        self.tasks.abort_all();
-        while self.tasks.join_next().await.is_some() {}
-        self.links.close();
-        let _ = timeout(LAST_WORDS, self.links.wait()).await;
-        Ok(())
-    }
 }
 
 impl<D: Driven> std::fmt::Debug for Replica<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Replica").field("id", &self.id).field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Replica").field("id", self.id()).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<D: Driven> Clone for Handle<D> {
+    fn clone(&self) -> Self {
+        let Self { id, machine, inbox, changes, connected } = self;
+        let (id, machine, inbox) = (id.clone(), machine.clone(), inbox.clone());
+        Self { id, machine, inbox, changes: changes.clone(), connected: connected.clone() }
+    }
+}
+
+impl<D: Driven> std::fmt::Debug for Handle<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use gossip_core::{AntiEntropy, Config};
-use redb::{Database, ReadTransaction, ReadableTable, StorageBackend, TableDefinition, WriteTransaction};
+#[cfg(test)]
+use redb::StorageBackend;
+use redb::{Database, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::file::{self, Lock, fault, set_tag, tag};
 use super::{Persistence, StoreError};
