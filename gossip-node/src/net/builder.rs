@@ -149,7 +149,8 @@ impl<D: Driven, T: Transport> Builder<D, T> {
     }
 
     /// Serves HTTP at this address, a host and a port: `/healthz`; `/readyz`, once as many `peers` as the query says, or one,
-    /// have proven to hold what the replica did, `within` so many seconds; `/metrics` for Prometheus; `/stats`; and `/`, a page
+    /// have proven to hold what the replica did, `within` so many seconds; `/synced`, which waits for the proof of so many
+    /// `peers`, or of all, as [`synced`](super::Handle::synced) does; `/metrics` for Prometheus; `/stats`; and `/`, a page
     /// for people (feature `http`). It is neither encrypted nor does it ask who is there: it is for this machine, or for a
     /// network that is to be trusted.
     #[cfg(feature = "http")]

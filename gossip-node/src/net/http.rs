@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::driven::Driven;
-use super::replica::Handle;
+use super::replica::{Handle, Quorum};
 pub(super) use elements::Elements;
 
 /// What is answered.
@@ -51,6 +51,9 @@ const CONNECTIONS: usize = 256;
 
 /// How long a client may take to say what it wants, and a replica to say how it is.
 const WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a wait for proofs may take, if nothing else is said.
+const SYNCS_WITHIN: Duration = Duration::from_secs(30);
 
 /// The pause after the system has refused to accept a connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -103,7 +106,7 @@ impl<D: Driven> Site<D> {
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         let path = request.uri().path().to_owned();
-        let is_ours = matches!(path.as_str(), "/" | "/healthz" | "/readyz" | "/metrics" | "/stats");
+        let is_ours = matches!(path.as_str(), "/" | "/healthz" | "/readyz" | "/synced" | "/metrics" | "/stats");
         if is_ours && request.method() != Method::GET && request.method() != Method::HEAD {
             return not_allowed("GET, HEAD");
         }
@@ -112,6 +115,7 @@ impl<D: Driven> Site<D> {
             "/" => text(StatusCode::OK, "text/html; charset=utf-8", include_str!("http/page.html")),
             "/healthz" => self.health().await,
             "/readyz" => self.readiness(request.uri().query().unwrap_or_default()).await,
+            "/synced" => self.synced(request.uri().query().unwrap_or_default()).await,
             "/metrics" => match timeout(WITHIN, metrics::of(replica)).await {
                 Ok(Ok(metrics)) => text(StatusCode::OK, "text/plain; version=0.0.4", metrics),
                 _ => stopped(),
@@ -141,13 +145,7 @@ impl<D: Driven> Site<D> {
     /// Whether so many peers have proven to hold what this replica did: since it started and, if it is said, within so many
     /// seconds. So a replica that has just started is no use to clients before it has caught up.
     async fn readiness(&self, query: &str) -> Answer {
-        let number = |name: &str| {
-            let value = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-            value.map(str::parse::<u64>).transpose()
-        };
-        let (Ok(peers), Ok(within)) = (number("peers"), number("within")) else {
-            return plain(StatusCode::BAD_REQUEST, "peers and within are whole numbers");
-        };
+        let (Some(peers), Some(within)) = (number(query, "peers"), number(query, "within")) else { return no_number() };
         let (wanted, within) = (peers.unwrap_or(1), within.map_or(Duration::MAX, Duration::from_secs));
         let Ok(Ok(peers)) = timeout(WITHIN, self.replica.peers()).await else { return stopped() };
         let proven = peers.iter().filter(|peer| peer.proven.is_some_and(|ago| ago <= within)).count() as u64;
@@ -158,6 +156,30 @@ impl<D: Driven> Site<D> {
             format!("{proven} of {} peers have proven it, {wanted} are wanted, {since} s since the start", peers.len()),
         )
     }
+
+    /// Waits for proofs that begin now: of as many peers as the query says, or of all, within so many seconds, or 30.
+    async fn synced(&self, query: &str) -> Answer {
+        let (Some(peers), Some(within)) = (number(query, "peers"), number(query, "within")) else { return no_number() };
+        let quorum = peers.map_or(Quorum::All, |peers| Quorum::AtLeast(usize::try_from(peers).unwrap_or(usize::MAX)));
+        let (began, within) = (Instant::now(), within.map_or(SYNCS_WITHIN, Duration::from_secs));
+        match timeout(within, self.replica.synced(quorum)).await {
+            Ok(Ok(())) => plain(StatusCode::OK, format!("proven after {} ms", began.elapsed().as_millis())),
+            Ok(Err(_)) => stopped(),
+            Err(_) => plain(StatusCode::GATEWAY_TIMEOUT, format!("not proven within {} s", within.as_secs())),
+        }
+    }
+}
+
+/// The number of this name in a query, if it has one; `None` if what it has is none.
+fn number(query: &str, name: &str) -> Option<Option<u64>> {
+    match query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')) {
+        None => Some(None),
+        Some(value) => value.parse().ok().map(Some),
+    }
+}
+
+fn no_number() -> Answer {
+    plain(StatusCode::BAD_REQUEST, "peers and within are whole numbers")
 }
 
 fn stopped() -> Answer {

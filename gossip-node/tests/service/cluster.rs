@@ -92,7 +92,7 @@ impl Cluster {
     }
 
     pub(crate) fn client(&self, node: usize) -> Option<Client> {
-        Client::connect(self.ports[node][1])
+        Client::connect(([127, 0, 0, 1], self.ports[node][1]).into())
     }
 
     fn try_request(&self, node: usize, method: &str, path: &str, body: &str) -> Option<(u16, String)> {

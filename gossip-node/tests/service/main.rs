@@ -4,6 +4,8 @@
 
 mod certificates;
 mod cluster;
+#[cfg(target_os = "linux")]
+mod namespaces;
 mod process;
 mod throughput;
 
@@ -39,6 +41,8 @@ fn three_processes_with_certificates_hold_the_same() {
     assert_eq!(cluster.get(1, "/nothing").0, 404);
     assert_eq!(cluster.get(1, "/readyz?peers=3").0, 503);
     assert_eq!(cluster.get(1, "/readyz?peers=many").0, 400);
+    assert!(cluster.get(1, "/synced").1.starts_with("proven after "));
+    assert_eq!(cluster.get(1, "/synced?peers=3&within=0").0, 504);
     assert_eq!(cluster.request(1, "DELETE", "/v1/elements", "").0, 405);
     assert_eq!(cluster.post(1, "{").0, 400);
     assert_eq!(cluster.post(1, &format!("\"{}\"", "x".repeat(2_000))).0, 413);

@@ -1,7 +1,7 @@
 //! `Process`: one replica as a process, and a client of its HTTP.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,7 +12,11 @@ pub(crate) struct Process(Child);
 impl Process {
     /// Starts `serve`.
     pub(crate) fn start(options: &[String]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gossip-node"));
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_gossip-node")), options)
+    }
+
+    /// Starts `serve` by a command that takes its arguments.
+    pub(crate) fn start_by(mut command: Command, options: &[String]) -> Self {
         command.arg("serve").args(options).args(["--log", "error"]).stdin(Stdio::null()).stdout(Stdio::null());
         Self(command.spawn().expect("it is built"))
     }
@@ -57,8 +61,8 @@ pub(crate) struct Client(BufReader<TcpStream>);
 
 impl Client {
     /// Connects to a process, if it is there.
-    pub(crate) fn connect(port: u16) -> Option<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    pub(crate) fn connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
         Some(Self(BufReader::new(stream)))
