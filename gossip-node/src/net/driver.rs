@@ -5,6 +5,7 @@ mod waiters;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use gossip_core::{Digest, Place, Time, TooLarge};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
@@ -86,6 +87,8 @@ struct Run<D: Driven> {
     driver: Driver<D>,
     links: Links,
     waiters: Waiters,
+    /// When peers are asked again that somebody waits for.
+    ask_at: Option<Instant>,
     start: Instant,
     /// How much of the log is kept.
     kept: Place,
@@ -105,6 +108,10 @@ struct Answer {
     answer: Result<bool, TooLarge>,
 }
 
+/// How often those peers are asked that somebody waits for. A round may end without a proof, since something was under way as it
+/// began: without this the next one began 25 s later, with the audit.
+const ASKS_EVERY: Duration = Duration::from_millis(300);
+
 /// How many inputs are taken in between two polls, and so about how many writes share a sync.
 const BATCH: usize = 1_024;
 
@@ -115,6 +122,7 @@ impl<D: Driven> Driver<D> {
         let mut run = Run {
             links: Links::default(),
             waiters: Waiters::default(),
+            ask_at: None,
             start: Instant::now(),
             kept,
             answers: Vec::new(),
@@ -156,7 +164,7 @@ impl<D: Driven> Run<D> {
     /// The next input, if one comes before the deadline.
     async fn receive_until(&mut self, until: Option<Time>) -> Option<Input<D>> {
         let deadline = until.and_then(|until| self.start.checked_add(until.saturating_since(Time::ZERO)));
-        match deadline {
+        match deadline.into_iter().chain(self.ask_at).min() {
             None => self.driver.inbox.recv().await,
             Some(deadline) => tokio::select! {
                 input = self.driver.inbox.recv() => input,
@@ -177,7 +185,7 @@ impl<D: Driven> Run<D> {
             }
             Input::Await { quorum, done } => {
                 self.waiters.add(quorum, machine.digest().count(), done);
-                self.links.peers().for_each(|peer| machine.sync_now(peer));
+                self.ask_at = Some(Instant::now());
                 self.check_waiters();
             }
             Input::Message { peer, link, message, .. } => {
@@ -250,6 +258,11 @@ impl<D: Driven> Run<D> {
     fn poll(&mut self) -> Option<Time> {
         let shared = self.driver.machine.clone();
         let mut machine = shared.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.ask_at.is_some_and(|at| at <= Instant::now()) {
+            self.check_waiters();
+            self.links.peers().filter(|peer| self.waiters.lack(peer)).for_each(|peer| machine.sync_now(peer));
+            self.ask_at = (!self.waiters.are_none()).then(|| Instant::now() + ASKS_EVERY);
+        }
         let now = self.now();
         loop {
             match machine.poll(now) {

@@ -179,5 +179,5 @@ fn five_namespaces_with_loss_and_a_cut_end_up_equal() {
         let held: Vec<String> = serde_json::from_str(&body).expect("texts");
         assert!(acknowledged.iter().eq(held.iter().collect::<BTreeSet<_>>()), "n{node} holds {} of them", held.len());
     }
-    assert!(took.iter().all(|took| *took < Duration::from_secs(5)), "{took:?}");
+    assert!(took.iter().all(|took| *took < Duration::from_secs(3)), "{took:?}");
 }

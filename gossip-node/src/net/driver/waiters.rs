@@ -32,6 +32,16 @@ impl Waiters {
         }
     }
 
+    /// Whether somebody waits for a proof of this peer.
+    pub(super) fn lack(&self, peer: &PeerId) -> bool {
+        self.0.iter().any(|waiter| !waiter.proven.contains(peer))
+    }
+
+    /// Whether nobody waits.
+    pub(super) const fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Tells those whose proofs are complete. `are_found` if it is known who all the peers are.
     pub(super) fn check<'a>(&mut self, peers: impl Iterator<Item = &'a PeerId> + Clone, are_found: bool) {
         let is_complete = |waiter: &mut Waiter| match waiter.quorum {
