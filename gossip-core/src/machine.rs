@@ -13,8 +13,8 @@ use core::fmt;
 
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::element::{Element, StoredRef};
-use crate::error::{Reject, TooLarge};
+use crate::element::{ClusterTag, Element, StoredRef};
+use crate::error::{Foreign, Reject, TooLarge};
 use crate::event::Output;
 use crate::message::Message;
 use crate::push::Overlay;
@@ -124,6 +124,35 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.engine.sync_now(peer);
     }
 
+    /// Notes whether the transport to this peer takes messages now. A runtime says `false` when its queue for the peer is
+    /// full and `true` when there is room again. Nothing happens if it is no peer.
+    ///
+    /// Until then [`poll`](Self::poll) gives no message for the peer, and its timers stand still. What is owed to it is
+    /// kept as a cursor and built from what is held by then, so that nothing is made to wait in a queue or to be dropped.
+    /// Of a transport that drops what it cannot send this need not be said: losses are made up for.
+    ///
+    /// A connection that is lost is not full. Say that it is writable and drop what comes: so a peer that is gone is
+    /// found [unreachable](crate::Event::Unreachable), and others take its part in an overlay.
+    ///
+    /// ```
+    /// use gossip_core::{AntiEntropy, Config, Output, Time};
+    ///
+    /// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+    /// machine.add_peer("peer");
+    /// machine.set_writable(&"peer", false);
+    /// machine.sync_now(&"peer");
+    /// assert_eq!(machine.poll(Time::ZERO), Output::Wait(None));
+    /// machine.set_writable(&"peer", true);
+    /// assert!(matches!(machine.poll(Time::ZERO), Output::Send { to: "peer", .. }));
+    /// ```
+    pub fn set_writable<Q>(&mut self, peer: &Q, writable: bool)
+    where
+        P: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.engine.set_writable(peer, writable);
+    }
+
     /// Pushes fresh elements along this overlay from now on, if [`Config::batch_every`](crate::Config::batch_every) is
     /// set; else nothing happens. The overlay may name peers that are added later; names that are no peers are skipped.
     /// Call it again when the cluster's members change: what is known about the links stays.
@@ -214,6 +243,17 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// The digest of what is held. O(1).
     pub fn digest(&self) -> Digest {
         self.engine.set.digest()
+    }
+
+    /// What replicas of one cluster share, in four bytes: the key, the type and the limit of elements. Requests have it.
+    pub fn cluster_tag(&self) -> [u8; 4] {
+        self.engine.set.tag().bytes()
+    }
+
+    /// What sets a cluster with this [tag](Self::cluster_tag) apart from ours; `None` if nothing does, as far as four bytes
+    /// can tell. For a runtime that wants to say so before it lets a connection in.
+    pub fn difference(&self, cluster_tag: [u8; 4]) -> Option<Foreign> {
+        self.engine.set.tag().difference(ClusterTag::from_bytes(cluster_tag))
     }
 
     /// The configuration given to [`new`](Self::new).

@@ -7,8 +7,8 @@ use core::ops::RangeBounds;
 
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::element::Element;
-use crate::error::{Reject, RestoreError, TooLarge};
+use crate::element::{ClusterTag, Element};
+use crate::error::{Foreign, Reject, RestoreError, TooLarge};
 use crate::event::{Event, Output};
 #[cfg(feature = "sim")]
 use crate::forgetting::Rule;
@@ -278,10 +278,31 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         self.engine.sync_now(peer);
     }
 
+    /// Notes whether the transport to this peer takes messages now; as
+    /// [`AntiEntropy::set_writable`](crate::AntiEntropy::set_writable).
+    pub fn set_writable<Q>(&mut self, peer: &Q, writable: bool)
+    where
+        P: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.engine.set_writable(peer, writable);
+    }
+
     /// Pushes changes along this overlay from now on, if [`Config::batch_every`] is set; as
     /// [`AntiEntropy::set_overlay`](crate::AntiEntropy::set_overlay).
     pub fn set_overlay(&mut self, overlay: Overlay<P>) {
         self.engine.set_overlay(overlay);
+    }
+
+    /// What replicas of one cluster share, in four bytes: the key, the type and the limit of entries.
+    pub fn cluster_tag(&self) -> [u8; 4] {
+        self.engine.set.tag().bytes()
+    }
+
+    /// What sets a cluster with this [tag](Self::cluster_tag) apart from ours; `None` if nothing does, as far as four bytes
+    /// can tell.
+    pub fn difference(&self, cluster_tag: [u8; 4]) -> Option<Foreign> {
+        self.engine.set.tag().difference(ClusterTag::from_bytes(cluster_tag))
     }
 
     /// Takes in one message.

@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 pub(crate) mod budget;
 mod causal;
+mod flow;
 mod lacking;
 mod owed;
 mod paging;
@@ -29,6 +30,7 @@ use crate::time::Time;
 use crate::wire::{Bound, Place};
 
 use budget::Budget;
+use flow::Flow;
 use owed::Owed;
 #[cfg(feature = "model")]
 pub(crate) use peer_model::PeerModel;
@@ -45,6 +47,8 @@ pub(crate) struct Peer {
     round: Option<Round>,
     /// When the wait for an answer ends; set while a round awaits one.
     answer_by: Deadline,
+    /// Whether its transport takes messages.
+    flow: Flow,
     /// The nonce of our last round.
     last_nonce: Option<Nonce>,
     /// How many rounds in a row have ended for want of an answer since the last answer.
@@ -83,6 +87,7 @@ impl Peer {
             wanted: false,
             round: None,
             answer_by: Deadline::default(),
+            flow: Flow::default(),
             last_nonce: None,
             timeouts: 0,
             owed: None,
@@ -153,9 +158,10 @@ impl Peer {
         self.round.is_some()
     }
 
-    /// Whether no round of ours with it is under way or wanted.
+    /// Whether no round of ours with it is under way or wanted, and one could begin.
     pub(crate) fn is_idle(&self) -> bool {
-        self.round.is_none() && !self.wanted
+        // Chosen by chance, a peer that nothing can be sent to would keep others from a round.
+        self.round.is_none() && !self.wanted && !self.flow.is_full()
     }
 
     /// The earliest time at which chance may choose it.

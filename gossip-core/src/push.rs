@@ -202,6 +202,8 @@ pub(crate) struct About<'a> {
     pub(crate) audit_every: Duration,
     /// Whether a round with the peer is under way.
     pub(crate) in_round: bool,
+    /// Whether the peer's transport takes no messages.
+    pub(crate) is_full: bool,
 }
 
 impl<P: Clone + Ord> Pusher<P> {

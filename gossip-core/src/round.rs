@@ -164,6 +164,11 @@ impl Round {
         self.retries = 0;
     }
 
+    /// Whether a message with this nonce shows that a request went out again too soon: it answers one before the last.
+    pub(crate) fn was_hasty(&self, nonce: Nonce) -> bool {
+        self.retries > 0 && nonce != self.nonce
+    }
+
     /// Notes that the peer asks something, so it is there.
     pub(crate) const fn hear(&mut self) {
         self.heard = true;

@@ -3,6 +3,8 @@
 mod choice;
 mod key_file;
 mod options;
+#[cfg(all(feature = "http", feature = "store", unix))]
+mod replica;
 #[cfg(feature = "lab")]
 mod simulate;
 #[cfg(feature = "lab")]
@@ -10,6 +12,6 @@ mod soak;
 #[cfg(feature = "lab")]
 mod trial_options;
 
-#[cfg(feature = "lab")]
+#[cfg(any(feature = "lab", all(feature = "http", feature = "store", unix)))]
 pub(crate) use options::Command;
 pub(crate) use options::Options;

@@ -37,12 +37,15 @@
 //!
 //! # Features
 //!
-//! `default-features = false` leaves the node alone. `store` adds [`Store`], `lab` trials of clusters on virtual time
-//! ([`lab`]), `metrics` the export of a ledger ([`metrics`]), and `cli` the program. All but `metrics` are on by default.
+//! `default-features = false` leaves the node alone. `net` adds a replica that crosses networks ([`net`]), which has nothing to
+//! do with Maelstrom. `store` adds [`Store`], `lab` trials of clusters on virtual time
+//! ([`lab`]), `metrics` the export of a ledger ([`metrics`]), and `cli` the program. All but `metrics` and `net` are on by default.
 
 mod json;
 #[cfg(feature = "lab")]
 pub mod lab;
+#[cfg(feature = "net")]
+pub mod net;
 mod node;
 mod protocol;
 mod serve;

@@ -20,24 +20,40 @@ const WAITING_READS: usize = 64;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    #[cfg(feature = "lab")]
-    if let Some(cli::Command::Simulate(simulate)) = &options.command {
-        return simulate.run();
+    #[allow(unused_mut, reason = "without subcommands nothing is taken out of it")]
+    let mut options = Options::parse();
+    #[cfg(any(feature = "lab", all(feature = "http", feature = "store", unix)))]
+    match options.command.take() {
+        #[cfg(feature = "lab")]
+        Some(cli::Command::Simulate(simulate)) => return simulate.run(),
+        #[cfg(all(feature = "http", feature = "store", unix))]
+        Some(cli::Command::Serve(serve)) => {
+            let log = start_log(serve.log);
+            let code = serve.run();
+            log.finish(LAST_WORDS);
+            return code;
+        }
+        None => {}
     }
+    let log = start_log(options.log);
+    let result = run(&options, &log).inspect_err(|error| tracing::error!(%error, "ended"));
+    log.finish(LAST_WORDS);
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Has what is logged go to stderr.
+fn start_log(level: tracing_subscriber::filter::LevelFilter) -> Log {
     // Stdout belongs to the protocol: a line of the log there would be a malformed message.
     let log = Log::new(io::stderr());
     let writer = log.clone();
     tracing_subscriber::fmt()
         .with_writer(move || writer.clone())
-        .with_max_level(options.log)
+        .with_max_level(level)
         .with_ansi(false)
         // Where stderr is closed, to say so there panics.
         .log_internal_errors(false)
         .init();
-    let result = run(&options, &log).inspect_err(|error| tracing::error!(%error, "ended"));
-    log.finish(LAST_WORDS);
-    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    log
 }
 
 fn run(options: &Options, log: &Log) -> Result<(), ServeError> {

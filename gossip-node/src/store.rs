@@ -2,6 +2,8 @@
 
 #[cfg(feature = "store")]
 mod database;
+#[cfg(feature = "store")]
+pub(crate) mod file;
 #[cfg(all(test, feature = "store"))]
 mod tests;
 #[cfg(feature = "store")]
@@ -87,6 +89,9 @@ pub enum StoreError {
     /// Its elements are not those of this [`workload`](crate::Settings::workload).
     #[error("the store has elements of another kind than the workload {0}")]
     OtherWorkload(Workload),
+    /// It was written by another cluster: its key, element type or element limit is another.
+    #[error("the store was written by a cluster with another key, element type or element limit")]
+    OtherCluster,
     /// One of its elements is longer than [`max_line`](crate::Settings::max_line) allows.
     #[error("the store has an element that is {0}")]
     Element(#[from] JsonError),
@@ -95,5 +100,5 @@ pub enum StoreError {
     Io(#[from] io::Error),
 }
 
-/// The number of the format that this version writes: the tables of [`Store`], and what stands in them.
+/// The number of the format that this version writes: the tables of a store, and what stands in them.
 const FORMAT: u64 = 1;

@@ -5,5 +5,7 @@ mod ledger;
 pub mod metrics;
 mod spans;
 
+#[cfg(feature = "http")]
+pub(crate) use ledger::Account;
 pub(crate) use ledger::Report;
 pub(crate) use spans::Rounds;

@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::vec::Vec;
 use core::borrow::Borrow;
+use core::ops::Bound;
 
 use super::chance::Chance;
 use crate::agenda::Agenda;
@@ -92,11 +93,19 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S::Element, S> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        // A turn borrows the peers, so it cannot borrow its key from them too.
-        let Some((id, _)) = self.peers.get_key_value(peer) else { return };
-        let id = id.clone();
-        if let Some(mut turn) = self.turn(&id) {
+        if let Some(mut turn) = self.turn(peer) {
             turn.want_round();
+        }
+    }
+
+    /// Notes whether the transport to this peer takes messages now.
+    pub(crate) fn set_writable<Q>(&mut self, peer: &Q, writable: bool)
+    where
+        P: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        if let Some(mut turn) = self.turn(peer) {
+            turn.set_writable(writable);
         }
     }
 
@@ -218,10 +227,16 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S::Element, S> {
     }
 
     /// Looks up a peer, once, and lends it with all that may be touched on its behalf.
-    pub(crate) fn turn<'a>(&'a mut self, id: &'a P) -> Option<Turn<'a, P, S>> {
+    pub(crate) fn turn<Q>(&mut self, peer: &Q) -> Option<Turn<'_, P, S>>
+    where
+        P: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        // A range of one, since that lends the key too.
+        let (id, peer) = self.peers.range_mut((Bound::Included(peer), Bound::Included(peer))).next()?;
         Some(Turn {
             id,
-            peer: self.peers.get_mut(id)?,
+            peer,
             hand: self.pusher.as_mut().and_then(|pusher| pusher.hand(id)),
             set: &mut self.set,
             config: &self.config,

@@ -25,9 +25,13 @@ const WISHED: usize = 4;
 impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// The next message to the peer, if there is one. The peer queues again while there is more.
     pub(super) fn next_message(&mut self) -> Option<Message<S::Element>> {
+        self.peer.ready.hand_back();
+        // What waits is no bytes yet. It goes once the transport is free, built from what is held by then.
+        if self.peer.flow.is_full() {
+            return None;
+        }
         // Inserts enter the sketch in batches of 128; a message speaks of all of them.
         self.set.settle();
-        self.peer.ready.hand_back();
         // Where an answer is owed, this message is that, and a request keeps until the next one.
         if !self.peer.owed.as_ref().is_some_and(Owed::is_due) {
             self.ask_again();

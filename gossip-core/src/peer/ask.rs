@@ -120,7 +120,8 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         if self.peer.answer_by.get().is_none()
             && let Some(round) = self.peer.round.as_ref().filter(awaits)
         {
-            let deadline = self.now + self.peer.pacing.wait(self.config.answer_within, round.retries());
+            let wait = self.peer.pacing.wait(self.config.answer_within, round.retries());
+            let deadline = self.now + self.peer.flow.wait(wait);
             self.agenda.answers.set(self.id, &mut self.peer.answer_by, Some(deadline));
         }
     }

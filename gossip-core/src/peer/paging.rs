@@ -64,7 +64,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let Some(Step::Walk(walk)) = self.peer.round.as_mut().map(Round::step_mut) else { return };
         match walk.cover(from, to, last, window) {
             Progress::None => {}
-            Progress::Some => self.wait_on(),
+            Progress::Some => self.wait_on(nonce),
             Progress::Page => self.go_on(nonce),
             Progress::Done => {
                 let outcome = walk.outcome();

@@ -41,13 +41,15 @@ impl Peer {
     /// The state that decides the future of a machine, which `pushes` or does not.
     pub(crate) fn model(&self, now: Time, pushes: bool) -> PeerModel {
         // All fields are named, so that a new one is not forgotten. How full a budget is decides nothing until it is
-        // overdrawn, which takes 64 MiB by default: no search gets there, and each message would be a new state.
+        // overdrawn, which takes 64 MiB by default: no search gets there, and each message would be a new state. No model fills
+        // a transport.
         let Self {
             ready,
             untimed,
             wanted,
             mut round,
             answer_by,
+            flow: _,
             last_nonce,
             timeouts,
             owed,

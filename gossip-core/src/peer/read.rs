@@ -57,7 +57,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             }
             (Step::Sketch(incoming), Part::After { from, last }) => match incoming.take(from, cells, last, window) {
                 Received::None => {}
-                Received::Some => self.wait_on(),
+                Received::Some => self.wait_on(nonce),
                 // The peer's window was too small, or a message was lost: only the rest is asked for.
                 Received::Short if incoming.has_grown() => self.go_on(nonce),
                 Received::Short => {
@@ -102,7 +102,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             self.read_sketch(nonce);
         } else {
             self.peer.pacing.answered(nonce);
-            self.wait_on();
+            self.wait_on(nonce);
         }
     }
 

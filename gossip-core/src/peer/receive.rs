@@ -353,7 +353,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let moved = if repair.wanted() < before { repair.wanted() / MOVED } else { 0 };
         match answered {
             Answered::Nothing => {}
-            Answered::InPart => self.wait_on(),
+            Answered::InPart => self.wait_on(nonce),
             Answered::Burst => self.go_on(nonce),
             Answered::Done(Some(told)) if told.digest == ours => self.close(nonce, ours),
             // Both sides have the other's entries by now, and each the other's marks if this one has them confirmed.
@@ -413,13 +413,16 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         if let Some(round) = &mut self.peer.round {
             round.go_on();
         }
-        self.wait_on();
+        self.wait_on(nonce);
     }
 
     /// Restarts the wait for an answer, part of which has come. It begins at the next poll.
-    pub(super) fn wait_on(&mut self) {
+    pub(super) fn wait_on(&mut self, nonce: Nonce) {
+        if self.peer.round.as_ref().is_some_and(|round| round.was_hasty(nonce)) {
+            self.peer.pacing.wait_longer();
+        }
         // `receive` has no clock: the deadline is dropped here, and set when the queue comes to the peer.
-        self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+        self.stop_waiting();
         if let Some(round) = &mut self.peer.round {
             round.wait_on();
             self.enqueue();

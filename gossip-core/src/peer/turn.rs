@@ -92,7 +92,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Ends a wait for an answer that did not come: the request goes out again, or the round is given up.
     fn time_out(&mut self) {
-        self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+        self.stop_waiting();
         let tries = self.peer.pacing.tries(self.config.answer_within);
         let Some(round) = &mut self.peer.round else { return };
         if round.time_out(tries) {
@@ -113,9 +113,16 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         self.on_link(|link| link.on_unreachable());
     }
 
+    /// Ends a wait for an answer.
+    pub(super) fn stop_waiting(&mut self) {
+        self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+        self.peer.flow.drop_wait();
+    }
+
     /// Gives what has come since the last poll its time: round trips are measured, the link's deadlines set.
     fn tell_time(&mut self) {
         self.peer.untimed.hand_back();
+        self.resume();
         // Samples include the wait for this poll: it is part of what a peer's answer takes to have an effect here.
         self.peer.pacing.measure_answer(self.now);
         self.on_link(|link| link.on_time());
@@ -143,7 +150,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     pub(crate) fn end_round(&mut self, ending: Ending) {
         let Some(round) = self.peer.round.take() else { return };
         let proven = ending == Ending::Proven;
-        self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+        self.stop_waiting();
         let tries = self.peer.pacing.tries(self.config.answer_within);
         // Rounds that were dropped for another reason waited for nothing: only those that used up their tries show that
         // the waits were too short.
@@ -314,6 +321,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             answer_within: config.answer_within,
             audit_every: config.audit_interval(),
             in_round: peer.round.is_some(),
+            is_full: peer.flow.is_full(),
         };
         Some(hand?.turn(&mut peer.known, about))
     }

@@ -27,7 +27,16 @@ fn of_star(me: u8) -> Pusher<u8> {
 fn on_link(pusher: &mut Pusher<u8>, peer: u8, act: impl FnOnce(&mut LinkTurn<'_, u8>) -> Wishes) -> Wishes {
     let (mut known, pacing) = (Known::default(), Pacing::default());
     let (now, end, window, answer_within) = (Time::ZERO, Place::START, 4, EVERY);
-    let about = About { now, end, window, pacing: &pacing, answer_within, audit_every: 50 * EVERY, in_round: false };
+    let about = About {
+        now,
+        end,
+        window,
+        pacing: &pacing,
+        answer_within,
+        audit_every: 50 * EVERY,
+        in_round: false,
+        is_full: false,
+    };
     act(&mut pusher.hand(&peer).expect("it was added").turn(&mut known, about))
 }
 

@@ -218,6 +218,24 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send, round, ..Wishes::default() }
     }
 
+    /// Has the link do nothing while nothing can be sent.
+    pub(crate) fn hold(&mut self) -> Wishes {
+        self.reschedule();
+        Wishes::default()
+    }
+
+    /// Goes on after nothing could be sent for so long. Elements in flight are awaited as long again; silences and audits
+    /// are as overdue as they are, since what they end with is elements that somebody lacks.
+    pub(crate) fn resume(&mut self, stood: Duration) -> Wishes {
+        if let Some(link) = self.slot {
+            link.in_flight_since = link.in_flight_since.map(|since| since + stood);
+            // A batch that was due then is late: it tells nobody the time of the next.
+            link.timed = false;
+        }
+        self.reschedule();
+        Wishes::default()
+    }
+
     /// The wait for an answer of the peer.
     fn patience(&self) -> Duration {
         self.about.pacing.patience(self.about.answer_within)
@@ -234,7 +252,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
     pub(super) fn reschedule(&mut self) {
         let (patience, every) = (self.patience(), self.common.schedule.every());
         if let Some(link) = self.slot {
-            let at = link.next_deadline(patience, every, self.about.in_round);
+            // All that a deadline leads to is a message.
+            let at = link.next_deadline(patience, every, self.about.in_round).filter(|_| !self.about.is_full);
             self.common.deadlines.set(self.peer, &mut link.deadline, at);
         }
     }

@@ -124,7 +124,7 @@ mod tests {
         let mut log = log(&[1, 100, 2, 101, 102]);
         let odd = |bytes: &[u8]| bytes.first().copied().filter(|number| number % 2 == 1);
         assert_eq!(log.refresh(odd), vec![101]);
-        assert_eq!(log.refresh(odd), vec![]);
+        assert_eq!(log.refresh(odd), Vec::<u8>::new());
         assert_eq!(numbers(log.from(0)), [1, 100, 2, 101, 102]);
         assert_eq!(log.get(3).value(), Some(&101));
         assert!(log.undecoded().eq([&[100][..], &[102]]));

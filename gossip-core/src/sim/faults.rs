@@ -17,6 +17,9 @@ pub enum Fault {
     /// Partition link by link: the first of each of these pairs cannot reach the second. So a third replica may reach
     /// two that are parted, and a link may work one way.
     Sever(Vec<(ReplicaId, ReplicaId)>),
+    /// Standstill of a transport: that of the first to the second takes no messages, as the first is
+    /// [told](super::Machine::set_writable). A crash of the first ends it. Skipped where it stands still already.
+    Stall(ReplicaId, ReplicaId),
     /// Pause of a replica; its messages, insertions and deadlines wait.
     Pause(ReplicaId),
     /// Crash of a replica, which comes back as a new machine with a new seed.
@@ -53,6 +56,8 @@ pub struct Faults {
     pub amnesias: u32,
     /// Clocks set forward or back.
     pub jumps: u32,
+    /// Transports that stand still.
+    pub stalls: u32,
     /// Share of messages whose receiver is polled up to 10 ms late, or with the next.
     pub dawdling: Chance,
 }
@@ -67,6 +72,7 @@ impl Default for Faults {
             crashes: 0,
             amnesias: 0,
             jumps: 0,
+            stalls: 0,
             dawdling: Chance::NEVER,
         }
     }
@@ -75,7 +81,7 @@ impl Default for Faults {
 impl Faults {
     /// Draws faults for this many replicas, each with its time and duration.
     pub(super) fn draw(&self, replicas: usize, rng: &mut Rng) -> Vec<(Time, Fault, Duration)> {
-        let kinds = [self.cuts, self.pauses, self.crashes, self.amnesias, self.jumps];
+        let kinds = [self.cuts, self.pauses, self.crashes, self.amnesias, self.jumps, self.stalls];
         let mut drawn = Vec::new();
         // Kind by kind, so that one jump more leaves all other faults of a seed as they were.
         for (kind, count) in kinds.into_iter().enumerate() {
@@ -90,8 +96,13 @@ impl Faults {
                     1 => Fault::Pause(one),
                     2 => Fault::Crash(one, Memory::Kept),
                     3 => Fault::Crash(one, Memory::Lost),
-                    _ if rng.below(2) == 0 => Fault::Forward(one),
-                    _ => Fault::Back(one),
+                    4 if rng.below(2) == 0 => Fault::Forward(one),
+                    4 => Fault::Back(one),
+                    _ => {
+                        // To any other: nobody sends to itself.
+                        let ahead = 1 + usize::try_from(rng.below(replicas.saturating_sub(1) as u64)).unwrap_or(0);
+                        Fault::Stall(one, ReplicaId((one.0 + ahead) % replicas))
+                    }
                 };
                 drawn.push((at, fault, lasting));
             }

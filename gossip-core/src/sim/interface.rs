@@ -39,6 +39,13 @@ pub trait Machine: Clone {
     /// Takes in a message. Returns whether it was accepted; a refused message changes nothing.
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool;
 
+    /// Tells it whether the transport to a peer takes messages. While it does not, the machine must send that peer none.
+    /// Returns whether it heeds this. By default it does not: such a machine is not judged by it, and its messages pass.
+    fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+        let _ = (peer, writable);
+        false
+    }
+
     /// Next output at `now`, on this replica's own clock. Called until it is [`Step::Wait`].
     fn poll(&mut self, now: Time) -> Step<Self::Element, Self::Digest>;
 
@@ -150,6 +157,11 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
 
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
         self.receive_bytes(&from, message).is_ok()
+    }
+
+    fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+        AntiEntropy::set_writable(self, &peer, writable);
+        true
     }
 
     fn poll(&mut self, now: Time) -> Step<E, Digest> {

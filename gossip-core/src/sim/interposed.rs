@@ -17,6 +17,11 @@ pub trait Interpose<M: Machine>: Clone {
         machine.receive(from, message)
     }
 
+    /// As [`Machine::set_writable`].
+    fn set_writable(&mut self, machine: &mut M, peer: ReplicaId, writable: bool) -> bool {
+        machine.set_writable(peer, writable)
+    }
+
     /// As [`Machine::poll`].
     fn poll(&mut self, machine: &mut M, now: Time) -> Step<M::Element, M::Digest> {
         machine.poll(now)
@@ -89,6 +94,10 @@ impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
 
     fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
         self.interposed.receive(&mut self.machine, from, message)
+    }
+
+    fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+        self.interposed.set_writable(&mut self.machine, peer, writable)
     }
 
     fn poll(&mut self, now: Time) -> Step<M::Element, M::Digest> {

@@ -33,6 +33,8 @@ pub(super) struct Node<M: Machine> {
     pub(super) idle_wakes: u32,
     /// Polled to the end since the last input.
     pub(super) drained: bool,
+    /// Peers whose transport stands still, as it heeds.
+    pub(super) stalled: BTreeSet<ReplicaId>,
     /// Inputs that came during a pause.
     pub(super) inbox: Vec<Input>,
     pub(super) held: Books,
@@ -59,6 +61,8 @@ pub(super) enum Condition {
 pub(super) enum Input {
     Insert(usize),
     Message(Packet),
+    /// The transport to this peer takes messages again.
+    Flow(ReplicaId),
 }
 
 /// Message under way.
@@ -114,6 +118,7 @@ impl<M: Machine> Node<M> {
             alarm: None,
             idle_wakes: 0,
             drained: false,
+            stalled: BTreeSet::new(),
             inbox: Vec::new(),
             held: Books::default(),
             ever: Bits::default(),
@@ -138,6 +143,8 @@ impl<M: Machine> Node<M> {
         // What is planned for this life, late polls and the end of a pause, must not reach the next. The clock and the
         // books of what it held stay: they are of the replica, not of the process.
         self.life += 1;
+        // Its next life has transports of its own.
+        self.stalled.clear();
         self.inbox.clear();
         self.credits.clear();
         self.untold.clear();
@@ -216,6 +223,22 @@ impl<M: Machine> Node<M> {
         }
         self.input();
         Ok(accepted)
+    }
+
+    /// Tells it whether the transport to a peer takes messages. Returns whether that is news.
+    pub(super) fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+        if self.stalled.contains(&peer) != writable {
+            return false;
+        }
+        let heeds = self.machine.set_writable(peer, writable);
+        self.twin.iter_mut().for_each(|twin| _ = twin.set_writable(peer, writable));
+        if heeds && !writable {
+            self.stalled.insert(peer);
+        } else {
+            self.stalled.remove(&peer);
+        }
+        self.input();
+        heeds
     }
 
     fn input(&mut self) {

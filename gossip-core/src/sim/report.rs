@@ -50,6 +50,8 @@ pub struct Report {
     pub notes: BTreeMap<&'static str, u64>,
     /// Partitions.
     pub partitions: u64,
+    /// Transports that stood still.
+    pub stalls: u64,
     /// Pauses.
     pub pauses: u64,
     /// Crashes that kept the elements.
@@ -86,7 +88,7 @@ impl Report {
         }
         // Times and the trace are of one run, and have no sum.
         add!(sent bytes delivered lost cut missed duplicated reordered crossed truncated refused inserted not_inserted learned
-            proofs partitions pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
+            proofs partitions stalls pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
         self.largest = self.largest.max(other.largest);
         for (&kind, &(messages, bytes)) in &other.kinds {
             let sum = self.kinds.entry(kind).or_default();

@@ -142,6 +142,12 @@ enum Happening {
         replica: ReplicaId,
         life: u64,
     },
+    /// The end of a transport's standstill.
+    Flow {
+        from: ReplicaId,
+        to: ReplicaId,
+        life: u64,
+    },
     Restart(ReplicaId),
 }
 

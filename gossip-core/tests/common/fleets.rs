@@ -34,13 +34,14 @@ pub(crate) fn networks(percent: u32, short: u32) -> impl Strategy<Value = Networ
 }
 
 pub(crate) fn faults() -> impl Strategy<Value = Faults> {
-    (0..3_u32, 0..3_u32, 0..3_u32, 0..2_u32, 0..3_u32, 0..30_u32).prop_map(
-        |(cuts, pauses, crashes, amnesias, jumps, dawdling)| Faults {
+    (0..3_u32, 0..3_u32, 0..3_u32, 0..2_u32, 0..3_u32, 0..4_u32, 0..30_u32).prop_map(
+        |(cuts, pauses, crashes, amnesias, jumps, stalls, dawdling)| Faults {
             cuts,
             pauses,
             crashes,
             amnesias,
             jumps,
+            stalls,
             dawdling: Chance::percent(dawdling),
             ..Faults::default()
         },

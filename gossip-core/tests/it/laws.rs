@@ -198,7 +198,7 @@ macro_rules! happened {
 #[test]
 fn convergence() {
     let report = all(plans(), PLAIN);
-    happened!(report: lost duplicated reordered crossed cut missed truncated refused pauses crashes amnesias jumps);
+    happened!(report: lost duplicated reordered crossed cut missed truncated refused pauses crashes amnesias jumps stalls);
     happened!(report: dawdled learned proofs pairs);
     // Nothing is pushed here: see dissemination.rs.
     for kind in MessageKind::ALL.into_iter().filter(|&kind| kind != MessageKind::Push) {
@@ -249,7 +249,7 @@ fn wait_is_truthful() {
         plan
     });
     let report = all(plans, Checks { early_polls: Chance::ALWAYS, ..PLAIN });
-    happened!(report: jumps pauses wakes idle_wakes cut);
+    happened!(report: jumps pauses wakes idle_wakes cut stalls);
     assert!(report.early_polls > 10_000 && report.notes["unreachable"] > 0, "{report:#?}");
 }
 

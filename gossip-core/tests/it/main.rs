@@ -22,6 +22,7 @@ mod pacing;
 mod rounds;
 mod saboteurs;
 mod sketches;
+mod slow_links;
 mod staleness;
 mod upgrades;
 mod vectors;

@@ -34,6 +34,7 @@ enum Sabotage {
     AnswersTooOften,
     GoesOnForEver,
     TakesWhatItRefuses,
+    SendsRegardless,
     DiffersBetweenEqualSeeds,
 }
 
@@ -135,6 +136,10 @@ impl Interpose<Replica> for Saboteur {
         taken
     }
 
+    fn set_writable(&mut self, machine: &mut Replica, peer: ReplicaId, writable: bool) -> bool {
+        self.does == S::SendsRegardless || Machine::set_writable(machine, peer, writable)
+    }
+
     fn poll(&mut self, machine: &mut Replica, now: Time) -> Output {
         (self.now, self.polled) = (now, true);
         for (from, message) in std::mem::take(&mut self.late) {
@@ -195,7 +200,7 @@ fn simulation(
     for i in 0..200 {
         simulation.insert(Time::from_millis(i * 50), ReplicaId(i as usize % REPLICAS), i.wrapping_mul(0x9e37_79b9));
     }
-    simulation.faults(&Faults { crashes: 5, ..Faults::default() });
+    simulation.faults(&Faults { crashes: 5, stalls: 20, ..Faults::default() });
     simulation
 }
 
@@ -218,7 +223,7 @@ fn breaks_one_of(does: Sabotage, laws: &[Law]) {
 fn an_honest_machine_breaks_no_law() {
     for seed in 0..8 {
         let report = run(S::Nothing, seed).unwrap_or_else(|violation| panic!("{violation}"));
-        assert!(report.crashes > 0 && report.rehearsals > 0 && report.refused > 0, "{report:#?}");
+        assert!(report.crashes > 0 && report.rehearsals > 0 && report.refused > 0 && report.stalls > 0, "{report:#?}");
     }
 }
 
@@ -285,6 +290,7 @@ fn bounded() {
     breaks(S::AnswersTooOften, Law::Bounded);
     breaks(S::GoesOnForEver, Law::Bounded);
     breaks(S::TakesWhatItRefuses, Law::Bounded);
+    breaks(S::SendsRegardless, Law::Bounded);
 }
 
 /// A write every 200 ms, and a look at the oldest hole all the time.
@@ -301,6 +307,7 @@ fn under_writes(does: Sabotage, seed: u64) -> Simulation<Interposed<Replica, Sab
         cuts: 2,
         amnesias: 2,
         pauses: 2,
+        stalls: 2,
         ..Faults::default()
     });
     simulation

@@ -11,6 +11,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::choice::one_of;
 use super::key_file::read_key;
+#[cfg(all(feature = "http", feature = "store", unix))]
+use super::replica::Serve;
 #[cfg(feature = "lab")]
 use super::simulate::Simulate;
 
@@ -21,7 +23,7 @@ use super::simulate::Simulate;
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Options {
-    #[cfg(feature = "lab")]
+    #[cfg(any(feature = "lab", all(feature = "http", feature = "store", unix)))]
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 
@@ -104,9 +106,12 @@ impl Spreading {
 }
 
 /// What it does instead of being a node.
-#[cfg(feature = "lab")]
+#[cfg(any(feature = "lab", all(feature = "http", feature = "store", unix)))]
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    #[cfg(all(feature = "http", feature = "store", unix))]
+    Serve(Box<Serve>),
+    #[cfg(feature = "lab")]
     Simulate(Simulate),
 }
 
@@ -114,12 +119,12 @@ fn workload(workload: Workload) -> PossibleValue {
     PossibleValue::new(workload.name())
 }
 
-fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
+pub(super) fn level_parser() -> impl TypedValueParser<Value = LevelFilter> {
     PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
         .map(|name| name.parse().expect("each of these is a level"))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     // The longest unit first, as `ms` ends with an `s` too; and the empty one last, as every text ends with it.
     let (number, millis) = [("ms", 1), ("s", 1_000), ("m", 60_000), ("", 1)]
         .into_iter()

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use redb::StorageBackend;
 use serde_json::Value;
 
-use super::database::initialise;
+use super::database::make;
 use super::*;
 use crate::node::Node;
 use crate::serve::{Input, ServeError, serve};
@@ -51,7 +51,7 @@ impl Change {
 impl Disk {
     fn with_an_empty_store() -> Self {
         let disk = Self::default();
-        initialise(disk.clone(), &Settings::default()).unwrap();
+        make(disk.clone(), &Settings::default()).unwrap();
         disk
     }
 

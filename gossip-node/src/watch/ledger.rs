@@ -53,7 +53,7 @@ impl Peer {
 
 /// One ledger: traffic, then every counter in the order of [`Ledger::counters`], then what it saved.
 #[derive(Debug)]
-struct Account(Ledger);
+pub(crate) struct Account(pub(crate) Ledger);
 
 impl Serialize for Account {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

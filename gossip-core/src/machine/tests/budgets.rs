@@ -8,6 +8,7 @@ use proptest::test_runner::TestCaseResult;
 
 use super::*;
 use crate::config::Economy;
+use crate::push::Overlay;
 use crate::rng::Rng as Chances;
 
 /// Two sets, and how they are exchanged.

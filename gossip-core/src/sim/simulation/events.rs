@@ -51,6 +51,18 @@ impl<M: Machine> Simulation<M> {
                 // A crash within the pause has ended it.
                 if self.nodes[replica.0].life == life { self.resume(replica) } else { Ok(()) }
             }
+            Happening::Flow { from, to, life } => {
+                self.finish();
+                // A crash has ended it before. A pause has not, and takes in nothing until it is over.
+                match self.nodes[from.0].condition {
+                    _ if self.nodes[from.0].life != life => Ok(()),
+                    Condition::Up => self.flow(from, to),
+                    _ => {
+                        self.nodes[from.0].inbox.push(Input::Flow(to));
+                        Ok(())
+                    }
+                }
+            }
             Happening::Restart(replica) => {
                 self.finish();
                 self.restart(replica)
@@ -60,7 +72,7 @@ impl<M: Machine> Simulation<M> {
 
     /// Notes that a fault has begun or ended, whose effects last `until` then at least.
     fn disturb(&mut self, until: Time) {
-        let is_up = |node: &Node<M>| node.condition == Condition::Up;
+        let is_up = |node: &Node<M>| node.condition == Condition::Up && node.stalled.is_empty();
         self.staleness.disturb(until, !self.cuts.is_empty() || !self.nodes.iter().all(is_up));
     }
 
@@ -267,6 +279,7 @@ impl<M: Machine> Simulation<M> {
         let (what, replica) = match &fault {
             Fault::Cut(_) => ("cut", ReplicaId(0)),
             Fault::Sever(_) => ("sever", ReplicaId(0)),
+            Fault::Stall(replica, _) => ("stall", *replica),
             Fault::Pause(replica) => ("pause", *replica),
             Fault::Crash(replica, Memory::Kept) => ("crash", *replica),
             Fault::Crash(replica, Memory::Lost) => ("crash and forget", *replica),
@@ -298,7 +311,16 @@ impl<M: Machine> Simulation<M> {
                 }
                 self.plan(self.now + lasting, Happening::Restart(replica));
             }
-            Fault::Pause(_) | Fault::Crash(..) => {}
+            Fault::Stall(from, to) if node.condition == Condition::Up => {
+                if node.set_writable(to, false) {
+                    self.report.stalls += 1;
+                    let life = self.nodes[from.0].life;
+                    self.plan(self.now + lasting, Happening::Flow { from, to, life });
+                    self.disturb(self.now);
+                    return self.drain(from).map(drop);
+                }
+            }
+            Fault::Stall(..) | Fault::Pause(_) | Fault::Crash(..) => {}
             Fault::Forward(_) => {
                 self.report.jumps += 1;
                 // Its deadline stays, on its own clock, and so comes at another virtual time.
@@ -322,6 +344,14 @@ impl<M: Machine> Simulation<M> {
         self.cuts.push(cut);
     }
 
+    /// Tells a replica whether its transport to another takes messages.
+    fn flow(&mut self, from: ReplicaId, to: ReplicaId) -> Result<(), Violation> {
+        self.trace.record(self.now, "flows", from.0, to.0, &[]);
+        self.nodes[from.0].set_writable(to, true);
+        self.disturb(self.now);
+        self.drain(from).map(drop)
+    }
+
     /// Ends a pause: inputs that came meanwhile are taken in at once.
     fn resume(&mut self, replica: ReplicaId) -> Result<(), Violation> {
         self.trace.record(self.now, "resumes", replica.0, 0, &[]);
@@ -335,6 +365,7 @@ impl<M: Machine> Simulation<M> {
             match input {
                 Input::Insert(number) => self.put_in(replica, number)?,
                 Input::Message(packet) => self.take_in(replica, &packet)?,
+                Input::Flow(to) => _ = self.nodes[replica.0].set_writable(to, true),
             }
         }
         self.drain(replica).map(drop)

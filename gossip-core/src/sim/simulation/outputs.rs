@@ -83,6 +83,9 @@ impl<M: Machine> Simulation<M> {
         bytes: Vec<u8>,
     ) -> Result<(), Broken> {
         let node = &mut self.nodes[from.0];
+        if node.stalled.contains(&to) && !node.is_hostile {
+            return Err(Broken(Law::Bounded, alloc::format!("a {kind} for {to}, whose transport takes no messages")));
+        }
         let limit = node.machine.limits().message_bytes;
         if bytes.len() > limit {
             return Err(Broken(Law::Bounded, alloc::format!("a {kind} of {} bytes, over {limit}", bytes.len())));

@@ -1,0 +1,284 @@
+//! `Builder`: what a replica is told before it runs.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::marker::PhantomData;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use gossip_core::{Config, NotKept};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+
+use super::dial::{Dialler, mix};
+use super::door::{Complaints, Door};
+use super::driven::Driven;
+use super::driver::Driver;
+use super::handshake::Hello;
+#[cfg(feature = "http")]
+use super::http::{Api, Elements};
+use super::listen::listen;
+use super::peer_id::{PeerId, PeerIdError};
+use super::peers::Peers;
+use super::persist::Persist;
+use super::replica::{Handle, Replica};
+use super::targets::Targets;
+use super::tls::Tls;
+use super::transport::Transport;
+use crate::store::StoreError;
+
+/// What a replica is told before it runs. It has to be told how connections are secured: by [`tls`](Self::tls) or, said
+/// explicitly, not at all.
+#[must_use = "it runs once it is spawned"]
+pub struct Builder<D: Driven, T> {
+    name: String,
+    transport: T,
+    listen: Option<String>,
+    security: Security,
+    roster: Option<Vec<PeerId>>,
+    peers: Peers,
+    store: Option<Box<dyn Persist>>,
+    #[cfg(feature = "http")]
+    http: Option<Http<D>>,
+    config: Config,
+    seed: Option<u64>,
+    machine: PhantomData<fn() -> D>,
+}
+
+/// Where HTTP is served, and what beside that which is the same for all.
+#[cfg(feature = "http")]
+struct Http<D: Driven> {
+    address: String,
+    api: Option<Box<dyn Api<D>>>,
+}
+
+enum Security {
+    Unsaid,
+    Insecure,
+    Tls(Tls),
+}
+
+/// Why a replica does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// Its name is none.
+    #[error(transparent)]
+    Name(#[from] PeerIdError),
+    /// Nothing was said of how connections are secured.
+    #[error("say `tls` or `insecure`: nothing was said of how connections are secured")]
+    Unsecured,
+    /// It cannot listen.
+    #[error("cannot listen at {address}: {error}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// What was kept cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was kept is more than this configuration takes.
+    #[error("what was kept: {0}")]
+    Kept(#[from] NotKept),
+}
+
+/// How many inputs wait for the driver.
+const INBOX: usize = 1_024;
+
+/// How many changes wait for a subscriber.
+const CHANGES: usize = 1_024;
+
+/// The default interval between pushes.
+const BATCH_EVERY: Duration = Duration::from_millis(50);
+
+impl<D: Driven, T: Transport> Builder<D, T> {
+    /// A replica of this name, over any transport.
+    pub fn new(name: &str, transport: T) -> Self {
+        // Fresh writes are pushed, and rounds repair: on a network of milliseconds they are everywhere in 50 of them, instead
+        // of after a round a second.
+        let mut config = Config::default();
+        config.batch_every = Some(BATCH_EVERY);
+        Self {
+            name: name.to_owned(),
+            transport,
+            listen: None,
+            security: Security::Unsaid,
+            roster: None,
+            peers: Peers::fixed([] as [&str; 0]),
+            store: None,
+            #[cfg(feature = "http")]
+            http: None,
+            config,
+            seed: None,
+            machine: PhantomData,
+        }
+    }
+
+    /// Listens at this address, a host and a port. Default: it only dials.
+    pub fn listen(self, address: impl Into<String>) -> Self {
+        Self { listen: Some(address.into()), ..self }
+    }
+
+    /// Secures connections by TLS, with a certificate on both sides.
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { security: Security::Tls(tls), ..self }
+    }
+
+    /// Secures connections by nothing: whoever is on the network can read, write and pretend to be any replica.
+    pub fn insecure(self) -> Self {
+        Self { security: Security::Insecure, ..self }
+    }
+
+    /// Only these replicas are welcome. Default: whoever has a certificate of the authority; or anybody, without TLS.
+    pub fn roster(self, roster: impl IntoIterator<Item = PeerId>) -> Self {
+        Self { roster: Some(roster.into_iter().collect()), ..self }
+    }
+
+    /// Dials these. Default: nobody.
+    pub fn peers(self, peers: Peers) -> Self {
+        Self { peers, ..self }
+    }
+
+    /// Keeps all it holds here, before it tells anybody. Default: it holds it in memory alone.
+    pub fn store(self, store: impl Persist) -> Self {
+        Self { store: Some(Box::new(store)), ..self }
+    }
+
+    /// Serves HTTP at this address, a host and a port: `/healthz`; `/readyz`, once as many `peers` as the query says, or one,
+    /// have proven to hold what the replica did, `within` so many seconds; `/synced`, which waits for the proof of so many
+    /// `peers`, or of all, as [`synced`](super::Handle::synced) does; `/metrics` for Prometheus; `/stats`; and `/`, a page
+    /// for people (feature `http`). It is neither encrypted nor does it ask who is there: it is for this machine, or for a
+    /// network that is to be trusted.
+    #[cfg(feature = "http")]
+    pub fn http(self, address: impl Into<String>) -> Self {
+        Self { http: Some(Http { address: address.into(), api: None }), ..self }
+    }
+
+    /// Configures the machine. Default: as `Config` has it, and pushes every 50 ms.
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Draws all chance from this, for simulations: every replica and every life needs another. Default: another each time.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
+    /// Runs it on the current tokio runtime. It listens when this returns, and holds what was kept.
+    ///
+    /// # Errors
+    ///
+    /// It cannot; nothing runs then.
+    pub async fn spawn(self) -> Result<Replica<D>, SpawnError> {
+        let id = PeerId::new(&self.name)?;
+        let tls = match self.security {
+            Security::Unsaid => return Err(SpawnError::Unsecured),
+            Security::Insecure => None,
+            Security::Tls(tls) => Some(tls),
+        };
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(&self.name));
+        let pushes = self.config.batch_every.is_some();
+        let blank = D::new(self.config.clone(), seed);
+        let (machine, store) = restore(D::new(self.config, seed), self.store).await?;
+        let listener = match self.listen {
+            None => None,
+            Some(address) => match self.transport.listen(&address).await {
+                Ok(listener) => Some(listener),
+                Err(error) => return Err(SpawnError::Listen { address, error }),
+            },
+        };
+        let address = listener.as_ref().map(|(_, address)| *address);
+        #[cfg(feature = "http")]
+        let http = match self.http {
+            None => None,
+            Some(Http { address, api }) => match super::http::listen(&address).await {
+                Ok(listener) => Some((listener, api)),
+                Err(error) => return Err(SpawnError::Listen { address, error }),
+            },
+        };
+        let (inbox, inputs) = mpsc::channel(INBOX);
+        let (changes, _) = broadcast::channel(CHANGES);
+        let (connect, connected) = watch::channel(BTreeSet::new());
+        let (targets, links, mut tasks) = (Arc::new(Targets::default()), TaskTracker::new(), JoinSet::new());
+        let weak_changes = changes.downgrade();
+        let machine = Arc::new(RwLock::new(machine));
+        let us = Hello { peer: id.clone(), life: mix(seed), cluster_tag: blank.cluster_tag() };
+        let door = Arc::new(Door {
+            us,
+            roster: self.roster,
+            tls,
+            difference: Box::new(move |tag| blank.difference(tag)),
+            inbox: inbox.clone(),
+            links: links.clone(),
+            complaints: Complaints::default(),
+        });
+        let driver = Driver {
+            me: id.clone(),
+            machine: machine.clone(),
+            inbox: inputs,
+            store,
+            changes,
+            connected: connect,
+            targets: targets.clone(),
+            pushes,
+        };
+        tasks.spawn(async move { _ = driver.run().await });
+        let (know, addresses) = watch::channel(None);
+        tasks.spawn(self.peers.run(self.transport.clone(), know));
+        let dialler =
+            Dialler { door: door.clone(), transport: self.transport, targets, connected: connected.clone(), seed };
+        tasks.spawn(dialler.run(addresses));
+        if let Some((listener, _)) = listener {
+            tasks.spawn(listen::<T, D>(door, listener));
+        }
+        let handle = Handle { id, machine, inbox, changes: weak_changes, connected };
+        #[cfg(feature = "http")]
+        let http_address = http.as_ref().map(|((_, address), _)| *address);
+        #[cfg(feature = "http")]
+        if let Some(((listener, _), api)) = http {
+            tasks.spawn(super::http::serve(listener, handle.clone(), api));
+        }
+        Ok(Replica {
+            handle,
+            address,
+            #[cfg(feature = "http")]
+            http_address,
+            links,
+            tasks,
+        })
+    }
+}
+
+#[cfg(feature = "http")]
+impl<T: Transport> Builder<gossip_core::AntiEntropy<PeerId, crate::json::Json>, T> {
+    /// Serves HTTP as [`http`](Self::http) does, and the elements too: `GET /v1/elements`, all of them; `POST /v1/elements`,
+    /// which inserts the JSON value of its body; and `GET /v1/watch`, changes as server-sent events.
+    pub fn http_with_elements(self, address: impl Into<String>) -> Self {
+        Self { http: Some(Http { address: address.into(), api: Some(Box::new(Elements)) }), ..self }
+    }
+}
+
+/// A machine that holds what was kept, and its store.
+async fn restore<D: Driven>(
+    mut machine: D,
+    store: Option<Box<dyn Persist>>,
+) -> Result<(D, Option<Box<dyn Persist>>), SpawnError> {
+    let Some(mut store) = store else { return Ok((machine, None)) };
+    let load = move || {
+        for encoded in store.load(machine.cluster_tag())? {
+            machine.restore(&encoded)?;
+        }
+        Ok((machine, Some(store)))
+    };
+    tokio::task::spawn_blocking(load).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+impl<D: Driven, T> std::fmt::Debug for Builder<D, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,22 @@
+//! `Persist`: where a replica's elements outlive it.
+
+use crate::store::StoreError;
+
+/// Where a replica's elements outlive it, as their encodings: read once, at the start, and appended to before anything that
+/// rests on them leaves the replica. Its methods block, and are called where they may.
+pub trait Persist: Send + 'static {
+    /// Loads what is kept, in the order in which it came, for a cluster with this
+    /// [tag](gossip_core::AntiEntropy::cluster_tag).
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is of another cluster. It is left as it is.
+    fn load(&mut self, cluster_tag: [u8; 4]) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Keeps more, all or none of it. It is kept, whatever happens then, once this returns.
+    ///
+    /// # Errors
+    ///
+    /// Nothing of it may be kept. The replica ends then.
+    fn append(&mut self, encoded: &[Vec<u8>]) -> Result<(), StoreError>;
+}

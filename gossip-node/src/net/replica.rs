@@ -1,0 +1,200 @@
+//! `Replica`: the handle of a replica that runs.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use gossip_core::TooLarge;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::builder::Builder;
+use super::change::Changes;
+use super::driven::Driven;
+use super::driver::Input;
+use super::peer_id::PeerId;
+use super::status::PeerStatus;
+use super::transport::Tcp;
+
+/// A replica that runs, until it is [shut down](Self::shutdown) or dropped. What can be asked of it, its [`Handle`] has. See
+/// [the module](super).
+pub struct Replica<D: Driven> {
+    pub(super) handle: Handle<D>,
+    pub(super) address: Option<SocketAddr>,
+    #[cfg(feature = "http")]
+    pub(super) http_address: Option<SocketAddr>,
+    pub(super) links: TaskTracker,
+    /// The tasks that let connections in and make them, and the driver. They end with the replica.
+    pub(super) tasks: JoinSet<()>,
+}
+
+/// What can be asked of a replica, from anywhere. It does not keep the replica running.
+pub struct Handle<D: Driven> {
+    pub(super) id: PeerId,
+    pub(super) machine: Arc<RwLock<D>>,
+    pub(super) inbox: mpsc::Sender<Input<D>>,
+    pub(super) changes: broadcast::WeakSender<D::Change>,
+    /// Who is connected; its sender goes when the driver does.
+    pub(super) connected: watch::Receiver<BTreeSet<PeerId>>,
+}
+
+/// Whose proof is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quorum {
+    /// All peers, those that are dialled and were not found yet included.
+    All,
+    /// As many as this.
+    AtLeast(usize),
+}
+
+/// The replica has stopped: it was shut down, or its store has failed, of which the log has more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the replica has stopped")]
+pub struct Stopped;
+
+/// Why a write was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InsertError {
+    /// It is over the cluster's limit. Nothing is changed.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The replica has stopped. The write may or may not be kept.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// How long connections may take to end, once all is queued that was to be said.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl<D: Driven> Replica<D> {
+    /// A replica of this name, over TCP. The name is unique in the cluster.
+    pub fn builder(name: &str) -> Builder<D, Tcp> {
+        Builder::new(name, Tcp)
+    }
+
+    /// Where it listens, if it does.
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Where it serves HTTP, if it does.
+    #[cfg(feature = "http")]
+    pub const fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
+    }
+
+    /// A handle of it.
+    pub fn handle(&self) -> Handle<D> {
+        self.handle.clone()
+    }
+
+    /// Stops: no connection is let in any more, what was written is kept and answered, and what is queued for peers goes out
+    /// to those that take it within a second.
+    ///
+    /// # Errors
+    ///
+    /// It had stopped before.
+    pub async fn shutdown(mut self) -> Result<(), Stopped> {
+        let (done, stopped) = oneshot::channel();
+        self.inbox.send(Input::Stop(done)).await.map_err(|_| Stopped)?;
+        stopped.await.map_err(|_| Stopped)?;
+        self.tasks.abort_all();
+        while self.tasks.join_next().await.is_some() {}
+        self.links.close();
+        let _ = timeout(LAST_WORDS, self.links.wait()).await;
+        Ok(())
+    }
+}
+
+impl<D: Driven> Deref for Replica<D> {
+    type Target = Handle<D>;
+
+    fn deref(&self) -> &Handle<D> {
+        &self.handle
+    }
+}
+
+impl<D: Driven> Handle<D> {
+    /// The replica's name.
+    pub const fn id(&self) -> &PeerId {
+        &self.id
+    }
+
+    /// Writes. Returns whether that was new, once it is kept, if there is a store: a crash takes it back no more. While the
+    /// replica has more to do than it can, this waits.
+    ///
+    /// # Errors
+    ///
+    /// The write is too large, or the replica has stopped.
+    pub async fn insert(&self, write: D::Write) -> Result<bool, InsertError> {
+        let (done, answer) = oneshot::channel();
+        self.inbox.send(Input::Insert { write, done }).await.map_err(|_| Stopped)?;
+        Ok(answer.await.map_err(|_| Stopped)??)
+    }
+
+    /// Waits for proofs: each of so many peers held, at some time, all that this replica holds now, and this replica held all
+    /// that the peer did.
+    ///
+    /// # Errors
+    ///
+    /// The replica has stopped.
+    pub async fn synced(&self, quorum: Quorum) -> Result<(), Stopped> {
+        let (done, synced) = oneshot::channel();
+        self.inbox.send(Input::Await { quorum, done }).await.map_err(|_| Stopped)?;
+        synced.await.map_err(|_| Stopped)
+    }
+
+    /// All changes from now on, of peers and of our own, each once it is kept.
+    pub fn subscribe(&self) -> Changes<D::Change> {
+        // Once the driver is gone the channel is closed: what is subscribed to then says so at once.
+        let receiver = self.changes.upgrade().map_or_else(|| broadcast::channel(1).1, |changes| changes.subscribe());
+        Changes(receiver)
+    }
+
+    /// Looks at what is held. The replica waits meanwhile, so `look` should be short.
+    pub fn read<R>(&self, look: impl FnOnce(&D) -> R) -> R {
+        look(&self.machine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is known of each peer.
+    ///
+    /// # Errors
+    ///
+    /// The replica has stopped.
+    pub async fn peers(&self) -> Result<Vec<PeerStatus>, Stopped> {
+        let (done, status) = oneshot::channel();
+        self.inbox.send(Input::Status(done)).await.map_err(|_| Stopped)?;
+        status.await.map_err(|_| Stopped)
+    }
+
+    /// Resolves once the replica has stopped, for whatever reason.
+    pub async fn stopped(&self) {
+        let mut connected = self.connected.clone();
+        while connected.changed().await.is_ok() {}
+    }
+}
+
+impl<D: Driven> std::fmt::Debug for Replica<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replica").field("id", self.id()).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<D: Driven> Clone for Handle<D> {
+    fn clone(&self) -> Self {
+        let Self { id, machine, inbox, changes, connected } = self;
+        let (id, machine, inbox) = (id.clone(), machine.clone(), inbox.clone());
+        Self { id, machine, inbox, changes: changes.clone(), connected: connected.clone() }
+    }
+}
+
+impl<D: Driven> std::fmt::Debug for Handle<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").field("id", &self.id).finish_non_exhaustive()
+    }
+}

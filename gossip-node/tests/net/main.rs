@@ -1,0 +1,6 @@
+//! Replicas over networks: simulated in virtual time, and the loopback of this machine.
+
+mod memory;
+mod simulated;
+mod strangers;
+mod tcp;

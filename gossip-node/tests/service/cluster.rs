@@ -1,0 +1,161 @@
+//! `Cluster`: replicas as processes, each with a directory.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::certificates;
+use crate::process::{Client, Process};
+use crate::wait_for;
+
+/// Replicas as processes.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    directory: TempDir,
+    names: Vec<String>,
+    /// Of each, where it listens and where it serves HTTP.
+    ports: Vec<[u16; 2]>,
+    is_secured: bool,
+    pub(crate) processes: Vec<Option<Process>>,
+}
+
+/// Ports that nobody uses, all taken at once so that they differ.
+fn free_ports(count: usize) -> Vec<u16> {
+    let taken: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+    taken.iter().map(|taken| taken.local_addr().expect("it has one").port()).collect()
+}
+
+impl Cluster {
+    pub(crate) fn new(count: usize, is_secured: bool) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let names: Vec<String> = (1..=count).map(|number| format!("n{number}")).collect();
+        if is_secured {
+            certificates::write(directory.path(), &names);
+        }
+        let ports = free_ports(2 * count).chunks(2).map(|ports| [ports[0], ports[1]]).collect();
+        Self { directory, names, ports, is_secured, processes: (0..count).map(|_| None).collect() }
+    }
+
+    pub(crate) fn data_dir(&self, node: usize) -> String {
+        self.directory.path().join(format!("data-{}", self.names[node])).to_str().expect("a name").to_owned()
+    }
+
+    fn options(&self, node: usize) -> Vec<String> {
+        let name = &self.names[node];
+        let peers: Vec<String> = self.ports.iter().map(|[port, _]| format!("127.0.0.1:{port}")).collect();
+        let [port, http] = self.ports[node];
+        let mut options: Vec<String> =
+            ["--name", name, "--listen", &format!("127.0.0.1:{port}"), "--peers", &peers.join(",")]
+                .map(Into::into)
+                .into();
+        options.extend(["--http", &format!("127.0.0.1:{http}"), "--data-dir", &self.data_dir(node)].map(Into::into));
+        if self.is_secured {
+            let file = |name: &str, kind| {
+                certificates::file(self.directory.path(), name, kind).to_str().expect("a name").to_owned()
+            };
+            let files = [
+                "--ca".into(),
+                file("ca", "pem"),
+                "--cert".into(),
+                file(name, "pem"),
+                "--key".into(),
+                file(name, "key"),
+            ];
+            options.extend(files);
+        } else {
+            options.push("--insecure".into());
+        }
+        options
+    }
+
+    /// Starts a process, and waits until it serves.
+    pub(crate) fn start(&mut self, node: usize) {
+        self.processes[node] = Some(Process::start(&self.options(node)));
+        wait_for("up", || self.try_request(node, "GET", "/healthz", "").is_some());
+    }
+
+    pub(crate) fn start_all(&mut self) {
+        for node in 0..self.names.len() {
+            self.processes[node] = Some(Process::start(&self.options(node)));
+        }
+        for node in 0..self.names.len() {
+            wait_for("up", || self.try_request(node, "GET", "/healthz", "").is_some());
+        }
+    }
+
+    pub(crate) fn stop_all(&mut self) {
+        self.processes.iter_mut().flatten().for_each(Process::stop);
+    }
+
+    pub(crate) fn client(&self, node: usize) -> Option<Client> {
+        Client::connect(([127, 0, 0, 1], self.ports[node][1]).into())
+    }
+
+    fn try_request(&self, node: usize, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        self.client(node)?.request(method, path, body)
+    }
+
+    pub(crate) fn request(&self, node: usize, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.try_request(node, method, path, body).expect("it answers")
+    }
+
+    pub(crate) fn get(&self, node: usize, path: &str) -> (u16, String) {
+        self.request(node, "GET", path, "")
+    }
+
+    pub(crate) fn post(&self, node: usize, element: &str) -> (u16, String) {
+        self.request(node, "POST", "/v1/elements", element)
+    }
+
+    pub(crate) fn watch(&self, node: usize) -> Client {
+        let mut client = self.client(node).expect("it listens");
+        client.send("GET", "/v1/watch", "").expect("it reads");
+        assert_eq!(client.head().expect("an answer").0, 200);
+        client
+    }
+
+    /// The elements that a process holds, as texts.
+    pub(crate) fn elements(&self, node: usize) -> BTreeSet<String> {
+        let (_, body) = self.get(node, "/v1/elements");
+        let elements: Vec<serde_json::Value> = serde_json::from_str(&body).expect("JSON");
+        elements.into_iter().map(|element| element.as_str().expect("a text").to_owned()).collect()
+    }
+
+    /// Writes at all processes, and kills one of them meanwhile. Returns what was acknowledged.
+    pub(crate) fn write_until_killed(&mut self, victim: usize, kill: usize) -> Vec<String> {
+        let (cluster, over) = (&*self, AtomicBool::new(false));
+        let pid = cluster.processes[victim].as_ref().expect("it runs").id().to_string();
+        let acknowledged = thread::scope(|scope| {
+            let write = |node: usize, client: usize| {
+                let over = &over;
+                move || {
+                    let (mut acknowledged, mut number) = (Vec::new(), 0);
+                    let mut client_of = cluster.client(node);
+                    while let Some(connection) = client_of.as_mut().filter(|_| !over.load(Ordering::Relaxed)) {
+                        let element = format!("{kill} {node} {client} {number}");
+                        number += 1;
+                        match connection.request("POST", "/v1/elements", &format!("\"{element}\"")) {
+                            Some((201, _)) => acknowledged.push(element),
+                            Some(other) => panic!("{other:?}"),
+                            None => break,
+                        }
+                    }
+                    acknowledged
+                }
+            };
+            let nodes = (0..cluster.names.len()).flat_map(|node| (0..4).map(move |client| (node, client)));
+            let writers: Vec<_> = nodes.map(|(node, client)| scope.spawn(write(node, client))).collect();
+            // Another moment each time.
+            thread::sleep(Duration::from_millis(30 + 7 * (kill as u64 % 10)));
+            assert!(std::process::Command::new("kill").args(["-9", &pid]).status().expect("there is kill").success());
+            over.store(true, Ordering::Relaxed);
+            writers.into_iter().flat_map(|writer| writer.join().expect("it writes")).collect()
+        });
+        self.processes[victim].as_mut().expect("it ran").kill();
+        acknowledged
+    }
+}
