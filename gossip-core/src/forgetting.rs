@@ -30,14 +30,14 @@ mod changes;
 mod context;
 mod dot;
 mod item;
-mod merge;
-mod pages;
-mod past;
-mod read;
+mod join;
+mod marks;
 mod rule;
 mod saved;
+mod spans;
 #[cfg(test)]
 mod tests;
+mod toggles;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -58,10 +58,10 @@ use context::{Context, Toggle};
 pub use dot::ReplicaId;
 pub(crate) use dot::{Dot, Named, Says};
 pub use item::Item;
-use past::Past;
-pub(crate) use read::Causal;
+pub(crate) use marks::Causal;
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 pub use rule::Rule;
+use toggles::Past;
 
 /// The set of a map: live entries, by dot and by key, and the context, which tells what else was seen.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The machine: messages in, messages out.
 
 mod chance;
+mod choose;
 mod engine;
 #[cfg(feature = "model")]
 mod model;

@@ -4,6 +4,7 @@ pub(crate) mod claim;
 mod cost;
 pub(crate) mod incoming;
 pub(crate) mod policy;
+pub(crate) mod reading;
 pub(crate) mod repair;
 pub(crate) mod strategy;
 pub(crate) mod walk;

@@ -81,4 +81,12 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
         true
     }
+
+    /// Repairs the set of a peer that has just these elements, of so many bytes, all of which we hold.
+    pub(super) fn give_all_but(&mut self, nonce: Nonce, held: &[Fingerprint], bytes: u64) {
+        self.spend(PASSED * self.set.len() as u64);
+        let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
+        let claim = Claim::of_names(self.set.names_except(held), S::WIDTH);
+        self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
+    }
 }

@@ -6,8 +6,9 @@ use crate::digest::State;
 use crate::event::Event;
 use crate::kind::Kind;
 use crate::message::{Head, Nonce, Part, Tells};
-use crate::round::claim::{Claim, Reading};
+use crate::round::claim::Claim;
 use crate::round::incoming::{IncomingSketch, Received};
+use crate::round::reading::Reading;
 use crate::round::repair::Repair;
 use crate::round::strategy::{self, MOST_NAMES};
 use crate::round::walk::Walk;
@@ -144,7 +145,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         // First what the peer has got since the proof, alone: about half of the cells do, whatever we have got
         // ourselves.
         if let Some((place, _)) = fewer {
-            match Claim::read(self.set, incoming, place, subtract(place).as_ref()) {
+            match Reading::of(self.set, incoming, place, subtract(place).as_ref()) {
                 Reading::Clear(claim) => return Ok(Reading::Clear(claim)),
                 Reading::Nearly => nearly = true,
                 // The peer may have lost its memory since that proof, and not hold what was taken away.
@@ -154,7 +155,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         // Then less all that we held as the sketch began. What came since would count as a difference: under 100
         // inserts a hop each top-up fell short by what its own round trip had added.
         let rest = subtract(began_at);
-        match Claim::read(self.set, incoming, began_at, rest.as_ref()) {
+        match Reading::of(self.set, incoming, began_at, rest.as_ref()) {
             Reading::Nearly => nearly = true,
             Reading::Unclear => {}
             reading => return Ok(reading),

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::budget::{MOVED, PASSED};
+use super::budget::MOVED;
 use super::owed::{Listing, Owed, Question, Use};
 use super::turn::Turn;
 use crate::digest::{Digest, State};
@@ -12,8 +12,7 @@ use crate::error::Reject;
 use crate::event::Event;
 use crate::kind::Kind;
 use crate::message::{Answer, Asks, Body, Listed, Message, Nonce, Request, Told};
-use crate::round::claim::Claim;
-use crate::round::repair::{Answered, Repair};
+use crate::round::repair::Answered;
 use crate::round::strategy::{self, MOST_NAMES, THRESHOLD};
 use crate::round::{Ending, Round, Step};
 use crate::set::Merged;
@@ -256,14 +255,6 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             self.walk(nonce, State { digest: Digest::from_parts(held.len() as u64, 0), bytes });
         }
         true
-    }
-
-    /// Repairs the set of a peer that has just these elements, of so many bytes, all of which we hold.
-    pub(super) fn give_all_but(&mut self, nonce: Nonce, held: &[Fingerprint], bytes: u64) {
-        self.spend(PASSED * self.set.len() as u64);
-        let theirs = State { digest: Digest::from_parts(held.len() as u64, 0), bytes };
-        let claim = Claim::of_names(self.set.names_except(held), S::WIDTH);
-        self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
     }
 
     /// Takes in one message of a repair, whose elements are merged: notes the wishes, or the verdict that it asks for.

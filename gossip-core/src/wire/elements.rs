@@ -1,6 +1,6 @@
 //! `Elements`: a run of elements.
 
-use super::encodings::{Encodings, EncodingsWriter};
+use super::encodings::{Encodings, EncodingsWriter, Flaw};
 use super::ids::{IdWriter, Ids, Pushed};
 use crate::codec::{Encode, Sink, take_varint};
 use crate::config::Room;
@@ -13,15 +13,6 @@ pub(crate) enum Elements {
     Encoded(Encodings),
     /// Ids of numbers; at least one.
     Ids(Ids),
-}
-
-/// First flaw in the bytes of a run.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Flaw {
-    /// Number of elements before it.
-    pub(crate) index: usize,
-    /// Number of bytes of the run before it.
-    pub(crate) at: usize,
 }
 
 impl Elements {

@@ -2,8 +2,16 @@
 
 use alloc::vec::Vec;
 
-use super::elements::Flaw;
 use crate::codec::{Encode, Sink, take_varint, varint_len};
+
+/// First flaw in the bytes of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    /// Number of elements before it.
+    pub(crate) index: usize,
+    /// Number of bytes of the run before it.
+    pub(crate) at: usize,
+}
 
 /// Run of encodings in wire form: a count and, where it is not 0, what tells where each of them ends, and the encodings.
 /// They stay bytes: a replica that cannot decode one reads those behind it all the same.
