@@ -30,6 +30,7 @@ mod changes;
 mod context;
 mod dot;
 mod item;
+mod kind;
 mod merge;
 mod pages;
 mod past;

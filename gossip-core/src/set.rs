@@ -4,6 +4,7 @@ mod bucket;
 mod chunks;
 mod excerpt;
 mod index;
+mod kind;
 mod log;
 mod merge;
 mod pages;
