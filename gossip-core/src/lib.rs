@@ -70,11 +70,25 @@
 //! For each peer the machine keeps a [`Place`] in the log, up to which the peer was pushed its elements.
 //! Acknowledgements travel with the batches of the other direction, and lost elements are read from the log again.
 //!
-//! # A set that only grows
+//! # A set that only grows, and a map that forgets
 //!
-//! Elements are never removed: what one replica holds, all will hold. To update or delete, put versions into the
-//! elements and let the highest of a key win: `("tea", 2, Some(270))` supersedes `("tea", 1, Some(250))`, and
-//! `("tea", 3, None)` deletes.
+//! Elements of a set are never removed: what one replica holds, all will hold. That is for what happened, and stays true.
+//! What is true now, and is updated and removed, is for a [`Map`], which is the same machine over another kind of set:
+//!
+//! ```
+//! use gossip_core::{Config, Map, ReplicaId};
+//!
+//! let id = ReplicaId::from_random(*b"8 random"); // of the operating system, another one for each life of a replica
+//! let mut map = Map::<&str, String, u64>::new(Config::default(), id, 1);
+//! map.insert("tea".into(), 250).unwrap();
+//! map.insert("tea".into(), 270).unwrap();
+//! assert_eq!(map.get("tea"), Some(&270));
+//! assert_eq!((map.remove("tea"), map.len()), (1, 0));
+//! ```
+//!
+//! A removed entry leaves nothing behind and never comes back. The laws below hold of it, with one word more in two of
+//! them: a map converges to what was inserted and *neither removed nor replaced by whoever had seen it*, and nothing is lost
+//! but that.
 //!
 //! # Who may write
 //!

@@ -1,6 +1,6 @@
 //! The body of the fuzz target `decode`: whatever decodes has one form, and whatever does not says where it goes wrong.
 
-use gossip_core::{DecodeError, Element, Message};
+use gossip_core::{DecodeError, Element, Item, Message};
 
 /// Reads `bytes` as a message of elements of several types: numbers, which travel as ids, and types that do not.
 pub fn run(bytes: &[u8]) {
@@ -9,6 +9,7 @@ pub fn run(bytes: &[u8]) {
     check::<String>(bytes);
     check::<[u8; 32]>(bytes);
     check::<(u8, String)>(bytes);
+    check::<Item<u8, String>>(bytes);
 }
 
 fn check<E: Element>(bytes: &[u8]) {

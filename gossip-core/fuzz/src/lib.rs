@@ -3,6 +3,7 @@
 pub mod converge;
 pub mod decode;
 pub mod machine;
+pub mod map;
 
 mod choice;
 mod forge;

@@ -95,7 +95,7 @@ impl<E: Element> Message<E> {
                     MessageKind::Repair => Request::Repair {
                         asks: reader.asks()?,
                         wanted: reader.ids("wanted ids")?,
-                        elements: reader.elements()?,
+                        elements: reader.elements(E::IS_ENTRY)?,
                     },
                     _ if code == PLAIN_PROBE => Request::PlainProbe { digest: reader.digest()? },
                     _ if code == DEEP_PROBE => Request::DeepProbe {
@@ -108,14 +108,14 @@ impl<E: Element> Message<E> {
             }
             MessageKind::Page if code == WHOLE => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
-                Body::Answer { nonce, answer: Answer::Whole { tag, elements: reader.elements()? } }
+                Body::Answer { nonce, answer: Answer::Whole { tag, elements: reader.elements(E::IS_ENTRY)? } }
             }
             MessageKind::Page => {
                 let (tag, nonce) = (reader.tag()?, reader.nonce()?);
                 let ((window, wants_state), (from, to)) = (reader.window()?, reader.interval()?);
                 let listed = match code {
                     LIST => Listed::Ids(reader.ids("listed ids")?),
-                    _ => Listed::Whole(reader.elements()?),
+                    _ => Listed::Whole(reader.elements(E::IS_ENTRY)?),
                 };
                 Body::Request { tag, nonce, request: Request::Page { window, wants_state, from, to, listed } }
             }
@@ -128,10 +128,10 @@ impl<E: Element> Message<E> {
                 let (from, to) = reader.interval()?;
                 let (flags, state) = reader.flags_of_give()?;
                 let wanted = if flags & 4 > 0 { Some(reader.wishes()?) } else { None };
-                let (last, elements) = (flags & 2 > 0, reader.elements()?);
+                let (last, elements) = (flags & 2 > 0, reader.elements(E::IS_ENTRY)?);
                 Body::Answer { nonce, answer: Answer::Give { tag, from, to, last, state, wanted, elements } }
             }
-            MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch()?) },
+            MessageKind::Push => Body::Push { tag: reader.tag()?, batch: Box::new(reader.batch(E::IS_ENTRY)?) },
         };
         let remarks = if E::IS_ENTRY { Some(Box::new(reader.remarks()?)) } else { None };
         // Trailing bytes would make many messages of one, and let a later version say what this one overlooks.
@@ -307,7 +307,7 @@ impl Reader<'_> {
         }
     }
 
-    fn batch(&mut self) -> Result<Batch, DecodeError> {
+    fn batch(&mut self, are_entries: bool) -> Result<Batch, DecodeError> {
         let (log, of) = (self.log()?, self.log()?);
         let flags = self.field("flags", |rest| {
             let (byte, after) = rest.split_first()?;
@@ -320,7 +320,7 @@ impl Reader<'_> {
         let to = self.place(from)?;
         let ack = self.place(Place::START)?;
         let (held, age, lead) = (self.millis()?, self.millis()?, self.millis()?);
-        Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements()? })
+        Ok(Batch { log, of, acked, from, to, ack, held, age, lead, flags, elements: self.elements(are_entries)? })
     }
 
     fn remarks(&mut self) -> Result<Remarks, DecodeError> {
@@ -347,9 +347,10 @@ impl Reader<'_> {
         self.field(field, |rest| Ids::take(rest).ok().filter(|ids| ids.iter().all(|id| id >> WISH == 0)))
     }
 
-    fn elements(&mut self) -> Result<Elements, DecodeError> {
+    fn elements(&mut self, are_entries: bool) -> Result<Elements, DecodeError> {
         let start = self.at();
+        let take = if are_entries { Elements::take_entries } else { Elements::take };
         // A flaw is told from the start of the run; the error tells it from the start of the message.
-        Elements::take(&mut self.rest).map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
+        take(&mut self.rest).map_err(|flaw| DecodeError::Element { index: flaw.index, at: start + flaw.at })
     }
 }

@@ -72,7 +72,7 @@ impl Elements {
     }
 
     fn fill_encoded<'a, E: Element + 'a>(entries: impl Iterator<Item = Entry<'a, E>>, budget: usize) -> Filled<'a, E> {
-        let mut writer = EncodingsWriter::new(budget);
+        let mut writer = EncodingsWriter::new(budget, E::IS_ENTRY);
         let (mut last, mut left_out) = (None, None);
         for entry in entries {
             if !writer.push(|out| entry.element.encode(out)) {
@@ -89,6 +89,16 @@ impl Elements {
             Self::Encoded(encodings) => encodings.count(),
             Self::Ids(ids) => ids.count(),
         }
+    }
+
+    /// Takes a run of entries of a map off the front of `input`.
+    pub(crate) fn take_entries(input: &mut &[u8]) -> Result<Self, Flaw> {
+        let mut rest = *input;
+        if take_varint(&mut rest) == Some(0) {
+            *input = rest;
+            return Ok(Self::NONE);
+        }
+        Encodings::take_entries(input).map(Self::Encoded)
     }
 
     /// Takes a run off the front of `input`, and keeps a copy of its bytes. What its elements are is found out when it is

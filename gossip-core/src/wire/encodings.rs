@@ -20,6 +20,8 @@ pub(crate) struct Encodings {
     count: usize,
     frames: Frames,
     bytes: Vec<u8>,
+    /// Whether these are entries of a map. What all begin with, if it is one replica id, goes once then.
+    are_entries: bool,
 }
 
 /// What tells where each encoding of a run ends. Only [`Each`](Self::Each) takes bytes beside the form.
@@ -106,7 +108,7 @@ impl Encode for Frames {
 }
 
 impl Encodings {
-    pub(crate) const NONE: Self = Self { count: 0, frames: Frames::Own, bytes: Vec::new() };
+    pub(crate) const NONE: Self = Self { count: 0, frames: Frames::Own, bytes: Vec::new(), are_entries: false };
 
     pub(crate) const fn count(&self) -> usize {
         self.count
@@ -139,7 +141,50 @@ impl Encodings {
             }
         }
         *input = rest;
-        Ok(Self { count, frames, bytes: body[..body.len() - rest.len()].to_vec() })
+        Ok(Self { count, frames, bytes: body[..body.len() - rest.len()].to_vec(), are_entries: false })
+    }
+
+    /// Takes a run of entries off the front of `input`: as [`put`](Self::put) writes it, in its only form.
+    pub(super) fn take_entries(input: &mut &[u8]) -> Result<Self, Flaw> {
+        let run = *input;
+        let flaw = |index: usize, rest: &[u8]| Flaw { index, at: run.len() - rest.len() };
+        let mut rest = run;
+        let count = take_varint(&mut rest).ok_or(flaw(0, run))?;
+        let form = rest;
+        let (&shares, mut rest) = rest.split_first().ok_or(flaw(0, form))?;
+        let frames = Frames::take(&mut rest).filter(|&frames| frames != Frames::Own).ok_or(flaw(0, form))?;
+        let (shared, mut rest) = rest.split_at_checked(usize::from(shares) * SHARED).ok_or(flaw(0, form))?;
+        let (mut bytes, mut taken) = (Vec::new(), 0);
+        while taken < count {
+            let (before, index) = (rest, usize::try_from(taken).unwrap_or(usize::MAX));
+            let len = match frames {
+                Frames::Equal(len) => Some(len),
+                _ => take_varint(&mut rest).and_then(|len| usize::try_from(len).ok()),
+            };
+            // One has more than its dot, so there are no more than bytes.
+            let left = len.filter(|&len| len > SHARED).map(|len| len - shared.len());
+            let (own, after) = left.and_then(|left| rest.split_at_checked(left)).ok_or(flaw(index, before))?;
+            if frames == Frames::Each {
+                bytes.put_varint((shared.len() + own.len()) as u64);
+            }
+            bytes.extend_from_slice(shared);
+            bytes.extend_from_slice(own);
+            (rest, taken) = (after, taken + 1);
+        }
+        let count = usize::try_from(count).map_err(|_| flaw(0, form))?;
+        let taken = Self { count, frames, bytes, are_entries: true };
+        if shares != u8::from(taken.shared().is_some()) {
+            return Err(flaw(0, form));
+        }
+        *input = rest;
+        Ok(taken)
+    }
+
+    /// The replica id that all begin with, if they are entries and it is one.
+    fn shared(&self) -> Option<&[u8]> {
+        let mut all = self.iter().filter(|_| self.are_entries).map(|encoding| encoding.get(..SHARED));
+        let first = all.next()??;
+        all.all(|other| other == Some(first)).then_some(first)
     }
 
     /// The encodings, in their order.
@@ -154,11 +199,25 @@ impl Encode for Encodings {
     fn put(&self, out: &mut impl Sink) {
         out.put_varint(self.count as u64);
         if self.count > 0 {
+            let shared = self.shared();
+            if self.are_entries {
+                out.put(&[u8::from(shared.is_some())]);
+            }
             self.frames.put(out);
-            out.put(&self.bytes);
+            let Some(shared) = shared else { return out.put(&self.bytes) };
+            out.put(shared);
+            for encoding in self.iter() {
+                if self.frames == Frames::Each {
+                    out.put_varint(encoding.len() as u64);
+                }
+                out.put(&encoding[SHARED..]);
+            }
         }
     }
 }
+
+/// Bytes of a replica id, which an entry begins with.
+const SHARED: usize = 8;
 
 /// Writer of a run, encoding by encoding, within a budget.
 pub(super) struct EncodingsWriter {
@@ -169,6 +228,7 @@ pub(super) struct EncodingsWriter {
     /// What they have in common.
     lengths: Lengths,
     budget: usize,
+    are_entries: bool,
 }
 
 /// What the encodings of a run have in common.
@@ -205,9 +265,11 @@ impl Lengths {
 }
 
 impl EncodingsWriter {
-    pub(super) const fn new(budget: usize) -> Self {
-        let lengths = Lengths { own: true, equal: None, framing: 0 };
-        Self { bytes: Vec::new(), lens: Vec::new(), lengths, budget }
+    pub(super) const fn new(budget: usize, are_entries: bool) -> Self {
+        let lengths = Lengths { own: !are_entries, equal: None, framing: 0 };
+        // Whether all share a replica id is known in the end, and takes a byte.
+        let budget = budget.saturating_sub(are_entries as usize);
+        Self { bytes: Vec::new(), lens: Vec::new(), lengths, budget, are_entries }
     }
 
     /// Appends the encoding that `encode` writes. Returns whether it fits; if not, the run is as it was.
@@ -229,10 +291,13 @@ impl EncodingsWriter {
     }
 
     pub(super) fn finish(self) -> Encodings {
-        let Self { bytes, lens, lengths, .. } = self;
+        let Self { bytes, lens, lengths, are_entries, .. } = self;
         let (count, frames) = (lens.len(), lengths.frames());
+        if count == 0 {
+            return Encodings::NONE;
+        }
         if frames != Frames::Each {
-            return Encodings { count, frames, bytes };
+            return Encodings { count, frames, bytes, are_entries };
         }
         let mut framed = Vec::with_capacity(lengths.framing + bytes.len());
         let mut rest = &bytes[..];
@@ -242,7 +307,7 @@ impl EncodingsWriter {
             framed.extend_from_slice(encoding);
             rest = after;
         }
-        Encodings { count, frames, bytes: framed }
+        Encodings { count, frames, bytes: framed, are_entries }
     }
 }
 
@@ -256,7 +321,7 @@ mod tests {
     use super::*;
 
     fn run(encodings: &[Vec<u8>]) -> Encodings {
-        let mut writer = EncodingsWriter::new(usize::MAX);
+        let mut writer = EncodingsWriter::new(usize::MAX, false);
         assert!(encodings.iter().all(|encoding| writer.push(|out| out.extend_from_slice(encoding))));
         writer.finish()
     }
@@ -286,7 +351,7 @@ mod tests {
         fn encodings_are_read_back_and_have_the_length_foretold(
             encodings in encodings(), budget in 0_usize..400, behind in list(any::<u8>(), 0..3),
         ) {
-            let mut writer = EncodingsWriter::new(budget);
+            let mut writer = EncodingsWriter::new(budget, false);
             let pushed = encodings.iter().take_while(|encoding| writer.push(|out| out.extend_from_slice(encoding))).count();
             let run = writer.finish();
             prop_assert!(run.iter().eq(&encodings[..pushed]));
@@ -341,5 +406,37 @@ mod tests {
         assert_eq!(flaw(&[1, EACH, 0x81, 0, 7]), Some((0, 2)));
         let beyond = [&[1, OWN], &[0xff; 9][..], &[1]].concat();
         assert_eq!(flaw(&beyond), Some((0, 2)));
+    }
+
+    proptest! {
+        #[test]
+        fn entries_are_read_back_and_share_a_replica_id_where_they_can(
+            entries in list((0_u64..2, list(any::<u8>(), 5..9)), 0..12),
+            noise in list(any::<u8>(), 0..60),
+        ) {
+            let mut writer = EncodingsWriter::new(1_000, true);
+            for (id, rest) in &entries {
+                prop_assert!(writer.push(|out| out.extend_from_slice(&[&id.to_le_bytes()[..], rest].concat())));
+            }
+            let run = writer.finish();
+            let mut bytes = Vec::new();
+            run.put(&mut bytes);
+            prop_assert_eq!(bytes.len(), run.encoded_len());
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let shares = entries.iter().all(|(id, _)| *id == entries[0].0);
+            prop_assert_eq!(run.shared().is_some(), shares);
+            prop_assert!((0..bytes.len()).all(|len| Encodings::take_entries(&mut &bytes[..len]).is_err()));
+            let mut rest = &bytes[..];
+            prop_assert_eq!(Encodings::take_entries(&mut rest), Ok(run));
+            prop_assert!(rest.is_empty());
+            let mut rest = &noise[..];
+            if let Ok(run) = Encodings::take_entries(&mut rest) {
+                let mut again = Vec::new();
+                run.put(&mut again);
+                prop_assert_eq!(&again[..], &noise[..noise.len() - rest.len()]);
+            }
+        }
     }
 }
