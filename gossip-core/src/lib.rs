@@ -225,8 +225,9 @@ pub use stats::{ByKind, Counter, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
 pub use wire::Place;
 
-/// The README's examples compile.
+/// The examples of both READMEs compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct Readme;
