@@ -65,6 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         heard.insert(key, now);
                     }
                 }
+                MapOutput::Event(MapEvent::InSync { .. }) => {}
                 MapOutput::Event(event) => println!("{event:?}"),
                 MapOutput::Wait(until) => break until.map_or(next_beat, |until| until.min(next_beat)),
             }

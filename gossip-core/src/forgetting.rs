@@ -95,6 +95,9 @@ pub(crate) struct Forgetting<K, V> {
     scratch: Vec<u8>,
 }
 
+/// What a message has beside a largest entry, beyond what it has beside an element of a set: remarks with a few dots.
+const BESIDE: usize = 64;
+
 /// Where the entries of a key are: nearly always there is one.
 #[derive(Clone, Debug)]
 enum Places {
@@ -139,7 +142,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             past: Past::new(),
             tag: fingerprinter.tag::<Item<K, V>>(config),
             fingerprinter,
-            element_limit: config.element_limit(),
+            element_limit: config.element_limit().saturating_sub(BESIDE),
             forks: Vec::new(),
             #[cfg(feature = "sim")]
             broken: None,

@@ -185,7 +185,8 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
     ///
     /// # Errors
     ///
-    /// A key and value that together are over the cluster's limit. The map is unchanged.
+    /// A key and value that are over the cluster's limit, which with what else an entry takes is 90 bytes below
+    /// [`Config::max_element_bytes`]. The map is unchanged.
     pub fn insert(&mut self, key: K, value: V) -> Result<usize, TooLarge> {
         let replaced = self.engine.set.insert(key, value);
         self.engine.stats.state_bytes = self.engine.set.state().bytes;

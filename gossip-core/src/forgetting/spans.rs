@@ -28,7 +28,8 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         };
         let covered = match (filled.last, filled.left_out) {
             (_, None) => to,
-            (None, Some(_)) => from,
+            // Up to the one that does not fit beside the rest of the message: it goes alone then.
+            (None, Some(next)) => Bound::At(rank(next)).max(from),
             (Some(last), Some(next)) => Bound::between(rank(last), rank(next)),
         };
         (filled.elements, covered)
@@ -45,12 +46,12 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     }
 
     /// Fills a run with the entries of these names, which have `width` bits less than ids, as many as fit the room. Returns
-    /// it with the number of names that it completes: one at least.
+    /// it with the number of names that it completes: none where the first does not fit beside the rest of the message.
     pub(crate) fn named(&self, names: &[u64], width: u32, room: Room) -> (Elements, usize) {
         let filled = Elements::fill(names.iter().flat_map(|&name| self.of_name(name, width)), room);
         let taken = match filled.left_out {
             None => names.len(),
-            Some(entry) => names.partition_point(|&name| name < entry.id >> width).max(1),
+            Some(entry) => names.partition_point(|&name| name < entry.id >> width),
         };
         (filled.elements, taken)
     }

@@ -6,6 +6,7 @@ use super::budget::{FOLDED, LOOKED_FOR, MEASURED, MESSAGE, PASSED};
 use super::owed::{Owed, Question, Use};
 use super::turn::Turn;
 use crate::codec::Encode;
+use crate::config::Room;
 use crate::digest::Digest;
 use crate::kind::Kind;
 use crate::message::{Answer, Asks, Body, Head, Message, Nonce, Part, Tells, Told, longest};
@@ -261,9 +262,14 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let whole = self.tell_stale(whole);
         let room = whole.less(if window == 1 { end } else { 0 });
         let (mut wanted, reach) = self.wanted_of(held, cursor, to, room.of_many / 2);
-        let (marks, gone, reach) = self.set.context_between(cursor, reach, true, room.of_many / 2);
-        let beside = if S::FORGETS { marks.encoded_len() + gone.encoded_len() } else { 0 };
-        let (elements, covered) = self.set.page(cursor, reach, held, room.less(beside + wanted.encoded_len()));
+        let (mut beside, reach) = self.context_beside(cursor, reach, room);
+        let (mut elements, mut covered) = self.set.page(cursor, reach, held, room.less(beside + wanted.encoded_len()));
+        if S::FORGETS && covered == cursor && cursor < reach {
+            // One that is too large beside marks goes with those of its own place, which are hardly any.
+            let alone = cursor.next().min(reach);
+            (beside, _) = self.context_beside(cursor, alone, room);
+            (elements, covered) = self.set.page(cursor, alone, held, room.less(beside));
+        }
         if S::FORGETS {
             let (marks, gone, _) = self.set.context_between(cursor, covered, true, room.of_many / 2);
             self.say_marks(&marks, room);
@@ -282,6 +288,15 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let state = self.tell_state(last && wants_state);
         let wanted = (wanted.count() > 0).then(|| wanted.into());
         (Answer::Give { tag: self.set.tag(), from: cursor, to: covered, last, state, wanted, elements }, covered, last)
+    }
+
+    /// The bytes of marks and gone dots of an interval, and the bound up to which they fit half of the room.
+    fn context_beside(&self, cursor: Bound, reach: Bound, room: Room) -> (usize, Bound) {
+        if !S::FORGETS {
+            return (0, reach);
+        }
+        let (marks, gone, reach) = self.set.context_between(cursor, reach, true, room.of_many / 2);
+        (marks.encoded_len() + gone.encoded_len(), reach)
     }
 
     /// Those of the listed ids in an interval that none of our elements has, as many as fit so many bytes. Returns them

@@ -10,8 +10,9 @@ use crate::message::{Answer, Body, Listed, Request, longest};
 use crate::round::policy::DEEP_BITS;
 use crate::round::walk::{Lists, Walk};
 use crate::round::{Ending, Round, Step};
+use crate::set::Held;
 use crate::sketch::DeepBits;
-use crate::wire::{Dots, Elements};
+use crate::wire::{Bound, Dots, Elements};
 
 impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// The next message of our round, which begins here if one is wanted; `None` if there is none to send.
@@ -127,11 +128,21 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     }
 }
 
+/// The gone dots of an interval, and the bound up to which they fit half of the room.
+fn gone_to(set: &impl Kind, from: Bound, to: Bound, room: Room) -> (Dots, Bound) {
+    let (_, gone, reach) = set.context_between(from, to, false, room.of_many / 2);
+    (gone, reach)
+}
+
 /// The next message of a page of our walk, whose answer can have so many bytes, and the gone dots that it tells.
 fn next_page<S: Kind>(set: &S, window: u16, room: Room, walk: &mut Walk, answer: u64) -> (Request, Dots) {
     // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
     let (from, reach, end) = walk.next(window, answer);
-    let (_, gone, reach) = set.context_between(from, reach, false, room.of_many / 2);
+    let (mut gone, mut reach) = gone_to(set, from, reach, room);
+    if gone.count() > 0 && from < reach && set.page(from, reach, Held::NONE, room.less(gone.encoded_len())).1 == from {
+        // One that is too large beside them goes alone.
+        (gone, reach) = gone_to(set, from, from.next().min(reach), room);
+    }
     // Of a map it also tells what is gone as far as it reaches, and no further.
     let end = if S::FORGETS { reach } else { end };
     let room = if S::FORGETS { room.less(gone.encoded_len()) } else { room };

@@ -34,6 +34,14 @@ impl Bound {
         }
     }
 
+    /// The bound after all of this one's rank.
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::At(rank) => Self::after(Rank::last(rank.fingerprint)),
+            Self::End => Self::End,
+        }
+    }
+
     /// The shortest bound after `last` and not after `next`; after both if they are equal.
     pub(crate) fn between(last: Rank, next: Rank) -> Self {
         if last >= next {

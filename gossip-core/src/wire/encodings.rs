@@ -17,7 +17,8 @@ pub(crate) struct Flaw {
 /// They stay bytes: a replica that cannot decode one reads those behind it all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Encodings {
-    count: usize,
+    /// 2^20 at the most: in 64 bits it would make all messages larger.
+    count: u32,
     frames: Frames,
     bytes: Vec<u8>,
     /// Whether these are entries of a map. What all begin with, if it is one replica id, goes once then.
@@ -111,7 +112,7 @@ impl Encodings {
     pub(crate) const NONE: Self = Self { count: 0, frames: Frames::Own, bytes: Vec::new(), are_entries: false };
 
     pub(crate) const fn count(&self) -> usize {
-        self.count
+        self.count as usize
     }
 
     /// Whether a run with this form byte is one of encodings.
@@ -141,6 +142,7 @@ impl Encodings {
             }
         }
         *input = rest;
+        let count = count as u32;
         Ok(Self { count, frames, bytes: body[..body.len() - rest.len()].to_vec(), are_entries: false })
     }
 
@@ -171,7 +173,7 @@ impl Encodings {
             bytes.extend_from_slice(own);
             (rest, taken) = (after, taken + 1);
         }
-        let count = usize::try_from(count).map_err(|_| flaw(0, form))?;
+        let count = u32::try_from(count).map_err(|_| flaw(0, form))?;
         let taken = Self { count, frames, bytes, are_entries: true };
         if shares != u8::from(taken.shared().is_some()) {
             return Err(flaw(0, form));
@@ -197,7 +199,7 @@ impl Encodings {
 
 impl Encode for Encodings {
     fn put(&self, out: &mut impl Sink) {
-        out.put_varint(self.count as u64);
+        out.put_varint(self.count.into());
         if self.count > 0 {
             let shared = self.shared();
             if self.are_entries {
@@ -292,7 +294,7 @@ impl EncodingsWriter {
 
     pub(super) fn finish(self) -> Encodings {
         let Self { bytes, lens, lengths, are_entries, .. } = self;
-        let (count, frames) = (lens.len(), lengths.frames());
+        let (count, frames) = (lens.len() as u32, lengths.frames());
         if count == 0 {
             return Encodings::NONE;
         }

@@ -218,3 +218,51 @@ fn pushes_alone_bring_all() {
     }
     assert!((0..20).any(|seed| !pushed(Some(Rule::PushGone), seed)), "a push that leaves out what went is caught");
 }
+
+/// Entries that are larger than a message go alone, whatever else is to be told.
+#[test]
+fn large_entries_converge_too() {
+    use gossip_core::{Config, Economy, Map, MapOutput, MessageBudget, ReplicaId, Time};
+    for (economy, budget) in [(Economy::Pages, 256), (Economy::Balanced, 256), (Economy::Pages, 1_200)] {
+        let mut maps = [0, 1].map(|index: u8| {
+            let mut config = Config::default();
+            (config.economy, config.max_message, config.max_element_bytes) =
+                (economy, MessageBudget::new(budget), 1_000);
+            Map::<usize, u32, Vec<u8>>::new(config, ReplicaId::from_random([index + 1; 8]), index.into())
+        });
+        maps[0].add_peer(1);
+        maps[1].add_peer(0);
+        for key in 0..40 {
+            let len = if key % 3 == 0 { 900 } else { 1 + key as usize };
+            maps[key as usize % 2].insert(key, vec![7; len]).expect("it is within the limit");
+        }
+        (0..10).for_each(|key| _ = maps[key as usize % 2].remove(&key));
+        // Ids of lives that wrote once each, so that there are many marks.
+        for life in 0..60_u8 {
+            let id = ReplicaId::from_random([life, 1, 2, 3, 4, 5, 6, life]);
+            let saved = maps[0].save();
+            maps[0] = Map::restore(maps[0].config().clone(), id, life.into(), &saved).expect("it was saved");
+            maps[0].insert(1_000, vec![life; 900]).expect("it is within the limit");
+        }
+        maps[0].add_peer(1);
+        for _ in 0..10 {
+            for asker in [0, 1] {
+                maps[asker].sync_now(&(1 - asker));
+                for _ in 0..400 {
+                    for side in [0, 1] {
+                        loop {
+                            match maps[side].poll(Time::ZERO) {
+                                MapOutput::Send { to, message } => {
+                                    maps[to].receive_bytes(&side, &message.encode()).expect("it is sound");
+                                }
+                                MapOutput::Event(_) => {}
+                                MapOutput::Wait(_) => break,
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(maps[0].digest(), maps[1].digest(), "convergence: {economy:?} in {budget} bytes");
+    }
+}

@@ -9,15 +9,16 @@ pub(super) fn removal() -> String {
     let ids = [7_u64, 9].map(|bits| ReplicaId::from_random(bits.to_le_bytes()));
     let mut maps = ids.map(|id| {
         let mut config = Config::default();
-        (config.max_element_bytes, config.economy) = (64, Economy::FewestBytes);
+        (config.max_element_bytes, config.economy) = (128, Economy::FewestBytes);
         Map::<usize, String, u64>::new(config, id, id.to_string().len() as u64)
     });
-    (maps[0].add_peer(1), maps[1].add_peer(0));
+    maps[0].add_peer(1);
+    maps[1].add_peer(0);
     for (key, value) in [("milk", 90), ("rice", 120), ("tea", 250)] {
         maps[0].insert(key.into(), value).expect("it is short");
     }
     let mut found = String::from(
-        "# A and B hold milk, rice and tea, of replica id 7. A removes tea, and asks. Open key, element limit 64.\n\
+        "# A and B hold milk, rice and tea, of replica id 7. A removes tea, and asks. Open key, element limit 128.\n\
          # When and how much to ask for is a choice, and may change; what is said by each message is not.\n\
          # number, sender, kind, message\n",
     );
