@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::marker::PhantomData;
+#[cfg(feature = "http")]
+use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use gossip_core::{Config, NotKept};
+#[cfg(feature = "http")]
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
@@ -60,6 +64,27 @@ enum Security {
     Tls(Tls),
 }
 
+impl Security {
+    fn tls(self) -> Result<Option<Tls>, SpawnError> {
+        match self {
+            Self::Unsaid => Err(SpawnError::Unsecured),
+            Self::Insecure => Ok(None),
+            Self::Tls(tls) => Ok(Some(tls)),
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+impl<D: Driven> Http<D> {
+    async fn listen(self) -> Result<(TcpListener, SocketAddr, Option<Box<dyn Api<D>>>), SpawnError> {
+        let Self { address: at, api } = self;
+        match super::http::listen(&at).await {
+            Ok((listener, address)) => Ok((listener, address, api)),
+            Err(error) => Err(SpawnError::Listen { at, error }),
+        }
+    }
+}
+
 /// Why a replica does not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,10 +96,10 @@ pub enum SpawnError {
     #[error("say `tls` or `insecure`: nothing was said of how connections are secured")]
     Unsecured,
     /// It cannot listen.
-    #[error("cannot listen at {address}: {error}")]
+    #[error("cannot listen at {at}: {error}")]
     Listen {
         /// Where.
-        address: String,
+        at: String,
         /// Why not.
         error: io::Error,
     },
@@ -175,30 +200,20 @@ impl<D: Driven, T: Transport> Builder<D, T> {
     /// It cannot; nothing runs then.
     pub async fn spawn(self) -> Result<Replica<D>, SpawnError> {
         let id = PeerId::new(&self.name)?;
-        let tls = match self.security {
-            Security::Unsaid => return Err(SpawnError::Unsecured),
-            Security::Insecure => None,
-            Security::Tls(tls) => Some(tls),
-        };
+        let tls = self.security.tls()?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(&self.name));
         let pushes = self.config.batch_every.is_some();
         let blank = D::new(self.config.clone(), seed);
         let (machine, store) = restore(D::new(self.config, seed), self.store).await?;
         let listener = match self.listen {
+            Some(at) => Some(self.transport.listen(&at).await.map_err(|error| SpawnError::Listen { at, error })?),
             None => None,
-            Some(address) => match self.transport.listen(&address).await {
-                Ok(listener) => Some(listener),
-                Err(error) => return Err(SpawnError::Listen { address, error }),
-            },
         };
         let address = listener.as_ref().map(|(_, address)| *address);
         #[cfg(feature = "http")]
         let http = match self.http {
+            Some(http) => Some(http.listen().await?),
             None => None,
-            Some(Http { address, api }) => match super::http::listen(&address).await {
-                Ok(listener) => Some((listener, api)),
-                Err(error) => return Err(SpawnError::Listen { address, error }),
-            },
         };
         let (inbox, inputs) = mpsc::channel(INBOX);
         let (changes, _) = broadcast::channel(CHANGES);
@@ -216,16 +231,9 @@ impl<D: Driven, T: Transport> Builder<D, T> {
             links: links.clone(),
             complaints: Complaints::default(),
         });
-        let driver = Driver {
-            me: id.clone(),
-            machine: machine.clone(),
-            inbox: inputs,
-            store,
-            changes,
-            connected: connect,
-            targets: targets.clone(),
-            pushes,
-        };
+        let (me, of_driver, at) = (id.clone(), machine.clone(), targets.clone());
+        let driver =
+            Driver { me, machine: of_driver, inbox: inputs, store, changes, connected: connect, targets: at, pushes };
         tasks.spawn(async move { _ = driver.run().await });
         let (know, addresses) = watch::channel(None);
         tasks.spawn(self.peers.run(self.transport.clone(), know));
@@ -237,11 +245,10 @@ impl<D: Driven, T: Transport> Builder<D, T> {
         }
         let handle = Handle { id, machine, inbox, changes: weak_changes, connected };
         #[cfg(feature = "http")]
-        let http_address = http.as_ref().map(|((_, address), _)| *address);
-        #[cfg(feature = "http")]
-        if let Some(((listener, _), api)) = http {
+        let http_address = http.map(|(listener, address, api)| {
             tasks.spawn(super::http::serve(listener, handle.clone(), api));
-        }
+            address
+        });
         Ok(Replica {
             handle,
             address,

@@ -91,6 +91,7 @@ impl<T: Transport, D: Driven> Dialler<T, D> {
                     // Nobody else will ever be there: where a name stands for other addresses, another task dials those.
                     return std::future::pending().await;
                 }
+                Err(Refusal::Stopped) => return,
                 Err(refusal) => {
                     failures += 1;
                     // Once for each reason, and not for each time.

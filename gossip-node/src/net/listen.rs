@@ -20,11 +20,16 @@ const STRANGERS: usize = 256;
 /// The pause after the system has refused to accept a connection, say for want of files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts connections for ever.
+/// Accepts connections for as long as the driver runs.
 pub(super) async fn listen<T: Transport, D: Driven>(door: Arc<Door<D>>, mut listener: T::Listener) {
     let mut strangers: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let (stream, from) = match T::accept(&mut listener).await {
+        let accepted = tokio::select! {
+            accepted = T::accept(&mut listener) => accepted,
+            // The driver has ended, since its store has failed: who knocks is to find nobody.
+            () = door.inbox.closed() => return,
+        };
+        let (stream, from) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

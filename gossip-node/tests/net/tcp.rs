@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use gossip_core::AntiEntropy;
-use gossip_node::net::{Change, Missed, PeerId, Peers, Quorum, Replica, SpawnError};
+use gossip_node::StoreError;
+use gossip_node::net::{Change, InsertError, Missed, PeerId, Peers, Persist, Quorum, Replica, SpawnError};
 
 use crate::memory::Memory;
 
@@ -90,4 +91,33 @@ async fn a_replica_that_starts_again_is_found_again() {
     let one = start(&address).await;
     tokio::time::timeout(Duration::from_secs(10), two.synced(Quorum::All)).await.expect("soon").expect("it runs");
     assert!(one.read(|words| words.len()) == 1);
+}
+
+/// A store that keeps one batch, and fails then.
+struct Full(u32);
+
+impl Persist for Full {
+    fn load(&mut self, _cluster_tag: [u8; 4]) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn append(&mut self, _encoded: &[Vec<u8>]) -> Result<(), StoreError> {
+        self.0 += 1;
+        if self.0 > 1 { Err(StoreError::Io(std::io::ErrorKind::StorageFull.into())) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_told_to_nobody() {
+    let builder = Replica::<Words>::builder("n1").listen("127.0.0.1:0").insecure().store(Full(0));
+    let one = builder.spawn().await.expect("it runs");
+    let address = one.address().expect("it listens").to_string();
+    let two = Replica::<Words>::builder("n2").peers(Peers::fixed([address])).insecure().spawn().await.expect("it runs");
+    two.synced(Quorum::All).await.expect("it runs");
+    assert_eq!(one.insert("kept".into()).await, Ok(true));
+    two.synced(Quorum::All).await.expect("it runs");
+    assert!(matches!(one.insert("not kept".into()).await, Err(InsertError::Stopped(_))));
+    one.stopped().await;
+    assert!(one.synced(Quorum::All).await.is_err() && one.peers().await.is_err());
+    assert_eq!(two.read(|words| words.iter().cloned().collect::<Vec<_>>()), ["kept"]);
 }
