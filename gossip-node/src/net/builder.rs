@@ -34,7 +34,7 @@ use super::transport::Transport;
 use crate::store::StoreError;
 
 /// What a replica is told before it runs. It has to be told how connections are secured: by [`tls`](Self::tls) or, said
-/// explicitly, not at all.
+/// explicitly, not at all; unless its transport secures them.
 #[must_use = "it runs once it is spawned"]
 pub struct Builder<D: Driven, T> {
     name: String,
@@ -65,8 +65,9 @@ enum Security {
 }
 
 impl Security {
-    fn tls(self) -> Result<Option<Tls>, SpawnError> {
+    fn tls(self, is_secure: bool) -> Result<Option<Tls>, SpawnError> {
         match self {
+            Self::Unsaid if is_secure => Ok(None),
             Self::Unsaid => Err(SpawnError::Unsecured),
             Self::Insecure => Ok(None),
             Self::Tls(tls) => Ok(Some(tls)),
@@ -200,7 +201,7 @@ impl<D: Driven, T: Transport> Builder<D, T> {
     /// It cannot; nothing runs then.
     pub async fn spawn(self) -> Result<Replica<D>, SpawnError> {
         let id = PeerId::new(&self.name)?;
-        let tls = self.security.tls()?;
+        let tls = self.security.tls(T::IS_SECURE)?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(&self.name));
         let pushes = self.config.batch_every.is_some();
         let blank = D::new(self.config.clone(), seed);

@@ -116,7 +116,7 @@ impl<T: Transport, D: Driven> Dialler<T, D> {
     async fn try_once(&self, address: &str) -> Result<Guest, Refusal> {
         let stream =
             timeout(CONNECTS_WITHIN, self.transport.connect(address)).await.map_err(|_| Refusal::TooLong)??;
-        self.door.enter(stream, true).await
+        self.door.enter::<T>(stream, true).await
     }
 }
 

@@ -15,6 +15,7 @@ use super::handshake::{Checks, Frames, Hello, Refusal, shake};
 use super::link::{carry, queue};
 use super::peer_id::PeerId;
 use super::tls::Tls;
+use super::transport::Transport;
 
 /// How long TLS and hellos may take together.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -49,11 +50,9 @@ pub(super) struct Guest {
 
 impl<D: Driven> Door<D> {
     /// Lets a connection in, if both sides are welcome to each other. It is carried from then on.
-    pub(super) async fn enter<S>(&self, stream: S, dialled: bool) -> Result<Guest, Refusal>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (hello, frames) = timeout(WITHIN, self.meet(stream, dialled)).await.map_err(|_| Refusal::TooLong)??;
+    pub(super) async fn enter<T: Transport>(&self, stream: T::Stream, dialled: bool) -> Result<Guest, Refusal> {
+        let (hello, frames) =
+            timeout(WITHIN, self.meet::<T>(stream, dialled)).await.map_err(|_| Refusal::TooLong)??;
         let ((queue, outgoing), (admit, admitted)) = (queue(), oneshot::channel());
         let (peer, life) = (hello.peer.clone(), hello.life);
         let arrival = Arrival { peer: peer.clone(), life, dialled, queue, admit };
@@ -72,10 +71,12 @@ impl<D: Driven> Door<D> {
         Ok(Guest { peer, ended })
     }
 
-    async fn meet<S>(&self, stream: S, dialled: bool) -> Result<(Hello, Frames<Box<dyn Stream>>), Refusal>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
+    async fn meet<T: Transport>(
+        &self,
+        stream: T::Stream,
+        dialled: bool,
+    ) -> Result<(Hello, Frames<Box<dyn Stream>>), Refusal> {
+        let known = T::peer(&stream);
         let (stream, certificate): (Box<dyn Stream>, _) = match &self.tls {
             None => (Box::new(stream), None),
             Some(tls) => {
@@ -85,8 +86,8 @@ impl<D: Driven> Door<D> {
             }
         };
         let mut frames = Frames::of_stranger(stream);
-        let checks =
-            Checks { us: &self.us, roster: self.roster.as_deref(), certificate, difference: &*self.difference };
+        let (roster, difference) = (self.roster.as_deref(), &*self.difference);
+        let checks = Checks { us: &self.us, roster, certificate, known, difference };
         let hello = shake(&mut frames, &checks).await?;
         Ok((hello, frames.of_peer()))
     }

@@ -35,8 +35,8 @@ pub(super) enum Refusal {
     Version(u16),
     #[error("{0}")]
     Name(#[from] PeerIdError),
-    #[error("it calls itself {peer}, and its certificate is for {certificate}")]
-    Impostor { peer: PeerId, certificate: String },
+    #[error("it calls itself {peer}, and is shown to be {shown}")]
+    Impostor { peer: PeerId, shown: String },
     #[error("{0} is not on the roster")]
     NotOnRoster(PeerId),
     #[error("{peer} is of another cluster: {foreign}")]
@@ -58,6 +58,8 @@ pub(super) struct Checks<'a> {
     pub(super) us: &'a Hello,
     pub(super) roster: Option<&'a [PeerId]>,
     pub(super) certificate: Option<Certificate>,
+    /// Who the transport says is there.
+    pub(super) known: Option<PeerId>,
     pub(super) difference: &'a (dyn Fn([u8; 4]) -> Option<Foreign> + Send + Sync),
 }
 
@@ -165,10 +167,13 @@ impl Checks<'_> {
     /// Whether who said this hello is welcome.
     fn judge(&self, hello: &Hello) -> Result<(), Refusal> {
         let peer = || hello.peer.clone();
+        if let Some(known) = self.known.as_ref().filter(|known| **known != hello.peer) {
+            return Err(Refusal::Impostor { peer: peer(), shown: known.to_string() });
+        }
         if let Some(certificate) = &self.certificate
             && !certificate.is_for(&hello.peer)
         {
-            return Err(Refusal::Impostor { peer: peer(), certificate: certificate.names() });
+            return Err(Refusal::Impostor { peer: peer(), shown: certificate.names() });
         }
         if hello.peer == self.us.peer {
             return Err(if hello.life == self.us.life { Refusal::Ourselves } else { Refusal::Namesake(peer()) });
@@ -234,7 +239,7 @@ mod tests {
 
     fn judge(ours: &Hello, roster: Option<&[PeerId]>, theirs: &Hello) -> Result<(), String> {
         let difference = |tag| (tag != ours.cluster_tag).then_some(Foreign::Key);
-        let checks = Checks { us: ours, roster, certificate: None, difference: &difference };
+        let checks = Checks { us: ours, roster, certificate: None, known: None, difference: &difference };
         checks.judge(theirs).map_err(|refusal| refusal.to_string())
     }
 
@@ -272,6 +277,11 @@ mod tests {
         assert_eq!(judge(&us, None, &hello("n1", 8)).unwrap_err(), "another replica is called n1, as this one is");
         let foreign = Hello { cluster_tag: [9; 4], ..hello("n2", 1) };
         assert_eq!(judge(&us, None, &foreign).unwrap_err(), "n2 is of another cluster: its key differs");
+        let known = Some(roster[0].clone());
+        let checks = Checks { us: &us, roster: None, certificate: None, known, difference: &|_| None };
+        assert!(checks.judge(&hello("n2", 1)).is_ok());
+        let impostor = checks.judge(&hello("n9", 1)).expect_err("the transport knows").to_string();
+        assert_eq!(impostor, "it calls itself n9, and is shown to be n2");
     }
 
     #[tokio::test]
@@ -280,8 +290,8 @@ mod tests {
         let (n1, n2, roster) = (hello("n1", 1), hello("n2", 2), [PeerId::new("n3").expect("a name")]);
         let difference = |_| None;
         let (mut left, mut right) = (Frames::of_stranger(left), Frames::of_stranger(right));
-        let ours = Checks { us: &n1, roster: None, certificate: None, difference: &difference };
-        let theirs = Checks { us: &n2, roster: Some(&roster), certificate: None, difference: &difference };
+        let ours = Checks { us: &n1, roster: None, certificate: None, known: None, difference: &difference };
+        let theirs = Checks { us: &n2, roster: Some(&roster), certificate: None, known: None, difference: &difference };
         let (one, other) = tokio::join!(shake(&mut left, &ours), shake(&mut right, &theirs));
         assert_eq!(one.unwrap_err().to_string(), "it refuses: n1 is not on the roster");
         assert_eq!(other.unwrap_err().to_string(), "n1 is not on the roster");
@@ -295,7 +305,7 @@ mod tests {
             let (left, mut right) = tokio::io::duplex(4_096);
             right.write_all(bytes).await.expect("it fits");
             right.shutdown().await.expect("it can");
-            let checks = Checks { us: &us, roster: None, certificate: None, difference: &difference };
+            let checks = Checks { us: &us, roster: None, certificate: None, known: None, difference: &difference };
             let refusal = shake(&mut Frames::of_stranger(left), &checks).await.expect_err("no hello");
             assert!(matches!(refusal, Refusal::NoHello), "{bytes:?}: {refusal}");
         }

@@ -49,7 +49,7 @@ pub(super) async fn listen<T: Transport, D: Driven>(door: Arc<Door<D>>, mut list
 }
 
 async fn receive<T: Transport, D: Driven>(door: Arc<Door<D>>, stream: T::Stream, from: SocketAddr) {
-    match door.enter(stream, false).await {
+    match door.enter::<T>(stream, false).await {
         // A list of peers that names the replica too is as good as one that does not.
         Ok(_) | Err(Refusal::Ourselves) => {}
         Err(refusal) => door.complaints.note(&from, &refusal),

@@ -9,12 +9,23 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::peer_id::PeerId;
+
 /// Where connections come from. [`Tcp`] is what services use; a simulated network is another.
 pub trait Transport: Clone + Send + Sync + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
     /// What connections come in at.
     type Listener: Send + 'static;
+
+    /// Whether connections are encrypted, and the transport knows [who is at their other end](Self::peer). Then nothing has to be
+    /// said of how they are secured.
+    const IS_SECURE: bool = false;
+
+    /// Who is at the other end, where the transport knows: no other name is taken from there then.
+    fn peer(_stream: &Self::Stream) -> Option<PeerId> {
+        None
+    }
 
     /// Listens at `address`, a host and a port. Returns the address with the port that it was given.
     fn listen(&self, address: &str) -> impl Future<Output = io::Result<(Self::Listener, SocketAddr)>> + Send;
