@@ -47,6 +47,12 @@ impl Networks {
         if !run(&format!("ip netns add {hub}")) {
             return Err("it may not make network namespaces");
         }
+        let nft = format!("ip netns exec {hub} nft");
+        let rule = format!("{nft} add rule inet loss in numgen random mod 100 < 10 accept");
+        let chain = format!("{nft} add chain inet loss in {{ type filter hook input priority 0 ; }}");
+        if ![format!("{nft} add table inet loss"), chain, rule].iter().all(|command| run(command)) {
+            return Err("it may not set rules of nft");
+        }
         for bridge in ["one", "two"] {
             must(&format!("ip -n {hub} link add {bridge} type bridge"));
             must(&format!("ip -n {hub} link set {bridge} up"));
