@@ -138,12 +138,12 @@ impl Encodings {
         Ok(Self { count, frames, bytes: body[..body.len() - rest.len()].to_vec(), are_entries: false })
     }
 
-    /// Takes a run of entries off the front of `input`: as [`put`](Self::put) writes it, in its only form.
+    /// Takes a run of one entry at least off the front of `input`: as [`put`](Self::put) writes it, in its only form.
     pub(super) fn take_entries(input: &mut &[u8]) -> Result<Self, Flaw> {
         let run = *input;
         let flaw = |index: usize, rest: &[u8]| Flaw { index, at: run.len() - rest.len() };
         let mut rest = run;
-        let count = take_varint(&mut rest).ok_or(flaw(0, run))?;
+        let count = take_varint(&mut rest).filter(|count| *count > 0).ok_or(flaw(0, run))?;
         let form = rest;
         let (&shares, mut rest) = rest.split_first().filter(|(shares, _)| **shares <= 1).ok_or(flaw(0, form))?;
         let frames = Frames::take(&mut rest).filter(|&frames| frames != Frames::Own).ok_or(flaw(0, form))?;
