@@ -146,14 +146,14 @@ impl Encodings {
         Ok(Self { count, frames, bytes: body[..body.len() - rest.len()].to_vec(), are_entries: false })
     }
 
-    /// Takes a run of entries off the front of `input`: as [`put`](Self::put) writes it, in its only form.
+    /// Takes a run of one entry at least off the front of `input`: as [`put`](Self::put) writes it, in its only form.
     pub(super) fn take_entries(input: &mut &[u8]) -> Result<Self, Flaw> {
         let run = *input;
         let flaw = |index: usize, rest: &[u8]| Flaw { index, at: run.len() - rest.len() };
         let mut rest = run;
-        let count = take_varint(&mut rest).ok_or(flaw(0, run))?;
+        let count = take_varint(&mut rest).filter(|count| *count > 0).ok_or(flaw(0, run))?;
         let form = rest;
-        let (&shares, mut rest) = rest.split_first().ok_or(flaw(0, form))?;
+        let (&shares, mut rest) = rest.split_first().filter(|(shares, _)| **shares <= 1).ok_or(flaw(0, form))?;
         let frames = Frames::take(&mut rest).filter(|&frames| frames != Frames::Own).ok_or(flaw(0, form))?;
         let (shared, mut rest) = rest.split_at_checked(usize::from(shares) * SHARED).ok_or(flaw(0, form))?;
         let (mut bytes, mut taken) = (Vec::new(), 0);
@@ -414,7 +414,7 @@ mod tests {
         #[test]
         fn entries_are_read_back_and_share_a_replica_id_where_they_can(
             entries in list((0_u64..2, list(any::<u8>(), 5..9)), 0..12),
-            noise in list(any::<u8>(), 0..60),
+            noise in list(prop_oneof![0_u8..4, Just(0x81), 0x83_u8..0xa0, any::<u8>()], 0..60),
         ) {
             let mut writer = EncodingsWriter::new(1_000, true);
             for (id, rest) in &entries {
