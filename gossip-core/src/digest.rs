@@ -54,6 +54,12 @@ impl Digest {
         self.sum = self.sum.wrapping_add(fingerprint.value());
     }
 
+    /// The digest of these with what it is of.
+    pub(crate) fn with(mut self, fingerprints: &[Fingerprint]) -> Self {
+        fingerprints.iter().for_each(|&fingerprint| self.add(fingerprint));
+        self
+    }
+
     /// Undoes [`add`](Self::add).
     pub(crate) fn remove(&mut self, fingerprint: Fingerprint) {
         self.count = self.count.wrapping_sub(1);

@@ -267,8 +267,8 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.engine.peers()
     }
 
-    /// Asks for one [`Event::Reached`](crate::Event::Reached) once this peer is known to hold our log up to `place`, be that already so or never.
-    /// Returns whether it is a peer. Removing the peer takes the question back. O(log n) in the places asked about.
+    /// Asks for one [`Event::Reached`](crate::Event::Reached) once this peer is known to hold our log up to `place`, be that
+    /// already so or never. Returns whether it is a peer. Removing the peer takes the question back. O(log n) in the places asked about.
     ///
     /// ```
     /// use gossip_core::{AntiEntropy, Config, Event, Output, Time};

@@ -194,8 +194,7 @@ impl Round {
 
     /// The state of a peer that has what was probed and was given these elements, of so many bytes.
     pub(crate) fn add_up(&self, given: &[Fingerprint], bytes: u64) -> Option<State> {
-        let mut digest = self.probed()?;
-        given.iter().for_each(|&fingerprint| digest.add(fingerprint));
+        let digest = self.probed()?.with(given);
         Some(State { digest, bytes: self.full_state.saturating_add(bytes) })
     }
 

@@ -37,8 +37,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     pub(super) fn on_lacking(&mut self, nonce: Nonce, theirs: State, held: &[Fingerprint]) {
         let Some(round) = &mut self.peer.round else { return };
         let (probed, log) = (round.probed(), round.peer_log());
-        let mut given = probed.unwrap_or_default();
-        held.iter().for_each(|&fingerprint| given.add(fingerprint));
+        let given = probed.unwrap_or_default().with(held);
         if held.is_empty() || theirs.digest == self.set.digest() {
             self.close_or_walk(nonce, theirs);
         } else if !round.take_at_its_word() {
