@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use crate::digest::Digest;
 use crate::element::Stored;
+use crate::forgetting::ReplicaId;
 use crate::message::Message;
 use crate::time::Time;
 use crate::wire::Place;
@@ -11,9 +12,10 @@ use crate::wire::Place;
 /// The result of [`AntiEntropy::poll`](crate::AntiEntropy::poll). Exhaustive on purpose: an embedder handles all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an output that is not acted on is lost"]
-pub enum Output<P, E> {
+#[expect(clippy::large_enum_variant, reason = "one output is made at a time, and handed over")]
+pub enum Output<P, E, V = Event<P, E>> {
     /// Something the application may want to know.
-    Event(Event<P, E>),
+    Event(V),
     /// A message to send. To drop it is always safe and costs time.
     Send {
         /// The peer to send it to.
@@ -72,6 +74,41 @@ pub enum Event<P, E> {
     },
     /// Two rounds in a row had no answer from this peer, or elements pushed to it twice no acknowledgement. Rounds with
     /// it begin less often from now on, up to ten intervals apart.
+    Unreachable {
+        /// The peer.
+        peer: P,
+    },
+    /// A peer that was unreachable has sent a valid message.
+    Reachable {
+        /// The peer.
+        peer: P,
+    },
+}
+
+/// Something the application of a [`Map`](crate::Map) may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapEvent<P, K> {
+    /// What is held under a key has changed by a message: an entry came, or went.
+    Changed {
+        /// The key.
+        key: K,
+        /// The peer whose message changed it.
+        from: P,
+    },
+    /// A proof that both maps are equal.
+    InSync {
+        /// The peer.
+        peer: P,
+        /// The digest both had.
+        digest: Digest,
+    },
+    /// This replica id was used twice.
+    Forked {
+        /// The id.
+        replica: ReplicaId,
+    },
+    /// Two rounds in a row had no answer from this peer.
     Unreachable {
         /// The peer.
         peer: P,

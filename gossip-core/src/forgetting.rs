@@ -63,9 +63,10 @@ pub(crate) use marks::Causal;
 pub use rule::Rule;
 use toggles::Past;
 
-/// The set of a map: live entries, by dot and by key, and the context, which tells what else was seen.
+/// What a [`Map`](crate::Map) holds: live entries, by dot and by key, and the context, which tells what else was seen.
+/// Opaque: it names a [kind](crate::Kind).
 #[derive(Clone, Debug)]
-pub(crate) struct Forgetting<K, V> {
+pub struct Forgetting<K, V> {
     changes: Changes<Item<K, V>>,
     /// Where each live entry is among the changes, by the fingerprint of its name.
     live: BTreeMap<Fingerprint, usize>,

@@ -10,6 +10,7 @@ use crate::config::Room;
 use crate::digest::{Digest, State};
 use crate::element::{ClusterTag, Element, Fingerprint};
 use crate::error::Reject;
+use crate::event::Event;
 use crate::forgetting::{Causal, Dot, ReplicaId};
 use crate::message::Remarks;
 use crate::round::claim::Claim;
@@ -17,19 +18,37 @@ use crate::set::{Excerpt, Held, Lacks, Merged, Stretch};
 use crate::sketch::{Cell, IdWidth, Name, Prefix, Tables};
 use crate::wire::{Bound, Dots, Elements, Ids, Place};
 
-/// A kind of set: all that the machine, its rounds and its pushes ask of what they compare.
+/// A kind of set that an [`Engine`](crate::Engine) can be over: one that [only grows](crate::Set), or one that
+/// [forgets](crate::Forgetting). Sealed.
+#[expect(private_bounds, reason = "sealed: how sets are compared is the engine's own")]
+pub trait Kind: Content<Element: Element> + Compared {}
+
+/// What goes in and out of a replica of a [`Kind`].
+pub trait Content {
+    /// What its messages hold.
+    type Element;
+    /// What it reports to the embedder.
+    type Event<P>;
+}
+
+/// All that the machine, its rounds and its pushes ask of what they compare.
 ///
 /// [`Set`](crate::set::Set) only grows, [`Forgetting`](crate::forgetting::Forgetting) forgets. There is one protocol and
 /// one machine, over this. What one kind alone can do has an answer here for the others: nothing.
-pub(crate) trait Kind {
-    /// What its messages hold.
-    type Element: Element;
+pub(crate) trait Compared: Content<Element: Element> {
     /// What its sketch knows an element by.
     type Name: Name;
     /// Width of names.
     const WIDTH: IdWidth;
     /// Whether it forgets: its messages end with remarks, and its counts are no places.
     const FORGETS: bool = false;
+
+    /// What a replica of this kind reports of an event; `None` for one that it does not report.
+    fn report<P>(event: Event<P, Self::Element>) -> Option<Self::Event<P>>;
+    /// What the set itself has to report.
+    fn news<P>(&mut self) -> Option<Self::Event<P>> {
+        None
+    }
 
     /// How many elements are held.
     fn len(&self) -> usize;

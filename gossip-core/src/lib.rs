@@ -179,6 +179,7 @@
 extern crate alloc;
 
 mod agenda;
+mod anti_entropy;
 mod codec;
 mod config;
 mod digest;
@@ -205,22 +206,25 @@ mod stats;
 mod time;
 mod wire;
 
+pub use anti_entropy::AntiEntropy;
 pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{BrokenElementLaw, Element, Numbers, TypeTag, element_laws};
 pub use error::{Foreign, NotKept, Reject, RestoreError, TooLarge};
-pub use event::{Event, Output};
+pub use event::{Event, MapEvent, Output};
 #[cfg(feature = "sim")]
 #[doc(hidden)]
 pub use forgetting::Rule;
-pub use forgetting::{Item, ReplicaId};
+pub use forgetting::{Forgetting, Item, ReplicaId};
 pub use key::Key;
-pub use machine::AntiEntropy;
+pub use kind::{Content, Kind};
+pub use machine::Engine;
 #[cfg(feature = "model")]
 pub use machine::ModelState;
-pub use map::{Map, MapEvent, MapOutput};
+pub use map::{Map, MapOutput};
 pub use message::{DecodeError, Message, MessageKind};
 pub use push::Overlay;
+pub use set::Set;
 pub use stats::{ByKind, Counter, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
 pub use wire::Place;

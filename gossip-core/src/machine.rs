@@ -1,109 +1,123 @@
-//! The machine: messages in, messages out.
+//! `Engine`: messages in, messages out, over any kind of set.
 
 mod chance;
 mod choose;
-mod engine;
 #[cfg(feature = "model")]
 mod model;
 #[cfg(test)]
 pub(crate) mod tests;
-mod undecoded;
 
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::collections::btree_map::{BTreeMap, Entry};
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::fmt;
+use core::ops::Bound;
 
+use crate::agenda::Agenda;
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::element::{ClusterTag, Element, StoredRef};
-use crate::error::{Foreign, Reject, TooLarge};
-use crate::event::Output;
-use crate::message::Message;
-use crate::push::Overlay;
-use crate::set::Set;
+use crate::element::ClusterTag;
+use crate::error::{Foreign, Reject};
+use crate::event::{Event, Output};
+use crate::kind::{Content, Kind};
+use crate::message::{LogId, Message, MessageKind};
+use crate::peer::{Peer, Task, Turn};
+use crate::push::{Overlay, Pusher};
+use crate::rng::Rng;
 use crate::stats::{PeerStats, Stats};
 use crate::time::Time;
 use crate::wire::Place;
 
-pub(crate) use engine::Engine;
+use chance::Chance;
 #[cfg(feature = "model")]
 pub use model::ModelState;
 
-/// A replica of a grow-only set that repairs itself with its peers: a state machine without IO, threads, clock or
-/// global randomness.
+/// The machine of a replica, over whichever kind of set: what [`AntiEntropy`](crate::AntiEntropy) and
+/// [`Map`](crate::Map), its two names, have in common.
 ///
-/// Inputs are [`insert`](Self::insert), [`receive`](Self::receive) and the time that [`poll`](Self::poll) is told; all
-/// output comes from `poll`. Equal seeds and inputs give equal outputs. `P` is whatever the embedder knows peers by.
+/// A service says `AntiEntropy` or `Map`. What serves both, say a transport, is written over `Engine<P, S>` for any
+/// [`Kind`]:
 ///
 /// ```
-/// use gossip_core::{AntiEntropy, Config, Event, Output, Time};
+/// use gossip_core::{AntiEntropy, Config, Engine, Kind, Output, Time};
 ///
-/// let mut left = AntiEntropy::<&str, u64>::new(Config::default(), 1);
-/// let mut right = AntiEntropy::<&str, u64>::new(Config::default(), 2);
-/// left.extend([1, 2, 3]).unwrap();
-/// right.extend([3, 4]).unwrap();
-/// left.add_peer("right");
-/// right.add_peer("left");
-/// left.sync_now(&"right");
-///
-/// // A transport would carry the messages; here each goes straight into the other machine.
-/// let mut proofs = 0;
-/// for _ in 0..10 {
-///     carry(&mut left, &mut right, "left", &mut proofs);
-///     carry(&mut right, &mut left, "right", &mut proofs);
-/// }
-/// assert_eq!((left.digest(), left.len(), proofs), (right.digest(), 4, 2));
-///
-/// type Machine = AntiEntropy<&'static str, u64>;
-/// fn carry(machine: &mut Machine, other: &mut Machine, name: &'static str, proofs: &mut u32) {
+/// /// Hands all messages that are due to a transport.
+/// fn flush<P: Clone + Ord, S: Kind>(engine: &mut Engine<P, S>, now: Time, mut send: impl FnMut(P, Vec<u8>)) {
 ///     loop {
-///         match machine.poll(Time::ZERO) {
-///             Output::Send { message, .. } => other.receive(&name, message).unwrap(),
-///             Output::Event(Event::InSync { .. }) => *proofs += 1,
+///         match engine.poll(now) {
+///             Output::Send { to, message } => send(to, message.encode()),
 ///             Output::Event(_) => {}
-///             Output::Wait(_) => break,
+///             Output::Wait(_) => return,
 ///         }
 ///     }
 /// }
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// machine.add_peer("peer");
+/// machine.sync_now(&"peer");
+/// let mut sent = vec![];
+/// flush(&mut machine, Time::ZERO, |to, bytes| sent.push((to, bytes.len())));
+/// assert_eq!(sent, [("peer", 26)]);
 /// ```
 #[derive(Clone)]
-pub struct AntiEntropy<P, E> {
-    engine: Engine<P, E, Set<E>>,
+pub struct Engine<P, S: Content> {
+    pub(crate) config: Config,
+    pub(crate) set: S,
+    /// Boxed, since half of the slots of a map's nodes are empty and a peer takes 1 KiB: a thousand replicas that all
+    /// know each other take 1.1 GB instead of 3.9.
+    peers: BTreeMap<P, Box<Peer>>,
+    /// Which peers have something to send, and when their waits end.
+    agenda: Agenda<P>,
+    /// When the next round by chance begins.
+    chance: Chance<P>,
+    /// The second machine, which pushes along an overlay; `None` until an overlay is set.
+    pusher: Option<Box<Pusher<P>>>,
+    pub(crate) events: VecDeque<Event<P, S::Element>>,
+    rng: Rng,
+    /// The latest time polled at.
+    now: Time,
+    stats: Stats,
 }
 
-impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
-    /// An empty replica without peers. Give every replica another `seed`: it sets nonces, jitter and the choice of
-    /// peers.
-    pub fn new(config: Config, seed: u64) -> Self {
-        Self { engine: Engine::new(Set::new(&config), config, seed) }
+impl<P: Clone + Ord, S: Kind> Engine<P, S> {
+    /// The machine of a set, without peers.
+    pub(crate) fn over(set: S, config: Config, seed: u64) -> Self {
+        let stats = Stats { state_bytes: set.state().bytes, ..Stats::default() };
+        Self {
+            set,
+            config,
+            peers: BTreeMap::new(),
+            agenda: Agenda::new(),
+            chance: Chance::default(),
+            pusher: None,
+            events: VecDeque::new(),
+            rng: Rng::new(seed),
+            now: Time::ZERO,
+            stats,
+        }
     }
 
-    /// Inserts an element of our own. Returns whether it is new. No event reports it. Expected O(1), amortized.
-    ///
-    /// The element stands before [`end`](Self::end) then, so a peer that [has reached](Self::watch) that place holds it.
-    ///
-    /// # Errors
-    ///
-    /// An element over the cluster's limit is refused, and the set is unchanged.
-    pub fn insert(&mut self, element: E) -> Result<bool, TooLarge> {
-        let inserted = self.engine.set.insert(element);
-        // `stats` lends its counters, so this one is kept as the set grows and not summed when it is read.
-        self.engine.stats.state_bytes = self.engine.set.state().bytes;
-        inserted
-    }
-
-    /// Inserts elements of our own, say after a restart. Returns how many of them are new.
-    ///
-    /// # Errors
-    ///
-    /// Stops at the first element over the cluster's limit. Those before it are inserted; it and those after it are
-    /// not.
-    pub fn extend(&mut self, elements: impl IntoIterator<Item = E>) -> Result<usize, TooLarge> {
-        elements.into_iter().try_fold(0, |new, element| Ok(new + usize::from(self.insert(element)?)))
+    /// Changes the set by a write of our own.
+    pub(crate) fn write<R>(&mut self, change: impl FnOnce(&mut S) -> R) -> R {
+        let result = change(&mut self.set);
+        // `stats` lends its counters, so this one is kept as the set changes and not summed when it is read.
+        self.stats.state_bytes = self.set.state().bytes;
+        result
     }
 
     /// Adds a peer. Returns whether it is new. Messages are accepted from peers only.
     pub fn add_peer(&mut self, peer: P) -> bool {
-        self.engine.add_peer(peer)
+        let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
+        vacant.insert(Box::new(Peer::new()));
+        self.reconsider();
+        if let Some(pusher) = &mut self.pusher {
+            pusher.add(peer.clone());
+        }
+        // The overlay may have named this peer before it was added: only now can it get its standing.
+        self.settle([peer]);
+        true
     }
 
     /// Forgets a peer and drops what was under way with it. Returns whether there was such a peer.
@@ -112,7 +126,13 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.engine.remove_peer(peer)
+        let Some((id, mut gone)) = self.peers.remove_entry(peer) else { return false };
+        // A key left in the agenda or the pusher would wake the machine for a peer that is not there (law 7).
+        self.agenda.remove(&id, gone.deadlines());
+        if let Some(pusher) = &mut self.pusher {
+            pusher.remove(&id, self.set.end());
+        }
+        true
     }
 
     /// Begins a round with this peer at the next poll, however long it has been silent; after the one under way, if
@@ -122,7 +142,9 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.engine.sync_now(peer);
+        if let Some(mut turn) = self.turn(peer) {
+            turn.want_round();
+        }
     }
 
     /// Notes whether the transport to this peer takes messages now. A runtime says `false` when its queue for the peer is
@@ -151,14 +173,30 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.engine.set_writable(peer, writable);
+        if let Some(mut turn) = self.turn(peer) {
+            turn.set_writable(writable);
+        }
     }
 
     /// Pushes fresh elements along this overlay from now on, if [`Config::batch_every`](crate::Config::batch_every) is
     /// set; else nothing happens. The overlay may name peers that are added later; names that are no peers are skipped.
     /// Call it again when the cluster's members change: what is known about the links stays.
     pub fn set_overlay(&mut self, overlay: Overlay<P>) {
-        self.engine.set_overlay(overlay);
+        let Some(every) = self.config.batch_interval() else { return };
+        let peers: Vec<P> = self.peers.keys().cloned().collect();
+        match &mut self.pusher {
+            // What is set already changes nothing: no link is to be settled, and no silence counts anew.
+            Some(pusher) if pusher.has_overlay(&overlay) => return,
+            Some(pusher) => pusher.set_overlay(overlay),
+            None => {
+                // A log id lives as long as this machine does: after a restart peers must not take what they were
+                // acknowledged before for acknowledged now.
+                let mut pusher = Pusher::new(every, overlay, LogId::by_chance(self.rng.next_u32()));
+                peers.iter().for_each(|peer| pusher.add(peer.clone()));
+                self.pusher = Some(Box::new(pusher));
+            }
+        }
+        self.settle(peers);
     }
 
     /// Takes in one message. Its elements are merged at once; answers come from [`poll`](Self::poll), built from what
@@ -171,8 +209,21 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     ///
     /// A message from a stranger, from another cluster, or with an invalid element. It leaves all but the counters
     /// unchanged.
-    pub fn receive(&mut self, from: &P, message: Message<E>) -> Result<(), Reject> {
-        self.engine.receive(from, message)
+    pub fn receive(&mut self, from: &P, message: Message<S::Element>) -> Result<(), Reject> {
+        // All rounds share room for cells, and a turn sees one peer. The others are summed up here, O(peers), only where
+        // cells can make a round ask for more.
+        let counts = message.kind() == MessageKind::Cells && self.turn(from).is_some_and(|turn| turn.peer.has_round());
+        let peers = counts.then(|| self.peers.values()).into_iter().flatten();
+        let under_way: usize = peers.map(|peer| peer.cells_under_way()).sum();
+        let Some(mut turn) = self.turn(from) else { return Err(self.refuse_stranger()) };
+        turn.cells_elsewhere = under_way.saturating_sub(turn.peer.cells_under_way());
+        if turn.receive(message)? {
+            // The end of a cut frees several peers at once, and each may be backing off for up to ten rounds: chance
+            // may choose any of them now.
+            self.peers.values_mut().for_each(|peer| peer.try_again(self.now));
+            self.reconsider();
+        }
+        Ok(())
     }
 
     /// Decodes one message and takes it in. O(its length).
@@ -181,126 +232,70 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     ///
     /// As [`receive`](Self::receive), and bytes that are no message.
     pub fn receive_bytes(&mut self, from: &P, bytes: &[u8]) -> Result<(), Reject> {
-        self.engine.receive_bytes(from, bytes)
+        match Message::decode(bytes) {
+            Ok(message) => self.receive(from, message),
+            Err(flaw) => match self.turn(from) {
+                Some(mut turn) => Err(turn.refuse(flaw.into())),
+                None => Err(self.refuse_stranger()),
+            },
+        }
     }
 
     /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
     /// gives `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers)
     /// beside the message it builds; O(peers) when a round of chance begins.
-    pub fn poll(&mut self, now: Time) -> Output<P, E> {
-        self.engine.poll(now)
-    }
-
-    /// Whether this element is held, decoded or not.
-    pub fn contains(&self, element: &E) -> bool {
-        self.engine.set.contains(element)
-    }
-
-    /// How many elements are held, [undecoded](Self::undecoded) ones included.
-    pub fn len(&self) -> usize {
-        self.engine.set.len()
-    }
-
-    /// Whether no element is held.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The elements held, in the order of their ids: the same on all replicas that hold the same and decode it. Undecoded
-    /// ones are passed over.
-    pub fn iter(&self) -> impl Iterator<Item = &E> {
-        self.engine.set.iter()
-    }
-
-    /// The place at which the log ends now; the next element stands behind it.
-    pub fn end(&self) -> Place {
-        self.engine.set.end()
-    }
-
-    /// The elements behind a place of the log, in the order in which they came: both those inserted here and those
-    /// learned from peers, whether or not an event has reported them. Undecoded ones are passed over. O(1) before the first
-    /// element and O(1) for each.
-    ///
-    /// A service saves these, and it saves them before it sends: an element is on its way to peers once
-    /// [`poll`](Self::poll) gives a message.
-    ///
-    /// ```
-    /// use gossip_core::{AntiEntropy, Config, Place};
-    ///
-    /// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
-    /// let mut file: Vec<u64> = vec![]; // and sync it after each write
-    /// machine.extend([3, 1]).unwrap();
-    /// file.extend(machine.since(Place::START));
-    /// let saved = machine.end();
-    /// machine.insert(2).unwrap();
-    /// file.extend(machine.since(saved));
-    /// assert_eq!(file, [3, 1, 2]);
-    /// assert!(machine.since(Place::START).eq(&[3, 1, 2]));
-    /// ```
-    pub fn since(&self, place: Place) -> impl Iterator<Item = &E> {
-        self.engine.set.since(place).filter_map(StoredRef::value)
+    pub fn poll(&mut self, now: Time) -> Output<P, S::Element, S::Event<P>> {
+        self.now = self.now.max(now);
+        if let Some(news) = self.set.news() {
+            return Output::Event(news);
+        }
+        loop {
+            // Events first, and whole before the next message: an element is reported before it is passed on.
+            while let Some(event) = self.events.pop_front() {
+                if let Some(event) = S::report(event) {
+                    return Output::Event(event);
+                }
+            }
+            let Some((peer, task)) = self.next_task() else { break };
+            // Most tasks send nothing (a timeout that ends a round, a peer that rests), so the next one is looked for.
+            if let Some(message) = self.turn(&peer).and_then(|mut turn| turn.perform(task)) {
+                return Output::Send { to: peer, message };
+            }
+        }
+        self.pusher.iter_mut().for_each(|pusher| pusher.on_wait());
+        // At the last instant there is, nothing is due any more and no deadline can be later.
+        Output::Wait(self.deadline().filter(|&deadline| deadline > self.now))
     }
 
     /// The digest of what is held. O(1).
     pub fn digest(&self) -> Digest {
-        self.engine.set.digest()
+        self.set.digest()
     }
 
     /// What replicas of one cluster share, in four bytes: the key, the type and the limit of elements. Requests have it.
     pub fn cluster_tag(&self) -> [u8; 4] {
-        self.engine.set.tag().bytes()
+        self.set.tag().bytes()
     }
 
     /// What sets a cluster with this [tag](Self::cluster_tag) apart from ours; `None` if nothing does, as far as four bytes
     /// can tell. For a runtime that wants to say so before it lets a connection in.
     pub fn difference(&self, cluster_tag: [u8; 4]) -> Option<Foreign> {
-        self.engine.set.tag().difference(ClusterTag::from_bytes(cluster_tag))
+        self.set.tag().difference(ClusterTag::from_bytes(cluster_tag))
     }
 
     /// The configuration given to [`new`](Self::new).
     pub fn config(&self) -> &Config {
-        &self.engine.config
+        &self.config
     }
 
     /// The peers, in their order.
     pub fn peers(&self) -> impl Iterator<Item = &P> {
-        self.engine.peers()
-    }
-
-    /// Asks for one [`Event::Reached`](crate::Event::Reached) once this peer is known to hold our log up to `place`, be that
-    /// already so or never. Returns whether it is a peer. Removing the peer takes the question back. O(log n) in the places asked about.
-    ///
-    /// ```
-    /// use gossip_core::{AntiEntropy, Config, Event, Output, Time};
-    ///
-    /// let mut machines = [1, 2].map(|seed| AntiEntropy::<usize, u64>::new(Config::default(), seed));
-    /// machines.iter_mut().zip([1, 0]).for_each(|(machine, peer)| _ = machine.add_peer(peer));
-    /// machines[0].insert(7).unwrap();
-    /// let place = machines[0].end();
-    /// assert!(machines[0].watch(&1, place)); // is the 7 at two replicas?
-    /// assert_eq!(machines[0].peer_stats(&1).unwrap().lag, 1);
-    /// machines[0].sync_now(&1);
-    /// let mut reached = vec![];
-    /// for at in [0, 1].repeat(4) {
-    ///     loop {
-    ///         match machines[at].poll(Time::ZERO) {
-    ///             Output::Send { to, message } => _ = machines[to].receive(&at, message).unwrap(),
-    ///             Output::Event(Event::Reached { peer, place }) => reached.push((peer, place)),
-    ///             Output::Event(_) => {}
-    ///             Output::Wait(_) => break,
-    ///         }
-    ///     }
-    /// }
-    /// assert_eq!(reached, [(1, place)]);
-    /// assert_eq!(machines[0].peer_stats(&1).unwrap().lag, 0);
-    /// ```
-    pub fn watch(&mut self, peer: &P, place: Place) -> bool {
-        self.engine.watch(peer, place)
+        self.peers.keys()
     }
 
     /// The statistics.
     pub fn stats(&self) -> &Stats {
-        &self.engine.stats
+        &self.stats
     }
 
     /// The statistics about one peer.
@@ -309,17 +304,92 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.engine.peer_stats(peer)
+        self.peers.get(peer).map(|peer| peer.stats(self.set.end()))
+    }
+
+    /// Gives peers their standing in the overlay, if there is one.
+    fn settle(&mut self, peers: impl IntoIterator<Item = P>) {
+        for peer in peers {
+            if let Some(mut turn) = self.turn(&peer) {
+                turn.settle();
+            }
+        }
+    }
+
+    const fn refuse_stranger(&mut self) -> Reject {
+        self.stats.from_strangers += 1;
+        Reject::UnknownPeer
+    }
+
+    /// The next task and its peer: what a deadline has brought comes before what waits in a queue.
+    fn next_task(&mut self) -> Option<(P, Task)> {
+        let now = self.now;
+        // Timeouts first, since they decide what there is to send: a request goes out again, or its round is over.
+        if let Some(peer) = self.agenda.answers.due(now) {
+            return Some((peer.clone(), Task::TimeOut));
+        }
+        if let Some(peer) = self.agenda.rests.due(now) {
+            return Some((peer.clone(), Task::Rested));
+        }
+        if self.agenda.long_sketch.take_if(|until| *until <= now).is_some() {
+            self.set.shorten();
+        }
+        if let Some(pusher) = &mut self.pusher {
+            // Before any turn is taken: what was inserted since the last poll is born now, and may be due at once.
+            pusher.stamp(self.set.end(), now);
+        }
+        // Arrivals get their time before links act: they move the parent's phase and the links' deadlines.
+        if let Some(peer) = self.agenda.untimed.pop() {
+            return Some((peer, Task::Time));
+        }
+        if let Some((peer, task)) = self.pusher.as_mut().and_then(|pusher| pusher.next_task(now)) {
+            return Some((peer, Task::Push(task)));
+        }
+        if let Some(peer) = self.choose() {
+            return Some((peer, Task::Begin));
+        }
+        self.agenda.ready.pop().map(|peer| (peer, Task::Send))
+    }
+
+    /// The first deadline of the agenda, of chance and of the pusher.
+    fn deadline(&self) -> Option<Time> {
+        let push = self.pusher.as_ref().and_then(|pusher| pusher.deadline());
+        [self.agenda.deadline(), self.next_choice(), push].into_iter().flatten().min()
+    }
+
+    /// Looks up a peer, once, and lends it with all that may be touched on its behalf.
+    pub(crate) fn turn<Q>(&mut self, peer: &Q) -> Option<Turn<'_, P, S>>
+    where
+        P: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        // A range of one, since that lends the key too.
+        let (id, peer) = self.peers.range_mut((Bound::Included(peer), Bound::Included(peer))).next()?;
+        Some(Turn {
+            id,
+            peer,
+            hand: self.pusher.as_mut().and_then(|pusher| pusher.hand(id)),
+            set: &mut self.set,
+            config: &self.config,
+            rng: &mut self.rng,
+            now: self.now,
+            agenda: self.agenda.touch(id),
+            events: &mut self.events,
+            stats: &mut self.stats,
+            // Only cells that arrive lead to requests for more, and `receive` counts then.
+            cells_elsewhere: 0,
+            their_end: Place::START,
+            gone: Vec::new(),
+            marks: Vec::new(),
+        })
     }
 }
 
-impl<P: fmt::Debug, E> fmt::Debug for AntiEntropy<P, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A summary: a set may hold millions of elements, and `E` need not be `Debug`.
-        f.debug_struct("AntiEntropy")
-            .field("digest", &self.engine.set.digest())
-            .field("peers", &self.engine.peers.keys())
-            .field("now", &self.engine.now)
-            .finish_non_exhaustive()
+impl<P: fmt::Debug, S: Content> Engine<P, S> {
+    /// A summary for `Debug`: a set may hold millions of elements, and they need not be `Debug`.
+    pub(crate) fn summarize(&self, name: &str, digest: Digest, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut summary = f.debug_struct(name);
+        summary.field("digest", &digest).field("peers", &self.peers.keys()).field("now", &self.now);
+        summary.finish_non_exhaustive()
     }
 }

@@ -6,18 +6,13 @@ use core::fmt;
 use core::ops::RangeBounds;
 
 use crate::config::Config;
-use crate::digest::Digest;
-use crate::element::{ClusterTag, Element};
-use crate::error::{Foreign, Reject, RestoreError, TooLarge};
-use crate::event::{Event, Output};
+use crate::element::Element;
+use crate::error::{RestoreError, TooLarge};
+use crate::event::{MapEvent, Output};
 #[cfg(feature = "sim")]
 use crate::forgetting::Rule;
 use crate::forgetting::{Forgetting, Item, ReplicaId};
 use crate::machine::Engine;
-use crate::message::Message;
-use crate::push::Overlay;
-use crate::stats::{PeerStats, Stats};
-use crate::time::Time;
 
 /// A replica of a map that repairs itself with its peers: the machine of [`AntiEntropy`](crate::AntiEntropy), over a set
 /// that forgets.
@@ -93,72 +88,20 @@ use crate::time::Time;
 ///
 /// Entries that this replica cannot decode are dropped, and [counted](crate::Ledger::dropped): its digest differs from that
 /// of peers that can for as long as these hold them.
-#[derive(Clone)]
-pub struct Map<P, K, V> {
-    engine: Engine<P, Item<K, V>, Forgetting<K, V>>,
-}
+pub type Map<P, K, V> = Engine<P, Forgetting<K, V>>;
 
 /// The result of [`Map::poll`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "an output that is not acted on is lost"]
-pub enum MapOutput<P, K, V> {
-    /// Something the application may want to know.
-    Event(MapEvent<P, K>),
-    /// A message to send. To drop it is always safe and costs time.
-    Send {
-        /// The peer to send it to.
-        to: P,
-        /// The message.
-        message: Message<Item<K, V>>,
-    },
-    /// Nothing is due until new input or, if given, until this instant.
-    Wait(Option<Time>),
-}
-
-/// Something the application may want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MapEvent<P, K> {
-    /// What is held under a key has changed by a message: an entry came, or went.
-    Changed {
-        /// The key.
-        key: K,
-        /// The peer whose message changed it.
-        from: P,
-    },
-    /// A proof that both maps are equal.
-    InSync {
-        /// The peer.
-        peer: P,
-        /// The digest both had.
-        digest: Digest,
-    },
-    /// This replica id was used twice.
-    Forked {
-        /// The id.
-        replica: ReplicaId,
-    },
-    /// Two rounds in a row had no answer from this peer.
-    Unreachable {
-        /// The peer.
-        peer: P,
-    },
-    /// A peer that was unreachable has sent a valid message.
-    Reachable {
-        /// The peer.
-        peer: P,
-    },
-}
+pub type MapOutput<P, K, V> = Output<P, Item<K, V>, MapEvent<P, K>>;
 
 impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
     /// An empty replica without peers.
     pub fn new(config: Config, id: ReplicaId, seed: u64) -> Self {
-        Self { engine: Engine::new(Forgetting::new(&config, id, seed), config, seed) }
+        Self::over(Forgetting::new(&config, id, seed), config, seed)
     }
 
     /// All that is held and was seen, as bytes, for [`restore`](Self::restore). O(entries).
     pub fn save(&self) -> Vec<u8> {
-        self.engine.set.save()
+        self.set.save()
     }
 
     /// A replica of what was [saved](Self::save), without peers.
@@ -175,10 +118,7 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
     ///
     /// Bytes that are no saved map, or one of another key, type or element limit.
     pub fn restore(config: Config, id: ReplicaId, seed: u64, saved: &[u8]) -> Result<Self, RestoreError> {
-        let set = Forgetting::restore(&config, id, seed, saved)?;
-        let mut engine = Engine::new(set, config, seed);
-        engine.stats.state_bytes = engine.set.state().bytes;
-        Ok(Self { engine })
+        Ok(Self::over(Forgetting::restore(&config, id, seed, saved)?, config, seed))
     }
 
     /// Inserts a value, which replaces all that is seen here under the key. Returns how many values that were.
@@ -188,9 +128,7 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
     /// A key and value that are over the cluster's limit, which with what else an entry takes is 90 bytes below
     /// [`Config::max_element_bytes`]. The map is unchanged.
     pub fn insert(&mut self, key: K, value: V) -> Result<usize, TooLarge> {
-        let replaced = self.engine.set.insert(key, value);
-        self.engine.stats.state_bytes = self.engine.set.state().bytes;
-        replaced
+        self.write(|set| set.insert(key, value))
     }
 
     /// Removes all that is seen here under a key. Returns how many values went.
@@ -199,9 +137,7 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        let removed = self.engine.set.remove(key);
-        self.engine.stats.state_bytes = self.engine.set.state().bytes;
-        removed
+        self.write(|set| set.remove(key))
     }
 
     /// Of the values of a key the one that all replicas agree on.
@@ -210,7 +146,7 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.engine.set.items_of(key).max_by_key(|item| (item.generation, item.dot)).map(|item| &item.value)
+        self.set.items_of(key).max_by_key(|item| (item.generation, item.dot)).map(|item| &item.value)
     }
 
     /// All values of a key: more than one if they were inserted without having seen each other.
@@ -219,7 +155,7 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.engine.set.items_of(key).map(|item| &item.value)
+        self.set.items_of(key).map(|item| &item.value)
     }
 
     /// The keys in a range with the value that [`get`](Self::get) gives, in their order.
@@ -228,7 +164,7 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        self.engine.set.range(range).map(|item| (&item.key, &item.value))
+        self.set.range(range).map(|item| (&item.key, &item.value))
     }
 
     /// All keys with the value that [`get`](Self::get) gives, in their order.
@@ -238,7 +174,7 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
 
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.engine.set.count()
+        self.set.count()
     }
 
     /// Whether there is no key.
@@ -248,133 +184,19 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
 
     /// The id that inserts are counted under.
     pub const fn replica(&self) -> ReplicaId {
-        self.engine.set.own()
-    }
-
-    /// The digest of all that is held and of all that was seen. O(1).
-    pub const fn digest(&self) -> Digest {
-        self.engine.set.digest()
-    }
-
-    /// Adds a peer. Returns whether it is new. Messages are accepted from peers only.
-    pub fn add_peer(&mut self, peer: P) -> bool {
-        self.engine.add_peer(peer)
-    }
-
-    /// Forgets a peer and drops what was under way with it. Returns whether there was such a peer.
-    pub fn remove_peer<Q>(&mut self, peer: &Q) -> bool
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        self.engine.remove_peer(peer)
-    }
-
-    /// Begins a round with this peer at the next poll.
-    pub fn sync_now<Q>(&mut self, peer: &Q)
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        self.engine.sync_now(peer);
-    }
-
-    /// Notes whether the transport to this peer takes messages now; as
-    /// [`AntiEntropy::set_writable`](crate::AntiEntropy::set_writable).
-    pub fn set_writable<Q>(&mut self, peer: &Q, writable: bool)
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        self.engine.set_writable(peer, writable);
-    }
-
-    /// Pushes changes along this overlay from now on, if [`Config::batch_every`] is set; as
-    /// [`AntiEntropy::set_overlay`](crate::AntiEntropy::set_overlay).
-    pub fn set_overlay(&mut self, overlay: Overlay<P>) {
-        self.engine.set_overlay(overlay);
-    }
-
-    /// What replicas of one cluster share, in four bytes: the key, the type and the limit of entries.
-    pub fn cluster_tag(&self) -> [u8; 4] {
-        self.engine.set.tag().bytes()
-    }
-
-    /// What sets a cluster with this [tag](Self::cluster_tag) apart from ours; `None` if nothing does, as far as four bytes
-    /// can tell.
-    pub fn difference(&self, cluster_tag: [u8; 4]) -> Option<Foreign> {
-        self.engine.set.tag().difference(ClusterTag::from_bytes(cluster_tag))
-    }
-
-    /// Takes in one message.
-    ///
-    /// # Errors
-    ///
-    /// A message from a stranger, from another cluster, or with an invalid entry. It leaves all but the counters
-    /// unchanged.
-    pub fn receive(&mut self, from: &P, message: Message<Item<K, V>>) -> Result<(), Reject> {
-        self.engine.receive(from, message)
-    }
-
-    /// Decodes one message and takes it in.
-    ///
-    /// # Errors
-    ///
-    /// As [`receive`](Self::receive), and bytes that are no message.
-    pub fn receive_bytes(&mut self, from: &P, bytes: &[u8]) -> Result<(), Reject> {
-        self.engine.receive_bytes(from, bytes)
-    }
-
-    /// The next output at `now`.
-    pub fn poll(&mut self, now: Time) -> MapOutput<P, K, V> {
-        if let Some(replica) = self.engine.set.take_fork() {
-            return MapOutput::Event(MapEvent::Forked { replica });
-        }
-        loop {
-            return match self.engine.poll(now) {
-                Output::Event(Event::Learned { element, from }) => {
-                    MapOutput::Event(MapEvent::Changed { key: element.key, from })
-                }
-                Output::Event(Event::InSync { peer, digest }) => MapOutput::Event(MapEvent::InSync { peer, digest }),
-                Output::Event(Event::Unreachable { peer }) => MapOutput::Event(MapEvent::Unreachable { peer }),
-                Output::Event(Event::Reachable { peer }) => MapOutput::Event(MapEvent::Reachable { peer }),
-                // Nothing of a map is held undecoded, and nobody watches places.
-                Output::Event(Event::Undecoded { .. } | Event::Decoded { .. } | Event::Reached { .. }) => continue,
-                Output::Send { to, message } => MapOutput::Send { to, message },
-                Output::Wait(until) => MapOutput::Wait(until),
-            };
-        }
+        self.set.own()
     }
 
     /// Makes a saboteur of this replica, to see that tests catch it.
     #[cfg(feature = "sim")]
     #[doc(hidden)]
     pub const fn break_rule(&mut self, rule: Rule) {
-        self.engine.set.broken = Some(rule);
-    }
-
-    /// The statistics.
-    pub fn stats(&self) -> &Stats {
-        &self.engine.stats
-    }
-
-    /// The statistics about one peer.
-    pub fn peer_stats<Q>(&self, peer: &Q) -> Option<PeerStats>
-    where
-        P: Borrow<Q>,
-        Q: Ord + ?Sized,
-    {
-        self.engine.peer_stats(peer)
-    }
-
-    /// The configuration given to [`new`](Self::new).
-    pub const fn config(&self) -> &Config {
-        &self.engine.config
+        self.set.broken = Some(rule);
     }
 }
 
 impl<P: fmt::Debug, K: Element + Ord, V: Element> fmt::Debug for Map<P, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("digest", &self.engine.set.digest()).finish_non_exhaustive()
+        self.summarize("Map", self.set.digest(), f)
     }
 }

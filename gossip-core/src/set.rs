@@ -25,12 +25,13 @@ pub(crate) use merge::Merged;
 pub(crate) use pages::{Held, Stretch};
 pub(crate) use past::{Lacks, RECENT};
 
-/// Set of elements, with digest, sketch and pages in step.
-///
-/// The sketch knows elements by *names*, or short ids. The name of a number is its id, which tells the element. The
-/// name of another element is the first 48 bits of its id, as it has to be fetched anyway.
+/// What an [`AntiEntropy`](crate::AntiEntropy) holds: a set that only grows, with digest, sketch and pages in step.
+/// Opaque: it names a [kind](crate::Kind).
+//
+// The sketch knows elements by *names*, or short ids. The name of a number is its id, which tells the element. The
+// name of another element is the first 48 bits of its id, as it has to be fetched anyway.
 #[derive(Clone, Debug)]
-pub(crate) struct Set<E> {
+pub struct Set<E> {
     store: Store<E>,
     digest: Digest,
     bytes: u64,

@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::Kind;
+use super::{Compared, Content, Kind};
 use crate::config::Room;
 use crate::digest::{Digest, State};
 use crate::element::{ClusterTag, Element, Fingerprint};
 use crate::error::Reject;
+use crate::event::{Event, MapEvent};
 use crate::forgetting::{Causal, Dot, Forgetting, Item, ReplicaId};
 use crate::message::Remarks;
 use crate::round::claim::Claim;
@@ -15,11 +16,32 @@ use crate::set::{Excerpt, Held, Lacks, Merged, Stretch};
 use crate::sketch::{Cell, IdWidth, Prefix, Tables, WideName};
 use crate::wire::{Bound, Dots, Elements, Ids, Place};
 
-impl<K: Element + Ord, V: Element> Kind for Forgetting<K, V> {
+impl<K: Element + Ord, V: Element> Kind for Forgetting<K, V> {}
+
+impl<K, V> Content for Forgetting<K, V> {
     type Element = Item<K, V>;
+    type Event<P> = MapEvent<P, K>;
+}
+
+impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
     type Name = WideName;
     const WIDTH: IdWidth = Self::WIDTH;
     const FORGETS: bool = true;
+
+    fn report<P>(event: Event<P, Item<K, V>>) -> Option<MapEvent<P, K>> {
+        Some(match event {
+            Event::Learned { element, from } => MapEvent::Changed { key: element.key, from },
+            Event::InSync { peer, digest } => MapEvent::InSync { peer, digest },
+            Event::Unreachable { peer } => MapEvent::Unreachable { peer },
+            Event::Reachable { peer } => MapEvent::Reachable { peer },
+            // Nothing of a map is held undecoded, and nobody watches places.
+            Event::Undecoded { .. } | Event::Decoded { .. } | Event::Reached { .. } => return None,
+        })
+    }
+
+    fn news<P>(&mut self) -> Option<MapEvent<P, K>> {
+        self.take_fork().map(|replica| MapEvent::Forked { replica })
+    }
 
     fn len(&self) -> usize {
         self.live_count()

@@ -3,21 +3,33 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::Kind;
+use super::{Compared, Content, Kind};
 use crate::config::Room;
 use crate::digest::{Digest, State};
 use crate::element::{ClusterTag, Element, Fingerprint};
 use crate::error::Reject;
+use crate::event::Event;
 use crate::message::Remarks;
 use crate::round::claim::Claim;
 use crate::set::{Excerpt, Held, Lacks, Merged, Set, Stretch};
 use crate::sketch::{Cell, IdWidth, Prefix, Tables};
 use crate::wire::{Bound, Elements, Ids, Place};
 
-impl<E: Element> Kind for Set<E> {
+impl<E: Element> Kind for Set<E> {}
+
+impl<E> Content for Set<E> {
     type Element = E;
+    type Event<P> = Event<P, E>;
+}
+
+impl<E: Element> Compared for Set<E> {
     type Name = u64;
     const WIDTH: IdWidth = Self::WIDTH;
+
+    #[inline]
+    fn report<P>(event: Event<P, E>) -> Option<Event<P, E>> {
+        Some(event)
+    }
 
     #[inline]
     fn len(&self) -> usize {

@@ -3,14 +3,14 @@
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
+use super::Engine;
 use super::chance::Chance;
-use super::engine::Engine;
 use crate::kind::Kind;
 use crate::peer::Peer;
 use crate::push::Pusher;
 use crate::time::{Time, micros};
 
-impl<P: Clone + Ord, S: Kind> Engine<P, S::Element, S> {
+impl<P: Clone + Ord, S: Kind> Engine<P, S> {
     /// Returns a random free peer if a round by chance is due, and sets the time of the next round. O(peers) if one is
     /// free.
     pub(super) fn choose(&mut self) -> Option<P> {

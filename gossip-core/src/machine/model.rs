@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::AntiEntropy;
-use super::engine::Engine;
+use super::Engine;
+use crate::anti_entropy::AntiEntropy;
 use crate::element::{Element, Stored, StoredRef};
 use crate::event::Event;
 use crate::peer::PeerModel;
@@ -47,7 +47,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// The state that decides the machine's future, for model checkers. O(elements); O(elements · peers) if it pushes.
     pub fn model(&self) -> ModelState<P, E> {
         // All fields are named, so that no new one is forgotten.
-        let Engine { config: _, set, peers, agenda, chance, pusher, events, rng, now, stats: _ } = &self.engine;
+        let Engine { config: _, set, peers, agenda, chance, pusher, events, rng, now, stats: _ } = self;
         let pushes = pusher.is_some();
         ModelState {
             elements: set.since(Place::START).map(StoredRef::to_stored).collect(),

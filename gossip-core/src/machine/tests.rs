@@ -9,41 +9,40 @@ use core::num::NonZeroU16;
 use core::time::Duration;
 
 use super::*;
+use crate::anti_entropy::AntiEntropy;
 use crate::config::MessageBudget;
+use crate::element::Element;
 use crate::event::Event;
 use crate::message::tests::{answer, request};
 use crate::message::{Answer, Body, Nonce, Request};
-use crate::peer::{Peer, Turn};
+use crate::peer::Peer;
 use crate::push::Pusher;
+use crate::set::Set;
 
 /// What tests of the machine's parts look at.
 impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     pub(crate) const fn set(&mut self) -> &mut Set<E> {
-        &mut self.engine.set
-    }
-
-    pub(crate) fn turn<'a>(&'a mut self, id: &'a P) -> Option<Turn<'a, P, Set<E>>> {
-        self.engine.turn(id)
+        &mut self.set
     }
 
     pub(crate) fn peer(&self, id: &P) -> &Peer {
-        &self.engine.peers[id]
+        &self.peers[id]
     }
 
     pub(crate) fn pusher(&mut self) -> &mut Pusher<P> {
-        self.engine.pusher.as_mut().expect("it pushes")
+        self.pusher.as_mut().expect("it pushes")
     }
 
     pub(crate) const fn now(&self) -> Time {
-        self.engine.now
+        self.now
     }
 
     pub(crate) const fn set_now(&mut self, now: Time) {
-        self.engine.now = now;
+        self.now = now;
     }
 
     pub(crate) const fn set_batches(&mut self, every: Duration) {
-        self.engine.config.batch_every = Some(every);
+        self.config.batch_every = Some(every);
     }
 }
 
@@ -115,7 +114,7 @@ fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
     let mut machine = replica(0, 1);
     (2..5).for_each(|peer| assert!(machine.add_peer(peer)));
     assert!(matches!(machine.poll(Time::ZERO), Output::Wait(Some(_))));
-    let due = machine.engine.chance.at.expect("a round comes by chance");
+    let due = machine.chance.at.expect("a round comes by chance");
     (1..5).for_each(|peer| machine.sync_now(&peer));
     // Whom it asks now, and who is free first then.
     let mut nonces = [Nonce::from_bits(0); 6];
@@ -130,7 +129,7 @@ fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
                     }
                 }
                 Output::Event(_) => {}
-                Output::Wait(_) => return (asked, machine.engine.agenda.first_free, nonces),
+                Output::Wait(_) => return (asked, machine.agenda.first_free, nonces),
             }
         }
     };
@@ -142,16 +141,16 @@ fn an_overdue_round_begins_with_the_first_peer_that_is_free() {
     let (asked, free, _) = asks(&mut machine, due);
     assert_eq!((asked, free), ([3].into(), None));
 
-    machine.engine.chance.at = Some(due);
+    machine.chance.at = Some(due);
     assert_eq!(asks(&mut machine, due).1, nobody);
     machine.add_peer(5);
     let (asked, free, _) = asks(&mut machine, due);
     assert_eq!((asked, free), ([5].into(), None));
 
     // One that asks for cells ends our round with it, and is left alone for an interval.
-    machine.engine.chance.at = Some(due);
+    machine.chance.at = Some(due);
     assert_eq!(asks(&mut machine, due).1, nobody);
-    let cells = request(machine.engine.set.tag(), 7, Request::WantCells { state: 7, from: 0, count: 1 });
+    let cells = request(machine.set.tag(), 7, Request::WantCells { state: 7, from: 0, count: 1 });
     machine.receive(&2, Message::new(cells)).expect("it asks");
     let later = due + Duration::from_secs(1);
     let (asked, free, _) = asks(&mut machine, due);

@@ -143,30 +143,16 @@ impl Repair {
         let (elements, taken) = set.named(&self.claim.ours[self.sent..], self.claim.width.unnamed_bits(), room);
         self.sent += taken;
         let all_sent = self.has_sent_all();
-        // Wishes for what one answer can hold, at the peer's bytes an element: all others would have to be sent again.
-        let fitting =
-            u128::from(answer) * u128::from(self.theirs.digest.count()) / u128::from(self.theirs.bytes.max(1));
-        let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).max(1);
-        let fitting = fitting.min(self.claim.wanted.len());
-        let wishes = &self.claim.wanted[..fitting];
-        let mut wanted = Ids::NONE;
+        let fitting = self.fitting(answer);
         // Wishes after all elements: so the state at the end of the last answer is that of a peer that has merged them.
-        if all_sent {
-            wanted =
-                Ids::fill(&wishes[self.asked.min(wishes.len())..], room.of_many.saturating_sub(elements.encoded_len()));
-            if self.asked == 0
-                && let Some(&first) = wishes.first().filter(|_| wanted.count() > 0)
-            {
-                self.begins = Bound::of_name(first, WISH);
-            }
-            self.asked += wanted.count();
-        }
+        let room_for_wishes = room.of_many.saturating_sub(elements.encoded_len());
+        let wanted = if all_sent { self.wish(fitting, room_for_wishes) } else { Ids::NONE };
         // Before it is counted: the first message of a burst finds the window whole.
         self.single = self.remaining == window.max(1);
         self.acknowledged &= self.single;
         self.remaining -= 1;
-        let left = room.of_many.saturating_sub(elements.encoded_len());
-        let waits = all_sent && self.claim.wanted.is_empty() && !self.take_marks(set, left, elements.count() > 0);
+        let waits =
+            all_sent && self.claim.wanted.is_empty() && !self.take_marks(set, room_for_wishes, elements.count() > 0);
         let asks = if waits {
             Asks::Nothing
         } else if all_sent && self.claim.wanted.is_empty() {
@@ -185,6 +171,27 @@ impl Repair {
             self.remaining = 0;
         }
         (asks, wanted, elements)
+    }
+
+    /// How many wishes one answer of so many bytes can grant, at the peer's bytes an element: all others would have to be
+    /// sent again.
+    fn fitting(&self, answer: u64) -> usize {
+        let state = &self.theirs;
+        let fitting = u128::from(answer) * u128::from(state.digest.count()) / u128::from(state.bytes.max(1));
+        usize::try_from(fitting).unwrap_or(usize::MAX).max(1).min(self.claim.wanted.len())
+    }
+
+    /// The next wishes of the burst, of the first `fitting`, within so many bytes.
+    fn wish(&mut self, fitting: usize, room: usize) -> Ids {
+        let wishes = &self.claim.wanted[..fitting];
+        let wanted = Ids::fill(&wishes[self.asked.min(wishes.len())..], room);
+        if self.asked == 0
+            && let Some(&first) = wishes.first().filter(|_| wanted.count() > 0)
+        {
+            self.begins = Bound::of_name(first, WISH);
+        }
+        self.asked += wanted.count();
+        wanted
     }
 
     /// Dots that are gone here and that the last message tells.

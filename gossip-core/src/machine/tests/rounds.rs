@@ -7,7 +7,9 @@ use core::fmt::Write;
 use core::num::NonZeroU16;
 
 use super::super::*;
+use crate::anti_entropy::AntiEntropy;
 use crate::config::{Economy, MessageBudget};
+use crate::element::Element;
 use crate::event::Event;
 
 /// Two replicas of these sets.

@@ -6,12 +6,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;
+use crate::anti_entropy::AntiEntropy;
 use crate::config::{Config, Economy, MessageBudget};
 use crate::digest::{Digest, State};
 use crate::element::{Element, Entry, Fingerprinter, Rank};
 use crate::event::Output;
 use crate::key::Key;
-use crate::machine::AntiEntropy;
 use crate::machine::tests::{PEER, replica};
 use crate::message::tests::{answer, numbers, request};
 use crate::message::{Answer, Asks, Body, Listed, Message, Part, Request, Told};

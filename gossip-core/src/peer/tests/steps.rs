@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::*;
+use crate::anti_entropy::AntiEntropy;
 use crate::config::Config;
 use crate::digest::{Digest, State};
 use crate::element::Element;
 use crate::event::Output;
-use crate::machine::AntiEntropy;
 use crate::message::tests::{answer, numbers as elements, request};
 use crate::message::{Answer, Asks, Body, Head, Message, MessageKind, Part, Request, Tells, Told};
 use crate::peer::budget::{CELL, PASSED};

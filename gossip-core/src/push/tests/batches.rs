@@ -6,9 +6,9 @@ use core::num::NonZeroU16;
 use core::time::Duration;
 
 use super::super::*;
+use crate::anti_entropy::AntiEntropy;
 use crate::config::{Config, MessageBudget};
 use crate::event::Output;
-use crate::machine::AntiEntropy;
 use crate::message::tests::numbers as elements;
 use crate::message::{Batch, Body, Flags, Message, longest};
 use crate::time::Time;

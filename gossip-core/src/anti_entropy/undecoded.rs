@@ -64,7 +64,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// assert_eq!(upgraded.digest(), new.digest());
     /// ```
     pub fn undecoded(&self) -> impl Iterator<Item = &[u8]> {
-        self.engine.set.undecoded()
+        self.set.undecoded()
     }
 
     /// Inserts an element by its encoding, such as [`undecoded`](Self::undecoded) gives. If it cannot be decoded it is held
@@ -74,9 +74,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     ///
     /// Bytes that are over the cluster's limit, or neither decoded nor kept. The set is unchanged.
     pub fn restore(&mut self, encoded: &[u8]) -> Result<bool, NotKept> {
-        let inserted = self.engine.set.restore(encoded);
-        self.engine.stats.state_bytes = self.engine.set.state().bytes;
-        inserted
+        self.write(|set| set.restore(encoded))
     }
 
     /// Tries again to decode what is not. [`Event::Decoded`] tells each element that now is. Call it when more can be
@@ -84,7 +82,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     ///
     /// An element stays at its place in the log, and the digest as it is: both go by the encoding.
     pub fn refresh(&mut self) {
-        let decoded = self.engine.set.refresh();
-        self.engine.events.extend(decoded.into_iter().map(|element| Event::Decoded { element }));
+        let decoded = self.set.refresh();
+        self.events.extend(decoded.into_iter().map(|element| Event::Decoded { element }));
     }
 }
