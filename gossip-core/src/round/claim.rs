@@ -53,11 +53,16 @@ impl Claim {
         let of_theirs = if E::NUMBERS.is_some() { &mut claim.numbers } else { &mut claim.wanted };
         of_theirs.reserve_exact(names.len() - ours);
         for (&name, may_be_own) in names.iter().zip(own) {
-            let mut own = set.of_name(name, unnamed).take_while(|_| may_be_own).peekable();
             // A cell does not say whose an element is: our own set does. A name may be that of several elements of
             // ours, and then all of them are ours alone.
-            if own.peek().is_some() {
-                own.for_each(|entry| expected.remove(fingerprint(entry.element)));
+            let mut is_own = false;
+            if may_be_own {
+                for entry in set.of_name(name, unnamed) {
+                    expected.remove(fingerprint(entry.element));
+                    is_own = true;
+                }
+            }
+            if is_own {
                 claim.ours.push(name);
             } else if let Some(element) = fingerprinter.element(name) {
                 expected.add(fingerprint(StoredRef::Value(&element)));
