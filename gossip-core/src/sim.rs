@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use gossip_core::sim::{Chance, Fault, Latency, Network, ReplicaId, Simulation};
+//! use gossip_core::sim::{Chance, Fault, Latency, Network, Simulation};
 //! use gossip_core::{AntiEntropy, Config, Element, Time, TypeTag};
 //!
 //! #[derive(Clone, PartialEq, Eq)]
@@ -40,20 +40,20 @@
 //! };
 //! let mut simulation = Simulation::new(7, network, 4, |id, seed| {
 //!     let mut machine = AntiEntropy::new(Config::default(), seed);
-//!     for peer in (0..4).map(ReplicaId).filter(|&peer| peer != id) {
+//!     for peer in (0..4).filter(|&peer| peer != id) {
 //!         machine.add_peer(peer);
 //!     }
 //!     machine
 //! });
 //! for version in 0..100 {
 //!     let price = Price { article: "tea".into(), version, cents: 250 };
-//!     simulation.insert(Time::from_millis(100 * version as u64), ReplicaId(version as usize % 4), price);
+//!     simulation.insert(Time::from_millis(100 * version as u64), version as usize % 4, price);
 //! }
-//! let half = vec![ReplicaId(0), ReplicaId(1)];
+//! let half = vec![0, 1];
 //! simulation.fault(Time::from_millis(2_000), Fault::Cut(half), Duration::from_secs(5));
 //!
 //! let report = simulation.settle(Duration::from_secs(60))?;
-//! assert_eq!(simulation.machine(ReplicaId(3)).unwrap().len(), 100);
+//! assert_eq!(simulation.machine(3).unwrap().len(), 100);
 //! assert!(report.lost > 0 && report.cut > 0, "the network was as bad as it should be");
 //! # Ok::<(), gossip_core::sim::Violation>(())
 //! ```
@@ -66,11 +66,11 @@
 //! ```
 //! use core::time::Duration;
 //! use std::collections::{BTreeSet, VecDeque};
-//! use gossip_core::sim::{Machine, Network, ReplicaId, Role, Simulation, Step};
+//! use gossip_core::sim::{Machine, Network, Role, Simulation, Step};
 //! use gossip_core::{Element, Time};
 //!
 //! #[derive(Clone)]
-//! struct FullState { next: ReplicaId, set: BTreeSet<u64>, learned: VecDeque<(u64, ReplicaId)>, due: Time }
+//! struct FullState { next: usize, set: BTreeSet<u64>, learned: VecDeque<(u64, usize)>, due: Time }
 //!
 //! impl Machine for FullState {
 //!     type Element = u64;
@@ -81,7 +81,7 @@
 //!         true
 //!     }
 //!
-//!     fn receive(&mut self, from: ReplicaId, mut message: &[u8]) -> bool {
+//!     fn receive(&mut self, from: usize, mut message: &[u8]) -> bool {
 //!         while let Some(element) = u64::decode(&mut message) {
 //!             if self.set.insert(element) {
 //!                 self.learned.push_back((element, from));
@@ -117,13 +117,13 @@
 //! }
 //!
 //! let mut simulation = Simulation::new(7, Network::default(), 5, |id, _seed| FullState {
-//!     next: ReplicaId((id.0 + 1) % 5),
+//!     next: (id + 1) % 5,
 //!     set: BTreeSet::new(),
 //!     learned: VecDeque::new(),
 //!     due: Time::ZERO,
 //! });
 //! for element in 0..20 {
-//!     simulation.insert(Time::ZERO, ReplicaId(element as usize % 5), element);
+//!     simulation.insert(Time::ZERO, element as usize % 5, element);
 //! }
 //! simulation.run_until(Time::from_millis(5_000))?;
 //! assert!(simulation.is_uniform());
@@ -147,7 +147,7 @@ mod staleness;
 
 pub use faults::{Fault, Faults, Memory};
 pub use history::Arrival;
-pub use interface::{Limits, Machine, ReplicaId, Role, Step};
+pub use interface::{Limits, Machine, Role, Step};
 pub use interposed::{Interpose, Interposed};
 pub use law::{Law, Violation};
 pub use network::{Chance, Latency, Network};

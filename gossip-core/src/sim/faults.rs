@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Chance, ReplicaId};
+use super::Chance;
 use crate::Time;
 use crate::rng::Rng;
 use crate::time::micros;
@@ -13,21 +13,21 @@ use crate::time::micros;
 pub enum Fault {
     /// Partition between these replicas and the others. It stops messages that would arrive while it lasts, as
     /// Maelstrom's do: those under way at its beginning, and not those under way at its end. Partitions may overlap.
-    Cut(Vec<ReplicaId>),
+    Cut(Vec<usize>),
     /// Partition link by link: the first of each of these pairs cannot reach the second. So a third replica may reach
     /// two that are parted, and a link may work one way.
-    Sever(Vec<(ReplicaId, ReplicaId)>),
+    Sever(Vec<(usize, usize)>),
     /// Standstill of a transport: that of the first to the second takes no messages, as the first is
     /// [told](super::Machine::set_writable). A crash of the first ends it. Skipped where it stands still already.
-    Stall(ReplicaId, ReplicaId),
+    Stall(usize, usize),
     /// Pause of a replica; its messages, insertions and deadlines wait.
-    Pause(ReplicaId),
+    Pause(usize),
     /// Crash of a replica, which comes back as a new machine with a new seed.
-    Crash(ReplicaId, Memory),
+    Crash(usize, Memory),
     /// Clock of a replica set forward, once.
-    Forward(ReplicaId),
+    Forward(usize),
     /// Clock of a replica set back, once.
-    Back(ReplicaId),
+    Back(usize),
 }
 
 /// Memory of a replica after a crash.
@@ -89,10 +89,10 @@ impl Faults {
                 let at = Time::from_micros(rng.below(micros(self.within).saturating_add(1)));
                 // A fault that ends as it begins would be planned, counted and never seen.
                 let lasting = Duration::from_micros(1 + rng.below(micros(self.longest)));
-                let one = ReplicaId(usize::try_from(rng.below(replicas as u64)).unwrap_or(0));
+                let one = usize::try_from(rng.below(replicas as u64)).unwrap_or(0);
                 let fault = match kind {
                     // A coin for each: once in 2^(n − 1) draws all n are on one side, and nothing is cut.
-                    0 => Fault::Cut((0..replicas).map(ReplicaId).filter(|_| rng.below(2) == 0).collect()),
+                    0 => Fault::Cut((0..replicas).filter(|_| rng.below(2) == 0).collect()),
                     1 => Fault::Pause(one),
                     2 => Fault::Crash(one, Memory::Kept),
                     3 => Fault::Crash(one, Memory::Lost),
@@ -101,7 +101,7 @@ impl Faults {
                     _ => {
                         // To any other: nobody sends to itself.
                         let ahead = 1 + usize::try_from(rng.below(replicas.saturating_sub(1) as u64)).unwrap_or(0);
-                        Fault::Stall(one, ReplicaId((one.0 + ahead) % replicas))
+                        Fault::Stall(one, (one + ahead) % replicas)
                     }
                 };
                 drawn.push((at, fault, lasting));

@@ -1,6 +1,5 @@
 //! `Arrival`: an element comes to a replica.
 
-use super::ReplicaId;
 use crate::Time;
 
 /// Arrival of an element at a replica, by a local write or from a peer.
@@ -9,7 +8,7 @@ pub struct Arrival<E> {
     /// Virtual time.
     pub at: Time,
     /// The replica.
-    pub replica: ReplicaId,
+    pub replica: usize,
     /// The element.
     pub element: E,
 }

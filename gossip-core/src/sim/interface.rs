@@ -6,21 +6,11 @@ use core::fmt;
 
 use crate::{AntiEntropy, Config, Digest, Element, Event, Message, MessageBudget, Output, Time};
 
-/// Number of a replica in the fleet, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReplicaId(pub usize);
-
-impl fmt::Display for ReplicaId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "r{}", self.0)
-    }
-}
-
 /// Replica of a grow-only set, as a pure state machine, for the simulator to drive and judge.
 ///
 /// [`AntiEntropy`] is one. Any protocol can be one that takes in bytes and is polled: its set is compared with its
 /// inputs, by any digest of its choice. An [`Interposed`](super::Interposed) machine is one with changed inputs or
-/// outputs.
+/// outputs. Replicas go by their numbers in the fleet, from 0.
 pub trait Machine: Clone {
     /// Elements of the set.
     type Element: Element;
@@ -37,11 +27,11 @@ pub trait Machine: Clone {
     }
 
     /// Takes in a message. Returns whether it was accepted; a refused message changes nothing.
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool;
+    fn receive(&mut self, from: usize, message: &[u8]) -> bool;
 
     /// Tells it whether the transport to a peer takes messages. While it does not, the machine must send that peer none.
     /// Returns whether it heeds this. By default it does not: such a machine is not judged by it, and its messages pass.
-    fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+    fn set_writable(&mut self, peer: usize, writable: bool) -> bool {
         let _ = (peer, writable);
         false
     }
@@ -71,7 +61,7 @@ pub enum Step<E, D> {
     /// Message to send.
     Send {
         /// Receiver.
-        to: ReplicaId,
+        to: usize,
         /// Its name in the report.
         kind: &'static str,
         /// Its role: request, answer or push.
@@ -84,19 +74,19 @@ pub enum Step<E, D> {
         /// The element, held already.
         element: E,
         /// The peer.
-        from: ReplicaId,
+        from: usize,
     },
     /// New element from a peer's message that the machine cannot decode, and holds as its encoding.
     Undecoded {
         /// The encoding.
         encoded: Box<[u8]>,
         /// The peer.
-        from: ReplicaId,
+        from: usize,
     },
     /// Proof that this peer's digest and ours were both this one.
     InSync {
         /// The peer.
-        peer: ReplicaId,
+        peer: usize,
         /// The digest.
         digest: D,
     },
@@ -142,7 +132,7 @@ impl Default for Limits {
     }
 }
 
-impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
+impl<E: Element> Machine for AntiEntropy<usize, E> {
     type Element = E;
     type Digest = Digest;
 
@@ -155,11 +145,11 @@ impl<E: Element> Machine for AntiEntropy<ReplicaId, E> {
         AntiEntropy::restore(self, encoded).is_ok()
     }
 
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+    fn receive(&mut self, from: usize, message: &[u8]) -> bool {
         self.receive_bytes(&from, message).is_ok()
     }
 
-    fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+    fn set_writable(&mut self, peer: usize, writable: bool) -> bool {
         AntiEntropy::set_writable(self, &peer, writable);
         true
     }

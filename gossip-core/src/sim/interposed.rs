@@ -1,6 +1,6 @@
 //! `Interposed`: a machine behind an interposer, which may change its inputs and outputs.
 
-use super::{Limits, Machine, ReplicaId, Step};
+use super::{Limits, Machine, Step};
 use crate::Time;
 
 /// Interposer between a machine `M` and the simulator: it sees all inputs and outputs, and may change them.
@@ -13,12 +13,12 @@ pub trait Interpose<M: Machine>: Clone {
     }
 
     /// As [`Machine::receive`].
-    fn receive(&mut self, machine: &mut M, from: ReplicaId, message: &[u8]) -> bool {
+    fn receive(&mut self, machine: &mut M, from: usize, message: &[u8]) -> bool {
         machine.receive(from, message)
     }
 
     /// As [`Machine::set_writable`].
-    fn set_writable(&mut self, machine: &mut M, peer: ReplicaId, writable: bool) -> bool {
+    fn set_writable(&mut self, machine: &mut M, peer: usize, writable: bool) -> bool {
         machine.set_writable(peer, writable)
     }
 
@@ -36,7 +36,7 @@ pub trait Interpose<M: Machine>: Clone {
 /// Machine behind an [interposer](Interpose). Its set and its digest are the machine's own.
 ///
 /// ```
-/// use gossip_core::sim::{Interpose, Interposed, Machine, Network, ReplicaId, Simulation, Step};
+/// use gossip_core::sim::{Interpose, Interposed, Machine, Network, Simulation, Step};
 /// use gossip_core::{AntiEntropy, Config, Time};
 ///
 /// /// Never says that it holds what the other does.
@@ -54,12 +54,12 @@ pub trait Interpose<M: Machine>: Clone {
 ///
 /// let mut simulation = Simulation::new(7, Network::default(), 2, |id, seed| {
 ///     let mut machine = AntiEntropy::new(Config::default(), seed);
-///     machine.add_peer(ReplicaId(1 - id.0));
+///     machine.add_peer(1 - id);
 ///     Interposed::new(machine, NoProofs)
 /// });
-/// simulation.insert(Time::ZERO, ReplicaId(0), 42);
+/// simulation.insert(Time::ZERO, 0, 42);
 /// simulation.run_until(Time::from_millis(5_000))?;
-/// assert!(simulation.machine(ReplicaId(1)).unwrap().machine().contains(&42));
+/// assert!(simulation.machine(1).unwrap().machine().contains(&42));
 /// # Ok::<(), gossip_core::sim::Violation>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -92,11 +92,11 @@ impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
         self.machine.restore(encoded)
     }
 
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+    fn receive(&mut self, from: usize, message: &[u8]) -> bool {
         self.interposed.receive(&mut self.machine, from, message)
     }
 
-    fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+    fn set_writable(&mut self, peer: usize, writable: bool) -> bool {
         self.interposed.set_writable(&mut self.machine, peer, writable)
     }
 

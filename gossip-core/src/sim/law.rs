@@ -3,7 +3,6 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::ReplicaId;
 use crate::Time;
 
 /// Law that the simulator checks. Its `Display` is its name in snake case.
@@ -56,7 +55,7 @@ impl fmt::Display for Law {
 
 /// Broken law, at which the run ends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{law}: {replica}, at {} µs: {what}", at.as_micros())]
+#[error("{law}: r{replica}, at {} µs: {what}", at.as_micros())]
 #[non_exhaustive]
 pub struct Violation {
     /// The broken law.
@@ -64,7 +63,7 @@ pub struct Violation {
     /// Virtual time.
     pub at: Time,
     /// The replica.
-    pub replica: ReplicaId,
+    pub replica: usize,
     /// The observation.
     pub what: String,
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::census::{Bits, Books};
-use super::{Law, Machine, ReplicaId, Role, Step};
+use super::{Law, Machine, Role, Step};
 use crate::Time;
 use crate::element::Stored;
 use crate::time::micros;
@@ -34,7 +34,7 @@ pub(super) struct Node<M: Machine> {
     /// Polled to the end since the last input.
     pub(super) drained: bool,
     /// Peers whose transport stands still, as it heeds.
-    pub(super) stalled: BTreeSet<ReplicaId>,
+    pub(super) stalled: BTreeSet<usize>,
     /// Inputs that came during a pause.
     pub(super) inbox: Vec<Input>,
     pub(super) held: Books,
@@ -62,13 +62,13 @@ pub(super) enum Input {
     Insert(usize),
     Message(Packet),
     /// The transport to this peer takes messages again.
-    Flow(ReplicaId),
+    Flow(usize),
 }
 
 /// Message under way.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
-    pub(super) from: ReplicaId,
+    pub(super) from: usize,
     pub(super) role: Role,
     /// Its number among the messages of its link.
     pub(super) number: u64,
@@ -78,7 +78,7 @@ pub(super) struct Packet {
 /// Earnings of a peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Credit {
-    peer: ReplicaId,
+    peer: usize,
     /// A complete poll has come since.
     old: bool,
     answers: u64,
@@ -226,7 +226,7 @@ impl<M: Machine> Node<M> {
     }
 
     /// Tells it whether the transport to a peer takes messages. Returns whether that is news.
-    pub(super) fn set_writable(&mut self, peer: ReplicaId, writable: bool) -> bool {
+    pub(super) fn set_writable(&mut self, peer: usize, writable: bool) -> bool {
         if self.stalled.contains(&peer) != writable {
             return false;
         }
@@ -261,7 +261,7 @@ impl<M: Machine> Node<M> {
         Ok(step)
     }
 
-    fn earn(&mut self, from: ReplicaId) {
+    fn earn(&mut self, from: usize) {
         let window = self.machine.limits().window;
         match self.credits.iter_mut().find(|credit| credit.peer == from) {
             Some(credit) => credit.earn(window),
@@ -278,18 +278,18 @@ impl<M: Machine> Node<M> {
     }
 
     /// Charges an answer to this peer.
-    pub(super) fn spend_answer(&mut self, to: ReplicaId) -> Result<(), Broken> {
+    pub(super) fn spend_answer(&mut self, to: usize) -> Result<(), Broken> {
         let credit = self.credits.iter_mut().find(|credit| credit.peer == to && credit.answers > 0);
         // By window, not by kind: what an answer consists of is the machine's choice.
-        let broken = || Broken(Law::Bounded, alloc::format!("{to} gets more answers than it earned"));
+        let broken = || Broken(Law::Bounded, alloc::format!("r{to} gets more answers than it earned"));
         credit.ok_or_else(broken)?.answers -= 1;
         Ok(())
     }
 
     /// Charges a proof about this peer.
-    pub(super) fn spend_proof(&mut self, peer: ReplicaId) -> Result<(), Broken> {
+    pub(super) fn spend_proof(&mut self, peer: usize) -> Result<(), Broken> {
         let credit = self.credits.iter_mut().find(|credit| credit.peer == peer && credit.proofs > 0);
-        let broken = || Broken(Law::Convergence, alloc::format!("a proof about {peer} came of no message"));
+        let broken = || Broken(Law::Convergence, alloc::format!("a proof about r{peer} came of no message"));
         credit.ok_or_else(broken)?.proofs -= 1;
         Ok(())
     }
@@ -304,7 +304,7 @@ pub(super) fn put<M: Machine>(machine: &mut M, element: &Stored<M::Element>) -> 
 }
 
 /// Messages of a machine to a peer, polled to the end.
-pub(super) fn messages<M: Machine>(mut machine: M, to: ReplicaId, now: Time) -> Vec<(Role, Vec<u8>)> {
+pub(super) fn messages<M: Machine>(mut machine: M, to: usize, now: Time) -> Vec<(Role, Vec<u8>)> {
     let mut messages = Vec::new();
     // Bounded here as well, since nobody judges a copy.
     for _ in 0..MOST_OUTPUTS {
@@ -318,7 +318,7 @@ pub(super) fn messages<M: Machine>(mut machine: M, to: ReplicaId, now: Time) -> 
 }
 
 /// Answers among the [`messages`].
-pub(super) fn answers<M: Machine>(machine: M, to: ReplicaId, now: Time) -> Vec<Vec<u8>> {
+pub(super) fn answers<M: Machine>(machine: M, to: usize, now: Time) -> Vec<Vec<u8>> {
     let messages = messages(machine, to, now).into_iter();
     messages.filter(|(role, _)| *role == Role::Answer).map(|(_, message)| message).collect()
 }
@@ -328,9 +328,9 @@ pub(super) const MOST_OUTPUTS: usize = 1 << 20;
 
 fn describe<E, D>(step: &Step<E, D>) -> String {
     match step {
-        Step::Send { to, kind, message, .. } => alloc::format!("a {kind} of {} bytes for {to}", message.len()),
-        Step::Learned { from, .. } | Step::Undecoded { from, .. } => alloc::format!("an element of {from}"),
-        Step::InSync { peer, .. } => alloc::format!("a proof about {peer}"),
+        Step::Send { to, kind, message, .. } => alloc::format!("a {kind} of {} bytes for r{to}", message.len()),
+        Step::Learned { from, .. } | Step::Undecoded { from, .. } => alloc::format!("an element of r{from}"),
+        Step::InSync { peer, .. } => alloc::format!("a proof about r{peer}"),
         Step::Note(note) => (*note).into(),
         Step::Wait(None) => "no deadline".into(),
         Step::Wait(Some(until)) => alloc::format!("a deadline of {} µs", until.as_micros()),
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_message_earns_a_window_and_leaves_of_what_was_earned_before_the_end_of_a_round() {
-        let mut credit = Credit { peer: ReplicaId(1), old: false, answers: 3, proofs: 1 };
+        let mut credit = Credit { peer: 1, old: false, answers: 3, proofs: 1 };
         credit.earn(3);
         assert_eq!((credit.answers, credit.proofs), (6, 2), "between two polls");
         credit.old = true;

@@ -16,7 +16,7 @@ use super::node::{Broken, Node, Packet};
 use super::queue::Queue;
 use super::report::{Report, Trace};
 use super::staleness::Staleness;
-use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, ReplicaId, Violation};
+use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, Violation};
 use crate::Time;
 use crate::element::Stored;
 use crate::rng::Rng;
@@ -26,7 +26,7 @@ use crate::rng::Rng;
 /// Plan insertions and faults, then [`settle`](Self::settle) or [`run_until`](Self::run_until). A machine is polled
 /// after each input, and exactly at its deadlines. All that it does is checked against the [laws](Law).
 pub struct Simulation<M: Machine> {
-    make: Box<dyn FnMut(ReplicaId, u64) -> M>,
+    make: Box<dyn FnMut(usize, u64) -> M>,
     network: Network,
     checks: Checks,
     dawdling: Chance,
@@ -39,7 +39,7 @@ pub struct Simulation<M: Machine> {
     fleet: Fleet,
     staleness: Staleness,
     queue: Queue<Happening>,
-    links: BTreeMap<(ReplicaId, ReplicaId), Link>,
+    links: BTreeMap<(usize, usize), Link>,
     /// Partitions in force.
     cuts: Vec<Cut>,
     /// Number of planned events that are still to come or to end.
@@ -110,27 +110,27 @@ struct Randomness {
 enum Happening {
     /// First poll. Twins are made here, once it is known whether there are any.
     Start {
-        replica: ReplicaId,
+        replica: usize,
         seed: u64,
     },
     Arrive {
-        to: ReplicaId,
+        to: usize,
         packet: Packet,
     },
     Insert {
-        replica: ReplicaId,
+        replica: usize,
         number: usize,
     },
     /// A deadline.
-    Wake(ReplicaId),
+    Wake(usize),
     /// A poll that was put off.
     Poll {
-        replica: ReplicaId,
+        replica: usize,
         life: u64,
     },
     /// A poll before the deadline.
     Early {
-        replica: ReplicaId,
+        replica: usize,
         life: u64,
     },
     Begin {
@@ -139,22 +139,22 @@ enum Happening {
     },
     Heal(u64),
     Resume {
-        replica: ReplicaId,
+        replica: usize,
         life: u64,
     },
     /// The end of a transport's standstill.
     Flow {
-        from: ReplicaId,
-        to: ReplicaId,
+        from: usize,
+        to: usize,
         life: u64,
     },
-    Restart(ReplicaId),
+    Restart(usize),
 }
 
 impl<M: Machine> Simulation<M> {
     /// Fleet of `replicas` replicas. `make` returns the machine of a replica and a seed, empty and with its peers. It
     /// is called again for twins, restarts and rehearsals, and must return equal machines for equal arguments.
-    pub fn new(seed: u64, network: Network, replicas: usize, make: impl FnMut(ReplicaId, u64) -> M + 'static) -> Self {
+    pub fn new(seed: u64, network: Network, replicas: usize, make: impl FnMut(usize, u64) -> M + 'static) -> Self {
         let mut seeds = Rng::new(seed);
         // Another order of these draws would make other runs of every seed; `tests/efficiency.txt` has some.
         let random = Randomness {
@@ -184,7 +184,7 @@ impl<M: Machine> Simulation<M> {
             trace: Trace::default(),
             history: None,
         };
-        for replica in (0..replicas).map(ReplicaId) {
+        for replica in 0..replicas {
             let seed = simulation.random.machines.next_u64();
             let machine = (simulation.make)(replica, seed);
             // Clocks begin anywhere within the second hour: far enough to be set back.
@@ -219,10 +219,10 @@ impl<M: Machine> Simulation<M> {
     /// Makes this replica an outsider, of another cluster, say of another key or version: it talks, and nothing may
     /// come of it. To be set before its insertions are planned. Without effect if there is no such replica.
     #[must_use]
-    pub fn with_outsider(mut self, replica: ReplicaId) -> Self {
-        if let Some(node) = self.nodes.get_mut(replica.0).filter(|node| node.cluster == 0) {
+    pub fn with_outsider(mut self, replica: usize) -> Self {
+        if let Some(node) = self.nodes.get_mut(replica).filter(|node| node.cluster == 0) {
             // One each, so that two outsiders need not come to a union either.
-            node.cluster = 1 + replica.0;
+            node.cluster = 1 + replica;
             self.fleet.members -= 1;
         }
         self
@@ -232,8 +232,8 @@ impl<M: Machine> Simulation<M> {
     /// count as inserted, and proofs about it may be false. The others must converge in spite of it. Without effect if
     /// there is no such replica.
     #[must_use]
-    pub fn with_hostile(mut self, replica: ReplicaId) -> Self {
-        if let Some(node) = self.nodes.get_mut(replica.0).filter(|node| node.is_of_fleet()) {
+    pub fn with_hostile(mut self, replica: usize) -> Self {
+        if let Some(node) = self.nodes.get_mut(replica).filter(|node| node.is_of_fleet()) {
             // The union is that of the others, and nobody waits for this one.
             node.is_hostile = true;
             self.fleet.members -= 1;
@@ -242,8 +242,8 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Plans an insertion. It is skipped if there is no such replica, or if that is down by then.
-    pub fn insert(&mut self, at: Time, replica: ReplicaId, element: M::Element) {
-        let Some(node) = self.nodes.get(replica.0) else { return };
+    pub fn insert(&mut self, at: Time, replica: usize, element: M::Element) {
+        let Some(node) = self.nodes.get(replica) else { return };
         // In its own cluster: the same value of an outsider is another element.
         let number = self.census.enter(node.cluster, Stored::Value(element));
         self.plan(at, Happening::Insert { replica, number });
@@ -311,8 +311,8 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Machine of a replica; if that is down, as it was before its crash.
-    pub fn machine(&self, replica: ReplicaId) -> Option<&M> {
-        self.nodes.get(replica.0).map(|node| &node.machine)
+    pub fn machine(&self, replica: usize) -> Option<&M> {
+        self.nodes.get(replica).map(|node| &node.machine)
     }
 
     /// Returns whether all replicas hold the union of their sets. Outsiders and hostile ones aside. O(1).
@@ -344,20 +344,20 @@ impl<M: Machine> Simulation<M> {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use gossip_core::sim::{Network, ReplicaId, Simulation};
+    /// use gossip_core::sim::{Network, Simulation};
     /// use gossip_core::{AntiEntropy, Config, Time};
     ///
     /// let mut simulation = Simulation::new(1, Network::default(), 2, |id, seed| {
     ///     let mut machine = AntiEntropy::new(Config::default(), seed);
-    ///     machine.add_peer(ReplicaId(1 - id.0));
+    ///     machine.add_peer(1 - id);
     ///     machine
     /// })
     /// .with_history();
-    /// simulation.insert(Time::from_millis(500), ReplicaId(1), 7_u64);
+    /// simulation.insert(Time::from_millis(500), 1, 7_u64);
     /// simulation.settle(Duration::from_secs(60))?;
     /// let [written, learned] = simulation.history() else { panic!("two replicas, one element") };
-    /// assert_eq!((written.at, written.replica, written.element), (Time::from_millis(500), ReplicaId(1), 7));
-    /// assert_eq!((learned.at > written.at, learned.replica, learned.element), (true, ReplicaId(0), 7));
+    /// assert_eq!((written.at, written.replica, written.element), (Time::from_millis(500), 1, 7));
+    /// assert_eq!((learned.at > written.at, learned.replica, learned.element), (true, 0, 7));
     /// # Ok::<(), gossip_core::sim::Violation>(())
     /// ```
     pub fn history(&self) -> &[Arrival<M::Element>] {
@@ -382,7 +382,7 @@ impl<M: Machine> Simulation<M> {
             (None, None) => (0, "never settled".into()),
         };
         let what = alloc::format!("{what}, {} ms after all that was planned", within.as_millis());
-        self.violation(ReplicaId(replica), Broken(Law::Convergence, what))
+        self.violation(replica, Broken(Law::Convergence, what))
     }
 
     /// Checks law 10.
@@ -394,17 +394,17 @@ impl<M: Machine> Simulation<M> {
         let lacks = |node: &Node<M>| node.is_of_fleet() && !node.held.numbers.has(number);
         let replica = self.nodes.iter().position(lacks).unwrap_or_default();
         let what = alloc::format!("it lacks an element that others have held for {} ms of calm", age.as_millis());
-        Err(self.violation(ReplicaId(replica), Broken(Law::BoundedStaleness, what)))
+        Err(self.violation(replica, Broken(Law::BoundedStaleness, what)))
     }
 
     /// Compares all sets with the books.
     fn inspect(&mut self) -> Result<(), Violation> {
-        for replica in (0..self.nodes.len()).map(ReplicaId) {
+        for replica in 0..self.nodes.len() {
             // A poll that was put off may be to come, with elements to tell of.
-            if !self.nodes[replica.0].drained {
+            if !self.nodes[replica].drained {
                 self.drain(replica)?;
             }
-            let node = &self.nodes[replica.0];
+            let node = &self.nodes[replica];
             if node.is_hostile {
                 continue;
             }
@@ -418,16 +418,16 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Returns whether a replica lacks an element that it holds by the books. O(elements).
-    fn has_lost(&self, replica: ReplicaId) -> bool {
-        let node = &self.nodes[replica.0];
+    fn has_lost(&self, replica: usize) -> bool {
+        let node = &self.nodes[replica];
         node.held.numbers.iter().any(|number| node.holds(&self.census.entry(number).element) == Some(false))
     }
 
-    fn violation(&self, replica: ReplicaId, Broken(law, what): Broken) -> Violation {
+    fn violation(&self, replica: usize, Broken(law, what): Broken) -> Violation {
         Violation { law, at: self.now, replica, what }
     }
 
-    fn machines(&mut self, replica: ReplicaId) -> (M, Option<M>) {
+    fn machines(&mut self, replica: usize) -> (M, Option<M>) {
         let seed = self.random.machines.next_u64();
         let machine = (self.make)(replica, seed);
         // From one draw, twins or none: a check must not change the run.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use gossip_core::sim::{Chance, Checks, Latency, Network, ReplicaId, Simulation};
+use gossip_core::sim::{Chance, Checks, Latency, Network, Simulation};
 use gossip_core::{AntiEntropy, Config, Element, Time};
 
 /// Two replicas write so many elements a second each for so long. Returns the greatest age of an element that the other
@@ -18,7 +18,7 @@ fn write<E: Element + Ord>(
     let checks = Checks { early_polls: Chance::NEVER, rehearsals: Chance::NEVER, twins: false, staleness: None };
     let mut simulation = Simulation::new(1, network, 2, |replica, seed| {
         let mut machine = AntiEntropy::new(Config::default(), seed);
-        machine.add_peer(ReplicaId(1 - replica.0));
+        machine.add_peer(1 - replica);
         machine
     })
     .with_checks(checks)
@@ -27,7 +27,7 @@ fn write<E: Element + Ord>(
     for number in 0..2 * written {
         // Several at a time, as a clock with ticks of 5 ms has them.
         let at = Time::from_millis((number / 2 * 1_000 / rate).next_multiple_of(5));
-        simulation.insert(at, ReplicaId((number % 2) as usize), element(number));
+        simulation.insert(at, (number % 2) as usize, element(number));
     }
     simulation.run_until(Time::from_millis(1_000 * seconds)).unwrap();
     let mut arrivals: Vec<_> = simulation.history().iter().map(|arrival| (&arrival.element, arrival.at)).collect();

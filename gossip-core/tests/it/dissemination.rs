@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::fleets;
 use gossip_core::sim::{
-    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Memory, Network, ReplicaId, Simulation,
-    Step, Violation,
+    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Memory, Network, Simulation, Step,
+    Violation,
 };
 use gossip_core::{AntiEntropy, Config, Economy, Key, MessageBudget, MessageKind, Output, Overlay, Stats, Time};
 use proptest::prelude::*;
@@ -34,14 +34,14 @@ enum Shape {
 }
 
 impl Shape {
-    fn overlay(self, me: ReplicaId, count: usize) -> Overlay<ReplicaId> {
-        let all = || (0..count).map(ReplicaId);
+    fn overlay(self, me: usize, count: usize) -> Overlay<usize> {
+        let all = || 0..count;
         match self {
             Self::Star => Overlay::star(&me, all()),
             Self::Tree(fan_out) => Overlay::tree(&me, all(), NonZeroUsize::new(fan_out).expect("from 1")),
             Self::Graph => {
-                let neighbours = [me.0 + 1, me.0 + count - 1, me.0 + count / 2, me.0 + count - count / 2];
-                Overlay::of(neighbours.map(|other| ReplicaId(other % count)).into_iter().filter(|&other| other != me))
+                let neighbours = [me + 1, me + count - 1, me + count / 2, me + count - count / 2];
+                Overlay::of(neighbours.map(|other| other % count).into_iter().filter(|&other| other != me))
             }
         }
     }
@@ -65,12 +65,9 @@ struct Plan {
 }
 
 impl Plan {
-    fn simulation(
-        &self,
-        leaves: fn(&'static str) -> bool,
-    ) -> Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>> {
+    fn simulation(&self, leaves: fn(&'static str) -> bool) -> Simulation<Interposed<AntiEntropy<usize, u64>, Censor>> {
         let plan = self.clone();
-        let make = move |id: ReplicaId, seed| {
+        let make = move |id: usize, seed| {
             let mut config = Config::default();
             config.max_message = MessageBudget::new(plan.budget);
             config.batch_every = Some(Duration::from_millis(plan.batch));
@@ -80,7 +77,7 @@ impl Plan {
                 config.key = Key::secret([7; 16]);
             }
             let mut machine = AntiEntropy::new(config, seed);
-            for peer in (0..plan.count).map(ReplicaId).filter(|&peer| peer != id) {
+            for peer in (0..plan.count).filter(|&peer| peer != id) {
                 machine.add_peer(peer);
             }
             machine.set_overlay(plan.shape.overlay(id, plan.count));
@@ -90,10 +87,10 @@ impl Plan {
         simulation.faults(&self.faults);
         for (replica, value) in (0..self.count).flat_map(|replica| (0..self.common).map(move |value| (replica, value)))
         {
-            simulation.insert(Time::ZERO, ReplicaId(replica), value);
+            simulation.insert(Time::ZERO, replica, value);
         }
         for &(at, replica, value) in &self.insertions {
-            simulation.insert(Time::from_millis(at), ReplicaId(replica % self.count), value);
+            simulation.insert(Time::from_millis(at), replica % self.count, value);
         }
         simulation
     }
@@ -104,7 +101,7 @@ const PLANNED: u64 = 20;
 
 /// Runs until all that was planned has happened and all replicas hold the same; how long that took beyond it.
 fn converge(
-    simulation: &mut Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>,
+    simulation: &mut Simulation<Interposed<AntiEntropy<usize, u64>, Censor>>,
     within: u64,
 ) -> Result<u64, Violation> {
     simulation.run_until(Time::from_millis(1_000 * PLANNED))?;
@@ -176,15 +173,15 @@ proptest! {
     }
 }
 
-fn pushes(simulation: &Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>) -> u64 {
+fn pushes(simulation: &Simulation<Interposed<AntiEntropy<usize, u64>, Censor>>) -> u64 {
     simulation.report().kinds.get("push").map_or(0, |&(messages, _)| messages)
 }
 
 /// 25 replicas, 100 ms apart, 50 elements a second for 20 s, then 10 s of quiet.
 fn broadcast(
-    faults: impl FnOnce(&mut Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>),
+    faults: impl FnOnce(&mut Simulation<Interposed<AntiEntropy<usize, u64>, Censor>>),
     network: Network,
-) -> Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>> {
+) -> Simulation<Interposed<AntiEntropy<usize, u64>, Censor>> {
     let insertions = (0..1_000).map(|number| (20 * number, (7 * number as usize) % 25, number)).collect();
     let plan = Plan {
         seed: 1,
@@ -213,8 +210,8 @@ fn constant() -> Network {
     Network { latency: Latency::Constant(Duration::from_millis(100)), ..Network::default() }
 }
 
-fn total(simulation: &Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>, of: impl Fn(&Stats) -> u64) -> u64 {
-    (0..25).map(|replica| of(simulation.machine(ReplicaId(replica)).expect("25 of them").machine().stats())).sum()
+fn total(simulation: &Simulation<Interposed<AntiEntropy<usize, u64>, Censor>>, of: impl Fn(&Stats) -> u64) -> u64 {
+    (0..25).map(|replica| of(simulation.machine(replica).expect("25 of them").machine().stats())).sum()
 }
 
 #[test]
@@ -242,8 +239,8 @@ fn in_a_steady_state_every_message_has_elements_and_nobody_asks() -> Result<(), 
 
 #[test]
 fn a_dead_hub_is_routed_around_and_comes_back() -> Result<(), Violation> {
-    let hub = |simulation: &mut Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>| {
-        simulation.fault(Time::from_millis(5_000), Fault::Cut(vec![ReplicaId(0)]), Duration::from_secs(10));
+    let hub = |simulation: &mut Simulation<Interposed<AntiEntropy<usize, u64>, Censor>>| {
+        simulation.fault(Time::from_millis(5_000), Fault::Cut(vec![0]), Duration::from_secs(10));
     };
     let mut simulation = broadcast(hub, constant());
     // What the others have had for 5 s, all of them have.
@@ -252,7 +249,7 @@ fn a_dead_hub_is_routed_around_and_comes_back() -> Result<(), Violation> {
         let old = (0..1_000).filter(|number| 20 * number + 5_000 <= 1_000 * second && (7 * number) % 25 != 0);
         for number in old {
             for replica in 1..25 {
-                let machine = simulation.machine(ReplicaId(replica)).expect("25 of them");
+                let machine = simulation.machine(replica).expect("25 of them");
                 assert!(machine.contains(&number), "r{replica} lacks {number} after {second} s");
             }
         }
@@ -260,15 +257,13 @@ fn a_dead_hub_is_routed_around_and_comes_back() -> Result<(), Violation> {
     simulation.run_until(Time::from_millis(30_000))?;
     // All are below the hub again: in a steady state nothing else is sent to others.
     assert!(simulation.is_uniform());
-    let links = |simulation: &Simulation<Interposed<AntiEntropy<ReplicaId, u64>, Censor>>| {
-        let spoke = simulation.machine(ReplicaId(7)).expect("25 of them");
-        let sent = |peer| {
-            spoke.machine().peer_stats(&ReplicaId(peer)).expect("a peer").ledger.sent[MessageKind::Push].messages
-        };
+    let links = |simulation: &Simulation<Interposed<AntiEntropy<usize, u64>, Censor>>| {
+        let spoke = simulation.machine(7).expect("25 of them");
+        let sent = |peer| spoke.machine().peer_stats(&peer).expect("a peer").ledger.sent[MessageKind::Push].messages;
         (sent(0), (1..25).filter(|&peer| peer != 7).map(sent).sum::<u64>())
     };
     let (to_hub, to_others) = links(&simulation);
-    simulation.insert(Time::from_millis(30_000), ReplicaId(7), 5_000);
+    simulation.insert(Time::from_millis(30_000), 7, 5_000);
     simulation.run_until(Time::from_millis(31_000))?;
     assert_eq!(links(&simulation), (to_hub + 1, to_others));
     assert!(simulation.is_uniform());
@@ -331,11 +326,11 @@ fn greatest_latency(batch: u64, apart: u64, from: u64, seed: u64) -> Duration {
     let mut simulation = Simulation::new(seed, constant(), 25, move |id, seed| {
         let mut config = Config::default();
         config.batch_every = Some(Duration::from_millis(batch));
-        let mut machine = AntiEntropy::<ReplicaId, u64>::new(config, seed);
-        for peer in (0..25).map(ReplicaId).filter(|&peer| peer != id) {
+        let mut machine = AntiEntropy::<usize, u64>::new(config, seed);
+        for peer in (0..25).filter(|&peer| peer != id) {
             machine.add_peer(peer);
         }
-        machine.set_overlay(Overlay::star(&id, (0..25).map(ReplicaId)));
+        machine.set_overlay(Overlay::star(&id, 0..25));
         machine
     })
     .with_checks(Checks { early_polls: Chance::NEVER, rehearsals: Chance::NEVER, twins: false, staleness: None })
@@ -343,10 +338,10 @@ fn greatest_latency(batch: u64, apart: u64, from: u64, seed: u64) -> Duration {
     for replica in 0..25 {
         // The hub is neither the first nor the last.
         let start = Duration::from_millis((replica as u64 * 7 + 11 + seed) % 25 * apart / 25);
-        simulation.fault(Time::ZERO, Fault::Crash(ReplicaId(replica), Memory::Kept), start);
+        simulation.fault(Time::ZERO, Fault::Crash(replica, Memory::Kept), start);
     }
     for number in 0..300 {
-        simulation.insert(Time::from_millis(from + 20 * number), ReplicaId((number as usize * 7) % 25), number);
+        simulation.insert(Time::from_millis(from + 20 * number), (number as usize * 7) % 25, number);
     }
     simulation.run_until(Time::from_millis(from + 10_000)).expect("no law is broken");
     let mut arrivals: Vec<_> = simulation.history().iter().map(|arrival| (arrival.element, arrival.at)).collect();

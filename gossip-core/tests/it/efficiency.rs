@@ -3,7 +3,7 @@
 use core::fmt::Write;
 use core::time::Duration;
 
-use gossip_core::sim::{Chance, Fault, Latency, Network, ReplicaId, Report, Simulation};
+use gossip_core::sim::{Chance, Fault, Latency, Network, Report, Simulation};
 use gossip_core::{AntiEntropy, Config, MessageBudget, MessageKind, Time};
 
 struct Fleet {
@@ -43,13 +43,13 @@ impl Fleet {
             let mut config = Config::default();
             config.max_message = MessageBudget::new(budget);
             let mut machine = AntiEntropy::<_, u64>::new(config, seed);
-            (0..replicas).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
+            (0..replicas).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
             machine
         });
         let value = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed;
-        let replica = |number: u64| ReplicaId(number as usize % replicas);
+        let replica = |number: u64| number as usize % replicas;
         for number in 0..self.common {
-            (0..replicas).for_each(|replica| simulation.insert(Time::ZERO, ReplicaId(replica), value(number)));
+            (0..replicas).for_each(|replica| simulation.insert(Time::ZERO, replica, value(number)));
         }
         for number in 0..self.apart {
             simulation.insert(Time::ZERO, replica(number), value(1_000_000 + number));
@@ -58,7 +58,7 @@ impl Fleet {
             simulation.insert(Time::from_millis(number * 100), replica(number), value(2_000_000 + number));
         }
         if self.cut > 0 {
-            let side = (0..replicas / 2).map(ReplicaId).collect();
+            let side = (0..replicas / 2).collect();
             simulation.fault(Time::from_millis(1_000), Fault::Cut(side), Duration::from_secs(self.cut));
         }
         // Until everybody has talked.

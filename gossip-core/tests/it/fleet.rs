@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use gossip_core::sim::{Chance, Fault, Latency, Network, ReplicaId, Report, Simulation};
+use gossip_core::sim::{Chance, Fault, Latency, Network, Report, Simulation};
 use gossip_core::{AntiEntropy, Config, MessageBudget, Time};
 
 const REPLICAS: usize = 50;
 const BUDGET: usize = 1_200;
 
-fn fleet(seed: u64) -> Simulation<AntiEntropy<ReplicaId, u64>> {
+fn fleet(seed: u64) -> Simulation<AntiEntropy<usize, u64>> {
     let network = Network {
         latency: Latency::Exponential(Duration::from_millis(50)),
         loss: Chance::percent(30),
@@ -22,17 +22,17 @@ fn fleet(seed: u64) -> Simulation<AntiEntropy<ReplicaId, u64>> {
         let mut machine = AntiEntropy::new(config, seed);
         // Each knows its neighbours on a ring and the replicas across.
         for step in [1, 7, 20] {
-            machine.add_peer(ReplicaId((id.0 + step) % REPLICAS));
-            machine.add_peer(ReplicaId((id.0 + REPLICAS - step) % REPLICAS));
+            machine.add_peer((id + step) % REPLICAS);
+            machine.add_peer((id + REPLICAS - step) % REPLICAS);
         }
         machine
     });
     for i in 0..500_u64 {
-        let replica = ReplicaId((i.wrapping_mul(0x9e37_79b9) % REPLICAS as u64) as usize);
+        let replica = (i.wrapping_mul(0x9e37_79b9) % REPLICAS as u64) as usize;
         simulation.insert(Time::from_millis(i * 37), replica, i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     }
     for (at, sides) in [(3, 2), (12, 3)] {
-        let side = (0..REPLICAS).filter(|i| i % sides == 0).map(ReplicaId).collect();
+        let side = (0..REPLICAS).filter(|i| i % sides == 0).collect();
         simulation.fault(Time::from_millis(at * 1_000), Fault::Cut(side), Duration::from_secs(8));
     }
     simulation
@@ -74,13 +74,13 @@ fn a_long_cut_heals_within_ten_seconds() {
         let network = Network { latency: Latency::Constant(Duration::from_millis(100)), ..Network::default() };
         let mut simulation = Simulation::new(seed, network, 5, |id, seed| {
             let mut machine = AntiEntropy::<_, u64>::new(Config::default(), seed);
-            (0..5).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| _ = machine.add_peer(peer));
+            (0..5).filter(|&peer| peer != id).for_each(|peer| _ = machine.add_peer(peer));
             machine
         });
         let (cut, whole) = (Time::from_millis(10_000), Time::from_millis(130_000));
-        simulation.fault(cut, Fault::Cut((0..isolated).map(ReplicaId).collect()), whole.saturating_since(cut));
+        simulation.fault(cut, Fault::Cut((0..isolated).collect()), whole.saturating_since(cut));
         for number in 0..100 {
-            simulation.insert(Time::from_millis(1_300 * number), ReplicaId(number as usize % 5), number);
+            simulation.insert(Time::from_millis(1_300 * number), number as usize % 5, number);
         }
         simulation.run_until(whole).unwrap();
         assert!(!simulation.is_uniform(), "the cut was one");
@@ -100,11 +100,11 @@ fn a_link_that_loses_half_of_all_messages_slows_nobody_for_minutes() {
             config.max_message = MessageBudget::MIN;
             config.max_element_bytes = 8;
             let mut machine = AntiEntropy::<_, u64>::new(config, seed);
-            machine.add_peer(ReplicaId(1 - id.0));
+            machine.add_peer(1 - id);
             machine
         });
         for number in 0..100 {
-            simulation.insert(Time::ZERO, ReplicaId(number as usize % 2), number);
+            simulation.insert(Time::ZERO, number as usize % 2, number);
         }
         simulation.settle(Duration::from_secs(300)).unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
     }
@@ -115,16 +115,16 @@ fn replicas_on_severed_links_hear_of_each_other_by_way_of_one_that_both_can_reac
     for one_way in [false, true] {
         let mut simulation = Simulation::new(1, Network::default(), 3, |id, seed| {
             let mut machine = AntiEntropy::<_, u64>::new(Config::default(), seed);
-            (0..3).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| _ = machine.add_peer(peer));
+            (0..3).filter(|&peer| peer != id).for_each(|peer| _ = machine.add_peer(peer));
             machine
         })
         .with_history();
-        let mut links = vec![(ReplicaId(0), ReplicaId(2))];
-        links.extend((!one_way).then_some((ReplicaId(2), ReplicaId(0))));
+        let mut links = vec![(0, 2)];
+        links.extend((!one_way).then_some((2, 0)));
         simulation.fault(Time::ZERO, Fault::Sever(links), Duration::from_secs(60));
-        simulation.insert(Time::from_millis(1_000), ReplicaId(0), 7);
+        simulation.insert(Time::from_millis(1_000), 0, 7);
         simulation.run_until(Time::from_millis(59_000)).unwrap();
-        let holders: Vec<_> = simulation.history().iter().map(|arrival| arrival.replica.0).collect();
+        let holders: Vec<_> = simulation.history().iter().map(|arrival| arrival.replica).collect();
         assert_eq!(holders, [0, 1, 2]);
         let report = simulation.report();
         assert_eq!((report.partitions, report.pairs, report.cut > 0), (1, 3, true));

@@ -6,8 +6,7 @@ use std::cell::RefCell;
 
 use crate::fleets;
 use gossip_core::sim::{
-    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Network, ReplicaId, Report, Simulation,
-    Step,
+    Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Network, Report, Simulation, Step,
 };
 use gossip_core::{AntiEntropy, Config, Economy, Element, Key, MessageBudget, MessageKind, Numbers, Time, TypeTag};
 use proptest::prelude::*;
@@ -35,7 +34,7 @@ impl Element for Crowded {
 struct Version(u8);
 
 impl<M: Machine> Interpose<M> for Version {
-    fn receive(&mut self, machine: &mut M, from: ReplicaId, message: &[u8]) -> bool {
+    fn receive(&mut self, machine: &mut M, from: usize, message: &[u8]) -> bool {
         let mut message = message.to_vec();
         if let Some(first) = message.first_mut() {
             *first ^= self.0 << 4;
@@ -109,12 +108,12 @@ impl Plan {
     fn simulation<E: Element + 'static>(
         &self,
         element: impl Fn(u64) -> E,
-    ) -> Simulation<Interposed<AntiEntropy<ReplicaId, E>, Version>> {
+    ) -> Simulation<Interposed<AntiEntropy<usize, E>, Version>> {
         let plan = self.clone();
         let count = self.replicas.len();
-        let outsider = (self.outsider != Outsider::None).then(|| ReplicaId(count - 1));
-        let make = move |id: ReplicaId, seed| {
-            let (budget, window, round, economy) = plan.replicas[id.0];
+        let outsider = (self.outsider != Outsider::None).then(|| count - 1);
+        let make = move |id: usize, seed| {
+            let (budget, window, round, economy) = plan.replicas[id];
             let foreign = if outsider == Some(id) { plan.outsider } else { Outsider::None };
             let mut config = Config::default();
             config.max_message = MessageBudget::new(budget);
@@ -127,7 +126,7 @@ impl Plan {
                 config.key = Key::secret([7; 16]);
             }
             let mut machine = AntiEntropy::new(config, seed);
-            for peer in (0..count).map(ReplicaId).filter(|&peer| peer != id) {
+            for peer in (0..count).filter(|&peer| peer != id) {
                 machine.add_peer(peer);
                 if plan.in_step {
                     machine.sync_now(&peer);
@@ -140,10 +139,10 @@ impl Plan {
             simulation = simulation.with_outsider(outsider);
         }
         for (replica, value) in (0..count).flat_map(|replica| (0..self.common).map(move |value| (replica, value))) {
-            simulation.insert(Time::ZERO, ReplicaId(replica), element(1_000 + value));
+            simulation.insert(Time::ZERO, replica, element(1_000 + value));
         }
         for &(at, replica, value) in &self.insertions {
-            simulation.insert(Time::from_millis(at), ReplicaId(replica % count), element(value));
+            simulation.insert(Time::from_millis(at), replica % count, element(value));
         }
         simulation.faults(&self.faults);
         simulation
@@ -161,7 +160,7 @@ impl Plan {
 }
 
 fn settle<E: Element>(
-    simulation: Simulation<Interposed<AntiEntropy<ReplicaId, E>, Version>>,
+    simulation: Simulation<Interposed<AntiEntropy<usize, E>, Version>>,
     checks: Checks,
     lines: bool,
 ) -> Result<(Report, String), TestCaseError> {
@@ -281,10 +280,10 @@ fn deterministic() {
 fn a_dead_peer_wakes_nobody_in_vain() {
     let mut simulation = Simulation::new(1, Network::default(), 2, |id, seed| {
         let mut machine = AntiEntropy::<_, u64>::new(Config::default(), seed);
-        machine.add_peer(ReplicaId(1 - id.0));
+        machine.add_peer(1 - id);
         machine
     });
-    simulation.fault(Time::from_millis(5_000), Fault::Cut(vec![ReplicaId(0)]), Duration::from_secs(600));
+    simulation.fault(Time::from_millis(5_000), Fault::Cut(vec![0]), Duration::from_secs(600));
     let report = simulation.settle(Duration::from_secs(100)).expect("the laws hold");
     assert!(report.notes["unreachable"] == 2 && report.wakes < 2 * report.sent, "{report:#?}");
 }
@@ -294,12 +293,12 @@ fn deferred_answers_break_no_law() {
     // 64 KiB a second, which is the least. A full state fits the budget once: one that has lost its memory waits for more.
     for (seed, loss) in [(1, 0), (2, 10), (3, 30)] {
         let network = Network { loss: Chance::percent(loss), duplication: Chance::percent(loss), ..Network::default() };
-        let mut simulation = Simulation::new(seed, network, 3, |id: ReplicaId, seed| {
+        let mut simulation = Simulation::new(seed, network, 3, |id: usize, seed| {
             let mut config = Config::default();
             config.work_per_second = 0;
-            config.max_message = MessageBudget::new([1_200, 4_000, 65_536][id.0]);
+            config.max_message = MessageBudget::new([1_200, 4_000, 65_536][id]);
             let mut machine = AntiEntropy::<_, [u8; 32]>::new(config, seed);
-            (0..3).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
+            (0..3).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
             machine
         })
         .with_checks(Checks {
@@ -310,22 +309,20 @@ fn deferred_answers_break_no_law() {
         });
         for number in 0..15_000_u64 {
             let element = [number.to_le_bytes(); 4].concat().try_into().expect("32 bytes");
-            simulation.insert(Time::ZERO, ReplicaId(usize::from(number.is_multiple_of(10))), element);
+            simulation.insert(Time::ZERO, usize::from(number.is_multiple_of(10)), element);
         }
-        simulation.fault(Time::from_millis(2_000), Fault::Back(ReplicaId(1)), Duration::from_millis(700));
-        simulation.fault(Time::from_millis(3_000), Fault::Pause(ReplicaId(0)), Duration::from_millis(500));
+        simulation.fault(Time::from_millis(2_000), Fault::Back(1), Duration::from_millis(700));
+        simulation.fault(Time::from_millis(3_000), Fault::Pause(0), Duration::from_millis(500));
         for at in [4_000, 8_000, 12_000] {
             simulation.fault(
                 Time::from_millis(at),
-                Fault::Crash(ReplicaId(2), gossip_core::sim::Memory::Lost),
+                Fault::Crash(2, gossip_core::sim::Memory::Lost),
                 Duration::from_millis(100),
             );
         }
         let report = simulation.settle(Duration::from_secs(600)).unwrap_or_else(|violation| panic!("{violation}"));
-        let deferred: u64 = (0..3)
-            .filter_map(|id| simulation.machine(ReplicaId(id)))
-            .map(|machine| machine.stats().total.deferred)
-            .sum();
+        let deferred: u64 =
+            (0..3).filter_map(|id| simulation.machine(id)).map(|machine| machine.stats().total.deferred).sum();
         println!("settled at {} ms, {} messages, {deferred} deferred", report.settled_at.as_millis(), report.sent);
         assert!(deferred > 10 && report.early_polls > 0 && report.settled_at > Time::from_millis(3_000), "{report:#?}");
     }
@@ -341,11 +338,11 @@ fn a_peer_slower_than_all_tries_of_a_round_converges_too() {
             config.answer_within = Duration::from_millis(answer_within);
             config.round_every = Duration::from_millis(round_every);
             let mut machine = AntiEntropy::<_, u64>::new(config, seed);
-            machine.add_peer(ReplicaId(1 - id.0));
+            machine.add_peer(1 - id);
             machine
         });
         for number in 0..1_000 {
-            simulation.insert(Time::ZERO, ReplicaId(number as usize % 2), number);
+            simulation.insert(Time::ZERO, number as usize % 2, number);
         }
         let report = simulation.settle(Duration::from_secs(600)).unwrap_or_else(|violation| panic!("{violation}"));
         println!(

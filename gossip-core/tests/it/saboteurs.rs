@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gossip_core::sim::{
-    Chance, Checks, Faults, Interpose, Interposed, Latency, Law, Machine, Network, ReplicaId, Report, Role, Simulation,
-    Step, Violation, forge,
+    Chance, Checks, Faults, Interpose, Interposed, Latency, Law, Machine, Network, Report, Role, Simulation, Step,
+    Violation, forge,
 };
 use gossip_core::{AntiEntropy, Config, Digest, MessageBudget, MessageKind, Time};
 
@@ -40,7 +40,7 @@ enum Sabotage {
 
 use Sabotage as S;
 
-type Replica = AntiEntropy<ReplicaId, u64>;
+type Replica = AntiEntropy<usize, u64>;
 type Output = Step<u64, Digest>;
 
 #[derive(Clone)]
@@ -54,15 +54,15 @@ struct Saboteur {
     /// What it gives before it polls.
     queue: VecDeque<Output>,
     /// What it takes in when it polls.
-    late: Vec<(ReplicaId, Vec<u8>)>,
-    probed_by: BTreeSet<ReplicaId>,
+    late: Vec<(usize, Vec<u8>)>,
+    probed_by: BTreeSet<usize>,
 }
 
 const REPLICAS: usize = 5;
 const BUDGET: usize = 400;
 
 impl Saboteur {
-    fn at_work(does: Sabotage, id: ReplicaId, seed: u64) -> Interposed<Replica, Self> {
+    fn at_work(does: Sabotage, id: usize, seed: u64) -> Interposed<Replica, Self> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let seed = if does == S::DiffersBetweenEqualSeeds { seed ^ MADE.fetch_add(1, Ordering::Relaxed) } else { seed };
         let saboteur = Self {
@@ -85,12 +85,12 @@ impl Saboteur {
     }
 }
 
-fn machine(id: ReplicaId, seed: u64) -> Replica {
+fn machine(id: usize, seed: u64) -> Replica {
     let mut config = Config::default();
     config.max_message = MessageBudget::new(BUDGET);
     config.max_element_bytes = 8;
     let mut machine = AntiEntropy::new(config, seed);
-    (0..REPLICAS).map(ReplicaId).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
+    (0..REPLICAS).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
     machine
 }
 
@@ -101,7 +101,7 @@ impl Interpose<Replica> for Saboteur {
         forgets || Machine::insert(machine, element)
     }
 
-    fn receive(&mut self, machine: &mut Replica, from: ReplicaId, message: &[u8]) -> bool {
+    fn receive(&mut self, machine: &mut Replica, from: usize, message: &[u8]) -> bool {
         if forge::kind(message) == Some(MessageKind::Probe) {
             self.probed_by.insert(from);
         }
@@ -136,7 +136,7 @@ impl Interpose<Replica> for Saboteur {
         taken
     }
 
-    fn set_writable(&mut self, machine: &mut Replica, peer: ReplicaId, writable: bool) -> bool {
+    fn set_writable(&mut self, machine: &mut Replica, peer: usize, writable: bool) -> bool {
         self.does == S::SendsRegardless || Machine::set_writable(machine, peer, writable)
     }
 
@@ -184,7 +184,7 @@ fn run(does: Sabotage, seed: u64) -> Result<Report, Violation> {
 
 fn simulation(
     seed: u64,
-    make: impl FnMut(ReplicaId, u64) -> Interposed<Replica, Saboteur> + 'static,
+    make: impl FnMut(usize, u64) -> Interposed<Replica, Saboteur> + 'static,
 ) -> Simulation<Interposed<Replica, Saboteur>> {
     let network = Network {
         latency: Latency::Uniform(Duration::from_millis(5), Duration::from_millis(50)),
@@ -198,7 +198,7 @@ fn simulation(
         ..Checks::default()
     });
     for i in 0..200 {
-        simulation.insert(Time::from_millis(i * 50), ReplicaId(i as usize % REPLICAS), i.wrapping_mul(0x9e37_79b9));
+        simulation.insert(Time::from_millis(i * 50), i as usize % REPLICAS, i.wrapping_mul(0x9e37_79b9));
     }
     simulation.faults(&Faults { crashes: 5, stalls: 20, ..Faults::default() });
     simulation
@@ -229,7 +229,7 @@ fn an_honest_machine_breaks_no_law() {
 
 /// One of them lies; the others are to converge all the same, and are held to the laws as ever.
 fn run_with_one(does: Sabotage, seed: u64, is_known: bool) -> Result<Report, Violation> {
-    let liar = ReplicaId(2);
+    let liar = 2;
     let make = move |id, seed| Saboteur::at_work(if id == liar { does } else { S::Nothing }, id, seed);
     let simulation = simulation(seed, make);
     let mut simulation = if is_known { simulation.with_hostile(liar) } else { simulation };
@@ -300,7 +300,7 @@ fn under_writes(does: Sabotage, seed: u64) -> Simulation<Interposed<Replica, Sab
     let mut simulation = Simulation::new(seed, network, REPLICAS, make)
         .with_checks(Checks { staleness: Some(Duration::from_secs(30)), ..Checks::default() });
     for i in 0..600 {
-        simulation.insert(Time::from_millis(i * 200), ReplicaId(i as usize % REPLICAS), i.wrapping_mul(0x9e37_79b9));
+        simulation.insert(Time::from_millis(i * 200), i as usize % REPLICAS, i.wrapping_mul(0x9e37_79b9));
     }
     simulation.faults(&Faults {
         within: Duration::from_secs(30),

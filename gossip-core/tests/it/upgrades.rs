@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gossip_core::sim::{Checks, Fault, Limits, Machine, Memory, Network, ReplicaId, Simulation, Step, forge};
+use gossip_core::sim::{Checks, Fault, Limits, Machine, Memory, Network, Simulation, Step, forge};
 use gossip_core::{
     AntiEntropy, Config, Digest, Economy, Element, Event, Ledger, NotKept, Output, Overlay, Reject, Time, TypeTag,
 };
@@ -164,8 +164,8 @@ fn one_element_of_a_later_version_holds_up_no_other() {
 /// A replica of either version.
 #[derive(Clone)]
 enum Either {
-    Old(AntiEntropy<ReplicaId, Old>),
-    New(AntiEntropy<ReplicaId, New>),
+    Old(AntiEntropy<usize, Old>),
+    New(AntiEntropy<usize, New>),
 }
 
 /// Does the same with the machine of either version.
@@ -193,7 +193,7 @@ impl Machine for Either {
         either!(self, machine => machine.restore(encoded).is_ok())
     }
 
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+    fn receive(&mut self, from: usize, message: &[u8]) -> bool {
         either!(self, machine => machine.receive_bytes(&from, message).is_ok())
     }
 
@@ -243,11 +243,11 @@ impl Machine for Either {
 fn upgrade_one_by_one(pushes: bool) {
     let upgraded: Rc<[Cell<bool>; 3]> = Rc::default();
     let is_new = Rc::clone(&upgraded);
-    let make = move |id: ReplicaId, seed| {
+    let make = move |id: usize, seed| {
         let mut config = Config::default();
         config.batch_every = pushes.then_some(Duration::from_millis(200));
-        let peers = || (0..3).map(ReplicaId);
-        let mut either = if is_new[id.0].get() {
+        let peers = || 0..3;
+        let mut either = if is_new[id].get() {
             Either::New(AntiEntropy::new(config, seed))
         } else {
             Either::Old(AntiEntropy::new(config, seed))
@@ -265,14 +265,14 @@ fn upgrade_one_by_one(pushes: bool) {
         let start = simulation.now();
         if let Some(id) = phase.checked_sub(1) {
             upgraded[id].set(true);
-            simulation.fault(start, Fault::Crash(ReplicaId(id), Memory::Kept), Duration::from_millis(500));
+            simulation.fault(start, Fault::Crash(id, Memory::Kept), Duration::from_millis(500));
         }
         for at in 0..100 {
             let replica = number % 3;
             // Only who can decode them writes elements of the later kind.
             let kind = if upgraded[replica].get() && number % 2 == 0 { 2 } else { 1 };
             let entry = Entry(kind, format!("{number}"));
-            simulation.insert(start + Duration::from_millis(1_000 + 50 * at), ReplicaId(replica), entry);
+            simulation.insert(start + Duration::from_millis(1_000 + 50 * at), replica, entry);
             number += 1;
         }
         simulation.run_until(start + Duration::from_secs(10)).unwrap_or_else(|violation| panic!("{violation}"));
@@ -280,11 +280,11 @@ fn upgrade_one_by_one(pushes: bool) {
             simulation.settle(Duration::from_secs(60)).unwrap_or_else(|violation| panic!("{violation}"));
         }
         assert!(simulation.is_uniform(), "phase {phase}");
-        for id in (0..3).map(ReplicaId) {
+        for id in 0..3 {
             let machine = simulation.machine(id).expect("there are three");
             let undecoded = either!(machine, machine => machine.undecoded().count());
             let is_old = matches!(machine, Either::Old(_));
-            assert_eq!((machine.count(), is_old), (number, !upgraded[id.0].get()));
+            assert_eq!((machine.count(), is_old), (number, !upgraded[id].get()));
             // A later version decodes what it held undecoded before; an earlier one meets some from the first upgrade on.
             assert_eq!(undecoded > 0, is_old && phase > 0);
         }

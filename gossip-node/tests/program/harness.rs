@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use gossip_core::sim::{Fault, Latency, ReplicaId};
+use gossip_core::sim::{Fault, Latency};
 use gossip_node::lab::trial::{Decimal, Plan, Took};
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ fn what_only_a_killed_node_held_is_told_apart_and_all_else_is_there() {
     let options = "--nodes 4 --rate 80 --seconds 3 --quiet 2 --latency 20 --partition one --partition-every 1 \
                    --crash n3 --from 2 --for 1";
     // For the second before it is killed, it is the one that is cut off.
-    let cut_off = Fault::Cut(vec![ReplicaId(3)]);
+    let cut_off = Fault::Cut(vec![3]);
     let seeds = (0..).map(|seed| format!("{options} --seed {seed}"));
     let options = seeds.filter(|options| plan(options).faults()[0].1 == cut_off).take(1).collect::<String>();
     at_once(

@@ -7,7 +7,7 @@ use super::{Happening, Simulation};
 use crate::Time;
 use crate::sim::cut::Cut;
 use crate::sim::node::{Broken, Condition, Input, Node, Packet, answers, messages, put};
-use crate::sim::{Fault, Law, Machine, Memory, ReplicaId, Role, Step, Violation};
+use crate::sim::{Fault, Law, Machine, Memory, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
@@ -28,9 +28,9 @@ impl<M: Machine> Simulation<M> {
                 self.insert_now(replica, number)
             }
             // Deadlines move, and a heap gives nothing back before its turn: only the alarm that was set last rings.
-            Happening::Wake(replica) if self.nodes[replica.0].alarm == Some(at) => self.wake(replica),
+            Happening::Wake(replica) if self.nodes[replica].alarm == Some(at) => self.wake(replica),
             // A poll that was put off comes to nothing if another input brought one before, or a crash a new machine.
-            Happening::Poll { replica, life } if self.is_up(replica, life) && !self.nodes[replica.0].drained => {
+            Happening::Poll { replica, life } if self.is_up(replica, life) && !self.nodes[replica].drained => {
                 self.drain(replica).map(drop)
             }
             Happening::Early { replica, life } if self.is_up(replica, life) => self.poll_early(replica),
@@ -49,16 +49,16 @@ impl<M: Machine> Simulation<M> {
             Happening::Resume { replica, life } => {
                 self.finish();
                 // A crash within the pause has ended it.
-                if self.nodes[replica.0].life == life { self.resume(replica) } else { Ok(()) }
+                if self.nodes[replica].life == life { self.resume(replica) } else { Ok(()) }
             }
             Happening::Flow { from, to, life } => {
                 self.finish();
                 // A crash has ended it before. A pause has not, and takes in nothing until it is over.
-                match self.nodes[from.0].condition {
-                    _ if self.nodes[from.0].life != life => Ok(()),
+                match self.nodes[from].condition {
+                    _ if self.nodes[from].life != life => Ok(()),
                     Condition::Up => self.flow(from, to),
                     _ => {
-                        self.nodes[from.0].inbox.push(Input::Flow(to));
+                        self.nodes[from].inbox.push(Input::Flow(to));
                         Ok(())
                     }
                 }
@@ -83,20 +83,20 @@ impl<M: Machine> Simulation<M> {
         self.report.planned_until = self.now;
     }
 
-    fn is_up(&self, replica: ReplicaId, life: u64) -> bool {
-        let node = &self.nodes[replica.0];
+    fn is_up(&self, replica: usize, life: u64) -> bool {
+        let node = &self.nodes[replica];
         node.condition == Condition::Up && node.life == life
     }
 
-    fn start(&mut self, replica: ReplicaId, seed: u64) -> Result<(), Violation> {
+    fn start(&mut self, replica: usize, seed: u64) -> Result<(), Violation> {
         if self.checks.twins {
             let twin = (self.make)(replica, seed);
-            self.nodes[replica.0].pair(twin);
+            self.nodes[replica].pair(twin);
         }
         self.drain(replica).map(drop)
     }
 
-    fn arrive(&mut self, to: ReplicaId, packet: Packet) -> Result<(), Violation> {
+    fn arrive(&mut self, to: usize, packet: Packet) -> Result<(), Violation> {
         // Before anything may stop it: cut off or missed, it is not under way any more either.
         if let Some(link) = self.links.get_mut(&(packet.from, to)) {
             self.report.reordered += u64::from(packet.number < link.newest);
@@ -107,18 +107,18 @@ impl<M: Machine> Simulation<M> {
         // differed by up to a fifth.
         if self.cuts.iter().any(|cut| cut.stops(packet.from, to)) {
             self.report.cut += 1;
-            self.trace.record(self.now, "is cut off from", to.0, packet.from.0, &packet.bytes);
+            self.trace.record(self.now, "is cut off from", to, packet.from, &packet.bytes);
             return Ok(());
         }
-        if self.nodes[to.0].condition == Condition::Down {
+        if self.nodes[to].condition == Condition::Down {
             self.report.missed += 1;
-            self.trace.record(self.now, "misses", to.0, packet.from.0, &packet.bytes);
+            self.trace.record(self.now, "misses", to, packet.from, &packet.bytes);
             return Ok(());
         }
         self.report.delivered += 1;
-        self.trace.record(self.now, "gets", to.0, packet.from.0, &packet.bytes);
-        if self.nodes[to.0].condition == Condition::Paused {
-            self.nodes[to.0].inbox.push(Input::Message(packet));
+        self.trace.record(self.now, "gets", to, packet.from, &packet.bytes);
+        if self.nodes[to].condition == Condition::Paused {
+            self.nodes[to].inbox.push(Input::Message(packet));
             return Ok(());
         }
         self.take_in(to, &packet)?;
@@ -126,15 +126,15 @@ impl<M: Machine> Simulation<M> {
         if self.dawdling.strikes(&mut self.random.faults) {
             self.report.dawdled += 1;
             let late = Duration::from_micros(1 + self.random.faults.below(10_000));
-            let life = self.nodes[to.0].life;
+            let life = self.nodes[to].life;
             self.queue.push(self.now + late, Happening::Poll { replica: to, life });
             return Ok(());
         }
         self.drain(to).map(drop)
     }
 
-    fn take_in(&mut self, to: ReplicaId, packet: &Packet) -> Result<(), Violation> {
-        let node = &mut self.nodes[to.0];
+    fn take_in(&mut self, to: usize, packet: &Packet) -> Result<(), Violation> {
+        let node = &mut self.nodes[to];
         let was_drained = node.drained;
         let accepted = node.receive(packet).map_err(|broken| self.violation(to, broken))?;
         if !accepted {
@@ -151,8 +151,8 @@ impl<M: Machine> Simulation<M> {
 
     /// Answers a request that was just taken in on copies of the replica: as it is; after another insertion, which must
     /// show in the answer unless that may be of an earlier state; and after a restart, which must not silence it.
-    fn rehearse(&mut self, replica: ReplicaId, request: &Packet) -> Result<(), Broken> {
-        let node = &self.nodes[replica.0];
+    fn rehearse(&mut self, replica: usize, request: &Packet) -> Result<(), Broken> {
+        let node = &self.nodes[replica];
         let now = node.local(self.now);
         let plain = answers(node.machine.clone(), request.from, now);
         // Probes may cross, and answers wait for a budget: no answer is no violation.
@@ -194,14 +194,14 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    fn insert_now(&mut self, replica: ReplicaId, number: usize) -> Result<(), Violation> {
-        match self.nodes[replica.0].condition {
+    fn insert_now(&mut self, replica: usize, number: usize) -> Result<(), Violation> {
+        match self.nodes[replica].condition {
             Condition::Down => {
                 self.report.not_inserted += 1;
                 return Ok(());
             }
             Condition::Paused => {
-                self.nodes[replica.0].inbox.push(Input::Insert(number));
+                self.nodes[replica].inbox.push(Input::Insert(number));
                 return Ok(());
             }
             Condition::Up => {}
@@ -210,10 +210,10 @@ impl<M: Machine> Simulation<M> {
         self.drain(replica).map(drop)
     }
 
-    fn put_in(&mut self, replica: ReplicaId, number: usize) -> Result<(), Violation> {
-        self.trace.record(self.now, "inserts", replica.0, number, &[]);
+    fn put_in(&mut self, replica: usize, number: usize) -> Result<(), Violation> {
+        self.trace.record(self.now, "inserts", replica, number, &[]);
         let element = &self.census.entry(number).element;
-        let node = &mut self.nodes[replica.0];
+        let node = &mut self.nodes[replica];
         // It may have come in a message before and be told in the next poll, which is no second arrival then.
         if !node.drained {
             node.untold.push(number);
@@ -229,8 +229,8 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    fn wake(&mut self, replica: ReplicaId) -> Result<(), Violation> {
-        let node = &mut self.nodes[replica.0];
+    fn wake(&mut self, replica: usize) -> Result<(), Violation> {
+        let node = &mut self.nodes[replica];
         node.alarm = None;
         // It is polled when it resumes, or restarts.
         if node.condition != Condition::Up {
@@ -238,11 +238,11 @@ impl<M: Machine> Simulation<M> {
         }
         self.report.wakes += 1;
         if self.drain(replica)? > 0 {
-            self.nodes[replica.0].idle_wakes = 0;
+            self.nodes[replica].idle_wakes = 0;
             return Ok(());
         }
         self.report.idle_wakes += 1;
-        let node = &mut self.nodes[replica.0];
+        let node = &mut self.nodes[replica];
         node.idle_wakes += 1;
         let idle_wakes = node.idle_wakes;
         // A deadline that has moved costs an idle wake: once for each peer, and once for the machine's own.
@@ -254,8 +254,8 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Polls a replica before its deadline: without input it must have nothing but that deadline to tell.
-    fn poll_early(&mut self, replica: ReplicaId) -> Result<(), Violation> {
-        let node = &mut self.nodes[replica.0];
+    fn poll_early(&mut self, replica: usize) -> Result<(), Violation> {
+        let node = &mut self.nodes[replica];
         let now = node.local(self.now);
         // With an input to be polled for, or at the deadline itself, it may well have something to say.
         if !node.drained || node.deadline.is_some_and(|deadline| deadline <= now) {
@@ -263,7 +263,7 @@ impl<M: Machine> Simulation<M> {
         }
         self.report.early_polls += 1;
         match node.poll(now).map_err(|broken| self.violation(replica, broken))? {
-            Step::Wait(until) if until == self.nodes[replica.0].deadline => Ok(()),
+            Step::Wait(until) if until == self.nodes[replica].deadline => Ok(()),
             Step::Wait(_) => {
                 let what = "polled before its deadline, it gave another".into();
                 Err(self.violation(replica, Broken(Law::WaitIsTruthful, what)))
@@ -277,8 +277,8 @@ impl<M: Machine> Simulation<M> {
 
     fn begin(&mut self, fault: Fault, lasting: Duration) -> Result<(), Violation> {
         let (what, replica) = match &fault {
-            Fault::Cut(_) => ("cut", ReplicaId(0)),
-            Fault::Sever(_) => ("sever", ReplicaId(0)),
+            Fault::Cut(_) => ("cut", 0),
+            Fault::Sever(_) => ("sever", 0),
             Fault::Stall(replica, _) => ("stall", *replica),
             Fault::Pause(replica) => ("pause", *replica),
             Fault::Crash(replica, Memory::Kept) => ("crash", *replica),
@@ -286,8 +286,8 @@ impl<M: Machine> Simulation<M> {
             Fault::Forward(replica) => ("forward", *replica),
             Fault::Back(replica) => ("back", *replica),
         };
-        let Some(node) = self.nodes.get_mut(replica.0) else { return Ok(()) };
-        self.trace.record(self.now, what, replica.0, 0, &micros(lasting).to_le_bytes());
+        let Some(node) = self.nodes.get_mut(replica) else { return Ok(()) };
+        self.trace.record(self.now, what, replica, 0, &micros(lasting).to_le_bytes());
         match fault {
             // Numbered, so that its end heals no other.
             Fault::Cut(side) => self.cut(Cut::sides(self.report.partitions + 1, side), lasting),
@@ -314,7 +314,7 @@ impl<M: Machine> Simulation<M> {
             Fault::Stall(from, to) if node.condition == Condition::Up => {
                 if node.set_writable(to, false) {
                     self.report.stalls += 1;
-                    let life = self.nodes[from.0].life;
+                    let life = self.nodes[from].life;
                     self.plan(self.now + lasting, Happening::Flow { from, to, life });
                     self.disturb(self.now);
                     return self.drain(from).map(drop);
@@ -345,17 +345,17 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Tells a replica whether its transport to another takes messages.
-    fn flow(&mut self, from: ReplicaId, to: ReplicaId) -> Result<(), Violation> {
-        self.trace.record(self.now, "flows", from.0, to.0, &[]);
-        self.nodes[from.0].set_writable(to, true);
+    fn flow(&mut self, from: usize, to: usize) -> Result<(), Violation> {
+        self.trace.record(self.now, "flows", from, to, &[]);
+        self.nodes[from].set_writable(to, true);
         self.disturb(self.now);
         self.drain(from).map(drop)
     }
 
     /// Ends a pause: inputs that came meanwhile are taken in at once.
-    fn resume(&mut self, replica: ReplicaId) -> Result<(), Violation> {
-        self.trace.record(self.now, "resumes", replica.0, 0, &[]);
-        let node = &mut self.nodes[replica.0];
+    fn resume(&mut self, replica: usize) -> Result<(), Violation> {
+        self.trace.record(self.now, "resumes", replica, 0, &[]);
+        let node = &mut self.nodes[replica];
         node.condition = Condition::Up;
         node.idle_wakes = 0;
         let inbox = core::mem::take(&mut node.inbox);
@@ -365,22 +365,22 @@ impl<M: Machine> Simulation<M> {
             match input {
                 Input::Insert(number) => self.put_in(replica, number)?,
                 Input::Message(packet) => self.take_in(replica, &packet)?,
-                Input::Flow(to) => _ = self.nodes[replica.0].set_writable(to, true),
+                Input::Flow(to) => _ = self.nodes[replica].set_writable(to, true),
             }
         }
         self.drain(replica).map(drop)
     }
 
-    fn restart(&mut self, replica: ReplicaId) -> Result<(), Violation> {
-        self.trace.record(self.now, "restarts", replica.0, 0, &[]);
+    fn restart(&mut self, replica: usize) -> Result<(), Violation> {
+        self.trace.record(self.now, "restarts", replica, 0, &[]);
         let (machine, twin) = self.machines(replica);
-        self.nodes[replica.0].restart(machine, twin);
+        self.nodes[replica].restart(machine, twin);
         self.disturb(self.now);
         // Loaded as from a disk, by insertion: a machine has no other way to come by elements of its own.
-        let held: Vec<usize> = self.nodes[replica.0].held.numbers.iter().collect();
+        let held: Vec<usize> = self.nodes[replica].held.numbers.iter().collect();
         for number in held {
             let element = &self.census.entry(number).element;
-            let node = &mut self.nodes[replica.0];
+            let node = &mut self.nodes[replica];
             let held = node.insert(element).map_err(|broken| self.violation(replica, broken))?;
             if !held {
                 let what = "after a crash it refuses what it held".into();

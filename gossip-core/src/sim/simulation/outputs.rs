@@ -6,22 +6,22 @@ use core::time::Duration;
 use super::{Happening, Simulation};
 use crate::element::Stored;
 use crate::sim::node::{Broken, MOST_OUTPUTS, Packet};
-use crate::sim::{Arrival, Law, Machine, ReplicaId, Role, Step, Violation};
+use crate::sim::{Arrival, Law, Machine, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
     /// Polls a replica to its `Wait`; returns the number of outputs before it.
-    pub(super) fn drain(&mut self, replica: ReplicaId) -> Result<usize, Violation> {
+    pub(super) fn drain(&mut self, replica: usize) -> Result<usize, Violation> {
         self.drain_checked(replica).map_err(|broken| self.violation(replica, broken))
     }
 
-    fn drain_checked(&mut self, replica: ReplicaId) -> Result<usize, Broken> {
-        let node = &mut self.nodes[replica.0];
+    fn drain_checked(&mut self, replica: usize) -> Result<usize, Broken> {
+        let node = &mut self.nodes[replica];
         let now = node.local(self.now);
         let digest = node.machine.digest();
         let mut outputs = 0;
         let until = loop {
-            match self.nodes[replica.0].poll(now)? {
+            match self.nodes[replica].poll(now)? {
                 Step::Send { to, kind, role, message } => self.send(replica, to, kind, role, message)?,
                 Step::Learned { element, from } => self.learn(replica, &Stored::Value(element), from)?,
                 Step::Undecoded { encoded, from } => self.learn(replica, &Stored::Undecoded(encoded), from)?,
@@ -40,18 +40,18 @@ impl<M: Machine> Simulation<M> {
             return Err(Broken(Law::WaitIsTruthful, alloc::format!("its deadline was {ago} µs ago, or is now")));
         }
         // Merged at once means merged in `receive`: a poll only speaks.
-        if self.nodes[replica.0].machine.digest() != digest {
+        if self.nodes[replica].machine.digest() != digest {
             return Err(Broken(Law::EagerToLearnLazyToSpeak, "what it holds changed while it was polled".into()));
         }
         self.audit(replica)?;
-        let node = &mut self.nodes[replica.0];
+        let node = &mut self.nodes[replica];
         node.drained = true;
         node.defer_credits();
         node.untold.clear();
         node.deadline = until;
         self.set_alarm(replica);
         if self.checks.early_polls.strikes(&mut self.random.checks) {
-            let node = &self.nodes[replica.0];
+            let node = &self.nodes[replica];
             // Without a deadline, at some time of the next 10 s.
             let left = node.due(self.now).map_or(10_000_000, |due| micros(due.saturating_since(self.now)));
             let early = Duration::from_micros(self.random.checks.below(left));
@@ -62,8 +62,8 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Schedules the wake of a replica at its deadline.
-    pub(super) fn set_alarm(&mut self, replica: ReplicaId) {
-        let node = &mut self.nodes[replica.0];
+    pub(super) fn set_alarm(&mut self, replica: usize) {
+        let node = &mut self.nodes[replica];
         let due = node.due(self.now);
         // Not again for the same time: a replica is polled at each message, and an alarm each would fill the queue.
         if node.alarm != due {
@@ -74,17 +74,10 @@ impl<M: Machine> Simulation<M> {
         }
     }
 
-    fn send(
-        &mut self,
-        from: ReplicaId,
-        to: ReplicaId,
-        kind: &'static str,
-        role: Role,
-        bytes: Vec<u8>,
-    ) -> Result<(), Broken> {
-        let node = &mut self.nodes[from.0];
+    fn send(&mut self, from: usize, to: usize, kind: &'static str, role: Role, bytes: Vec<u8>) -> Result<(), Broken> {
+        let node = &mut self.nodes[from];
         if node.stalled.contains(&to) && !node.is_hostile {
-            return Err(Broken(Law::Bounded, alloc::format!("a {kind} for {to}, whose transport takes no messages")));
+            return Err(Broken(Law::Bounded, alloc::format!("a {kind} for r{to}, whose transport takes no messages")));
         }
         let limit = node.machine.limits().message_bytes;
         if bytes.len() > limit {
@@ -93,7 +86,7 @@ impl<M: Machine> Simulation<M> {
         if role == Role::Answer {
             node.spend_answer(to)?;
         }
-        self.trace.record(self.now, kind, from.0, to.0, &bytes);
+        self.trace.record(self.now, kind, from, to, &bytes);
         self.report.sent += 1;
         self.report.bytes += bytes.len() as u64;
         self.report.largest = self.report.largest.max(bytes.len());
@@ -101,13 +94,13 @@ impl<M: Machine> Simulation<M> {
         (*messages, *sum) = (*messages + 1, *sum + bytes.len() as u64);
         let of_fleet = |node: &super::Node<M>| node.is_of_fleet();
         // A peer that is not simulated: its messages go nowhere.
-        let Some(both) = self.nodes.get(to.0).map(|peer| of_fleet(peer) && of_fleet(&self.nodes[from.0])) else {
+        let Some(both) = self.nodes.get(to).map(|peer| of_fleet(peer) && of_fleet(&self.nodes[from])) else {
             self.report.missed += 1;
             return Ok(());
         };
         if both && from != to {
             // By pair, whoever began: a proof tells of both.
-            self.fleet.talked.insert((from.min(to).0, from.max(to).0));
+            self.fleet.talked.insert((from.min(to), from.max(to)));
         }
         let link = self.links.entry((from, to)).or_default();
         link.sent += 1;
@@ -119,7 +112,7 @@ impl<M: Machine> Simulation<M> {
         Ok(())
     }
 
-    fn carry(&mut self, to: ReplicaId, packet: Packet) {
+    fn carry(&mut self, to: usize, packet: Packet) {
         let random = &mut self.random.network;
         let copies = 1 + u64::from(self.network.duplication.strikes(random));
         self.report.duplicated += copies - 1;
@@ -147,13 +140,13 @@ impl<M: Machine> Simulation<M> {
         }
     }
 
-    fn learn(&mut self, replica: ReplicaId, element: &Stored<M::Element>, from: ReplicaId) -> Result<(), Broken> {
-        let broken = |what| Err(Broken(Law::NothingLostNothingInvented, alloc::format!("{what} of {from}")));
+    fn learn(&mut self, replica: usize, element: &Stored<M::Element>, from: usize) -> Result<(), Broken> {
+        let broken = |what| Err(Broken(Law::NothingLostNothingInvented, alloc::format!("{what} of r{from}")));
         // Its elements are nobody's inserts; what it sends is taken for such, since the others may not tell.
-        if self.nodes.get(from.0).is_some_and(|from| from.is_hostile) {
+        if self.nodes.get(from).is_some_and(|from| from.is_hostile) {
             self.invent(from, element);
         }
-        let node = &mut self.nodes[replica.0];
+        let node = &mut self.nodes[replica];
         if node.is_hostile {
             return Ok(());
         }
@@ -171,7 +164,7 @@ impl<M: Machine> Simulation<M> {
             return Ok(());
         }
         // In any life: the message may be older than the sender's last crash.
-        if self.nodes.get(from.0).is_none_or(|from| !from.ever.has(number)) {
+        if self.nodes.get(from).is_none_or(|from| !from.ever.has(number)) {
             return broken("the sender never held an element");
         }
         self.report.learned += 1;
@@ -180,15 +173,15 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Books an element of a hostile replica as its insert.
-    fn invent(&mut self, replica: ReplicaId, element: &Stored<M::Element>) {
-        let node = &mut self.nodes[replica.0];
+    fn invent(&mut self, replica: usize, element: &Stored<M::Element>) {
+        let node = &mut self.nodes[replica];
         let number = self.census.enter(node.cluster, element.clone());
         self.census.entry_mut(number).inserted = true;
         node.ever.add(number);
     }
 
-    fn prove(&mut self, replica: ReplicaId, peer: ReplicaId, digest: &M::Digest) -> Result<(), Broken> {
-        let node = &mut self.nodes[replica.0];
+    fn prove(&mut self, replica: usize, peer: usize, digest: &M::Digest) -> Result<(), Broken> {
+        let node = &mut self.nodes[replica];
         if node.is_hostile {
             return Ok(());
         }
@@ -200,25 +193,25 @@ impl<M: Machine> Simulation<M> {
             // What was invented since the last poll shows in the digest first.
             let invented = node.machine.count() > node.held.count;
             let law = if invented { Law::NothingLostNothingInvented } else { Law::Convergence };
-            return Err(Broken(law, alloc::format!("a proof about {peer} is of what it never held")));
+            return Err(Broken(law, alloc::format!("a proof about r{peer} is of what it never held")));
         }
         // At any time: the proof is of an instant since the probe, and the peer may have grown or crashed by now.
-        if !self.nodes.get(peer.0).is_some_and(|peer| peer.is_hostile || had(peer)) {
-            return Err(Broken(Law::Convergence, alloc::format!("a proof is of what {peer} never held")));
+        if !self.nodes.get(peer).is_some_and(|peer| peer.is_hostile || had(peer)) {
+            return Err(Broken(Law::Convergence, alloc::format!("a proof is of what r{peer} never held")));
         }
         self.report.proofs += 1;
-        let node = &self.nodes[replica.0];
-        let with_fleet = node.is_of_fleet() && self.nodes[peer.0].is_of_fleet();
+        let node = &self.nodes[replica];
+        let with_fleet = node.is_of_fleet() && self.nodes[peer].is_of_fleet();
         // Only of all there is by now: an older proof does not end the run.
         if with_fleet && node.held.count == self.fleet.union && node.machine.digest() == *digest {
-            self.fleet.proven.insert((replica.min(peer).0, replica.max(peer).0));
+            self.fleet.proven.insert((replica.min(peer), replica.max(peer)));
         }
         Ok(())
     }
 
     /// Compares a replica with the books. O(log n) in the events so far.
-    fn audit(&mut self, replica: ReplicaId) -> Result<(), Broken> {
-        let node = &self.nodes[replica.0];
+    fn audit(&mut self, replica: usize) -> Result<(), Broken> {
+        let node = &self.nodes[replica];
         if node.is_hostile {
             return Ok(());
         }
@@ -252,8 +245,8 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Books an element as held by a replica.
-    pub(super) fn hold(&mut self, replica: ReplicaId, number: usize) {
-        let node = &mut self.nodes[replica.0];
+    pub(super) fn hold(&mut self, replica: usize, number: usize) {
+        let node = &mut self.nodes[replica];
         if !self.census.add(&mut node.held, number) {
             return;
         }
@@ -279,8 +272,8 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Books a replica as empty. Elements that it alone held are lost to all.
-    pub(super) fn forget(&mut self, replica: ReplicaId) {
-        let node = &mut self.nodes[replica.0];
+    pub(super) fn forget(&mut self, replica: usize) {
+        let node = &mut self.nodes[replica];
         let held = core::mem::take(&mut node.held);
         if node.is_hostile {
             return;
@@ -301,6 +294,6 @@ impl<M: Machine> Simulation<M> {
             }
         }
         // It has proven what it has forgotten.
-        self.fleet.proven.retain(|&(one, other)| one != replica.0 && other != replica.0);
+        self.fleet.proven.retain(|&(one, other)| one != replica && other != replica);
     }
 }

@@ -4,7 +4,7 @@
 use gossip_core::{AntiEntropy, Element};
 
 use super::exchanges::small;
-use super::{hex, id, keys, probe, row};
+use super::{hex, id, keys, row};
 
 /// Nonce of all these messages.
 const NONCE: [u8; 4] = [1, 0, 0, 0];
@@ -124,8 +124,8 @@ pub(crate) fn give<E: Element>(run: &[u8]) -> Vec<u8> {
 /// A message of a kind that has the cluster's tag.
 fn request<E: Element>(kind: u8, fields: &[u8]) -> Vec<u8> {
     let [(_, open), _] = keys();
-    let own = probe::<E>(small(&open));
-    [&[0x20 | kind], &own[1..5], &NONCE, fields].concat()
+    let tag = AntiEntropy::<usize, E>::new(small(&open), 1).cluster_tag();
+    [&[0x20 | kind], &tag[..], &NONCE, fields].concat()
 }
 
 fn case<E: Element>(text: &mut String, rule: &str, of: &str, taken: &[u8], refused: &[u8]) {

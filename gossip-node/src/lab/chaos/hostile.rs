@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use gossip_core::sim::{Limits, Machine, ReplicaId, Rng, Role, Step, forge};
+use gossip_core::sim::{Limits, Machine, Rng, Role, Step, forge};
 use gossip_core::{AntiEntropy, Digest, Element, MessageKind, Time};
 
 /// What a hostile replica does, and how often.
@@ -63,7 +63,7 @@ impl Malice {
 /// A replica, with what it does beside if it is hostile.
 #[derive(Clone, Debug)]
 pub(super) struct Member<E> {
-    machine: AntiEntropy<ReplicaId, E>,
+    machine: AntiEntropy<usize, E>,
     hostility: Option<Hostility>,
 }
 
@@ -71,26 +71,21 @@ pub(super) struct Member<E> {
 struct Hostility {
     malice: Malice,
     rng: Rng,
-    peers: Vec<ReplicaId>,
+    peers: Vec<usize>,
     /// The latest that came, and that it would have sent.
     heard: VecDeque<Vec<u8>>,
     /// What others name their logs.
-    logs: BTreeMap<ReplicaId, [u8; 4]>,
+    logs: BTreeMap<usize, [u8; 4]>,
     /// The last probe of each that may be answered.
-    probes: BTreeMap<ReplicaId, Vec<u8>>,
-    outbox: VecDeque<(ReplicaId, Vec<u8>)>,
+    probes: BTreeMap<usize, Vec<u8>>,
+    outbox: VecDeque<(usize, Vec<u8>)>,
     now: Time,
     /// When the next burst is due.
     next: Option<Time>,
 }
 
 impl<E> Member<E> {
-    pub(super) fn new(
-        machine: AntiEntropy<ReplicaId, E>,
-        malice: Option<Malice>,
-        peers: Vec<ReplicaId>,
-        seed: u64,
-    ) -> Self {
+    pub(super) fn new(machine: AntiEntropy<usize, E>, malice: Option<Malice>, peers: Vec<usize>, seed: u64) -> Self {
         let hostility = malice.map(|malice| Hostility {
             malice,
             rng: Rng::new(!seed),
@@ -105,7 +100,7 @@ impl<E> Member<E> {
         Self { machine, hostility }
     }
 
-    pub(super) const fn machine(&self) -> &AntiEntropy<ReplicaId, E> {
+    pub(super) const fn machine(&self) -> &AntiEntropy<usize, E> {
         &self.machine
     }
 }
@@ -122,7 +117,7 @@ impl<E: Element> Machine for Member<E> {
         Machine::restore(&mut self.machine, encoded)
     }
 
-    fn receive(&mut self, from: ReplicaId, message: &[u8]) -> bool {
+    fn receive(&mut self, from: usize, message: &[u8]) -> bool {
         if let Some(hostility) = &mut self.hostility {
             hostility.overhear(from, message);
         }
@@ -162,7 +157,7 @@ impl<E: Element> Machine for Member<E> {
 }
 
 impl Hostility {
-    fn overhear(&mut self, from: ReplicaId, message: &[u8]) {
+    fn overhear(&mut self, from: usize, message: &[u8]) {
         match (forge::kind(message), forge::nonce(message)) {
             (Some(MessageKind::Push), Some(log)) => drop(self.logs.insert(from, log)),
             (Some(MessageKind::Probe), Some(_)) => drop(self.probes.insert(from, message.to_vec())),
@@ -179,7 +174,7 @@ impl Hostility {
     }
 
     /// What an honest replica would send.
-    fn send<E>(&mut self, to: ReplicaId, kind: &'static str, message: Vec<u8>) -> Step<E, Digest> {
+    fn send<E>(&mut self, to: usize, kind: &'static str, message: Vec<u8>) -> Step<E, Digest> {
         self.remember(message.clone());
         if self.rng.below(100) < self.malice.silence {
             return Step::Note("hostile silence");
@@ -187,7 +182,7 @@ impl Hostility {
         Step::Send { to, kind, role: Role::Push, message }
     }
 
-    fn attack<E: Element>(&mut self, now: Time, machine: &AntiEntropy<ReplicaId, E>) -> Option<Step<E, Digest>> {
+    fn attack<E: Element>(&mut self, now: Time, machine: &AntiEntropy<usize, E>) -> Option<Step<E, Digest>> {
         self.now = self.now.max(now);
         // Attacks come of their own: to attack only when something comes in would leave a quiet cluster in peace.
         let due = *self.next.get_or_insert(self.now);
@@ -209,12 +204,7 @@ impl Hostility {
         }
     }
 
-    fn message<E: Element>(
-        &mut self,
-        trick: Trick,
-        to: ReplicaId,
-        machine: &AntiEntropy<ReplicaId, E>,
-    ) -> Option<Vec<u8>> {
+    fn message<E: Element>(&mut self, trick: Trick, to: usize, machine: &AntiEntropy<usize, E>) -> Option<Vec<u8>> {
         // Without the cluster's tag every message is refused at once, which would test one line.
         let tag = self.heard.iter().find_map(|message| forge::tag(message))?;
         let forger = forge::Forger { tag, digest: machine.digest() };
@@ -259,7 +249,7 @@ impl Hostility {
         }
     }
 
-    fn push<E: Element>(&mut self, tag: [u8; 4], to: ReplicaId, machine: &AntiEntropy<ReplicaId, E>) -> Vec<u8> {
+    fn push<E: Element>(&mut self, tag: [u8; 4], to: usize, machine: &AntiEntropy<usize, E>) -> Vec<u8> {
         let any = self.rng.next_u64().to_le_bytes();
         let names = self.logs.values().copied().chain([[any[0], any[1], any[2], any[3]], [1; 4]]).collect::<Vec<_>>();
         let log = names[below(&mut self.rng, names.len())];

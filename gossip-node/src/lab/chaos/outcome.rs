@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use gossip_core::sim::{Faults, ReplicaId, Report, Simulation};
+use gossip_core::sim::{Faults, Report, Simulation};
 use gossip_core::{AntiEntropy, Element, Time};
 
 use super::hostile::Member;
@@ -82,7 +82,7 @@ fn heal<E: Element + Ord>(
         schedule.honest().flat_map(|one| machine(simulation, one).iter().cloned().collect::<Vec<_>>()).collect();
     union.sort_unstable();
     union.dedup();
-    let mut missing: Vec<(ReplicaId, &E)> =
+    let mut missing: Vec<(usize, &E)> =
         schedule.honest().flat_map(|one| union.iter().map(move |element| (one, element))).collect();
     let ceases = schedule.load.last().map_or(schedule.ends, |&(at, ..)| at);
     let mut healed = None;
@@ -102,7 +102,7 @@ fn heal<E: Element + Ord>(
         if let Some((one, _)) = missing.first().filter(|_| passed >= WITHIN) {
             let (lacks, of) = (missing.iter().filter(|(other, _)| other == one).count(), union.len());
             return Err(format!(
-                "convergence: {one} lacks {lacks} of {of} elements {} s after all was well",
+                "convergence: r{one} lacks {lacks} of {of} elements {} s after all was well",
                 WITHIN.as_secs()
             ));
         }
@@ -123,10 +123,10 @@ fn heal<E: Element + Ord>(
 
 fn simulation<E: Element + 'static>(schedule: &Schedule, element: impl Fn(u64) -> E) -> Simulation<Member<E>> {
     let made = schedule.clone();
-    let make = move |id: ReplicaId, seed| {
+    let make = move |id: usize, seed| {
         let replicas = made.replicas();
-        let mut machine = AntiEntropy::new(made.configs[id.0].clone(), seed);
-        let peers: Vec<_> = (0..replicas).map(ReplicaId).filter(|&peer| peer != id).collect();
+        let mut machine = AntiEntropy::new(made.configs[id].clone(), seed);
+        let peers: Vec<_> = (0..replicas).filter(|&peer| peer != id).collect();
         peers.iter().for_each(|&peer| assert!(machine.add_peer(peer), "each has a name of its own"));
         if let Some(overlay) = place(made.shape, id, replicas) {
             machine.set_overlay(overlay);
@@ -159,8 +159,8 @@ mod tests {
         let mut schedule =
             (0..).map(Schedule::draw).find(|schedule| schedule.hostile.is_empty()).expect("many have none");
         schedule.load.clear();
-        schedule.faults.push((schedule.ends, Fault::Cut(vec![ReplicaId(0)]), 2 * WITHIN));
-        schedule.insertions.extend([0, 1].map(|replica| (schedule.ends, ReplicaId(replica), 1 << 20 | replica as u64)));
+        schedule.faults.push((schedule.ends, Fault::Cut(vec![0]), 2 * WITHIN));
+        schedule.insertions.extend([0, 1].map(|replica| (schedule.ends, replica, 1 << 20 | replica as u64)));
         let broken = Outcome::of(&schedule).broken.expect("a law is broken");
         let (head, tail) =
             (broken.starts_with("convergence: r0 lacks 1 of "), broken.ends_with(" 900 s after all was well"));

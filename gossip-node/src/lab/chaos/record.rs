@@ -71,7 +71,7 @@ impl Entry {
             virtual_ms,
             total_ms: before + virtual_ms,
             replicas: schedule.replicas(),
-            hostile: schedule.hostile().map(|replica| replica.0).collect(),
+            hostile: schedule.hostile().collect(),
             overlay: schedule.overlay(),
             healed_ms: millis(outcome.healed),
             oldest_hole_ms: quantiles(&outcome.holes),

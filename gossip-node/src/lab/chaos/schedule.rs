@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
-use gossip_core::sim::{Chance, Checks, Fault, Latency, Memory, Network, ReplicaId, Rng};
+use gossip_core::sim::{Chance, Checks, Fault, Latency, Memory, Network, Rng};
 use gossip_core::{Config, Economy, Key, MessageBudget, Overlay, Time};
 
 use super::hostile::Malice;
@@ -17,7 +17,7 @@ pub struct Schedule {
     /// One for each replica.
     pub(super) configs: Vec<Config>,
     /// Of those that mean harm, what they do.
-    pub(super) hostile: Vec<(ReplicaId, Malice)>,
+    pub(super) hostile: Vec<(usize, Malice)>,
     pub(super) shape: Shape,
     /// Whether elements are texts; else they are numbers.
     pub(super) texts: bool,
@@ -25,10 +25,10 @@ pub struct Schedule {
     pub(super) dawdling: Chance,
     pub(super) checks: Checks,
     pub(super) faults: Vec<(Time, Fault, Duration)>,
-    pub(super) insertions: Vec<(Time, ReplicaId, u64)>,
+    pub(super) insertions: Vec<(Time, usize, u64)>,
     pub(super) ends: Time,
     /// What is written after that, so that the age of holes is seen while writes go on.
-    pub(super) load: Vec<(Time, ReplicaId, u64)>,
+    pub(super) load: Vec<(Time, usize, u64)>,
 }
 
 /// How long writes go on once all is well, one a second: several audits.
@@ -90,7 +90,7 @@ impl Schedule {
     }
 
     /// Those of them that mean harm.
-    pub fn hostile(&self) -> impl Iterator<Item = ReplicaId> {
+    pub fn hostile(&self) -> impl Iterator<Item = usize> {
         self.hostile.iter().map(|&(replica, _)| replica)
     }
 
@@ -103,30 +103,30 @@ impl Schedule {
         }
     }
 
-    pub(super) fn honest(&self) -> impl Iterator<Item = ReplicaId> {
-        (0..self.replicas()).map(ReplicaId).filter(|&replica| !self.hostile().any(|hostile| hostile == replica))
+    pub(super) fn honest(&self) -> impl Iterator<Item = usize> {
+        (0..self.replicas()).filter(|&replica| !self.hostile().any(|hostile| hostile == replica))
     }
 
-    pub(super) fn malice(&self, replica: ReplicaId) -> Option<&Malice> {
+    pub(super) fn malice(&self, replica: usize) -> Option<&Malice> {
         self.hostile.iter().find(|(hostile, _)| *hostile == replica).map(|(_, malice)| malice)
     }
 }
 
 /// The place of a replica; a graph is a ring with chords across.
-pub(super) fn place(shape: Shape, me: ReplicaId, replicas: usize) -> Option<Overlay<ReplicaId>> {
-    let all = (0..replicas).map(ReplicaId);
+pub(super) fn place(shape: Shape, me: usize, replicas: usize) -> Option<Overlay<usize>> {
+    let all = 0..replicas;
     if shape != Shape::Topology {
         return shape.overlay(&me, all);
     }
     // A ring is whole as long as no two of its replicas fail; with the chords it has more than one way to each.
     let across = replicas / 2;
-    let neighbours = [me.0 + 1, me.0 + replicas - 1, me.0 + across, me.0 + replicas - across];
-    Some(Overlay::of(neighbours.map(|other| ReplicaId(other % replicas)).into_iter().filter(|&other| other != me)))
+    let neighbours = [me + 1, me + replicas - 1, me + across, me + replicas - across];
+    Some(Overlay::of(neighbours.map(|other| other % replicas).into_iter().filter(|&other| other != me)))
 }
 
 /// Whether all honest replicas reach each other without going through others, when nobody is cut off.
-fn are_connected(shape: Shape, replicas: usize, hostile: &[ReplicaId]) -> bool {
-    let honest: Vec<_> = (0..replicas).map(ReplicaId).filter(|replica| !hostile.contains(replica)).collect();
+fn are_connected(shape: Shape, replicas: usize, hostile: &[usize]) -> bool {
+    let honest: Vec<_> = (0..replicas).filter(|replica| !hostile.contains(replica)).collect();
     if shape == Shape::None {
         return true;
     }
@@ -167,8 +167,8 @@ impl Draw {
         Chance::percent(self.of(choices))
     }
 
-    fn replica(&mut self, replicas: usize) -> ReplicaId {
-        ReplicaId(self.below(replicas as u64) as usize)
+    fn replica(&mut self, replicas: usize) -> usize {
+        self.below(replicas as u64) as usize
     }
 
     fn millis(&mut self, low: u64, high: u64) -> Duration {
@@ -182,7 +182,7 @@ impl Draw {
     }
 
     /// Up to two, and none that the others have to go through.
-    fn hostile(&mut self, shape: Shape, replicas: usize) -> Vec<(ReplicaId, Malice)> {
+    fn hostile(&mut self, shape: Shape, replicas: usize) -> Vec<(usize, Malice)> {
         // Two runs of five have none: with no overlay either, each pair has to end with a proof.
         let wanted = self.of(&[0, 0, 1, 1, 2]);
         let mut hostile = Vec::new();
@@ -276,7 +276,7 @@ impl Draw {
 
     fn fault(&mut self, replicas: usize) -> Fault {
         let one = self.replica(replicas);
-        let all = || (0..replicas).map(ReplicaId);
+        let all = || 0..replicas;
         match self.below(9) {
             0 => Fault::Cut(all().filter(|_| self.below(2) == 0).collect()),
             1 => Fault::Cut(vec![one]),
@@ -296,12 +296,12 @@ impl Draw {
 
     /// What all begin with; then bursts, and silences between them; and one at the end, so that all have something to
     /// say.
-    fn insertions(&mut self, replicas: usize, lasting: Duration) -> Vec<(Time, ReplicaId, u64)> {
+    fn insertions(&mut self, replicas: usize, lasting: Duration) -> Vec<(Time, usize, u64)> {
         let (end, mut numbers) = (Time::ZERO + lasting, 0..);
         let mut insertions = Vec::new();
         for number in numbers.by_ref().take(self.of(&[0, 30, 500])) {
             // Everywhere at once: most rounds in the field compare sets that are equal, and not empty.
-            insertions.extend((0..replicas).map(|replica| (Time::ZERO, ReplicaId(replica), number)));
+            insertions.extend((0..replicas).map(|replica| (Time::ZERO, replica, number)));
         }
         let silence = self.of(&[20_000, 60_000, 300_000]);
         let mut at = Time::ZERO + self.millis(0, silence);
@@ -327,9 +327,7 @@ mod tests {
     #[test]
     fn nobody_honest_is_left_to_those_who_mean_harm() {
         let tree = |fan_out| Shape::Tree(NonZeroUsize::new(fan_out).expect("from 1"));
-        let connected = |shape, hostile: &[usize]| {
-            are_connected(shape, 7, &hostile.iter().copied().map(ReplicaId).collect::<Vec<_>>())
-        };
+        let connected = |shape, hostile: &[usize]| are_connected(shape, 7, hostile);
         assert!(connected(Shape::Star, &[1, 6]) && !connected(Shape::Star, &[0]));
         assert!(connected(tree(2), &[3, 4]) && !connected(tree(2), &[1]));
         assert!(connected(tree(1), &[5, 6]) && !connected(tree(1), &[5]));

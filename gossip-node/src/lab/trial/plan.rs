@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gossip_core::Time;
-use gossip_core::sim::{Chance, Fault, Latency, Memory, Network, ReplicaId, Rng};
+use gossip_core::sim::{Chance, Fault, Latency, Memory, Network, Rng};
 
 /// The load and the faults of a run, all of them drawn from one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,8 +217,8 @@ impl Plan {
             at = at + every + every;
         }
         let (from, until) = self.fault_window();
-        let isolation = self.isolate.map(|node| Fault::Cut(vec![ReplicaId(node)]));
-        let crash = self.crash.map(|node| Fault::Crash(ReplicaId(node), Memory::Kept));
+        let isolation = self.isolate.map(|node| Fault::Cut(vec![node]));
+        let crash = self.crash.map(|node| Fault::Crash(node, Memory::Kept));
         faults.extend(isolation.into_iter().chain(crash).map(|fault| (from, fault, until)));
         faults
     }
@@ -246,7 +246,7 @@ impl Partition {
 
     /// The nodes that are parted this time.
     fn draw(self, nodes: usize, rng: &mut Rng) -> Fault {
-        let mut order: Vec<_> = (0..nodes).map(ReplicaId).collect();
+        let mut order: Vec<_> = (0..nodes).collect();
         // Fisher and Yates' shuffle, by numbers that are equal on every machine.
         for last in (1..nodes).rev() {
             order.swap(last, below(rng, last + 1));
@@ -261,7 +261,7 @@ impl Partition {
 }
 
 /// The links of a ring that go further than the majority in the middle of which each node sits.
-fn beyond_majorities(ring: &[ReplicaId]) -> Vec<(ReplicaId, ReplicaId)> {
+fn beyond_majorities(ring: &[usize]) -> Vec<(usize, usize)> {
     let nodes = ring.len();
     // The least that two nodes cannot both have without having one in common.
     let majority = nodes / 2 + 1;
@@ -359,8 +359,8 @@ mod tests {
         for (nodes, majority) in [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (25, 13), (26, 14)] {
             let Fault::Sever(links) = Partition::Majorities.draw(nodes, &mut Rng::new(7)) else { panic!("not links") };
             let mut heard = BTreeSet::new();
-            for hearer in (0..nodes).map(ReplicaId) {
-                let speakers = (0..nodes).map(ReplicaId).filter(|&speaker| !links.contains(&(speaker, hearer)));
+            for hearer in 0..nodes {
+                let speakers = (0..nodes).filter(|&speaker| !links.contains(&(speaker, hearer)));
                 let speakers: BTreeSet<_> = speakers.collect();
                 assert!(speakers.len() == majority && speakers.contains(&hearer), "n{hearer} of {nodes}: {speakers:?}");
                 heard.insert(speakers);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::sim::{self, Chance, Checks, ReplicaId, Simulation, Violation};
+use gossip_core::sim::{self, Chance, Checks, Simulation, Violation};
 use gossip_core::{AntiEntropy, Overlay, Time};
 
 use super::{Account, History, Operation, Plan, Report, neighbours};
@@ -37,7 +37,7 @@ pub fn simulate(
         progress(simulation.now(), &simulation.report());
     }
     let mut account = Account::default();
-    for machine in (0..plan.nodes.into()).filter_map(|node| simulation.machine(ReplicaId(node))) {
+    for machine in (0..plan.nodes.into()).filter_map(|node| simulation.machine(node)) {
         account.add(&Account::of(&machine.stats().total));
     }
     Ok(Report::of(plan, &history(plan, &simulation), simulation.report().sent, account))
@@ -47,7 +47,7 @@ pub fn simulate(
 const STEP: Duration = Duration::from_millis(100);
 
 /// As nodes have it. Numbers as such would do with fewer messages: a sketch tells them without asking for them.
-type Machine = AntiEntropy<ReplicaId, Json>;
+type Machine = AntiEntropy<usize, Json>;
 
 fn json(element: usize) -> Json {
     Json::parse(&element.to_string(), MaxLine::default().element_bytes()).expect("a number is JSON")
@@ -61,7 +61,7 @@ fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
     let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER, staleness: None };
     let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
         let mut machine = AntiEntropy::new(config.clone(), seed);
-        let others = || (0..nodes).map(ReplicaId).filter(|&peer| peer != id);
+        let others = || (0..nodes).filter(|&peer| peer != id);
         for peer in others() {
             machine.add_peer(peer);
         }
@@ -70,7 +70,7 @@ fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
         }
         // As clients tell it by the request `topology`, at the start and to all.
         if shape == Shape::Topology {
-            machine.set_overlay(Overlay::of(neighbours(nodes, id.0).map(ReplicaId)));
+            machine.set_overlay(Overlay::of(neighbours(nodes, id)));
         }
         machine
     })
@@ -78,7 +78,7 @@ fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
     .with_history();
     for operation in plan.operations() {
         if let Some(element) = operation.write {
-            simulation.insert(operation.at, ReplicaId(operation.node), json(element));
+            simulation.insert(operation.at, operation.node, json(element));
         }
     }
     for (at, fault, until) in plan.faults() {
@@ -92,7 +92,7 @@ fn history(plan: &Plan, simulation: &Simulation<Machine>) -> History {
     let mut history = History::new(plan.nodes.into());
     for arrival in simulation.history() {
         let element = arrival.element.as_str().parse().expect("elements number writes");
-        history.hold(element, arrival.replica.0, arrival.at);
+        history.hold(element, arrival.replica, arrival.at);
     }
     let mut reads = vec![Vec::new(); plan.nodes.into()];
     for Operation { at, node, write } in plan.operations() {

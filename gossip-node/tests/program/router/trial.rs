@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use gossip_core::sim::{Fault, ReplicaId, Rng};
+use gossip_core::sim::{Fault, Rng};
 use gossip_core::{Ledger, Time};
 use gossip_node::lab::trial::{Account, Decimal, History, Operation, Plan, Report};
 use serde_json::{Value, json};
@@ -64,13 +64,13 @@ pub(crate) fn carry_out(plan: &Plan, repeats: u8, setup: Setup, mut tell: impl F
             }
             Event::Repeat { write, node } => repeated += usize::from(router.repeat(node, &writes[write])),
             Event::Begin(_, Fault::Crash(node, _)) => {
-                kills.push((node.0, Instant::now()));
+                kills.push((node, Instant::now()));
                 // Whoever gets no answer asks the next node.
-                for request in router.kill(node.0).iter().filter(|request| clients.written(&request.body).is_some()) {
-                    repeated += usize::from(router.repeat((node.0 + 1) % nodes, request));
+                for request in router.kill(node).iter().filter(|request| clients.written(&request.body).is_some()) {
+                    repeated += usize::from(router.repeat((node + 1) % nodes, request));
                 }
             }
-            Event::End(_, Fault::Crash(node, _)) => router.restart(node.0)?,
+            Event::End(_, Fault::Crash(node, _)) => router.restart(node)?,
             Event::Begin(number, fault) => _ = partitions.insert(number, router.links.part(severed(&fault, nodes))),
             Event::End(number, _) => router.links.join(partitions[&number]),
             Event::Second(second) => tell(second),
@@ -224,10 +224,10 @@ fn events(plan: &Plan, repeats: u8) -> Vec<(Time, Event)> {
 fn severed(fault: &Fault, nodes: usize) -> BTreeSet<(usize, usize)> {
     match fault {
         Fault::Cut(side) => {
-            let (side, others): (Vec<_>, Vec<_>) = (0..nodes).partition(|&node| side.contains(&ReplicaId(node)));
+            let (side, others): (Vec<_>, Vec<_>) = (0..nodes).partition(|&node| side.contains(&node));
             between(&[&side, &others])
         }
-        Fault::Sever(links) => links.iter().map(|(from, to)| (from.0, to.0)).collect(),
+        Fault::Sever(links) => links.iter().copied().collect(),
         _ => BTreeSet::new(),
     }
 }
