@@ -80,6 +80,8 @@ fn build() -> PathBuf {
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_remove("RUSTFLAGS")
+        // Callgrind needs names only, and lines take a seventh of the time to compile.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
         .run();
     target.join("release")
 }

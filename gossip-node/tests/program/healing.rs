@@ -18,7 +18,7 @@ const HEALS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long which groups are cut off from each other; none is all in one.
 const PHASES: [(u32, &[&[usize]]); 4] =
-    [(1_000, &[]), (3_000, &[&[0, 1], &[2, 3, 4]]), (1_000, &[]), (5_000, &[&[3], &[0, 1, 2, 4]])];
+    [(500, &[]), (2_000, &[&[0, 1], &[2, 3, 4]]), (500, &[]), (3_000, &[&[3], &[0, 1, 2, 4]])];
 
 /// The clients: what they wrote and what they were shown.
 struct Clients {
