@@ -1,8 +1,12 @@
 //! `Agenda`: the peers with something to send, and the next deadline.
 
+mod walks;
+
 use alloc::collections::{BTreeSet, VecDeque};
 
 use crate::time::Time;
+
+pub(crate) use walks::{Pass, Walks};
 
 /// Peers that need a turn, now or at a time.
 #[derive(Clone, Debug)]
@@ -16,6 +20,8 @@ pub(crate) struct Agenda<P> {
     pub(crate) answers: Deadlines<P>,
     /// Ends of the rests of peers whose budget is overdrawn.
     pub(crate) rests: Deadlines<P>,
+    /// Our walks, few of which are under way at once.
+    pub(crate) walks: Walks<P>,
     /// Until when a sketch is kept that is longer than usual.
     pub(crate) long_sketch: Option<Time>,
     /// While a round by chance is overdue: when the first peer is free for it, and which, once all have been looked at.
@@ -30,13 +36,15 @@ impl<P: Clone + Ord> Agenda<P> {
             untimed: Queue::new(),
             answers: Deadlines::new(),
             rests: Deadlines::new(),
+            walks: Walks::new(),
             long_sketch: None,
             first_free: None,
         }
     }
 
-    /// Takes a removed peer out of both queues, and its deadlines out of both sets.
-    pub(crate) fn remove(&mut self, peer: &P, [answer_by, rests_until]: [&mut Deadline; 2]) {
+    /// Takes a removed peer out of both queues, its deadlines out of both sets, and its walk out of the others.
+    pub(crate) fn remove(&mut self, peer: &P, [answer_by, rests_until]: [&mut Deadline; 2], pass: &mut Pass) {
+        self.walks.leave(peer, pass);
         self.touch(peer).ready.remove(peer);
         self.untimed.remove(peer);
         self.answers.set(peer, answer_by, None);

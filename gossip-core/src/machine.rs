@@ -128,7 +128,8 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
     {
         let Some((id, mut gone)) = self.peers.remove_entry(peer) else { return false };
         // A key left in the agenda or the pusher would wake the machine for a peer that is not there (law 7).
-        self.agenda.remove(&id, gone.deadlines());
+        let (deadlines, pass) = gone.entries();
+        self.agenda.remove(&id, deadlines, pass);
         if let Some(pusher) = &mut self.pusher {
             pusher.remove(&id, self.set.end());
         }
@@ -344,6 +345,9 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
         }
         if let Some((peer, task)) = self.pusher.as_mut().and_then(|pusher| pusher.next_task(now)) {
             return Some((peer, Task::Push(task)));
+        }
+        if let Some(peer) = self.agenda.walks.next() {
+            return Some((peer.clone(), Task::Walk));
         }
         if let Some(peer) = self.choose() {
             return Some((peer, Task::Begin));

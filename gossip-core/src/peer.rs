@@ -19,7 +19,7 @@ mod turn;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::agenda::{Deadline, Ticket};
+use crate::agenda::{Deadline, Pass, Ticket};
 use crate::forgetting::Dot;
 use crate::known::Known;
 use crate::message::Nonce;
@@ -45,8 +45,10 @@ pub(crate) struct Peer {
     /// Whether the embedder wants a round with it.
     wanted: bool,
     round: Option<Round>,
-    /// When the wait for an answer ends; set while a round awaits one.
+    /// When the wait for an answer ends, or for other walks; set while a round awaits one.
     answer_by: Deadline,
+    /// Whether a round of ours walks with it, or waits for walks with others.
+    pass: Pass,
     /// Whether its transport takes messages.
     flow: Flow,
     /// The nonce of our last round.
@@ -87,6 +89,7 @@ impl Peer {
             wanted: false,
             round: None,
             answer_by: Deadline::default(),
+            pass: Pass::default(),
             flow: Flow::default(),
             last_nonce: None,
             timeouts: 0,
@@ -107,9 +110,9 @@ impl Peer {
         }
     }
 
-    /// Its deadlines, which the agenda drops when it is removed.
-    pub(crate) const fn deadlines(&mut self) -> [&mut Deadline; 2] {
-        [&mut self.answer_by, &mut self.rests_until]
+    /// Its deadlines and its part in walks, which the agenda drops when it is removed.
+    pub(crate) const fn entries(&mut self) -> ([&mut Deadline; 2], &mut Pass) {
+        ([&mut self.answer_by, &mut self.rests_until], &mut self.pass)
     }
 
     /// Notes an answer with this nonce. An answer to a round that was given up, with none answered since, shows that
@@ -149,7 +152,7 @@ impl Peer {
     /// Whether there is something to send to it, pushes aside.
     fn has_to_send(&self) -> bool {
         // A wanted round begins only once the one under way is over, so it is nothing to send before.
-        let asks = self.round.as_ref().map_or(self.wanted, Round::is_pending);
+        let asks = self.round.as_ref().map_or(self.wanted, Round::is_pending) && self.pass != Pass::Waiting;
         self.owed.as_ref().is_some_and(Owed::is_due) || asks
     }
 

@@ -318,6 +318,15 @@ impl Round {
         self.pending
     }
 
+    /// Whether it asks the peer for elements, or may come to that.
+    pub(crate) fn may_fetch(&self) -> bool {
+        match &self.step {
+            Step::Probe(_) | Step::Sketch(_) | Step::Walk(_) => true,
+            Step::Repair(repair) => repair.wanted() > 0,
+            Step::Close(_) => false,
+        }
+    }
+
     /// Whether it is in its first step or one like it: digests are compared.
     pub(crate) const fn is_probing(&self) -> bool {
         matches!(self.step, Step::Probe(_))

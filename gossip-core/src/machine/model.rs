@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Engine;
+use crate::agenda::Walks;
 use crate::anti_entropy::AntiEntropy;
 use crate::element::{Element, Stored, StoredRef};
 use crate::event::Event;
@@ -36,6 +37,7 @@ pub struct ModelState<P, E> {
     peers: Vec<(P, PeerModel)>,
     ready: Vec<P>,
     untimed: Vec<P>,
+    walks: Walks<P>,
     next_rounds: [Option<Duration>; 2],
     audited: Option<P>,
     pushes: Option<PushModel<P>>,
@@ -54,6 +56,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
             peers: peers.iter().map(|(id, peer)| (id.clone(), peer.model(*now, pushes))).collect(),
             ready: agenda.ready.iter().cloned().collect(),
             untimed: agenda.untimed.iter().cloned().collect(),
+            walks: agenda.walks.clone(),
             // An overdue round counts as due now: how long it has been overdue changes nothing.
             next_rounds: [chance.at, chance.audit_at].map(|at| Some(at?.saturating_since(*now))),
             audited: chance.audited.clone(),

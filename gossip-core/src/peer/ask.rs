@@ -24,6 +24,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         // ask for more in one burst would be to ask for it again.
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
         self.begin_round();
+        if self.waits_for_walks() {
+            return None;
+        }
         let deep = self.deep_bits();
         let beside = self.tell_in_request();
         let round = self.peer.round.as_mut().filter(|round| round.is_pending())?;
@@ -74,6 +77,30 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         round.sent(body.encoded_len() + remarks, bursts);
         self.peer.pacing.asked(nonce, self.now);
         Some(body)
+    }
+
+    /// Has a walk wait while others are under way, for a round interval at most: a peer that is slow to answer, or means to
+    /// be, holds up no other for longer. Returns whether it waits.
+    fn waits_for_walks(&mut self) -> bool {
+        let walks = matches!(self.peer.round.as_ref().map(Round::step), Some(Step::Walk(_)));
+        if !walks || self.agenda.walks.admit(self.id, &mut self.peer.pass) {
+            return false;
+        }
+        if self.peer.answer_by.get().is_none() {
+            let deadline = self.now + self.peer.flow.wait(self.config.round_interval());
+            self.agenda.answers.set(self.id, &mut self.peer.answer_by, Some(deadline));
+        }
+        true
+    }
+
+    /// Ends that wait. The round compares anew: others have brought what the walk was to bring, or part of it.
+    pub(super) fn end_wait_for_walks(&mut self) {
+        self.stop_waiting();
+        self.agenda.walks.let_in(self.id, &mut self.peer.pass);
+        if self.peer.round.as_mut().is_some_and(|round| !round.take(Step::Probe(None))) {
+            return self.end_round(Ending::Exchanged);
+        }
+        self.enqueue();
     }
 
     /// Has a request that holds elements tell dots that are gone here. Returns the bytes that remarks take at most.

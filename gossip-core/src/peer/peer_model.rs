@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Peer;
 use super::owed::Owed;
-use crate::agenda::{Deadline, Ticket};
+use crate::agenda::{Deadline, Pass, Ticket};
 use crate::forgetting::Dot;
 use crate::known::Known;
 use crate::message::Nonce;
@@ -21,6 +21,7 @@ pub(crate) struct PeerModel {
     wanted: bool,
     round: Option<Round>,
     answer_by: Deadline,
+    pass: Pass,
     last_nonce: Option<Nonce>,
     timeouts: u32,
     owed: Option<Owed>,
@@ -49,6 +50,7 @@ impl Peer {
             wanted,
             mut round,
             answer_by,
+            pass,
             flow: _,
             last_nonce,
             timeouts,
@@ -78,6 +80,7 @@ impl Peer {
             wanted,
             round,
             answer_by: answer_by.rebased(now),
+            pass,
             last_nonce,
             timeouts,
             owed,

@@ -27,7 +27,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// A message from another cluster, or an invalid element. They leave all but the counters unchanged.
     pub(crate) fn receive(&mut self, message: Message<S::Element>) -> Result<bool, Reject> {
         let returned = self.take_in(message).map_err(|error| self.refuse(error));
-        self.note_free();
+        self.note_state();
         returned
     }
 

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::Peer;
 use super::budget::PASSED;
-use crate::agenda::Agenda;
+use crate::agenda::{Agenda, Pass};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::event::Event;
@@ -54,6 +54,8 @@ pub(crate) enum Task {
     /// What came from it since the last poll gets its time.
     Time,
     Push(push::Task),
+    /// Its walk has waited for others, and may begin.
+    Walk,
     /// Chance has chosen it for a round.
     Begin,
     /// It is first in the queue of those with something to send.
@@ -76,15 +78,19 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             }
             Task::Time => self.tell_time(),
             Task::Push(task) => self.on_link(|link| link.perform(task)),
+            Task::Walk => self.end_wait_for_walks(),
             Task::Begin => self.want_round(),
             Task::Send => message = self.next_message(),
         }
-        self.note_free();
+        self.note_state();
         message
     }
 
-    /// Notes since when chance may choose the peer, if it may.
-    pub(super) fn note_free(&mut self) {
+    /// Notes what others look at: whether our walk with it is over, and since when chance may choose it, if it may.
+    pub(super) fn note_state(&mut self) {
+        if self.peer.pass != Pass::None && !self.peer.round.as_ref().is_some_and(Round::may_fetch) {
+            self.agenda.walks.leave(self.id, &mut self.peer.pass);
+        }
         if self.peer.is_idle() {
             self.agenda.note_free(self.id, self.peer.next_round_at());
         }
@@ -92,6 +98,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Ends a wait for an answer that did not come: the request goes out again, or the round is given up.
     fn time_out(&mut self) {
+        if self.peer.pass == Pass::Waiting {
+            return self.end_wait_for_walks();
+        }
         self.stop_waiting();
         let tries = self.peer.pacing.tries(self.config.answer_within);
         let Some(round) = &mut self.peer.round else { return };

@@ -7,6 +7,7 @@ mod fleets;
 
 mod ages;
 mod convergence;
+mod copies;
 mod corpus;
 mod costs;
 mod crossings;
