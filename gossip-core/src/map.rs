@@ -13,6 +13,7 @@ use crate::event::{MapEvent, Output};
 use crate::forgetting::Rule;
 use crate::forgetting::{Forgetting, Item, ReplicaId};
 use crate::machine::Engine;
+use crate::wire::Place;
 
 /// A replica of a map that repairs itself with its peers: the machine of [`AntiEntropy`](crate::AntiEntropy), over a set
 /// that forgets.
@@ -119,6 +120,48 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
     /// Bytes that are no saved map, or one of another key, type or element limit.
     pub fn restore(config: Config, id: ReplicaId, seed: u64, saved: &[u8]) -> Result<Self, RestoreError> {
         Ok(Self::over(Forgetting::restore(&config, id, seed, saved)?, config, seed))
+    }
+
+    /// The place at which the log of changes ends now.
+    pub const fn end(&self) -> Place {
+        self.set.end()
+    }
+
+    /// What has changed since the log ended at a place, as bytes, for [`restore_since`](Self::restore_since): 12 bytes for each
+    /// id that ever wrote, 2 to 12 for each entry that went, and the entries that came and are there. O(changes).
+    ///
+    /// `None` if more has changed since than is known: then [`save`](Self::save) all. The last 1 024 changes are known always.
+    ///
+    /// A service saves these, and it saves them before it sends: a change is on its way to peers once
+    /// [`poll`](Self::poll) gives a message. Then it may go on under its id after a restart.
+    ///
+    /// ```
+    /// use gossip_core::{Config, Map, ReplicaId};
+    ///
+    /// let id = ReplicaId::from_random(*b"8 random");
+    /// let mut map = Map::<&str, String, u64>::new(Config::default(), id, 1);
+    /// map.insert("tea".into(), 250).unwrap();
+    /// let (whole, place) = (map.save(), map.end());
+    /// map.insert("milk".into(), 90).unwrap();
+    /// map.remove("tea");
+    /// let changes = map.save_since(place).expect("they are few");
+    ///
+    /// let mut restored = Map::<&str, String, u64>::restore(Config::default(), id, 2, &whole).unwrap();
+    /// restored.restore_since(&changes).unwrap();
+    /// assert!(restored.get("tea").is_none() && restored.digest() == map.digest());
+    /// ```
+    pub fn save_since(&self, place: Place) -> Option<Vec<u8>> {
+        self.set.save_since(place)
+    }
+
+    /// Takes in what was [saved since](Self::save_since) the state that it is, before it has peers. To take it in twice is
+    /// harmless.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no saved changes, or those of another key, type or element limit. Nothing changes.
+    pub fn restore_since(&mut self, saved: &[u8]) -> Result<(), RestoreError> {
+        self.write(|set| set.restore_since(saved))
     }
 
     /// Inserts a value, which replaces all that is seen here under the key. Returns how many values that were.

@@ -150,7 +150,7 @@ impl<T> Changes<T> {
     }
 
     /// The items that are there, in order.
-    pub(crate) fn items(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = &T> + Clone {
         let changes = self.chunks.values().flat_map(|chunk| {
             let (open, packed) = match chunk {
                 Chunk::Open { changes, .. } => (&changes[..], &[][..]),

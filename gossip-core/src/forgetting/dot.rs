@@ -18,6 +18,11 @@ impl ReplicaId {
         Self::from_bits(u64::from_le_bytes(bytes))
     }
 
+    /// Its bytes, to be kept over a restart: [`from_random`](Self::from_random) makes the same id of them.
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits & Self::MASK)
     }

@@ -262,5 +262,25 @@ proptest! {
         damaged[at] ^= 1 << bit;
         // Whatever it says, nothing panics; a counter of it may be beyond what a plain set could list.
         drop(restore(&damaged));
+
+        // The same of changes: those since any place make of the state there the last one, and damaged ones change nothing.
+        let place = sets[0].end();
+        prop_assert!(restored.restore_since(&sets[0].save_since(place).expect("nothing has changed")).is_ok());
+        sets[0].insert(3, 1_000).expect("it is short");
+        sets[0].remove(&5);
+        let changes = sets[0].save_since(place).expect("they are few");
+        let before = restored.digest();
+        for cut in [0, at % changes.len(), changes.len() - 1] {
+            prop_assert!(restored.restore_since(&changes[..cut]).is_err() && restored.digest() == before);
+        }
+        for _ in 0..2 {
+            restored.restore_since(&changes).expect("they were saved");
+            prop_assert_eq!((restored.digest(), plain(&restored)), (sets[0].digest(), plain(&sets[0])));
+            check(&mut restored)?;
+        }
+        let mut damaged = changes;
+        let at = at % damaged.len();
+        damaged[at] ^= 1 << bit;
+        _ = restored.restore_since(&damaged);
     }
 }

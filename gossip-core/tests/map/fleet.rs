@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, Overlay, ReplicaId, Rule, Time};
+use gossip_core::{Config, Economy, Map, MapEvent, MapOutput, MessageBudget, Overlay, Place, ReplicaId, Rule, Time};
 
 pub(crate) type Key = u8;
 pub(crate) type Value = u64;
@@ -38,13 +38,31 @@ pub(crate) struct Replica {
     pub(crate) map: Map<usize, Key, Value>,
     held: BTreeSet<(Key, Value)>,
     gone: BTreeSet<(Key, Value)>,
+    /// The map of what was saved of this life, change by change, and the place up to which that is.
+    kept: (Map<usize, Key, Value>, Place),
 }
 
 impl Replica {
+    /// Keeps what has changed, which is then all there is.
+    fn keep(&mut self) {
+        let (kept, place) = &mut self.kept;
+        match self.map.save_since(*place) {
+            Some(changes) => kept.restore_since(&changes).expect("it was saved"),
+            None => *kept = copy(&self.map),
+        }
+        *place = self.map.end();
+        assert_eq!(kept.digest(), self.map.digest(), "what_is_kept_is_what_is_held");
+    }
+
     fn values(&self) -> BTreeSet<(Key, Value)> {
         let map = &self.map;
         map.iter().flat_map(|(&key, _)| map.get_all(&key).map(move |&value| (key, value))).collect()
     }
+}
+
+/// A map of all that is saved of another.
+fn copy(map: &Map<usize, Key, Value>) -> Map<usize, Key, Value> {
+    Map::restore(map.config().clone(), map.replica(), 0, &map.save()).expect("it was saved")
 }
 
 /// A message under way: when it arrives, from whom, to whom.
@@ -123,7 +141,8 @@ impl Fleet {
         (0..count).filter(|&peer| peer != index).for_each(|peer| _ = map.add_peer(peer));
         self.broken.iter().for_each(|&rule| map.break_rule(rule));
         map.set_overlay(Overlay::star(&index, 0..count));
-        Replica { map, held: BTreeSet::new(), gone: BTreeSet::new() }
+        let kept = (copy(&map), map.end());
+        Replica { map, held: BTreeSet::new(), gone: BTreeSet::new(), kept }
     }
 
     pub(crate) fn crash(&mut self, index: usize) {
@@ -194,6 +213,7 @@ impl Fleet {
         );
         assert!(now.is_subset(&self.written), "nothing_invented");
         replica.held = now;
+        replica.keep();
     }
 
     fn poll(&mut self, index: usize) {
