@@ -66,8 +66,8 @@ mod tls;
 mod transport;
 
 pub use builder::{Builder, SpawnError};
-pub use change::{Change, Changes, Missed};
-pub use driven::{Driven, Step};
+pub use change::{Change, Changes, KeyChange, Missed};
+pub use driven::{Driven, MapWrite, Step};
 pub use peer_id::{PeerId, PeerIdError};
 pub use peers::Peers;
 pub use persist::Persist;

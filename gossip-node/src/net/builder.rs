@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use gossip_core::{Config, NotKept};
+use gossip_core::{Config, NotKept, RestoreError};
 #[cfg(feature = "http")]
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -110,6 +110,9 @@ pub enum SpawnError {
     /// What was kept is more than this configuration takes.
     #[error("what was kept: {0}")]
     Kept(#[from] NotKept),
+    /// What was kept is no map, or one of another cluster.
+    #[error("what was kept: {0}")]
+    Map(#[from] RestoreError),
 }
 
 /// How many inputs wait for the driver.
@@ -204,8 +207,10 @@ impl<D: Driven, T: Transport> Builder<D, T> {
         let tls = self.security.tls(T::IS_SECURE)?;
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(&self.name));
         let pushes = self.config.batch_every.is_some();
-        let blank = D::new(self.config.clone(), seed);
-        let (machine, store) = restore(D::new(self.config, seed), self.store).await?;
+        let life = mix(seed);
+        let blank = D::new(self.config.clone(), seed, mix(life).to_le_bytes());
+        let machine = D::new(self.config, seed, mix(life).to_le_bytes());
+        let (machine, store, appended) = restore(machine, self.store, seed).await?;
         let listener = match self.listen {
             Some(at) => Some(self.transport.listen(&at).await.map_err(|error| SpawnError::Listen { at, error })?),
             None => None,
@@ -222,19 +227,28 @@ impl<D: Driven, T: Transport> Builder<D, T> {
         let (targets, links, mut tasks) = (Arc::new(Targets::default()), TaskTracker::new(), JoinSet::new());
         let weak_changes = changes.downgrade();
         let machine = Arc::new(RwLock::new(machine));
-        let us = Hello { peer: id.clone(), life: mix(seed), cluster_tag: blank.cluster_tag() };
+        let us = Hello { peer: id.clone(), life, cluster_tag: blank.engine().cluster_tag() };
         let door = Arc::new(Door {
             us,
             roster: self.roster,
             tls,
-            difference: Box::new(move |tag| blank.difference(tag)),
+            difference: Box::new(move |tag| blank.engine().difference(tag)),
             inbox: inbox.clone(),
             links: links.clone(),
             complaints: Complaints::default(),
         });
         let (me, of_driver, at) = (id.clone(), machine.clone(), targets.clone());
-        let driver =
-            Driver { me, machine: of_driver, inbox: inputs, store, changes, connected: connect, targets: at, pushes };
+        let driver = Driver {
+            me,
+            machine: of_driver,
+            inbox: inputs,
+            store,
+            changes,
+            connected: connect,
+            targets: at,
+            appended,
+            pushes,
+        };
         tasks.spawn(async move { _ = driver.run().await });
         let (know, addresses) = watch::channel(None);
         tasks.spawn(self.peers.run(self.transport.clone(), know));
@@ -270,17 +284,20 @@ impl<T: Transport> Builder<gossip_core::AntiEntropy<PeerId, crate::json::Json>, 
     }
 }
 
-/// A machine that holds what was kept, and its store.
+/// A machine that holds what was kept, its store, and how many bytes that has.
 async fn restore<D: Driven>(
     mut machine: D,
     store: Option<Box<dyn Persist>>,
-) -> Result<(D, Option<Box<dyn Persist>>), SpawnError> {
-    let Some(mut store) = store else { return Ok((machine, None)) };
+    seed: u64,
+) -> Result<(D, Option<Box<dyn Persist>>, u64), SpawnError> {
+    let Some(mut store) = store else { return Ok((machine, None, 0)) };
     let load = move || {
-        for encoded in store.load(machine.cluster_tag())? {
-            machine.restore(&encoded)?;
+        let mut bytes = 0;
+        for kept in store.load(machine.engine().cluster_tag())? {
+            machine.restore(&kept, seed)?;
+            bytes += kept.len() as u64;
         }
-        Ok((machine, Some(store)))
+        Ok((machine, Some(store), bytes))
     };
     tokio::task::spawn_blocking(load).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

@@ -15,6 +15,15 @@ pub struct Change<E> {
     pub from: Option<PeerId>,
 }
 
+/// A key of a map under which something has changed: what is held there now, a look at the map tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyChange<K> {
+    /// The key.
+    pub key: K,
+    /// The peer whose message changed it; `None` if it was written here.
+    pub from: Option<PeerId>,
+}
+
 /// Changes as they come, up to a bound: whoever takes them too slowly misses the oldest, and is told how many.
 #[derive(Debug)]
 pub struct Changes<C>(pub(super) broadcast::Receiver<C>);

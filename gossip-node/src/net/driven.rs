@@ -1,79 +1,61 @@
 //! `Driven`: what a replica can drive.
 
-use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Foreign, NotKept, Output, Overlay, PeerStats, Place};
-use gossip_core::{Reject, Stats, Time, TooLarge};
+use gossip_core::{AntiEntropy, Config, Content, Element, Engine, Event, Kind, Map, MapEvent, Place, ReplicaId, Set};
+use gossip_core::{Digest, Forgetting, TooLarge};
 
-use super::change::Change;
+use super::builder::SpawnError;
+use super::change::{Change, KeyChange};
 use super::peer_id::PeerId;
 
-/// A machine that a [`Replica`](super::Replica) can drive. [`AntiEntropy`] is one.
+/// A machine that a [`Replica`](super::Replica) can drive: a set, [`AntiEntropy`], or a [`Map`].
 ///
-/// All methods are those of [`AntiEntropy`] of the same name, where there is one.
-pub trait Driven: Send + Sync + 'static {
+/// What both have in common the replica asks of their [`Engine`]; this is what they differ in.
+pub trait Driven: Sized + Send + Sync + 'static {
+    /// The kind of the machine's set.
+    type Kind: Kind;
     /// What is written here.
     type Write: Send + 'static;
+    /// What the writer is told.
+    type Wrote: Send + 'static;
     /// What subscribers are told.
     type Change: Clone + Send + 'static;
 
-    /// An empty machine.
-    fn new(config: Config, seed: u64) -> Self;
-    /// Takes in a write of our own. Returns what it changes.
+    /// An empty machine. `id` is 8 random bytes, of which no other life of a replica has the same.
+    fn new(config: Config, seed: u64, id: [u8; 8]) -> Self;
+    /// The engine.
+    fn engine(&self) -> &Engine<PeerId, Self::Kind>;
+    /// The engine, to act on.
+    fn engine_mut(&mut self) -> &mut Engine<PeerId, Self::Kind>;
+    /// Takes in a write of our own. Returns what the writer and subscribers are told of it.
     ///
     /// # Errors
     ///
     /// It is over the cluster's limit, and nothing is changed.
-    fn insert(&mut self, write: Self::Write) -> Result<Option<Self::Change>, TooLarge>;
-    /// Takes in what was kept before a restart.
+    fn write(&mut self, write: Self::Write) -> Result<(Self::Wrote, Option<Self::Change>), TooLarge>;
+    /// What an event is to a replica; `None` if nothing.
+    fn step(event: <Self::Kind as Content>::Event<PeerId>) -> Option<Step<Self::Change>>;
+    /// Takes in what was kept before a restart, in the order in which it was.
     ///
     /// # Errors
     ///
-    /// It is no element of this machine, and nothing is changed.
-    fn restore(&mut self, encoded: &[u8]) -> Result<bool, NotKept>;
+    /// It is nothing of this machine's, and nothing is changed.
+    fn restore(&mut self, kept: &[u8], seed: u64) -> Result<(), SpawnError>;
     /// Where the log ends.
     fn end(&self) -> Place;
-    /// What is to be kept of all that came since, but for what [`Step::Keep`] tells.
+    /// What is to be kept of all that changed since, but for what [`Step::Keep`] tells.
     fn since(&self, place: Place) -> Vec<Vec<u8>>;
-    /// Adds a peer.
-    fn add_peer(&mut self, peer: PeerId);
-    /// Forgets a peer.
-    fn remove_peer(&mut self, peer: &PeerId);
-    /// Begins a round soon.
-    fn sync_now(&mut self, peer: &PeerId);
-    /// Notes whether the transport takes messages.
-    fn set_writable(&mut self, peer: &PeerId, writable: bool);
-    /// Pushes along this overlay.
-    fn set_overlay(&mut self, overlay: Overlay<PeerId>);
-    /// Takes in a message.
-    ///
-    /// # Errors
-    ///
-    /// The message is refused, and nothing but counters is changed.
-    fn receive(&mut self, from: &PeerId, message: &[u8]) -> Result<(), Reject>;
-    /// The next output.
-    fn poll(&mut self, now: Time) -> Step<Self::Change>;
-    /// The digest of what is held.
-    fn digest(&self) -> Digest;
-    /// What replicas of a cluster share.
-    fn cluster_tag(&self) -> [u8; 4];
-    /// What sets another cluster apart.
-    fn difference(&self, cluster_tag: [u8; 4]) -> Option<Foreign>;
-    /// The statistics.
-    fn stats(&self) -> &Stats;
-    /// The statistics about a peer.
-    fn peer_stats(&self, peer: &PeerId) -> Option<PeerStats>;
+    /// What is to be kept in place of all that was; `None` if that is no less.
+    fn whole(&self) -> Option<Vec<u8>> {
+        None
+    }
+    /// Whether it holds, once it has `now`, all that it held with `before`: of a set that only grows the counts say so. If
+    /// not, only a state that it was in since then does.
+    fn holds_more(before: Digest, now: Digest) -> bool;
 }
 
-/// An output of a [`Driven`] machine.
+/// What becomes of an event.
 #[derive(Clone, Debug)]
-#[must_use = "an output that is not acted on is lost"]
 pub enum Step<C> {
-    /// A message to send.
-    Send {
-        /// The peer to send it to.
-        to: PeerId,
-        /// The message.
-        message: Vec<u8>,
-    },
     /// Something that came from a peer.
     Change(C),
     /// An encoding to keep that [`Driven::since`] does not tell.
@@ -89,25 +71,47 @@ pub enum Step<C> {
     Unreachable(PeerId),
     /// It answers again.
     Reachable(PeerId),
-    /// Nothing is due before.
-    Wait(Option<Time>),
 }
 
 impl<E: Element + Send + Sync + 'static> Driven for AntiEntropy<PeerId, E> {
+    type Kind = Set<E>;
     type Write = E;
+    type Wrote = bool;
     type Change = Change<E>;
 
-    fn new(config: Config, seed: u64) -> Self {
+    fn new(config: Config, seed: u64, _: [u8; 8]) -> Self {
         Self::new(config, seed)
     }
 
-    fn insert(&mut self, element: E) -> Result<Option<Change<E>>, TooLarge> {
-        let change = Change { element: element.clone(), from: None };
-        Ok(self.insert(element)?.then_some(change))
+    fn engine(&self) -> &Self {
+        self
     }
 
-    fn restore(&mut self, encoded: &[u8]) -> Result<bool, NotKept> {
-        self.restore(encoded)
+    fn engine_mut(&mut self) -> &mut Self {
+        self
+    }
+
+    fn write(&mut self, element: E) -> Result<(bool, Option<Change<E>>), TooLarge> {
+        let change = Change { element: element.clone(), from: None };
+        let is_new = self.insert(element)?;
+        Ok((is_new, is_new.then_some(change)))
+    }
+
+    fn step(event: Event<PeerId, E>) -> Option<Step<Change<E>>> {
+        Some(match event {
+            Event::Learned { element, from } => Step::Change(Change { element, from: Some(from) }),
+            Event::Undecoded { encoded, .. } => Step::Keep(encoded.into()),
+            Event::InSync { peer, digest } => Step::InSync { peer, digest },
+            Event::Unreachable { peer } => Step::Unreachable(peer),
+            Event::Reachable { peer } => Step::Reachable(peer),
+            // Nothing is watched here, and nothing decoded anew.
+            _ => return None,
+        })
+    }
+
+    fn restore(&mut self, kept: &[u8], _: u64) -> Result<(), SpawnError> {
+        self.restore(kept)?;
+        Ok(())
     }
 
     fn end(&self) -> Place {
@@ -123,63 +127,112 @@ impl<E: Element + Send + Sync + 'static> Driven for AntiEntropy<PeerId, E> {
         self.since(place).map(encode).collect()
     }
 
-    fn add_peer(&mut self, peer: PeerId) {
-        self.add_peer(peer);
-    }
-
-    fn remove_peer(&mut self, peer: &PeerId) {
-        self.remove_peer(peer);
-    }
-
-    fn sync_now(&mut self, peer: &PeerId) {
-        self.sync_now(peer);
-    }
-
-    fn set_writable(&mut self, peer: &PeerId, writable: bool) {
-        self.set_writable(peer, writable);
-    }
-
-    fn set_overlay(&mut self, overlay: Overlay<PeerId>) {
-        self.set_overlay(overlay);
-    }
-
-    fn receive(&mut self, from: &PeerId, message: &[u8]) -> Result<(), Reject> {
-        self.receive_bytes(from, message)
-    }
-
-    fn poll(&mut self, now: Time) -> Step<Change<E>> {
-        loop {
-            return match self.poll(now) {
-                Output::Send { to, message } => Step::Send { to, message: message.encode() },
-                Output::Wait(until) => Step::Wait(until),
-                Output::Event(Event::Learned { element, from }) => Step::Change(Change { element, from: Some(from) }),
-                Output::Event(Event::Undecoded { encoded, .. }) => Step::Keep(encoded.into()),
-                Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
-                Output::Event(Event::Unreachable { peer }) => Step::Unreachable(peer),
-                Output::Event(Event::Reachable { peer }) => Step::Reachable(peer),
-                // Nothing is watched here, and nothing decoded anew.
-                Output::Event(_) => continue,
-            };
-        }
-    }
-
-    fn digest(&self) -> Digest {
-        self.digest()
-    }
-
-    fn cluster_tag(&self) -> [u8; 4] {
-        self.cluster_tag()
-    }
-
-    fn difference(&self, cluster_tag: [u8; 4]) -> Option<Foreign> {
-        self.difference(cluster_tag)
-    }
-
-    fn stats(&self) -> &Stats {
-        self.stats()
-    }
-
-    fn peer_stats(&self, peer: &PeerId) -> Option<PeerStats> {
-        self.peer_stats(peer)
+    fn holds_more(before: Digest, now: Digest) -> bool {
+        before.count() <= now.count()
     }
 }
+
+/// A write to a map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MapWrite<K, V> {
+    /// The value replaces all that is seen under the key.
+    Insert {
+        /// The key.
+        key: K,
+        /// The value.
+        value: V,
+    },
+    /// All that is seen under the key goes.
+    Remove {
+        /// The key.
+        key: K,
+    },
+}
+
+impl<K, V> Driven for Map<PeerId, K, V>
+where
+    K: Element + Ord + Send + Sync + 'static,
+    V: Element + Send + Sync + 'static,
+{
+    type Kind = Forgetting<K, V>;
+    type Write = MapWrite<K, V>;
+    type Wrote = usize;
+    type Change = KeyChange<K>;
+
+    fn new(config: Config, seed: u64, id: [u8; 8]) -> Self {
+        Self::new(config, ReplicaId::from_random(id), seed)
+    }
+
+    fn engine(&self) -> &Self {
+        self
+    }
+
+    fn engine_mut(&mut self) -> &mut Self {
+        self
+    }
+
+    fn write(&mut self, write: MapWrite<K, V>) -> Result<(usize, Option<KeyChange<K>>), TooLarge> {
+        let (key, replaced, is_change) = match write {
+            MapWrite::Insert { key, value } => (key.clone(), self.insert(key, value)?, true),
+            MapWrite::Remove { key } => {
+                let removed = self.remove(&key);
+                (key, removed, removed > 0)
+            }
+        };
+        Ok((replaced, is_change.then_some(KeyChange { key, from: None })))
+    }
+
+    fn step(event: MapEvent<PeerId, K>) -> Option<Step<KeyChange<K>>> {
+        Some(match event {
+            MapEvent::Changed { key, from } => Step::Change(KeyChange { key, from: Some(from) }),
+            MapEvent::InSync { peer, digest } => Step::InSync { peer, digest },
+            MapEvent::Unreachable { peer } => Step::Unreachable(peer),
+            MapEvent::Reachable { peer } => Step::Reachable(peer),
+            MapEvent::Forked { replica } => {
+                tracing::error!(%replica, "two lives of a replica have counted under one id: was a store put back?");
+                return None;
+            }
+            _ => return None,
+        })
+    }
+
+    /// What is kept begins with the id that inserts are counted under, so that a restart goes on under it.
+    fn restore(&mut self, kept: &[u8], seed: u64) -> Result<(), SpawnError> {
+        let Some((id, saved)) = kept.split_first_chunk() else {
+            return Err(gossip_core::RestoreError::Malformed.into());
+        };
+        let id = ReplicaId::from_random(*id);
+        if saved.first() == Some(&WHOLE) {
+            *self = Self::restore(self.config().clone(), id, seed, saved)?;
+            return Ok(());
+        }
+        if id != self.replica() {
+            *self = Self::restore(self.config().clone(), id, seed, &self.save())?;
+        }
+        self.restore_since(saved)?;
+        Ok(())
+    }
+
+    fn end(&self) -> Place {
+        self.end()
+    }
+
+    fn since(&self, place: Place) -> Vec<Vec<u8>> {
+        if place == self.end() {
+            return Vec::new();
+        }
+        let saved = self.save_since(place).unwrap_or_else(|| self.save());
+        vec![[&self.replica().to_bytes()[..], &saved].concat()]
+    }
+
+    fn whole(&self) -> Option<Vec<u8>> {
+        Some([&self.replica().to_bytes()[..], &self.save()].concat())
+    }
+
+    fn holds_more(before: Digest, now: Digest) -> bool {
+        before == now
+    }
+}
+
+/// The first byte of a whole map, as it is saved.
+const WHOLE: u8 = 1;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use gossip_core::{Digest, Place, Time, TooLarge};
+use gossip_core::{Digest, Output, Place, Time, TooLarge};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::bytes::BytesMut;
@@ -26,9 +26,9 @@ use waiters::Waiters;
 /// An input of the driver.
 pub(super) enum Input<D: Driven> {
     /// A write, and whom to tell once it is kept.
-    Insert {
+    Write {
         write: D::Write,
-        done: oneshot::Sender<Result<bool, TooLarge>>,
+        done: oneshot::Sender<Result<D::Wrote, TooLarge>>,
     },
     /// A wait for proofs.
     Await {
@@ -78,6 +78,8 @@ pub(super) struct Driver<D: Driven> {
     pub(super) changes: broadcast::Sender<D::Change>,
     pub(super) connected: watch::Sender<BTreeSet<PeerId>>,
     pub(super) targets: Arc<Targets>,
+    /// Bytes that the store has beside the last state that it keeps whole.
+    pub(super) appended: u64,
     /// Whether the machine pushes along an overlay of its peers.
     pub(super) pushes: bool,
 }
@@ -86,14 +88,16 @@ pub(super) struct Driver<D: Driven> {
 struct Run<D: Driven> {
     driver: Driver<D>,
     links: Links,
-    waiters: Waiters,
+    waiters: Waiters<D>,
     /// When peers are asked again that somebody waits for.
     ask_at: Option<Instant>,
     start: Instant,
     /// How much of the log is kept.
     kept: Place,
+    /// Bytes of the last state that the store was given whole.
+    whole: u64,
     /// Answers, changes and messages that wait until all they rest on is kept.
-    answers: Vec<Answer>,
+    answers: Vec<Answer<D>>,
     told: Vec<D::Change>,
     messages: Vec<(PeerId, u64, Vec<u8>)>,
     /// Encodings to keep that the log does not tell.
@@ -103,14 +107,17 @@ struct Run<D: Driven> {
 }
 
 /// The answer to a write, and whom to tell.
-struct Answer {
-    done: oneshot::Sender<Result<bool, TooLarge>>,
-    answer: Result<bool, TooLarge>,
+struct Answer<D: Driven> {
+    done: oneshot::Sender<Result<D::Wrote, TooLarge>>,
+    answer: Result<D::Wrote, TooLarge>,
 }
 
 /// How often those peers are asked that somebody waits for. A round may end without a proof, since something was under way as it
 /// began: without this the next one began 25 s later, with the audit.
 const ASKS_EVERY: Duration = Duration::from_millis(300);
+
+/// By how many bytes more than the last whole state changes are kept, before a whole one takes their place.
+const PACKS_BEYOND: u64 = 1 << 20;
 
 /// How many inputs are taken in between two polls, and so about how many writes share a sync.
 const BATCH: usize = 1_024;
@@ -125,6 +132,7 @@ impl<D: Driven> Driver<D> {
             ask_at: None,
             start: Instant::now(),
             kept,
+            whole: 0,
             answers: Vec::new(),
             told: Vec::new(),
             messages: Vec::new(),
@@ -177,14 +185,15 @@ impl<D: Driven> Run<D> {
         let shared = self.driver.machine.clone();
         let mut machine = shared.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         match input {
-            Input::Insert { write, done } => {
-                let change = machine.insert(write);
-                let answer = change.as_ref().map(Option::is_some).map_err(|too_large| *too_large);
-                self.told.extend(change.ok().flatten());
+            Input::Write { write, done } => {
+                let answer = machine.write(write).map(|(wrote, change)| {
+                    self.told.extend(change);
+                    wrote
+                });
                 self.answers.push(Answer { done, answer });
             }
             Input::Await { quorum, done } => {
-                self.waiters.add(quorum, machine.digest().count(), done);
+                self.waiters.add(quorum, machine.engine().digest(), done);
                 self.ask_at = Some(Instant::now());
                 self.check_waiters();
             }
@@ -192,19 +201,22 @@ impl<D: Driven> Run<D> {
                 // Of a connection that another has replaced it would be as good as any: but the machine's say is final on who
                 // is a peer, and a peer that was removed is none.
                 if self.links.is_current(&peer, link)
-                    && let Err(refused) = machine.receive(&peer, &message)
+                    && let Err(refused) = machine.engine_mut().receive_bytes(&peer, &message)
                 {
                     tracing::debug!(%peer, %refused, "refused a message");
                 }
             }
             Input::Arrive(arrival) => self.arrive(arrival, &mut machine),
-            Input::Free { peer, link } if self.links.is_current(&peer, link) => machine.set_writable(&peer, true),
+            Input::Free { peer, link } if self.links.is_current(&peer, link) => {
+                machine.engine_mut().set_writable(&peer, true)
+            }
             Input::Leave { peer, link } if self.links.is_current(&peer, link) => self.leave(&peer, &mut machine),
             Input::Free { .. } | Input::Leave { .. } => {}
             Input::Targets => self.review(&mut machine),
             Input::Status(done) => _ = done.send(self.links.status(&*machine)),
             Input::Stop(done) => self.stopping = Some(done),
         }
+        self.waiters.note(machine.engine().digest());
     }
 
     fn arrive(&mut self, arrival: Arrival, machine: &mut D) {
@@ -212,19 +224,19 @@ impl<D: Driven> Run<D> {
         let Some(is_new) = self.links.admit(arrival, &self.driver.me) else { return };
         tracing::info!(%peer, "connected");
         if is_new {
-            machine.add_peer(peer.clone());
+            machine.engine_mut().add_peer(peer.clone());
             self.reshape(machine);
         }
         // The queue is another, and empty.
-        machine.set_writable(&peer, true);
-        machine.sync_now(&peer);
+        machine.engine_mut().set_writable(&peer, true);
+        machine.engine_mut().sync_now(&peer);
         self.driver.connected.send_modify(|connected| _ = connected.insert(peer));
     }
 
     /// A peer's connection has ended. What is built for it from now on is lost, which is little: it is found unreachable.
     fn leave(&mut self, peer: &PeerId, machine: &mut D) {
         self.links.part(peer);
-        machine.set_writable(peer, true);
+        machine.engine_mut().set_writable(peer, true);
         self.driver.connected.send_modify(|connected| _ = connected.remove(peer));
         self.review(machine);
     }
@@ -234,7 +246,7 @@ impl<D: Driven> Run<D> {
         let gone = self.links.forget_unless(|peer| self.driver.targets.has(peer));
         for peer in &gone {
             tracing::info!(%peer, "forgotten");
-            machine.remove_peer(peer);
+            machine.engine_mut().remove_peer(peer);
         }
         if !gone.is_empty() {
             self.reshape(machine);
@@ -245,7 +257,7 @@ impl<D: Driven> Run<D> {
     /// Sets the overlay of those who are peers now.
     fn reshape(&self, machine: &mut D) {
         if self.driver.pushes {
-            machine.set_overlay(self.links.overlay(&self.driver.me));
+            machine.engine_mut().set_overlay(self.links.overlay(&self.driver.me));
         }
     }
 
@@ -260,21 +272,31 @@ impl<D: Driven> Run<D> {
         let mut machine = shared.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if self.ask_at.is_some_and(|at| at <= Instant::now()) {
             self.check_waiters();
-            self.links.peers().filter(|peer| self.waiters.lack(peer)).for_each(|peer| machine.sync_now(peer));
+            self.links
+                .peers()
+                .filter(|peer| self.waiters.lack(peer))
+                .for_each(|peer| machine.engine_mut().sync_now(peer));
             self.ask_at = (!self.waiters.are_none()).then(|| Instant::now() + ASKS_EVERY);
         }
         let now = self.now();
         loop {
-            match machine.poll(now) {
-                Step::Send { to, message } => {
+            let event = match machine.engine_mut().poll(now) {
+                Output::Send { to, message } => {
+                    let message = message.encode();
                     // Without a connection it is lost, and the machine finds that out.
                     if let Some((link, is_full)) = self.links.reserve(&to, message.len()) {
                         if is_full {
-                            machine.set_writable(&to, false);
+                            machine.engine_mut().set_writable(&to, false);
                         }
                         self.messages.push((to, link, message));
                     }
+                    continue;
                 }
+                Output::Wait(until) => return until,
+                Output::Event(event) => event,
+            };
+            let Some(step) = D::step(event) else { continue };
+            match step {
                 Step::Change(change) => self.told.push(change),
                 Step::Keep(encoded) => self.keep.push(encoded),
                 Step::InSync { peer, digest } => self.prove(&peer, digest),
@@ -286,14 +308,13 @@ impl<D: Driven> Run<D> {
                     }
                 }
                 Step::Reachable(peer) => tracing::info!(%peer, "reachable"),
-                Step::Wait(until) => return until,
             }
         }
     }
 
     fn prove(&mut self, peer: &PeerId, digest: Digest) {
         self.links.prove(peer, digest);
-        self.waiters.prove(peer, digest.count());
+        self.waiters.prove(peer, digest);
         self.check_waiters();
     }
 
@@ -303,16 +324,26 @@ impl<D: Driven> Run<D> {
             self.keep.clear();
             return Ok(());
         };
-        let mut new = {
+        let (mut new, whole) = {
             let machine = self.driver.machine.read().unwrap_or_else(std::sync::PoisonError::into_inner);
             let new = machine.since(self.kept);
             self.kept = machine.end();
-            new
+            self.driver.appended += new.iter().map(|kept| kept.len() as u64).sum::<u64>();
+            // What is kept change by change grows with the changes, and what is held may not.
+            let is_grown = !new.is_empty() && self.driver.appended > self.whole + PACKS_BEYOND;
+            (new, if is_grown { machine.whole() } else { None })
         };
         new.append(&mut self.keep);
+        if let Some(whole) = &whole {
+            (self.driver.appended, self.whole) = (0, whole.len() as u64);
+        }
         if !new.is_empty() {
+            let keep = move || match whole {
+                Some(whole) => store.replace(&whole).map(|()| store),
+                None => store.append(&new).map(|()| store),
+            };
             // A sync takes milliseconds, and other tasks have the thread meanwhile.
-            let kept = tokio::task::spawn_blocking(move || store.append(&new).map(|()| store)).await;
+            let kept = tokio::task::spawn_blocking(keep).await;
             store = kept.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         }
         self.driver.store = Some(store);

@@ -1,8 +1,8 @@
-//! `Persist`: where a replica's elements outlive it.
+//! `Persist`: where what a replica holds outlives it.
 
 use crate::store::StoreError;
 
-/// Where a replica's elements outlive it, as their encodings: read once, at the start, and appended to before anything that
+/// Where what a replica holds outlives it, as encodings: read once, at the start, and appended to before anything that
 /// rests on them leaves the replica. Its methods block, and are called where they may.
 pub trait Persist: Send + 'static {
     /// Loads what is kept, in the order in which it came, for a cluster with this
@@ -19,4 +19,11 @@ pub trait Persist: Send + 'static {
     ///
     /// Nothing of it may be kept. The replica ends then.
     fn append(&mut self, encoded: &[Vec<u8>]) -> Result<(), StoreError>;
+
+    /// Keeps this in place of all that it kept, or leaves that as it is. It is kept once this returns.
+    ///
+    /// # Errors
+    ///
+    /// What was kept is kept. The replica ends then.
+    fn replace(&mut self, encoded: &[u8]) -> Result<(), StoreError>;
 }

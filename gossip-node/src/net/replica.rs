@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use gossip_core::TooLarge;
+use gossip_core::{AntiEntropy, Element, Map, TooLarge};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::builder::Builder;
 use super::change::Changes;
-use super::driven::Driven;
+use super::driven::{Driven, MapWrite};
 use super::driver::Input;
 use super::peer_id::PeerId;
 use super::status::PeerStatus;
@@ -125,15 +125,15 @@ impl<D: Driven> Handle<D> {
         &self.id
     }
 
-    /// Writes. Returns whether that was new, once it is kept, if there is a store: a crash takes it back no more. While the
+    /// Writes. Returns what came of it, once it is kept, if there is a store: a crash takes it back no more. While the
     /// replica has more to do than it can, this waits.
     ///
     /// # Errors
     ///
     /// The write is too large, or the replica has stopped.
-    pub async fn insert(&self, write: D::Write) -> Result<bool, InsertError> {
+    pub async fn write(&self, write: D::Write) -> Result<D::Wrote, InsertError> {
         let (done, answer) = oneshot::channel();
-        self.inbox.send(Input::Insert { write, done }).await.map_err(|_| Stopped)?;
+        self.inbox.send(Input::Write { write, done }).await.map_err(|_| Stopped)?;
         Ok(answer.await.map_err(|_| Stopped)??)
     }
 
@@ -176,6 +176,41 @@ impl<D: Driven> Handle<D> {
     pub async fn stopped(&self) {
         let mut connected = self.connected.clone();
         while connected.changed().await.is_ok() {}
+    }
+}
+
+impl<E: Element + Send + Sync + 'static> Handle<AntiEntropy<PeerId, E>> {
+    /// [Writes](Self::write) an element. Returns whether it is new.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn insert(&self, element: E) -> Result<bool, InsertError> {
+        self.write(element).await
+    }
+}
+
+impl<K, V> Handle<Map<PeerId, K, V>>
+where
+    K: Element + Ord + Send + Sync + 'static,
+    V: Element + Send + Sync + 'static,
+{
+    /// [Writes](Self::write) a value, which replaces all that is seen here under the key. Returns how many values that were.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn insert(&self, key: K, value: V) -> Result<usize, InsertError> {
+        self.write(MapWrite::Insert { key, value }).await
+    }
+
+    /// Removes all that is seen here under a key, as a [write](Self::write). Returns how many values went.
+    ///
+    /// # Errors
+    ///
+    /// The replica has stopped.
+    pub async fn remove(&self, key: K) -> Result<usize, InsertError> {
+        self.write(MapWrite::Remove { key }).await
     }
 }
 

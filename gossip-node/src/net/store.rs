@@ -1,4 +1,4 @@
-//! `Store`: a replica's elements in an embedded database.
+//! `Store`: what a replica holds, in an embedded database.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::persist::Persist;
 use crate::store::StoreError;
 use crate::store::file::{self, Lock, fault, set_tag, tag};
 
-/// A replica's elements in a directory of its own: an embedded database, which is synced before anything leaves the replica
+/// What a replica holds, in a directory of its own: an embedded database, which is synced before anything leaves the replica
 /// that rests on what it keeps (feature `store`).
 ///
 /// ```
@@ -79,6 +79,15 @@ impl Persist for Store {
         // It takes one sync, however many they are.
         transaction.commit().map_err(fault)?;
         self.next += encoded.len() as u64;
+        Ok(())
+    }
+
+    fn replace(&mut self, encoded: &[u8]) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write().map_err(fault)?;
+        transaction.delete_table(ELEMENTS).map_err(fault)?;
+        transaction.open_table(ELEMENTS).map_err(fault)?.insert(0, encoded).map_err(fault)?;
+        transaction.commit().map_err(fault)?;
+        self.next = 1;
         Ok(())
     }
 }

@@ -105,6 +105,10 @@ impl Persist for Full {
         self.0 += 1;
         if self.0 > 1 { Err(StoreError::Io(std::io::ErrorKind::StorageFull.into())) } else { Ok(()) }
     }
+
+    fn replace(&mut self, _encoded: &[u8]) -> Result<(), StoreError> {
+        unreachable!("a set is kept element by element")
+    }
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ impl Links {
     }
 
     pub(super) fn status(&self, machine: &impl Driven) -> Vec<PeerStatus> {
-        let digest = machine.digest();
+        let digest = machine.engine().digest();
         let status = |(id, peer): (&PeerId, &Peer)| {
             Some(PeerStatus {
                 peer: id.clone(),
@@ -121,7 +121,7 @@ impl Links {
                 proven: peer.proven.map(|(at, _)| at.elapsed()),
                 in_sync: peer.proven.is_some_and(|(_, proven)| proven == digest),
                 waiting: peer.link.as_ref().map_or(0, |link| link.queue.waiting()),
-                stats: machine.peer_stats(id)?,
+                stats: machine.engine().peer_stats(id)?,
             })
         };
         self.peers.iter().filter_map(status).collect()

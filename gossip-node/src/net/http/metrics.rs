@@ -28,7 +28,7 @@ impl Text {
 /// The metrics of a replica.
 pub(super) async fn of<D: Driven>(replica: &Handle<D>) -> Result<String, Stopped> {
     let peers = replica.peers().await?;
-    let (count, stats) = replica.read(|machine| (machine.digest().count(), machine.stats().clone()));
+    let (count, stats) = replica.read(|machine| (machine.engine().digest().count(), machine.engine().stats().clone()));
     let (mut text, me) = (Text(String::new()), replica.id().as_str());
     let own = [("replica", me)];
     text.metric("gossip_elements", "gauge", "Elements held.");

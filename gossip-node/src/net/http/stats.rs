@@ -37,7 +37,7 @@ struct Peer {
 pub(super) async fn of<D: Driven>(replica: &Handle<D>) -> Result<String, Stopped> {
     let peers = replica.peers().await?.iter().map(Peer::of).collect();
     let stats = replica.read(|machine| {
-        let (digest, stats) = (machine.digest(), machine.stats());
+        let (digest, stats) = (machine.engine().digest(), machine.engine().stats());
         Stats {
             id: replica.id().to_string(),
             elements: digest.count(),
