@@ -25,6 +25,9 @@
 //! # }).unwrap();
 //! ```
 //!
+//! A map is driven the same way: `Replica::<Map<PeerId, String, u64>>`, with `insert(key, value)` and `remove(key)`, and
+//! [changes](KeyChange) that name a key. It is kept change by change, and goes on under its id after a restart.
+//!
 //! # What goes over a connection
 //!
 //! Frames: four bytes of length, the most significant first, then as many bytes. Each side sends its hello, and once it has

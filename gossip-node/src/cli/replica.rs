@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use gossip_core::{AntiEntropy, Config, Key};
+use gossip_core::{AntiEntropy, Config, Key, Map};
 use gossip_node::Json;
-use gossip_node::net::{Builder, PeerId, Peers, Replica, Store, Tcp, Tls};
+use gossip_node::net::{Builder, Driven, PeerId, Peers, Replica, Store, Tcp, Tls};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 use tracing_subscriber::filter::LevelFilter;
@@ -16,7 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::key_file::read_key;
 use super::options::{duration, level_parser};
 
-/// Runs a replica of a set of JSON values that crosses networks: TCP, and TLS with a certificate on both sides
+/// Runs a replica of a map of texts to JSON values that crosses networks: TCP, and TLS with a certificate on both sides
 ///
 /// It runs until SIGTERM or SIGINT, and then keeps all that it has acknowledged. SIGHUP has it read its certificates again,
 /// which it also does once a minute.
@@ -49,7 +49,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Where it serves HTTP: /healthz, /readyz, /metrics, /stats, /v1/elements, /v1/watch, and / for people. Not encrypted
+    /// Holds a set of JSON values, which only grows, instead of a map
+    #[arg(long)]
+    set: bool,
+
+    /// Where it serves HTTP: /healthz, /readyz, /metrics, /stats, /v1/keys or, of a set, /v1/elements, /v1/watch, and / for
+    /// people. Not encrypted
     #[arg(long, value_name = "HOST:PORT")]
     http: Option<String>,
 
@@ -113,25 +118,26 @@ impl Serve {
         // Before it listens: whoever tells it to stop once it is there is heard.
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let tls = self.security.tls()?;
-        let replica = self.builder(tls.clone())?.spawn().await?;
-        tracing::info!(
-            id = %replica.id(),
-            listens = replica.address().map(tracing::field::display),
-            http = replica.http_address().map(tracing::field::display),
-            "runs"
-        );
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-            () = replica.stopped() => return Err("the replica has stopped".into()),
-            error = reload(tls) => return Err(error),
+        let stop = async {
+            tokio::select! {
+                _ = term.recv() => Ok(()),
+                _ = int.recv() => Ok(()),
+                error = reload(tls.clone()) => Err(error),
+            }
+        };
+        if self.set {
+            run(self.builder::<AntiEntropy<PeerId, Json>>(tls.clone(), Builder::http_with_elements)?, stop).await
+        } else {
+            run(self.builder::<Map<PeerId, String, Json>>(tls.clone(), Builder::http_with_keys)?, stop).await
         }
-        replica.shutdown().await?;
-        tracing::info!("stopped");
-        Ok(())
     }
 
-    fn builder(self, tls: Option<Tls>) -> Result<Builder<AntiEntropy<PeerId, Json>, Tcp>, Error> {
+    /// What it runs, which serves HTTP by `http`.
+    fn builder<D: Driven>(
+        self,
+        tls: Option<Tls>,
+        http: impl FnOnce(Builder<D, Tcp>, String) -> Builder<D, Tcp>,
+    ) -> Result<Builder<D, Tcp>, Error> {
         let mut config = Config::default();
         config.batch_every = Some(self.batch);
         config.max_element_bytes = self.max_value;
@@ -149,7 +155,7 @@ impl Serve {
             builder = builder.listen(address);
         }
         if let Some(address) = self.http {
-            builder = builder.http_with_elements(address);
+            builder = http(builder, address);
         }
         if let Some(directory) = self.data_dir {
             let store = Store::open(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
@@ -157,6 +163,24 @@ impl Serve {
         }
         Ok(builder)
     }
+}
+
+/// Runs a replica until it is told to stop.
+async fn run<D: Driven>(builder: Builder<D, Tcp>, stop: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let replica = builder.spawn().await?;
+    tracing::info!(
+        id = %replica.id(),
+        listens = replica.address().map(tracing::field::display),
+        http = replica.http_address().map(tracing::field::display),
+        "runs"
+    );
+    tokio::select! {
+        stopped = stop => stopped?,
+        () = replica.stopped() => return Err("the replica has stopped".into()),
+    }
+    replica.shutdown().await?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 impl Security {

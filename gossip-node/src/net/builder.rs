@@ -22,7 +22,7 @@ use super::driven::Driven;
 use super::driver::Driver;
 use super::handshake::Hello;
 #[cfg(feature = "http")]
-use super::http::{Api, Elements};
+use super::http::{Api, Elements, OfKeys};
 use super::listen::listen;
 use super::peer_id::{PeerId, PeerIdError};
 use super::peers::Peers;
@@ -281,6 +281,16 @@ impl<T: Transport> Builder<gossip_core::AntiEntropy<PeerId, crate::json::Json>, 
     /// which inserts the JSON value of its body; and `GET /v1/watch`, changes as server-sent events.
     pub fn http_with_elements(self, address: impl Into<String>) -> Self {
         Self { http: Some(Http { address: address.into(), api: Some(Box::new(Elements)) }), ..self }
+    }
+}
+
+#[cfg(feature = "http")]
+impl<T: Transport> Builder<gossip_core::Map<PeerId, String, crate::json::Json>, T> {
+    /// Serves HTTP as [`http`](Self::http) does, and the keys too: `GET`, `PUT` and `DELETE /v1/keys/{key}`, with a JSON value
+    /// as the body, and `?all` for all values that were put without having seen each other; `GET /v1/keys?prefix=`, an object;
+    /// and `GET /v1/watch`, changes as server-sent events.
+    pub fn http_with_keys(self, address: impl Into<String>) -> Self {
+        Self { http: Some(Http { address: address.into(), api: Some(Box::new(OfKeys)) }), ..self }
     }
 }
 

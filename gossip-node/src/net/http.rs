@@ -1,6 +1,8 @@
-//! A replica over HTTP (feature `http`): for probes, scrapers, people, and clients of a set of JSON values.
+//! A replica over HTTP (feature `http`): for probes, scrapers, people, and clients of JSON values.
 
 mod elements;
+mod events;
+mod keys;
 mod metrics;
 mod stats;
 
@@ -25,6 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::driven::Driven;
 use super::replica::{Handle, Quorum};
 pub(super) use elements::Elements;
+pub(super) use keys::OfKeys;
 
 /// What is answered.
 pub(super) type Answer = Response<Pin<Box<dyn Body<Data = Bytes, Error = Infallible> + Send>>>;

@@ -1,6 +1,6 @@
 //! `Cluster`: replicas as processes, each with a directory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,6 +20,8 @@ pub(crate) struct Cluster {
     /// Of each, where it listens and where it serves HTTP.
     ports: Vec<[u16; 2]>,
     is_secured: bool,
+    /// Whether they hold sets, and not maps.
+    are_sets: bool,
     pub(crate) processes: Vec<Option<Process>>,
 }
 
@@ -30,14 +32,20 @@ fn free_ports(count: usize) -> Vec<u16> {
 }
 
 impl Cluster {
+    /// Of sets.
     pub(crate) fn new(count: usize, is_secured: bool) -> Self {
+        Self { are_sets: true, ..Self::of_maps(count, is_secured) }
+    }
+
+    pub(crate) fn of_maps(count: usize, is_secured: bool) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let names: Vec<String> = (1..=count).map(|number| format!("n{number}")).collect();
         if is_secured {
             certificates::write(directory.path(), &names);
         }
         let ports = free_ports(2 * count).chunks(2).map(|ports| [ports[0], ports[1]]).collect();
-        Self { directory, names, ports, is_secured, processes: (0..count).map(|_| None).collect() }
+        let processes = (0..count).map(|_| None).collect();
+        Self { directory, names, ports, is_secured, are_sets: false, processes }
     }
 
     pub(crate) fn data_dir(&self, node: usize) -> String {
@@ -53,6 +61,7 @@ impl Cluster {
                 .map(Into::into)
                 .into();
         options.extend(["--http", &format!("127.0.0.1:{http}"), "--data-dir", &self.data_dir(node)].map(Into::into));
+        options.extend(self.are_sets.then(|| "--set".into()));
         if self.is_secured {
             let file = |name: &str, kind| {
                 certificates::file(self.directory.path(), name, kind).to_str().expect("a name").to_owned()
@@ -118,6 +127,15 @@ impl Cluster {
         client
     }
 
+    pub(crate) fn put(&self, node: usize, key: &str, value: &str) -> u16 {
+        self.request(node, "PUT", &format!("/v1/keys/{key}"), value).0
+    }
+
+    /// The keys that a process holds, and their values.
+    pub(crate) fn keys(&self, node: usize) -> BTreeMap<String, serde_json::Value> {
+        serde_json::from_str(&self.get(node, "/v1/keys").1).expect("JSON")
+    }
+
     /// The elements that a process holds, as texts.
     pub(crate) fn elements(&self, node: usize) -> BTreeSet<String> {
         let (_, body) = self.get(node, "/v1/elements");
@@ -125,24 +143,27 @@ impl Cluster {
         elements.into_iter().map(|element| element.as_str().expect("a text").to_owned()).collect()
     }
 
-    /// Writes at all processes, and kills one of them meanwhile. Returns what was acknowledged.
-    pub(crate) fn write_until_killed(&mut self, victim: usize, kill: usize) -> Vec<String> {
+    /// Writes at all processes, and kills one of them meanwhile. Each client does the steps of `write`, by its name and
+    /// their number, until one has no answer. Returns what these have told as acknowledged.
+    pub(crate) fn write_until_killed<T: Send>(
+        &mut self,
+        victim: usize,
+        kill: usize,
+        write_one: impl Fn(&mut Client, &str, u64) -> Option<T> + Sync,
+    ) -> Vec<T> {
         let (cluster, over) = (&*self, AtomicBool::new(false));
         let pid = cluster.processes[victim].as_ref().expect("it runs").id().to_string();
         let acknowledged = thread::scope(|scope| {
             let write = |node: usize, client: usize| {
-                let over = &over;
+                let (over, write_one) = (&over, &write_one);
                 move || {
-                    let (mut acknowledged, mut number) = (Vec::new(), 0);
-                    let mut client_of = cluster.client(node);
-                    while let Some(connection) = client_of.as_mut().filter(|_| !over.load(Ordering::Relaxed)) {
-                        let element = format!("{kill} {node} {client} {number}");
-                        number += 1;
-                        match connection.request("POST", "/v1/elements", &format!("\"{element}\"")) {
-                            Some((201, _)) => acknowledged.push(element),
-                            Some(other) => panic!("{other:?}"),
-                            None => break,
-                        }
+                    let mut acknowledged = Vec::new();
+                    let Some(mut connection) = cluster.client(node) else { return acknowledged };
+                    let name = format!("{kill}-{node}-{client}");
+                    let mut steps = (0..).map_while(|number| write_one(&mut connection, &name, number));
+                    while !over.load(Ordering::Relaxed) {
+                        let Some(told) = steps.next() else { break };
+                        acknowledged.push(told);
                     }
                     acknowledged
                 }

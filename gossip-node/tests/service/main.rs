@@ -80,7 +80,12 @@ fn what_was_acknowledged_outlives_kills() {
     for kill in 0..kills {
         let victim = kill % 3;
         // Writes go on at all three while it dies.
-        let written = cluster.write_until_killed(victim, kill);
+        let written = cluster.write_until_killed(victim, kill, |client, name, number| {
+            let element = format!("{name}-{number}");
+            let answer = client.request("POST", "/v1/elements", &format!("\"{element}\""))?;
+            assert_eq!(answer.0, 201, "{answer:?}");
+            Some(element)
+        });
         acknowledged.extend(written);
         cluster.start(victim);
     }
@@ -92,6 +97,85 @@ fn what_was_acknowledged_outlives_kills() {
     }
     println!("{} writes acknowledged, {kills} kills", acknowledged.len());
     assert!(acknowledged.len() > kills * 10, "{} writes", acknowledged.len());
+    cluster.stop_all();
+}
+
+#[test]
+fn keys_are_put_replaced_and_removed_everywhere() {
+    let mut cluster = Cluster::of_maps(3, true);
+    cluster.start_all();
+    for node in 0..3 {
+        wait_for("ready", || cluster.get(node, "/readyz?peers=2").0 == 200);
+    }
+    let mut events = cluster.watch(2);
+    assert_eq!(
+        (cluster.put(0, "tea", "2.50"), cluster.put(0, "tea", "2.7"), cluster.put(0, "a%20%C3%A9", "[1]")),
+        (201, 200, 201)
+    );
+    wait_for("at another", || cluster.get(2, "/v1/keys").1 == "{\"a é\": [1],\n\"tea\": 2.7}\n");
+    assert_eq!(cluster.get(2, "/v1/keys/tea"), (200, "2.7\n".into()));
+    assert_eq!(cluster.get(2, "/v1/keys/tea?all"), (200, "[2.7]\n".into()));
+    assert_eq!(cluster.get(2, "/v1/keys/a%20%C3%A9").1, "[1]\n");
+    assert_eq!(cluster.get(1, "/v1/keys?prefix=t").1, "{\"tea\": 2.7}\n");
+    assert_eq!(cluster.request(2, "DELETE", "/v1/keys/tea", "").0, 200);
+    assert_eq!(cluster.request(2, "DELETE", "/v1/keys/tea", "").0, 404);
+    wait_for("gone at another", || cluster.get(0, "/v1/keys/tea").0 == 404);
+    let told: Vec<String> = (0..2).map(|_| events.next_line()).collect();
+    assert_eq!(told[0], "event: put", "{told:?}");
+    for (method, path, body, status) in [
+        ("POST", "/v1/keys/tea", "1", 405),
+        ("POST", "/v1/keys", "1", 405),
+        ("PUT", "/v1/keys/tea", "{", 400),
+        ("PUT", "/v1/keys/%FF", "1", 400),
+        ("PUT", "/v1/keys/tea", &format!("\"{}\"", "x".repeat(2_000)), 413),
+        ("GET", "/v1/elements", "", 404),
+    ] {
+        assert_eq!(cluster.request(1, method, path, body).0, status, "{method} {path}");
+    }
+    cluster.stop_all();
+    // A set is not to be found where a map was kept.
+    let said = Process::fails(&["--name", "n1", "--insecure", "--set", "--data-dir", &cluster.data_dir(0)]);
+    assert!(said.contains("another key, element type"), "{said}");
+}
+
+/// As above, of a map: `KILLS=200` for more. Every third write removes the key before.
+#[test]
+fn what_was_put_and_removed_outlives_kills() {
+    let kills = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(6);
+    let mut cluster = Cluster::of_maps(3, false);
+    cluster.start_all();
+    let (mut put, mut removed) = (BTreeSet::new(), BTreeSet::new());
+    for kill in 0..kills {
+        let victim = kill % 3;
+        let told = cluster.write_until_killed(victim, kill, |client, name, number| {
+            let removes = number % 3 == 2;
+            let key = format!("{name}-{}", number - u64::from(removes));
+            let (method, body, status) = if removes { ("DELETE", "", 200) } else { ("PUT", "1", 201) };
+            // What has no answer may have been done or not: a key that is to be removed counts as neither.
+            let answer = client.request(method, &format!("/v1/keys/{key}"), body);
+            assert!(answer.as_ref().is_none_or(|answer| answer.0 == status), "{answer:?}");
+            Some((key, removes, answer.is_some())).filter(|(_, removes, is_answered)| *removes || *is_answered)
+        });
+        for (key, removes, is_answered) in told {
+            if removes {
+                put.remove(&key);
+            }
+            match (removes, is_answered) {
+                (true, true) => _ = removed.insert(key),
+                (false, _) => _ = put.insert(key),
+                (true, false) => {}
+            }
+        }
+        cluster.start(victim);
+    }
+    for node in 0..3 {
+        wait_for("all of them, and none of those removed", || {
+            let held = cluster.keys(node);
+            put.iter().all(|key| held.contains_key(key)) && !removed.iter().any(|key| held.contains_key(key))
+        });
+    }
+    println!("{} put and {} removed, {kills} kills", put.len(), removed.len());
+    assert!(put.len() > kills * 10 && removed.len() > kills * 5, "{} put, {} removed", put.len(), removed.len());
     cluster.stop_all();
 }
 
@@ -113,7 +197,7 @@ fn what_is_wrong_with_options_is_said() {
     }
     let mut cluster = Cluster::new(1, false);
     cluster.start_all();
-    let said = Process::fails(&["--name", "n1", "--insecure", "--data-dir", &cluster.data_dir(0)]);
+    let said = Process::fails(&["--name", "n1", "--insecure", "--set", "--data-dir", &cluster.data_dir(0)]);
     assert!(said.contains("the store is in use") && said.contains(&cluster.data_dir(0)), "{said}");
     std::fs::write(directory.path().join("replica.redb"), "no store").expect("it can");
     let said = Process::fails(&["--name", "n1", "--insecure", "--data-dir", path]);

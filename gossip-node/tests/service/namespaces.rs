@@ -100,7 +100,7 @@ impl Networks {
         let peers: Vec<String> = (1..=NODES).map(|peer| format!("10.77.0.{peer}:7400")).collect();
         let directory = data.path().join(format!("{node}"));
         let options = format!(
-            "--name n{node} --listen 10.77.0.{}:7400 --peers {} --insecure --http 10.78.{node}.2:9400 --data-dir {}",
+            "--set --name n{node} --listen 10.77.0.{}:7400 --peers {} --insecure --http 10.78.{node}.2:9400 --data-dir {}",
             node + 1,
             peers.join(","),
             directory.display()

@@ -1,17 +1,14 @@
 //! `/v1/elements` and `/v1/watch`: the elements of a set of JSON values.
 
-use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use gossip_core::AntiEntropy;
-use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
-use tokio::sync::mpsc;
 
-use super::{Answer, Api, bytes, not_allowed, plain, text, with_body};
+use super::events::watch;
+use super::{Answer, Api, bytes, not_allowed, plain, text};
 use crate::json::Json;
-use crate::net::change::{Change, Changes, Missed};
 use crate::net::peer_id::PeerId;
 use crate::net::replica::{Handle, InsertError};
 
@@ -33,7 +30,9 @@ impl Api<Set> for Elements {
                 ("/v1/elements", &Method::GET) => text(StatusCode::OK, "application/json", all(&replica)),
                 ("/v1/elements", &Method::POST) => insert(&replica, request.into_body()).await,
                 ("/v1/elements", _) => not_allowed("GET, POST"),
-                ("/v1/watch", &Method::GET) => watch(&replica),
+                ("/v1/watch", &Method::GET) => {
+                    watch(replica.subscribe(), |change| ("insert", change.element.as_str().to_owned()))
+                }
                 ("/v1/watch", _) => not_allowed("GET"),
                 _ => return None,
             })
@@ -66,44 +65,5 @@ async fn insert(replica: &Handle<Set>, body: Incoming) -> Answer {
         Ok(false) => plain(StatusCode::OK, "held already"),
         Err(InsertError::TooLarge(_)) => too_long(),
         Err(InsertError::Stopped(stopped)) => plain(StatusCode::SERVICE_UNAVAILABLE, stopped.to_string()),
-    }
-}
-
-/// Changes as server-sent events: `insert` with the element, or `missed` with how many were missed.
-fn watch(replica: &Handle<Set>) -> Answer {
-    // One waits here, and as many as a subscriber may have behind it: then the client misses some.
-    let (sender, events) = mpsc::channel(1);
-    tokio::spawn(tell(replica.subscribe(), sender));
-    with_body(StatusCode::OK, "text/event-stream", Events(events))
-}
-
-async fn tell(mut changes: Changes<Change<Json>>, events: mpsc::Sender<Bytes>) {
-    loop {
-        let event = tokio::select! {
-            change = changes.next() => match change {
-                Ok(change) => format!("event: insert\ndata: {}\n\n", change.element.as_str()),
-                Err(Missed::Some(count)) => format!("event: missed\ndata: {count}\n\n"),
-                Err(Missed::Stopped(_)) => return,
-            },
-            () = events.closed() => return,
-        };
-        if events.send(event.into()).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// A body of events, as they come.
-struct Events(mpsc::Receiver<Bytes>);
-
-impl Body for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }
