@@ -1,8 +1,10 @@
 //! Elements: the trait, type tags, and the types that have it.
 
 mod cluster_tag;
+mod dot;
 mod entry;
 mod fingerprint;
+mod fingerprinter;
 mod impls;
 mod laws;
 mod permutation;
@@ -12,8 +14,12 @@ mod stored;
 use alloc::vec::Vec;
 
 pub(crate) use cluster_tag::ClusterTag;
+pub use cluster_tag::Foreign;
+pub use dot::ReplicaId;
+pub(crate) use dot::{Dot, Named, Says};
 pub(crate) use entry::Entry;
-pub(crate) use fingerprint::{Fingerprint, Fingerprinter};
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use fingerprinter::Fingerprinter;
 pub use laws::{BrokenElementLaw, element_laws};
 pub(crate) use rank::Rank;
 pub(crate) use stored::{Stored, StoredRef, decode};

@@ -1,5 +1,6 @@
 //! `Reject`, `TooLarge` and `NotKept`: why messages and elements are refused.
 
+use crate::element::Foreign;
 use crate::message::DecodeError;
 
 /// Why a message was refused. A refused message leaves all but counters unchanged.
@@ -19,26 +20,6 @@ pub enum Reject {
     /// An element of the message is larger than the cluster's limit.
     #[error("an element of the message is too large: {0}")]
     TooLarge(#[from] TooLarge),
-}
-
-/// What sets the sender's cluster apart from ours, as its tag tells. A cluster that is foreign by one of these passes for
-/// ours once in 2^16, one that is by more once in 2^32; and one that is by several looks as if it were by one once in 2^16.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Foreign {
-    /// The [`Key`](crate::Key).
-    #[error("its key differs")]
-    Key,
-    /// The type of elements: [`Element::TYPE`](crate::Element::TYPE), or whether it has
-    /// [`NUMBERS`](crate::Element::NUMBERS).
-    #[error("its element type differs")]
-    Type,
-    /// The largest element: [`Config::max_element_bytes`](crate::Config::max_element_bytes).
-    #[error("its element limit differs")]
-    Limit,
-    /// Two of these or all.
-    #[error("more than one of its key, element type and element limit differs")]
-    Several,
 }
 
 /// An element larger than the cluster's limit. The set is unchanged.

@@ -3,8 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::digest::Digest;
-use crate::element::Stored;
-use crate::forgetting::ReplicaId;
+use crate::element::{ReplicaId, Stored};
 use crate::message::Message;
 use crate::time::Time;
 use crate::wire::Place;

@@ -28,7 +28,6 @@
 
 mod changes;
 mod context;
-mod dot;
 mod item;
 mod join;
 mod marks;
@@ -47,7 +46,7 @@ use core::ops::RangeBounds;
 
 use crate::config::{Config, Economy};
 use crate::digest::{Digest, State};
-use crate::element::{ClusterTag, Element, Fingerprint, Fingerprinter};
+use crate::element::{ClusterTag, Dot, Element, Fingerprint, Fingerprinter, Named, ReplicaId, Says};
 use crate::error::TooLarge;
 use crate::rng::Rng;
 use crate::sketch::{IdWidth, Tables, WideName};
@@ -55,10 +54,7 @@ use crate::wire::Place;
 
 use changes::{Change, Changes};
 use context::{Context, Toggle};
-pub use dot::ReplicaId;
-pub(crate) use dot::{Dot, Named, Says};
 pub use item::Item;
-pub(crate) use marks::Causal;
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 pub use rule::Rule;
 use toggles::Past;

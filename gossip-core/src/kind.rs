@@ -8,12 +8,11 @@ use core::ops::Range;
 
 use crate::config::Room;
 use crate::digest::{Digest, State};
-use crate::element::{ClusterTag, Element, Fingerprint};
+use crate::element::{ClusterTag, Dot, Element, Fingerprint, ReplicaId};
 use crate::error::Reject;
 use crate::event::Event;
-use crate::forgetting::{Causal, Dot, ReplicaId};
 use crate::message::Remarks;
-use crate::round::claim::Claim;
+use crate::set::{Causal, Claim};
 use crate::set::{Excerpt, Held, Lacks, Merged, Stretch};
 use crate::sketch::{Cell, IdWidth, Name, Prefix, Tables};
 use crate::wire::{Bound, Dots, Elements, Ids, Place};

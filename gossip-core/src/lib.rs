@@ -209,13 +209,13 @@ mod wire;
 pub use anti_entropy::AntiEntropy;
 pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
-pub use element::{BrokenElementLaw, Element, Numbers, TypeTag, element_laws};
-pub use error::{Foreign, NotKept, Reject, RestoreError, TooLarge};
+pub use element::{BrokenElementLaw, Element, Foreign, Numbers, ReplicaId, TypeTag, element_laws};
+pub use error::{NotKept, Reject, RestoreError, TooLarge};
 pub use event::{Event, MapEvent, Output};
 #[cfg(feature = "sim")]
 #[doc(hidden)]
 pub use forgetting::Rule;
-pub use forgetting::{Forgetting, Item, ReplicaId};
+pub use forgetting::{Forgetting, Item};
 pub use key::Key;
 pub use kind::{Content, Kind};
 pub use machine::Engine;

@@ -6,12 +6,12 @@ use core::fmt;
 use core::ops::RangeBounds;
 
 use crate::config::Config;
-use crate::element::Element;
+use crate::element::{Element, ReplicaId};
 use crate::error::{RestoreError, TooLarge};
 use crate::event::{MapEvent, Output};
 #[cfg(feature = "sim")]
 use crate::forgetting::Rule;
-use crate::forgetting::{Forgetting, Item, ReplicaId};
+use crate::forgetting::{Forgetting, Item};
 use crate::machine::Engine;
 use crate::wire::Place;
 

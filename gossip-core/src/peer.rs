@@ -20,7 +20,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::agenda::{Deadline, Pass, Ticket};
-use crate::forgetting::Dot;
+use crate::element::Dot;
 use crate::known::Known;
 use crate::message::Nonce;
 use crate::pacing::Pacing;

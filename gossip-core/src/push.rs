@@ -6,6 +6,7 @@
 //! element waits one interval at most, wherever it comes from, and every edge carries one message each way in an
 //! interval, with the acknowledgement of the other way.
 
+mod arrival;
 mod attach;
 mod batches;
 mod flight;
@@ -16,6 +17,7 @@ mod overlay;
 #[cfg(feature = "model")]
 mod push_model;
 mod schedule;
+mod search;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -33,15 +35,16 @@ use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::Place;
 
-use attach::Search;
-use flight::Flight;
+use arrival::Arrival;
+use flight::{Flight, MEASURED};
 use fresh::Fresh;
-use link::{Arrival, MEASURED, Standing};
 use origins::Origins;
 pub use overlay::Overlay;
+use overlay::Standing;
 #[cfg(feature = "model")]
 pub(crate) use push_model::PushModel;
 use schedule::Schedule;
+use search::Search;
 
 /// Links to peers, and what they share. Every peer has a slot for a link. In a large cluster most are empty: a link is
 /// made for a peer that the overlay names or that has pushed.

@@ -1,6 +1,5 @@
 //! `Round`: one comparison with a peer. The replica that begins it alone continues it.
 
-pub(crate) mod claim;
 mod cost;
 pub(crate) mod incoming;
 pub(crate) mod policy;

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod chunks;
+mod claim;
 mod excerpt;
 mod index;
 mod log;
@@ -19,6 +20,7 @@ use crate::element::{ClusterTag, Element, Fingerprint, Fingerprinter, Rank, Stor
 use crate::error::{NotKept, TooLarge};
 use crate::sketch::{IdWidth, Tables};
 use crate::wire::Place;
+pub(crate) use claim::{Causal, Claim};
 pub(crate) use excerpt::Excerpt;
 use index::Store;
 pub(crate) use merge::Merged;

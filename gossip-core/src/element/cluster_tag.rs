@@ -1,7 +1,5 @@
 //! `ClusterTag`: what replicas of one cluster share, in four bytes.
 
-use crate::error::Foreign;
-
 /// What replicas of one cluster share: 16 bits each of its key, its element type and its element limit, in 32 bits of
 /// which each of the three takes a different half: the low one, the high one, or both alike.
 ///
@@ -12,6 +10,26 @@ use crate::error::Foreign;
 pub(crate) struct ClusterTag {
     low: u16,
     high: u16,
+}
+
+/// What sets the sender's cluster apart from ours, as its tag tells. A cluster that is foreign by one of these passes for
+/// ours once in 2^16, one that is by more once in 2^32; and one that is by several looks as if it were by one once in 2^16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Foreign {
+    /// The [`Key`](crate::Key).
+    #[error("its key differs")]
+    Key,
+    /// The type of elements: [`Element::TYPE`](crate::Element::TYPE), or whether it has
+    /// [`NUMBERS`](crate::Element::NUMBERS).
+    #[error("its element type differs")]
+    Type,
+    /// The largest element: [`Config::max_element_bytes`](crate::Config::max_element_bytes).
+    #[error("its element limit differs")]
+    Limit,
+    /// Two of these or all.
+    #[error("more than one of its key, element type and element limit differs")]
+    Several,
 }
 
 impl ClusterTag {

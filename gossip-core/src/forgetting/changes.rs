@@ -1,10 +1,9 @@
 //! `Changes`: what has happened to a set that forgets, in order.
 
+use crate::element::Dot;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-
-use super::dot::Dot;
 
 /// A change of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,8 +181,8 @@ impl<T> Changes<T> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::dot::ReplicaId;
     use super::*;
+    use crate::element::ReplicaId;
 
     fn dot(counter: usize) -> Dot {
         Dot::new(ReplicaId::from_bits(1), counter as u32 + 1)

@@ -1,9 +1,8 @@
 //! `Context`: which dots a replica has seen.
 
+use crate::element::{Dot, Named, ReplicaId};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-
-use super::dot::{Dot, Named, ReplicaId};
 
 /// The dots that a replica has seen: for each replica all up to a mark, and exceptions beyond it. A dot that is seen and
 /// not live is gone, which is all that is kept of a removal.

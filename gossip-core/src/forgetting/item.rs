@@ -2,9 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::dot::Dot;
 use crate::codec::{Sink, take_varint};
-use crate::element::{Element, TypeTag};
+use crate::element::{Dot, Element, TypeTag};
 
 /// An entry of a map, as messages hold it: a key, a value, and what tells it from all other entries.
 ///

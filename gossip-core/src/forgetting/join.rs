@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::{Dot, Forgetting, Item, Named, Rule};
-use crate::element::{Element, Stored, decode};
+use super::{Forgetting, Item, Rule};
+use crate::element::{Dot, Element, Named, Stored, decode};
 use crate::error::{Reject, TooLarge};
 use crate::message::{DecodeError, Remarks};
 use crate::set::Merged;

@@ -6,29 +6,12 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::context::Toggle;
-use super::{Dot, Forgetting, Item, Named, ReplicaId, Rule, Says, apply};
+use super::{Forgetting, Item, Rule, apply};
 use crate::digest::Digest;
-use crate::element::Element;
-use crate::round::claim::Claim;
+use crate::element::{Dot, Element, Named, ReplicaId, Says};
+use crate::set::{Causal, Claim};
 use crate::sketch::{Cell, IdWidth, Prefix, WideName};
 use crate::wire::{Place, WISH};
-
-/// What a claim about a map tells beside entries to give and to wish for. All lists ascend.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Causal {
-    /// Dots that are gone at the peer: to be taken over.
-    pub(crate) gone_there: Vec<Dot>,
-    /// Dots that are gone here: the peer is to be told.
-    pub(crate) gone_here: Vec<Dot>,
-    /// Dots that are wished for.
-    pub(crate) wished: Vec<Dot>,
-    /// The peer's marks, of replicas of which ours was another.
-    pub(crate) marks: Vec<Dot>,
-    /// The same, with those that the peer lacks, at 0.
-    pub(crate) theirs: Vec<(ReplicaId, u32)>,
-    /// Where the peer's log ended in the state that was read.
-    pub(crate) end: Place,
-}
 
 /// The names of a difference, by whose they are.
 #[derive(Default)]

@@ -3,10 +3,10 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::{Change, Dot, Forgetting, Item, Named, ReplicaId};
+use super::{Change, Forgetting, Item};
 use crate::codec::{Encode, Sink, take_varint};
 use crate::config::Config;
-use crate::element::{ClusterTag, Element, decode};
+use crate::element::{ClusterTag, Dot, Element, Named, ReplicaId, decode};
 use crate::error::RestoreError;
 use crate::wire::{Dots, Place};
 

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::changes::Change;
-use super::{Dot, Forgetting, Item, Named, ReplicaId, Rule, Says};
+use super::{Forgetting, Item, Rule};
 use crate::codec::Encode;
 use crate::config::Room;
-use crate::element::{Element, Entry, Fingerprint, Rank};
+use crate::element::{Dot, Element, Entry, Fingerprint, Named, Rank, ReplicaId, Says};
 use crate::set::{Held, Stretch};
 use crate::wire::{Bound, Dots, Elements, Place, WISH};
 

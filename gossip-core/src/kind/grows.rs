@@ -10,7 +10,7 @@ use crate::element::{ClusterTag, Element, Fingerprint};
 use crate::error::Reject;
 use crate::event::Event;
 use crate::message::Remarks;
-use crate::round::claim::Claim;
+use crate::set::Claim;
 use crate::set::{Excerpt, Held, Lacks, Merged, Set, Stretch};
 use crate::sketch::{Cell, IdWidth, Prefix, Tables};
 use crate::wire::{Bound, Elements, Ids, Place};

@@ -5,12 +5,12 @@ use core::time::Duration;
 
 use super::Engine;
 use crate::agenda::Walks;
-use crate::anti_entropy::AntiEntropy;
 use crate::element::{Element, Stored, StoredRef};
 use crate::event::Event;
 use crate::peer::PeerModel;
 use crate::push::PushModel;
 use crate::rng::Rng;
+use crate::set::Set;
 use crate::wire::Place;
 
 /// All of a machine that decides its future: from equal states of one [`Config`](crate::Config), equal inputs lead to
@@ -45,7 +45,7 @@ pub struct ModelState<P, E> {
     rng: Rng,
 }
 
-impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
+impl<P: Clone + Ord, E: Element> Engine<P, Set<E>> {
     /// The state that decides the machine's future, for model checkers. O(elements); O(elements · peers) if it pushes.
     pub fn model(&self) -> ModelState<P, E> {
         // All fields are named, so that no new one is forgotten.

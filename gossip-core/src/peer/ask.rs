@@ -17,19 +17,22 @@ use crate::wire::{Bound, Dots, Elements};
 impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// The next message of our round, which begins here if one is wanted; `None` if there is none to send.
     pub(super) fn ask(&mut self) -> Option<Body> {
+        self.begin_round();
+        let is_due = self.peer.round.as_ref().is_some_and(Round::is_pending);
+        if is_due && !self.waits_for_walks() { self.request() } else { None }
+    }
+
+    /// The next message of our round, which has one to send.
+    fn request(&mut self) -> Option<Body> {
         let state = self.set.state();
         let limit = self.config.message_limit();
         let window = self.config.window.get();
         // The bytes of elements that one answer can hold, if the peer's window and messages are as large as ours. To
         // ask for more in one burst would be to ask for it again.
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
-        self.begin_round();
-        if self.waits_for_walks() {
-            return None;
-        }
         let deep = self.deep_bits();
         let beside = self.tell_in_request();
-        let round = self.peer.round.as_mut().filter(|round| round.is_pending())?;
+        let round = self.peer.round.as_mut()?;
         let nonce = round.next_nonce();
         let mut bursts = false;
         let request = match round.step_mut() {

@@ -7,13 +7,13 @@ use super::turn::Turn;
 use crate::codec::Encode;
 use crate::config::Room;
 use crate::digest::{Digest, State};
+use crate::element::{Dot, ReplicaId};
 use crate::event::Event;
-use crate::forgetting::{Causal, Dot, ReplicaId};
 use crate::kind::Kind;
 use crate::message::{Answer, Asks, Body, Nonce, Remarks, Request};
-use crate::round::claim::Claim;
 use crate::round::repair::Repair;
 use crate::round::{Round, Step};
+use crate::set::{Causal, Claim};
 use crate::wire::{Dots, Place};
 
 /// Most dots that a peer is yet to be told of. What is beyond them another round finds.

@@ -6,10 +6,10 @@ use crate::digest::{Digest, State};
 use crate::element::Fingerprint;
 use crate::kind::Kind;
 use crate::message::Nonce;
-use crate::round::claim::Claim;
 use crate::round::repair::Repair;
 use crate::round::strategy::MOST_NAMES;
 use crate::round::{Ending, Round, Step, page_bytes};
+use crate::set::Claim;
 use crate::set::Lacks;
 use crate::wire::Place;
 

@@ -6,10 +6,10 @@ use super::turn::Turn;
 use crate::digest::{Digest, State};
 use crate::kind::Kind;
 use crate::message::Nonce;
-use crate::round::claim::Claim;
 use crate::round::repair::Repair;
 use crate::round::walk::{Outcome, Progress};
 use crate::round::{Ending, Round, Step};
+use crate::set::Claim;
 use crate::wire::Bound;
 
 impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::Peer;
 use super::owed::Owed;
 use crate::agenda::{Deadline, Pass, Ticket};
-use crate::forgetting::Dot;
+use crate::element::Dot;
 use crate::known::Known;
 use crate::message::Nonce;
 use crate::pacing::Pacing;

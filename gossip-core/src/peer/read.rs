@@ -6,13 +6,13 @@ use crate::digest::State;
 use crate::event::Event;
 use crate::kind::Kind;
 use crate::message::{Head, Nonce, Part, Tells};
-use crate::round::claim::Claim;
 use crate::round::incoming::{IncomingSketch, Received};
 use crate::round::reading::Reading;
 use crate::round::repair::Repair;
 use crate::round::strategy::{self, MOST_NAMES};
 use crate::round::walk::Walk;
 use crate::round::{Ending, Round, Step, ids_beat_elements, need, page_bytes};
+use crate::set::Claim;
 use crate::sketch::{Estimate, Prefix};
 use crate::wire::{Cells, Place};
 

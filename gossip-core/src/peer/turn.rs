@@ -9,8 +9,8 @@ use super::budget::PASSED;
 use crate::agenda::{Agenda, Pass};
 use crate::config::Config;
 use crate::digest::Digest;
+use crate::element::Dot;
 use crate::event::Event;
-use crate::forgetting::Dot;
 use crate::kind::Kind;
 use crate::message::{LogId, Message};
 use crate::push::{self, About, Hand, LinkTurn, Wishes};
@@ -244,6 +244,38 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             self.peer.reachable = false;
             self.events.push_back(Event::Unreachable { peer: self.id.clone() });
         }
+    }
+
+    /// Notes whether the transport takes messages to the peer.
+    pub(crate) fn set_writable(&mut self, writable: bool) {
+        let flow = &mut self.peer.flow;
+        match (flow.full_since, writable) {
+            // Free as it was.
+            (None, true) => {}
+            (None, false) => {
+                // From the last poll on, which has filled it.
+                flow.full_since = Some(self.now);
+                flow.left = self.peer.answer_by.get().map(|at| at.saturating_since(self.now));
+                self.agenda.answers.set(self.id, &mut self.peer.answer_by, None);
+                self.on_link(|link| link.hold());
+            }
+            (Some(_), _) => {
+                flow.freed = writable;
+                // It has been full for a time that only the next poll knows.
+                if writable {
+                    self.want_time();
+                }
+            }
+        }
+    }
+
+    /// Ends the standstill of a transport that is free again: timers run on, and what waited goes out.
+    pub(super) fn resume(&mut self) {
+        let Some(since) = self.peer.flow.full_since.take_if(|_| self.peer.flow.freed) else { return };
+        self.peer.flow.freed = false;
+        let stood = self.now.saturating_since(since);
+        self.on_link(|link| link.resume(stood));
+        self.enqueue();
     }
 
     /// Lets the peer rest while its budget is overdrawn and there is something to send. Returns whether it rests.

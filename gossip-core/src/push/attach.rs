@@ -1,27 +1,11 @@
 //! Standings: attaching to a parent, losing a peer, and looking for another parent.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::link::Standing;
+use super::overlay::Standing;
 use super::{Common, Link, LinkTurn, Task, Wishes};
 use crate::time::Time;
-
-/// A search for a parent, or for a better one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Search<P> {
-    /// The time of the next look.
-    pub(super) at: Option<Time>,
-    /// Whether candidates are being asked.
-    pub(super) asked: bool,
-    /// The peers that were heard since candidates were asked.
-    pub(super) heard: BTreeSet<P>,
-    /// How many candidates, from the second on, were asked since there was no parent.
-    next_candidate: usize,
-    /// How long the last parent took to answer at most.
-    patience: Option<Duration>,
-}
 
 /// The most candidates that are asked at once.
 const WAVE: usize = 4;
@@ -31,35 +15,6 @@ pub(super) const REJOIN: Duration = Duration::from_secs(2);
 
 /// The shortest pause between two looks. Candidates that answer within it are compared, and the best one is taken.
 pub(super) const SOON: Duration = Duration::from_millis(10);
-
-impl<P> Default for Search<P> {
-    fn default() -> Self {
-        Self { at: None, asked: false, heard: BTreeSet::new(), next_candidate: 0, patience: None }
-    }
-}
-
-impl<P> Search<P> {
-    pub(super) const fn at(&self) -> Option<Time> {
-        self.at
-    }
-
-    /// Has times count from the last poll.
-    #[cfg(feature = "model")]
-    pub(super) fn rebase(&mut self, now: Time) {
-        self.at = self.at.map(|at| Time::ZERO + at.saturating_since(now));
-    }
-
-    /// Drops the time of the next look, since the overlay is another.
-    pub(super) const fn pause(&mut self) {
-        self.at = None;
-    }
-
-    /// Ends the search.
-    pub(super) fn stop(&mut self) {
-        (self.at, self.asked) = (None, false);
-        self.heard.clear();
-    }
-}
 
 impl<P: Clone + Ord> Common<P> {
     /// Looks for a parent: attaches to the best candidate that has answered, or asks more of them.

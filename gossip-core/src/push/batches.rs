@@ -3,7 +3,9 @@
 use core::mem;
 use core::time::Duration;
 
-use super::link::{ACK_AFTER, ACK_WITHIN, Arrival, Standing};
+use super::arrival::Arrival;
+use super::link::{ACK_AFTER, ACK_WITHIN};
+use super::overlay::Standing;
 use super::{About, LinkTurn, Wishes};
 use crate::config::Room;
 use crate::kind::Kind;

@@ -4,6 +4,10 @@ use alloc::collections::VecDeque;
 
 use crate::wire::Place;
 
+/// The most messages of which an acknowledgement measures the round trip. Without a round trip a message goes every
+/// eighth of an interval, so the last one alone would be answered by none where round trips take longer than that.
+pub(super) const MEASURED: usize = 4;
+
 /// Messages with elements that are not acknowledged yet, oldest first: in groups, so that a link takes the same memory
 /// however many there are. A group is acknowledged with its last message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

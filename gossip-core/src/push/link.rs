@@ -2,37 +2,13 @@
 
 use core::time::Duration;
 
+use super::flight::MEASURED;
+use super::overlay::Standing;
 use super::{Flight, Link};
 use crate::agenda::Deadline;
 use crate::message::LogId;
 use crate::time::Time;
 use crate::wire::Place;
-
-/// A peer's standing in the overlay, seen from here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Standing {
-    /// Elements go up to it.
-    Parent,
-    /// Elements from elsewhere go down to it.
-    Child,
-    /// An edge of a graph: elements from elsewhere go along it, and perhaps no other edge reaches the peer.
-    Neighbour,
-    /// Nothing is pushed to it.
-    Detached,
-}
-
-/// What came from a peer since the last poll. The next poll gives it a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Arrival {
-    /// Whether it was a push.
-    pub(super) pushed: bool,
-    /// How long before its next batch the peer wants ours, if it sent this one in its turn.
-    pub(super) lead: Option<Duration>,
-    /// Whether it had elements, which are to be acknowledged.
-    pub(super) has_elements: bool,
-    /// When the message was sent that the peer acknowledges, and how long the peer held it.
-    pub(super) sample: Option<(Time, Duration)>,
-}
 
 /// How long an acknowledgement waits for a message that would go anyway.
 pub(super) const ACK_WITHIN: Duration = Duration::from_secs(2);
@@ -54,10 +30,6 @@ pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// How long until digests are to be compared again if nothing is known to have come of a round. With audits every 25 s that
 /// leaves 3 s of law 10's 30 for the round.
 pub(super) const AUDIT_AGAIN: Duration = Duration::from_secs(2);
-
-/// The most messages of which an acknowledgement measures the round trip. Without a round trip a message goes every
-/// eighth of an interval, so the last one alone would be answered by none where round trips take longer than that.
-pub(super) const MEASURED: usize = 4;
 
 /// How many times elements go out without an acknowledgement before the peer is taken to be gone.
 pub(super) const TRIES: u32 = 2;

@@ -86,6 +86,19 @@ impl<P: Clone + Ord> Overlay<P> {
     }
 }
 
+/// A peer's standing in the overlay, seen from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Standing {
+    /// Elements go up to it.
+    Parent,
+    /// Elements from elsewhere go down to it.
+    Child,
+    /// An edge of a graph: elements from elsewhere go along it, and perhaps no other edge reaches the peer.
+    Neighbour,
+    /// Nothing is pushed to it.
+    Detached,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 mod batches;
 mod standing;
 
-use super::link::Standing;
+use super::overlay::Standing;
 use super::*;
 
 const EVERY: Duration = Duration::from_millis(400);

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
+use super::arrival::Arrival;
 use super::attach::REJOIN;
-use super::link::{AUDIT_AGAIN, Arrival, LONGEST_SILENCE, SILENCE, TRIES};
+use super::link::{AUDIT_AGAIN, LONGEST_SILENCE, SILENCE, TRIES};
 use super::{About, Common, Link, LinkTurn, Task, Wishes};
 use crate::round::Ending;
 use crate::time::Time;

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::claim::Claim;
 use super::cost::need;
 use super::incoming::IncomingSketch;
 use crate::kind::Kind;
+use crate::set::Claim;
 use crate::sketch::{Prefix, cancel_pairs};
 use crate::wire::Place;
 

@@ -1,14 +1,13 @@
 //! `Repair`: the exchange of a known difference, elements for the peer and wishes for its own.
 
-use super::claim::Claim;
 use alloc::boxed::Box;
 
 use crate::codec::Encode;
 use crate::config::Room;
 use crate::digest::{Digest, State};
-use crate::forgetting::Causal;
 use crate::kind::Kind;
 use crate::message::Asks;
+use crate::set::{Causal, Claim};
 use crate::wire::{Bound, Dots, Elements, Ids, Place, WISH};
 
 /// State of a repair. It goes out in bursts of up to a window of messages. The messages of a burst together wish for

@@ -3,8 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::digest::Digest;
-use crate::element::Fingerprint;
-use crate::forgetting::Dot;
+use crate::element::{Dot, Fingerprint};
 use crate::wire::Bound;
 
 /// State of a walk. It goes once round the space of fingerprints, from the bound where the last walk was cut off.

@@ -4,9 +4,8 @@
 use alloc::vec::Vec;
 
 use super::Set;
-use crate::element::{Element, Fingerprint, Stored, StoredRef, decode};
+use crate::element::{Dot, Element, Fingerprint, Stored, StoredRef, decode};
 use crate::error::Reject;
-use crate::forgetting::Dot;
 use crate::message::DecodeError;
 use crate::wire::{Elements, Encodings};
 

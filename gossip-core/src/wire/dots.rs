@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::codec::{Encode, Sink, take_varint, varint_len};
-use crate::forgetting::{Dot, ReplicaId};
+use crate::element::{Dot, ReplicaId};
 
 /// Ascending dots in wire form: how many replicas; for each its id in 8 bytes, how many dots of it follow, and their
 /// counters: the first, then for each other one its distance from the one before, less 1. So many updates of few

@@ -3,12 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::Set;
 use crate::digest::Digest;
-use crate::element::{Element, StoredRef};
-use crate::forgetting::Causal;
-use crate::set::Set;
+use crate::element::{Dot, Element, ReplicaId, StoredRef};
 use crate::sketch::IdWidth;
-use crate::wire::WISH;
+use crate::wire::{Place, WISH};
 
 /// How a peer's set differs from ours. All lists ascend.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,6 +25,23 @@ pub(crate) struct Claim {
     pub(crate) unconfirmed: Option<[Digest; 2]>,
     /// What goes by dots; of a set that forgets.
     pub(crate) causal: Option<Box<Causal>>,
+}
+
+/// What a claim about a map tells beside entries to give and to wish for. All lists ascend.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Causal {
+    /// Dots that are gone at the peer: to be taken over.
+    pub(crate) gone_there: Vec<Dot>,
+    /// Dots that are gone here: the peer is to be told.
+    pub(crate) gone_here: Vec<Dot>,
+    /// Dots that are wished for.
+    pub(crate) wished: Vec<Dot>,
+    /// The peer's marks, of replicas of which ours was another.
+    pub(crate) marks: Vec<Dot>,
+    /// The same, with those that the peer lacks, at 0.
+    pub(crate) theirs: Vec<(ReplicaId, u32)>,
+    /// Where the peer's log ended in the state that was read.
+    pub(crate) end: Place,
 }
 
 impl Claim {
