@@ -1,6 +1,7 @@
 //! Two sets that differ in a known way.
 
 use core::fmt;
+use core::str::FromStr;
 use std::array;
 
 use gossip_core::{Config, Economy, Element};
@@ -11,7 +12,6 @@ use crate::system::System;
 
 /// Which side holds what the other lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "report", derive(clap::ValueEnum))]
 pub enum Side {
     /// Each holds half of the difference; an odd one is the responder's.
     Half,
@@ -53,6 +53,15 @@ impl fmt::Display for Side {
             Self::Right => "right",
             Self::Recent => "recent",
         })
+    }
+}
+
+impl FromStr for Side {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = Self::ALL.into_iter().find(|side| side.to_string() == text);
+        side.ok_or_else(|| format!("a side is one of {}", Self::ALL.map(|side| side.to_string()).join(", ")))
     }
 }
 
