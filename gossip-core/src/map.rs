@@ -105,6 +105,12 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         self.set.save()
     }
 
+    /// Whether bytes are a whole map, for [`restore`](Self::restore), and not changes, for
+    /// [`restore_since`](Self::restore_since): for whoever keeps both in a row.
+    pub fn is_whole(saved: &[u8]) -> bool {
+        Forgetting::<K, V>::is_whole(saved)
+    }
+
     /// A replica of what was [saved](Self::save), without peers.
     ///
     /// Give it a *new* id, unless `saved` has the last insert that was made under the old one and sent: that is, unless each

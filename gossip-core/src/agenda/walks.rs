@@ -85,6 +85,8 @@ impl<P: Clone + PartialEq> Walks<P> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -116,7 +118,4 @@ mod tests {
         [0, 2].into_iter().for_each(|peer| walks.leave(&peer, &mut passes[peer]));
         assert_eq!(walks, Walks::new());
     }
-
-    extern crate std;
-    use std::vec::Vec;
 }

@@ -164,8 +164,7 @@ fn derived(key: &[u8; 16]) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::Foreign;
-    use crate::element::TypeTag;
+    use crate::element::{Foreign, TypeTag};
 
     /// `vectors_sip128` of the reference implementation, for no byte and for one.
     #[test]

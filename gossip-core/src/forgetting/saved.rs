@@ -28,6 +28,11 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         out
     }
 
+    /// Whether this is all of a set, and not what has changed of one.
+    pub(crate) fn is_whole(saved: &[u8]) -> bool {
+        saved.first() == Some(&WHOLE)
+    }
+
     /// What has changed since the log ended at `place`: the form, the cluster tag, the marks, the dots that went, and the
     /// entries that came and are there. `None` if what went since then is known no more.
     pub(crate) fn save_since(&self, place: Place) -> Option<Vec<u8>> {

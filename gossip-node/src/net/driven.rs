@@ -202,7 +202,7 @@ where
             return Err(gossip_core::RestoreError::Malformed.into());
         };
         let id = ReplicaId::from_random(*id);
-        if saved.first() == Some(&WHOLE) {
+        if Self::is_whole(saved) {
             *self = Self::restore(self.config().clone(), id, seed, saved)?;
             return Ok(());
         }
@@ -233,6 +233,3 @@ where
         before == now
     }
 }
-
-/// The first byte of a whole map, as it is saved.
-const WHOLE: u8 = 1;

@@ -26,6 +26,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::driven::Driven;
 use super::replica::{Handle, Quorum};
+use crate::json::Json;
 pub(super) use elements::Elements;
 pub(super) use keys::OfKeys;
 
@@ -217,8 +218,19 @@ fn with_body(
     answer
 }
 
-/// The bytes of a body, up to a limit; `None` if it has more, or does not come.
-async fn bytes(body: Incoming, limit: usize) -> Option<Bytes> {
+/// Why a body is no JSON value.
+enum NoJson {
+    /// It has more bytes than allowed, or does not come.
+    TooLong,
+    /// What is wrong with it.
+    Wrong(String),
+}
+
+/// The JSON value of a body, of up to `limit` bytes; `what` is what clients call it.
+async fn json(body: Incoming, limit: usize, what: &str) -> Result<Json, NoJson> {
     let body = http_body_util::Limited::new(body, limit).collect();
-    Some(timeout(WITHIN, body).await.ok()?.ok()?.to_bytes())
+    let Ok(Ok(body)) = timeout(WITHIN, body).await else { return Err(NoJson::TooLong) };
+    let body = body.to_bytes();
+    let text = std::str::from_utf8(&body).map_err(|_| NoJson::Wrong(format!("{what} is JSON, in UTF-8")))?;
+    Json::parse(text, limit).map_err(|error| NoJson::Wrong(error.to_string()))
 }

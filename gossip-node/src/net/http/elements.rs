@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 
 use super::events::watch;
-use super::{Answer, Api, bytes, not_allowed, plain, text};
+use super::{Answer, Api, NoJson, json, not_allowed, plain, text};
 use crate::json::Json;
 use crate::net::peer_id::PeerId;
 use crate::net::replica::{Handle, InsertError};
@@ -52,13 +52,10 @@ fn all(replica: &Handle<Set>) -> String {
 async fn insert(replica: &Handle<Set>, body: Incoming) -> Answer {
     let limit = replica.read(|set| set.config().max_element_bytes) as usize;
     let too_long = || plain(StatusCode::PAYLOAD_TOO_LARGE, format!("an element has at most {limit} bytes"));
-    let Some(body) = bytes(body, limit).await else { return too_long() };
-    let Ok(body) = std::str::from_utf8(&body) else {
-        return plain(StatusCode::BAD_REQUEST, "an element is JSON, in UTF-8");
-    };
-    let element = match Json::parse(body, limit) {
+    let element = match json(body, limit, "an element").await {
         Ok(element) => element,
-        Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
+        Err(NoJson::TooLong) => return too_long(),
+        Err(NoJson::Wrong(what)) => return plain(StatusCode::BAD_REQUEST, what),
     };
     match replica.insert(element).await {
         Ok(true) => plain(StatusCode::CREATED, "inserted"),

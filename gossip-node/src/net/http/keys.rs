@@ -9,7 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::events::watch;
-use super::{Answer, Api, bytes, not_allowed, plain, text};
+use super::{Answer, Api, NoJson, json, not_allowed, plain, text};
 use crate::json::Json;
 use crate::net::change::KeyChange;
 use crate::net::peer_id::PeerId;
@@ -97,13 +97,10 @@ async fn put(replica: &Handle<Keys>, key: String, body: Incoming) -> Answer {
     let limit = replica.read(|map| map.config().max_element_bytes) as usize;
     let too_long =
         || plain(StatusCode::PAYLOAD_TOO_LARGE, format!("key and value have some {limit} bytes at the most"));
-    let Some(body) = bytes(body, limit).await else { return too_long() };
-    let Ok(body) = std::str::from_utf8(&body) else {
-        return plain(StatusCode::BAD_REQUEST, "a value is JSON, in UTF-8");
-    };
-    let value = match Json::parse(body, limit) {
+    let value = match json(body, limit, "a value").await {
         Ok(value) => value,
-        Err(error) => return plain(StatusCode::BAD_REQUEST, error.to_string()),
+        Err(NoJson::TooLong) => return too_long(),
+        Err(NoJson::Wrong(what)) => return plain(StatusCode::BAD_REQUEST, what),
     };
     match replica.insert(key, value).await {
         Ok(0) => plain(StatusCode::CREATED, "put"),
