@@ -155,3 +155,41 @@ fn whoever_wrote_is_told_once_its_peers_hold_it() {
         assert_eq!(machines[0].peer_stats(&1).expect("it is one").reached, Place::START);
     }
 }
+
+/// A runtime may say what is so already, as often as it likes.
+#[test]
+fn an_overlay_that_is_set_again_puts_nothing_off() {
+    let mut config = Config::default();
+    config.batch_every = Some(Duration::from_millis(370));
+    let begin = |at: usize, seed| {
+        let mut machine = AntiEntropy::<usize, u64>::new(config.clone(), seed);
+        machine.add_peer(1 - at);
+        machine.set_overlay(Overlay::star(&at, 0..2));
+        machine
+    };
+    let mut machines = [begin(0, 1), begin(1, 2)];
+    machines[1].extend(0..100).expect("they are small");
+    let mut missing = None;
+    for at in (0..60_000).step_by(10) {
+        if at == 30_000 {
+            assert_eq!(machines[0].len(), 100);
+            machines[0] = begin(0, 3);
+        }
+        if at % 400 == 0 {
+            (0..2).for_each(|me| machines[me].set_overlay(Overlay::star(&me, 0..2)));
+        }
+        for me in [0, 1, 0, 1] {
+            loop {
+                match machines[me].poll(Time::from_millis(at)) {
+                    Output::Send { to, message } => drop(machines[to].receive(&me, message)),
+                    Output::Event(_) => {}
+                    Output::Wait(_) => break,
+                }
+            }
+        }
+        if at >= 30_000 && machines[0].len() < 100 {
+            missing = Some(at - 30_000);
+        }
+    }
+    assert!(missing.is_some_and(|last| last < 3_000), "the hub lacked something for {missing:?} ms");
+}
