@@ -58,6 +58,37 @@
 //! # Ok::<(), gossip_core::sim::Violation>(())
 //! ```
 //!
+//! # Maps
+//!
+//! A [`Map`](crate::Map) is simulated in the same way: its elements are pairs of a key and a value, and what is removed or
+//! replaced anywhere goes everywhere and never comes back.
+//!
+//! ```
+//! use core::time::Duration;
+//! use gossip_core::sim::{Fault, Memory, Network, Rng, Simulation};
+//! use gossip_core::{Config, Map, ReplicaId, Time};
+//!
+//! let mut simulation = Simulation::new(7, Network::default(), 3, |id, seed| {
+//!     // An id of its own in each life.
+//!     let own = ReplicaId::from_random(Rng::new(seed).next_u64().to_le_bytes());
+//!     let mut map = Map::new(Config::default(), own, seed);
+//!     for peer in (0..3).filter(|&peer| peer != id) {
+//!         map.add_peer(peer);
+//!     }
+//!     map
+//! });
+//! simulation.insert(Time::from_millis(100), 0, (String::from("tea"), 250_u64));
+//! simulation.insert(Time::from_millis(9_000), 1, (String::from("tea"), 260));
+//! simulation.insert(Time::from_millis(9_000), 2, (String::from("milk"), 90));
+//! simulation.remove(Time::from_millis(18_000), 2, &String::from("tea"));
+//! simulation.fault(Time::from_millis(12_000), Fault::Crash(0, Memory::Lost), Duration::from_secs(5));
+//!
+//! let report = simulation.settle(Duration::from_secs(60))?;
+//! assert_eq!((report.removed, report.went), (1, 4), "two replicas each were told of what went");
+//! assert!(simulation.machine(0).unwrap().iter().eq([(&String::from("milk"), &90)]));
+//! # Ok::<(), gossip_core::sim::Violation>(())
+//! ```
+//!
 //! # Testing a protocol of your own
 //!
 //! Any [`Machine`] can be simulated. This one sends its whole set to the next replica on a ring, twice a second. It

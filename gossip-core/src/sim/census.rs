@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use crate::Element;
 use crate::element::{Stored, StoredRef};
@@ -27,6 +28,8 @@ pub(super) struct Entry<E> {
     mark: u128,
     /// Whether a replica has inserted it already.
     pub(super) inserted: bool,
+    /// Whether a replica has removed or replaced it.
+    pub(super) ended: bool,
     /// Number of replicas that hold it.
     pub(super) holders: usize,
 }
@@ -43,7 +46,7 @@ impl<E: Element> Census<E> {
         *self.numbers.entry((cluster, bytes)).or_insert_with(|| {
             // Random, not a fingerprint: the judge must not share a fault of the machines that it judges.
             let mark = u128::from(self.marks.next_u64()) << 64 | u128::from(self.marks.next_u64());
-            self.entries.push(Entry { element, cluster, mark, inserted: false, holders: 0 });
+            self.entries.push(Entry { element, cluster, mark, inserted: false, ended: false, holders: 0 });
             self.entries.len() - 1
         })
     }
@@ -52,6 +55,13 @@ impl<E: Element> Census<E> {
         let mut bytes = Vec::new();
         element.encode(&mut bytes);
         self.numbers.get(&(cluster, bytes)).copied()
+    }
+
+    /// Numbers of all elements whose encodings begin with a key.
+    pub(super) fn under(&self, cluster: usize, key: &[u8]) -> Vec<usize> {
+        let from = Bound::Included((cluster, key.to_vec()));
+        let numbers = self.numbers.range((from, Bound::Unbounded));
+        numbers.take_while(|((of, bytes), _)| *of == cluster && bytes.starts_with(key)).map(|(_, &it)| it).collect()
     }
 
     pub(super) fn entry(&self, number: usize) -> &Entry<E> {
@@ -79,6 +89,15 @@ impl<E: Element> Census<E> {
             held.sum = held.sum.wrapping_add(self.entries[number].mark);
         }
         new
+    }
+
+    pub(super) fn take(&mut self, held: &mut Books, number: usize) -> bool {
+        let had = held.numbers.take(number);
+        if had {
+            held.count -= 1;
+            held.sum = held.sum.wrapping_sub(self.entries[number].mark);
+        }
+        had
     }
 }
 
@@ -109,6 +128,15 @@ impl Bits {
         let new = *word >> (number % 64) & 1 == 0;
         *word |= 1 << (number % 64);
         new
+    }
+
+    /// Takes a number out; returns whether it was in.
+    pub(super) fn take(&mut self, number: usize) -> bool {
+        let had = self.has(number);
+        if had {
+            self.0[number / 64] &= !(1 << (number % 64));
+        }
+        had
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> {

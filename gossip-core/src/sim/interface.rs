@@ -4,21 +4,53 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{AntiEntropy, Config, Digest, Element, Event, Message, MessageBudget, Output, Time};
+use crate::element::ReplicaId;
+use crate::forgetting::Forgetting;
+use crate::{AntiEntropy, Config, Digest, Element, Event, Map, MapEvent, Message, MessageBudget, Output, Time};
 
-/// Replica of a grow-only set, as a pure state machine, for the simulator to drive and judge.
+/// Replica of a set, as a pure state machine, for the simulator to drive and judge.
 ///
-/// [`AntiEntropy`] is one. Any protocol can be one that takes in bytes and is polled: its set is compared with its
-/// inputs, by any digest of its choice. An [`Interposed`](super::Interposed) machine is one with changed inputs or
-/// outputs. Replicas go by their numbers in the fleet, from 0.
+/// [`AntiEntropy`] is one, whose set only grows, and so is [`Map`], which forgets. Any protocol can be one that takes in
+/// bytes and is polled: its set is compared with its inputs, by any digest of its choice. An
+/// [`Interposed`](super::Interposed) machine is one with changed inputs or outputs. Replicas go by their numbers in the
+/// fleet, from 0.
 pub trait Machine: Clone {
     /// Elements of the set.
     type Element: Element;
-    /// Digest, equal exactly for equal sets: a hash, or the set itself.
+    /// Digest, equal exactly for equal sets: a hash, or the set itself. If it [forgets](Self::FORGETS), the digest may tell
+    /// apart more than sets.
     type Digest: Clone + Ord + fmt::Debug;
 
-    /// Local write. Returns whether the element is held now; `false` is a refusal, and changes nothing.
+    /// Whether elements go again, removed or replaced by others under their [key](Self::key). By default they stay.
+    const FORGETS: bool = false;
+
+    /// Local write. Returns whether the element is held now; `false` is a refusal, and changes nothing. If it forgets, the
+    /// element replaces all that is held under its key.
     fn insert(&mut self, element: Self::Element) -> bool;
+
+    /// What an element is held under, the first bytes of its encoding. Asked only if it forgets; by default all of them.
+    fn key(element: &Self::Element) -> Vec<u8> {
+        encoded(element)
+    }
+
+    /// All that is held under a key. Asked only if it forgets.
+    fn held(&self, key: &[u8]) -> Vec<Self::Element> {
+        let _ = key;
+        Vec::new()
+    }
+
+    /// Removes all that is held under a key. By default it does not, and [`Simulation::remove`](super::Simulation::remove)
+    /// is without effect.
+    fn remove(&mut self, key: &[u8]) {
+        let _ = key;
+    }
+
+    /// Takes over, before it is polled, what a former life of it had kept. Returns whether it did; by default it does not,
+    /// and is given one element after another.
+    fn resume(&mut self, former: &Self) -> bool {
+        let _ = former;
+        false
+    }
 
     /// Puts back an element that it held [undecoded](Step::Undecoded) before a restart. Returns whether it is held now. By
     /// default the element is inserted if it can be decoded.
@@ -80,6 +112,13 @@ pub enum Step<E, D> {
     Undecoded {
         /// The encoding.
         encoded: Box<[u8]>,
+        /// The peer.
+        from: usize,
+    },
+    /// What is held under a key has changed by a peer's message, of a machine that forgets.
+    Changed {
+        /// The key.
+        key: Vec<u8>,
         /// The peer.
         from: usize,
     },
@@ -156,10 +195,7 @@ impl<E: Element> Machine for AntiEntropy<usize, E> {
 
     fn poll(&mut self, now: Time) -> Step<E, Digest> {
         match AntiEntropy::poll(self, now) {
-            Output::Send { to, message } => {
-                // As bytes: so a network can cut them short, and what arrives has passed the decoder.
-                Step::Send { to, kind: message.kind().name(), role: role(&message), message: message.encode() }
-            }
+            Output::Send { to, message } => send(to, &message),
             Output::Event(Event::Learned { element, from }) => Step::Learned { element, from },
             Output::Event(Event::Undecoded { encoded, from }) => Step::Undecoded { encoded, from },
             Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
@@ -187,6 +223,92 @@ impl<E: Element> Machine for AntiEntropy<usize, E> {
     fn limits(&self) -> Limits {
         Limits { message_bytes: message_limit(self.config()), window: u64::from(self.config().window.get()) }
     }
+}
+
+/// A map whose replica has an id of its own in each life, say of the seed. The simulator tells entries apart by what they
+/// hold, so no value is written under a key twice: another insertion of an element is skipped.
+impl<K: Element + Ord, V: Element> Machine for Map<usize, K, V> {
+    type Element = (K, V);
+    type Digest = Digest;
+    const FORGETS: bool = true;
+
+    fn insert(&mut self, (key, value): (K, V)) -> bool {
+        Map::insert(self, key, value).is_ok()
+    }
+
+    fn key((key, _): &(K, V)) -> Vec<u8> {
+        encoded(key)
+    }
+
+    fn held(&self, mut key: &[u8]) -> Vec<(K, V)> {
+        let key = K::decode(&mut key);
+        key.iter().flat_map(|key| self.get_all(key).map(|value| (key.clone(), value.clone()))).collect()
+    }
+
+    fn remove(&mut self, mut key: &[u8]) {
+        if let Some(key) = K::decode(&mut key) {
+            Map::remove(self, &key);
+        }
+    }
+
+    fn resume(&mut self, former: &Self) -> bool {
+        let own: ReplicaId = self.replica();
+        let Ok(mut restored) = Forgetting::restore(self.config(), own, own.bits(), &former.save()) else {
+            return false;
+        };
+        restored.broken = self.set.broken;
+        self.write(|set| *set = restored);
+        true
+    }
+
+    fn receive(&mut self, from: usize, message: &[u8]) -> bool {
+        self.receive_bytes(&from, message).is_ok()
+    }
+
+    fn set_writable(&mut self, peer: usize, writable: bool) -> bool {
+        Map::set_writable(self, &peer, writable);
+        true
+    }
+
+    fn poll(&mut self, now: Time) -> Step<(K, V), Digest> {
+        match Map::poll(self, now) {
+            Output::Send { to, message } => send(to, &message),
+            Output::Event(MapEvent::Changed { key, from }) => Step::Changed { key: encoded(&key), from },
+            Output::Event(MapEvent::InSync { peer, digest }) => Step::InSync { peer, digest },
+            Output::Event(MapEvent::Forked { .. }) => Step::Note("forked"),
+            Output::Event(MapEvent::Unreachable { .. }) => Step::Note("unreachable"),
+            Output::Event(MapEvent::Reachable { .. }) => Step::Note("reachable"),
+            Output::Wait(until) => Step::Wait(until),
+        }
+    }
+
+    fn contains(&self, (key, value): &(K, V)) -> bool {
+        self.get_all(key).any(|held| held == value)
+    }
+
+    fn count(&self) -> usize {
+        self.set.live_count()
+    }
+
+    fn digest(&self) -> Digest {
+        Map::digest(self)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { message_bytes: message_limit(self.config()), window: u64::from(self.config().window.get()) }
+    }
+}
+
+fn encoded<E: Element>(element: &E) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    element.encode(&mut bytes);
+    bytes
+}
+
+/// A message for a peer.
+fn send<E: Element, S, D>(to: usize, message: &Message<E>) -> Step<S, D> {
+    // As bytes: so a network can cut them short, and what arrives has passed the decoder.
+    Step::Send { to, kind: message.kind().name(), role: role(message), message: message.encode() }
 }
 
 fn role<E>(message: &Message<E>) -> Role {

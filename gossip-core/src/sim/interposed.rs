@@ -1,5 +1,7 @@
 //! `Interposed`: a machine behind an interposer, which may change its inputs and outputs.
 
+use alloc::vec::Vec;
+
 use super::{Limits, Machine, Step};
 use crate::Time;
 
@@ -83,6 +85,7 @@ impl<M, I> Interposed<M, I> {
 impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
     type Element = M::Element;
     type Digest = M::Digest;
+    const FORGETS: bool = M::FORGETS;
 
     fn insert(&mut self, element: M::Element) -> bool {
         self.interposed.insert(&mut self.machine, element)
@@ -90,6 +93,14 @@ impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
 
     fn restore(&mut self, encoded: &[u8]) -> bool {
         self.machine.restore(encoded)
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        self.machine.remove(key);
+    }
+
+    fn resume(&mut self, former: &Self) -> bool {
+        self.machine.resume(&former.machine)
     }
 
     fn receive(&mut self, from: usize, message: &[u8]) -> bool {
@@ -105,6 +116,14 @@ impl<M: Machine, I: Interpose<M>> Machine for Interposed<M, I> {
     }
 
     // Not for the interposer to change: it may lie to peers, and the books are compared with what is held.
+    fn key(element: &M::Element) -> Vec<u8> {
+        M::key(element)
+    }
+
+    fn held(&self, key: &[u8]) -> Vec<M::Element> {
+        self.machine.held(key)
+    }
+
     fn contains(&self, element: &M::Element) -> bool {
         self.machine.contains(element)
     }

@@ -13,7 +13,8 @@ pub enum Law {
     /// ends with a proof. A proof is never false: both replicas have held a set of its digest.
     Convergence,
     /// While a replica lives, its set only grows, only by what some replica inserted, and it tells of each element
-    /// once.
+    /// once. An element of a machine that [forgets](super::Machine::FORGETS) goes only if some replica has removed or
+    /// replaced it, and never comes back to a replica that it went from.
     NothingLostNothingInvented,
     /// Elements of a message are held when `receive` returns, and answers are of the set as they are sent.
     EagerToLearnLazyToSpeak,

@@ -40,6 +40,8 @@ pub(super) struct Node<M: Machine> {
     pub(super) held: Books,
     /// Elements that it has held in any of its lives.
     pub(super) ever: Bits,
+    /// Elements that went from it, as far back as it remembers.
+    pub(super) gone: Bits,
     /// Local inserts since the last poll: each may have been learned before, and not told yet.
     pub(super) untold: Vec<usize>,
     /// Digests of any of its lives.
@@ -60,6 +62,7 @@ pub(super) enum Condition {
 #[derive(Clone, Debug)]
 pub(super) enum Input {
     Insert(usize),
+    Remove(Vec<u8>),
     Message(Packet),
     /// The transport to this peer takes messages again.
     Flow(usize),
@@ -122,6 +125,7 @@ impl<M: Machine> Node<M> {
             inbox: Vec::new(),
             held: Books::default(),
             ever: Bits::default(),
+            gone: Bits::default(),
             untold: Vec::new(),
             digests,
             credits: Vec::new(),
@@ -153,11 +157,12 @@ impl<M: Machine> Node<M> {
         self.idle_wakes = 0;
     }
 
-    pub(super) fn restart(&mut self, machine: M, twin: Option<M>) {
-        self.machine = machine;
+    /// Begins its next life. Returns the machine of the last.
+    pub(super) fn restart(&mut self, machine: M, twin: Option<M>) -> M {
         self.twin = twin;
         self.condition = Condition::Up;
         self.drained = false;
+        core::mem::replace(&mut self.machine, machine)
     }
 
     /// Its clock at a virtual time.
@@ -189,20 +194,46 @@ impl<M: Machine> Node<M> {
     }
 
     pub(super) fn insert(&mut self, element: &Stored<M::Element>) -> Result<bool, Broken> {
-        let (before, known) = (self.machine.count(), self.holds(element) == Some(true));
+        let before = self.machine.count();
+        let replaced = match element {
+            Stored::Value(element) if M::FORGETS => self.machine.held(&M::key(element)).len(),
+            element => usize::from(self.holds(element) == Some(true)),
+        };
         let held = put(&mut self.machine, element);
         if let Some(twin) = &mut self.twin
             && put(twin, element) != held
         {
             return Err(Broken(Law::Deterministic, "its twin took an insertion otherwise".into()));
         }
-        // One more, or none if it was held: any other count is a loss or an invention.
+        // One more, less what it replaced, as if it was held: any other count is a loss or an invention.
         let lacks = self.holds(element) == Some(false);
-        if (held && lacks) || self.machine.count() != before + usize::from(held && !known) {
+        if (held && lacks) || self.machine.count() != if held { before + 1 - replaced } else { before } {
             return Err(Broken(Law::NothingLostNothingInvented, "what was inserted is not held, or more is".into()));
         }
         self.input();
         Ok(held)
+    }
+
+    /// Removes all that is held under a key.
+    pub(super) fn remove(&mut self, key: &[u8]) -> Result<(), Broken> {
+        let (before, removed) = (self.machine.count(), self.machine.held(key).len());
+        self.machine.remove(key);
+        if let Some(twin) = &mut self.twin {
+            twin.remove(key);
+        }
+        if !self.machine.held(key).is_empty() || self.machine.count() + removed != before {
+            return Err(Broken(Law::NothingLostNothingInvented, "what was removed is held, or more has gone".into()));
+        }
+        self.input();
+        Ok(())
+    }
+
+    /// Takes over what its former life kept. Returns whether it did.
+    pub(super) fn resume(&mut self, former: &M) -> bool {
+        self.twin.iter_mut().for_each(|twin| _ = twin.resume(former));
+        let resumed = self.machine.resume(former);
+        self.input();
+        resumed
     }
 
     /// Takes in a message; returns whether it was accepted.
@@ -330,6 +361,7 @@ fn describe<E, D>(step: &Step<E, D>) -> String {
     match step {
         Step::Send { to, kind, message, .. } => alloc::format!("a {kind} of {} bytes for r{to}", message.len()),
         Step::Learned { from, .. } | Step::Undecoded { from, .. } => alloc::format!("an element of r{from}"),
+        Step::Changed { from, .. } => alloc::format!("a change by r{from}"),
         Step::InSync { peer, .. } => alloc::format!("a proof about r{peer}"),
         Step::Note(note) => (*note).into(),
         Step::Wait(None) => "no deadline".into(),

@@ -44,6 +44,10 @@ pub struct Report {
     pub not_inserted: u64,
     /// Elements that came from peers.
     pub learned: u64,
+    /// Removals of keys under which something was held.
+    pub removed: u64,
+    /// Elements that went by what came from peers.
+    pub went: u64,
     /// Proofs of equality.
     pub proofs: u64,
     /// Other events, by name.
@@ -88,7 +92,7 @@ impl Report {
         }
         // Times and the trace are of one run, and have no sum.
         add!(sent bytes delivered lost cut missed duplicated reordered crossed truncated refused inserted not_inserted learned
-            proofs partitions stalls pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
+            removed went proofs partitions stalls pauses crashes amnesias jumps dawdled wakes idle_wakes early_polls rehearsals pairs);
         self.largest = self.largest.max(other.largest);
         for (&kind, &(messages, bytes)) in &other.kinds {
             let sum = self.kinds.entry(kind).or_default();

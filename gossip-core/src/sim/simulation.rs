@@ -1,7 +1,10 @@
 //! `Simulation`: a run of replicas, network and faults.
 
+mod books;
 mod events;
+mod happening;
 mod outputs;
+mod writes;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,14 +15,16 @@ use core::time::Duration;
 
 use super::census::Census;
 use super::cut::Cut;
-use super::node::{Broken, Node, Packet};
+use super::node::{Broken, Node};
 use super::queue::Queue;
 use super::report::{Report, Trace};
 use super::staleness::Staleness;
 use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, Violation};
 use crate::Time;
-use crate::element::Stored;
+use crate::element::{Element, Stored};
 use crate::rng::Rng;
+
+use happening::Happening;
 
 /// Fleet of replicas on a network, in virtual time; all of it drawn from one seed.
 ///
@@ -103,52 +108,6 @@ struct Randomness {
     network: Rng,
     faults: Rng,
     checks: Rng,
-}
-
-/// Event of a run.
-#[derive(Debug)]
-enum Happening {
-    /// First poll. Twins are made here, once it is known whether there are any.
-    Start {
-        replica: usize,
-        seed: u64,
-    },
-    Arrive {
-        to: usize,
-        packet: Packet,
-    },
-    Insert {
-        replica: usize,
-        number: usize,
-    },
-    /// A deadline.
-    Wake(usize),
-    /// A poll that was put off.
-    Poll {
-        replica: usize,
-        life: u64,
-    },
-    /// A poll before the deadline.
-    Early {
-        replica: usize,
-        life: u64,
-    },
-    Begin {
-        fault: Fault,
-        lasting: Duration,
-    },
-    Heal(u64),
-    Resume {
-        replica: usize,
-        life: u64,
-    },
-    /// The end of a transport's standstill.
-    Flow {
-        from: usize,
-        to: usize,
-        life: u64,
-    },
-    Restart(usize),
 }
 
 impl<M: Machine> Simulation<M> {
@@ -247,6 +206,16 @@ impl<M: Machine> Simulation<M> {
         // In its own cluster: the same value of an outsider is another element.
         let number = self.census.enter(node.cluster, Stored::Value(element));
         self.plan(at, Happening::Insert { replica, number });
+    }
+
+    /// Plans the removal of all that a replica holds under a key by then: of all elements whose encodings begin with the
+    /// key's. It is skipped if there is no such replica, or if that is down by then.
+    pub fn remove<K: Element>(&mut self, at: Time, replica: usize, key: &K) {
+        if replica < self.nodes.len() {
+            let mut bytes = Vec::new();
+            key.encode(&mut bytes);
+            self.plan(at, Happening::Remove { replica, key: bytes });
+        }
     }
 
     /// Plans a fault with its duration; for a clock, how far it is set. Crashes and pauses of a replica that is down,
@@ -366,7 +335,14 @@ impl<M: Machine> Simulation<M> {
 
     fn is_settled(&self) -> bool {
         // Proofs come of messages, so pairs with one are among those that talked, and numbers will do.
-        self.is_uniform() && self.fleet.talked.len() == self.fleet.proven.len()
+        self.is_uniform() && self.fleet.talked.len() == self.fleet.proven.len() && (!M::FORGETS || self.agrees())
+    }
+
+    /// Whether all replicas have one digest.
+    fn agrees(&self) -> bool {
+        let mut digests = self.nodes.iter().filter(|node| node.is_of_fleet()).map(|node| node.machine.digest());
+        let first = digests.next();
+        digests.all(|digest| Some(digest) == first)
     }
 
     fn unsettled(&self, within: Duration) -> Violation {
@@ -379,7 +355,7 @@ impl<M: Machine> Simulation<M> {
                 (replica, alloc::format!("holds {} of {union} elements", self.nodes[replica].held.count))
             }
             (None, Some(&(one, other))) => (one, alloc::format!("has no proof that r{other} holds all it does")),
-            (None, None) => (0, "never settled".into()),
+            (None, None) => (0, "never agreed with the others".into()),
         };
         let what = alloc::format!("{what}, {} ms after all that was planned", within.as_millis());
         self.violation(replica, Broken(Law::Convergence, what))

@@ -34,6 +34,16 @@ impl Staleness {
         }
     }
 
+    /// Notes that an element is to go: if it is a hole, that opens anew, since what was late until now has another end.
+    pub(super) fn reopen(&mut self, now: Time, number: usize) {
+        if let Some(opened) = self.opened.get_mut(number)
+            && self.holes.remove(&(*opened, number))
+        {
+            *opened = now;
+            self.holes.insert((now, number));
+        }
+    }
+
     /// Notes that a fault begins or ends, and whether one is in force then. A clock that was set back stands still for a
     /// while, so `until` may be later than now.
     pub(super) fn disturb(&mut self, until: Time, disturbed: bool) {
@@ -70,6 +80,11 @@ mod tests {
         assert_eq!(age(&staleness, 40), Some((30, 1)));
         note(&mut staleness, 40, 1, 2, 3);
         assert_eq!(age(&staleness, 40), Some((20, 0)));
+        // The other is removed: that it is gone everywhere takes its own time. Of what is no hole nothing opens.
+        staleness.reopen(Time::from_millis(35), 1);
+        assert_eq!(age(&staleness, 40), Some((20, 0)));
+        staleness.reopen(Time::from_millis(38), 0);
+        assert_eq!(age(&staleness, 40), Some((2, 0)));
         // One loses its memory: what all held is a hole from now on, and what nobody holds is none.
         note(&mut staleness, 50, 1, 3, 2);
         note(&mut staleness, 50, 0, 1, 0);

@@ -207,6 +207,7 @@ impl Machine for Either {
                 Step::Learned { element: converted(&element).expect("later versions have it"), from }
             }
             Step::Undecoded { encoded, from } => Step::Undecoded { encoded, from },
+            Step::Changed { key, from } => Step::Changed { key, from },
             Step::Send { to, kind, role, message } => Step::Send { to, kind, role, message },
             Step::InSync { peer, digest } => Step::InSync { peer, digest },
             Step::Note(note) => Step::Note(note),

@@ -2,7 +2,10 @@
 
 mod costs;
 mod fleet;
+#[path = "../common/fleets.rs"]
+mod fleets;
 mod saboteurs;
+mod simulated;
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,10 @@
-//! Events of replicas: messages, insertions, deadlines, faults.
+//! Events of replicas: messages, deadlines, faults.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Happening, Simulation};
+use super::Simulation;
+use super::happening::Happening;
 use crate::Time;
 use crate::sim::cut::Cut;
 use crate::sim::node::{Broken, Condition, Input, Node, Packet, answers, messages, put};
@@ -25,7 +26,11 @@ impl<M: Machine> Simulation<M> {
             Happening::Arrive { to, packet } => self.arrive(to, packet),
             Happening::Insert { replica, number } => {
                 self.finish();
-                self.insert_now(replica, number)
+                self.write(replica, Input::Insert(number))
+            }
+            Happening::Remove { replica, key } => {
+                self.finish();
+                self.write(replica, Input::Remove(key))
             }
             // Deadlines move, and a heap gives nothing back before its turn: only the alarm that was set last rings.
             Happening::Wake(replica) if self.nodes[replica].alarm == Some(at) => self.wake(replica),
@@ -63,9 +68,9 @@ impl<M: Machine> Simulation<M> {
                     }
                 }
             }
-            Happening::Restart(replica) => {
+            Happening::Restart { replica, memory } => {
                 self.finish();
-                self.restart(replica)
+                self.restart(replica, memory)
             }
         }
     }
@@ -133,7 +138,7 @@ impl<M: Machine> Simulation<M> {
         self.drain(to).map(drop)
     }
 
-    fn take_in(&mut self, to: usize, packet: &Packet) -> Result<(), Violation> {
+    pub(super) fn take_in(&mut self, to: usize, packet: &Packet) -> Result<(), Violation> {
         let node = &mut self.nodes[to];
         let was_drained = node.drained;
         let accepted = node.receive(packet).map_err(|broken| self.violation(to, broken))?;
@@ -176,13 +181,18 @@ impl<M: Machine> Simulation<M> {
             }
             break;
         }
-        let held: Vec<usize> = node.held.numbers.iter().collect();
         // Another seed: the answer must not depend on nonces or choices of the life before either.
         let mut restarted = (self.make)(replica, self.random.checks.next_u64());
-        for number in held {
-            put(&mut restarted, &self.census.entry(number).element);
-        }
-        if restarted.count() != node.held.count {
+        let count = if restarted.resume(&node.machine) {
+            // What the request brought is not told yet, and so not in the books.
+            node.machine.count()
+        } else {
+            for number in node.held.numbers.iter() {
+                put(&mut restarted, &self.census.entry(number).element);
+            }
+            node.held.count
+        };
+        if restarted.count() != count {
             let what = "after a restart it does not hold what it held".into();
             return Err(Broken(Law::NothingLostNothingInvented, what));
         }
@@ -191,41 +201,6 @@ impl<M: Machine> Simulation<M> {
             let what = alloc::format!("after a restart it does not answer the request of {} any more", request.from);
             return Err(Broken(Law::NoSessionsOnTheWire, what));
         }
-        Ok(())
-    }
-
-    fn insert_now(&mut self, replica: usize, number: usize) -> Result<(), Violation> {
-        match self.nodes[replica].condition {
-            Condition::Down => {
-                self.report.not_inserted += 1;
-                return Ok(());
-            }
-            Condition::Paused => {
-                self.nodes[replica].inbox.push(Input::Insert(number));
-                return Ok(());
-            }
-            Condition::Up => {}
-        }
-        self.put_in(replica, number)?;
-        self.drain(replica).map(drop)
-    }
-
-    fn put_in(&mut self, replica: usize, number: usize) -> Result<(), Violation> {
-        self.trace.record(self.now, "inserts", replica, number, &[]);
-        let element = &self.census.entry(number).element;
-        let node = &mut self.nodes[replica];
-        // It may have come in a message before and be told in the next poll, which is no second arrival then.
-        if !node.drained {
-            node.untold.push(number);
-        }
-        let held = node.insert(element).map_err(|broken| self.violation(replica, broken))?;
-        if !held {
-            self.report.not_inserted += 1;
-            return Ok(());
-        }
-        self.report.inserted += 1;
-        self.census.entry_mut(number).inserted = true;
-        self.hold(replica, number);
         Ok(())
     }
 
@@ -309,7 +284,7 @@ impl<M: Machine> Simulation<M> {
                         self.forget(replica);
                     }
                 }
-                self.plan(self.now + lasting, Happening::Restart(replica));
+                self.plan(self.now + lasting, Happening::Restart { replica, memory });
             }
             Fault::Stall(from, to) if node.condition == Condition::Up => {
                 if node.set_writable(to, false) {
@@ -362,21 +337,21 @@ impl<M: Machine> Simulation<M> {
         self.disturb(self.now);
         // All before the first poll: a process that was stopped finds its sockets full.
         for input in inbox {
-            match input {
-                Input::Insert(number) => self.put_in(replica, number)?,
-                Input::Message(packet) => self.take_in(replica, &packet)?,
-                Input::Flow(to) => _ = self.nodes[replica].set_writable(to, true),
-            }
+            self.take(replica, input)?;
         }
         self.drain(replica).map(drop)
     }
 
-    fn restart(&mut self, replica: usize) -> Result<(), Violation> {
+    fn restart(&mut self, replica: usize, memory: Memory) -> Result<(), Violation> {
         self.trace.record(self.now, "restarts", replica, 0, &[]);
         let (machine, twin) = self.machines(replica);
-        self.nodes[replica].restart(machine, twin);
+        let former = self.nodes[replica].restart(machine, twin);
         self.disturb(self.now);
-        // Loaded as from a disk, by insertion: a machine has no other way to come by elements of its own.
+        if memory == Memory::Kept && self.nodes[replica].resume(&former) {
+            self.reconcile_all(replica).map_err(|broken| self.violation(replica, broken))?;
+            return self.drain(replica).map(drop);
+        }
+        // Loaded as from a disk, by insertion.
         let held: Vec<usize> = self.nodes[replica].held.numbers.iter().collect();
         for number in held {
             let element = &self.census.entry(number).element;

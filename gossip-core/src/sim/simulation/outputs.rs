@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Happening, Simulation};
+use super::Simulation;
+use super::happening::Happening;
 use crate::element::Stored;
 use crate::sim::node::{Broken, MOST_OUTPUTS, Packet};
-use crate::sim::{Arrival, Law, Machine, Role, Step, Violation};
+use crate::sim::{Law, Machine, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
@@ -25,6 +26,7 @@ impl<M: Machine> Simulation<M> {
                 Step::Send { to, kind, role, message } => self.send(replica, to, kind, role, message)?,
                 Step::Learned { element, from } => self.learn(replica, &Stored::Value(element), from)?,
                 Step::Undecoded { encoded, from } => self.learn(replica, &Stored::Undecoded(encoded), from)?,
+                Step::Changed { key, .. } => self.reconcile(replica, &key)?,
                 Step::InSync { peer, digest } => self.prove(replica, peer, &digest)?,
                 Step::Note(note) => *self.report.notes.entry(note).or_default() += 1,
                 Step::Wait(until) => break until,
@@ -173,7 +175,7 @@ impl<M: Machine> Simulation<M> {
     }
 
     /// Books an element of a hostile replica as its insert.
-    fn invent(&mut self, replica: usize, element: &Stored<M::Element>) {
+    pub(super) fn invent(&mut self, replica: usize, element: &Stored<M::Element>) {
         let node = &mut self.nodes[replica];
         let number = self.census.enter(node.cluster, element.clone());
         self.census.entry_mut(number).inserted = true;
@@ -207,93 +209,5 @@ impl<M: Machine> Simulation<M> {
             self.fleet.proven.insert((replica.min(peer), replica.max(peer)));
         }
         Ok(())
-    }
-
-    /// Compares a replica with the books. O(log n) in the events so far.
-    fn audit(&mut self, replica: usize) -> Result<(), Broken> {
-        let node = &self.nodes[replica];
-        if node.is_hostile {
-            return Ok(());
-        }
-        let (count, booked) = (node.machine.count(), node.held.count);
-        if count != booked {
-            let what = alloc::format!("it holds {count} elements, and was given and told of {booked}");
-            return Err(Broken(Law::NothingLostNothingInvented, what));
-        }
-        // One element by chance: all of them, after each poll, would make runs quadratic in elements.
-        if let Some(number) = self.census.any(&mut self.random.checks)
-            && self.census.entry(number).cluster == node.cluster
-            && node
-                .holds(&self.census.entry(number).element)
-                .is_some_and(|holds| holds != node.held.numbers.has(number))
-        {
-            return Err(Broken(Law::NothingLostNothingInvented, "it holds other elements than it was told of".into()));
-        }
-        // And all of them by digest: sums of marks are equal exactly where sets are, so digests must be, both ways, for
-        // the whole fleet.
-        let (cluster, sum, digest) = (node.cluster, node.held.sum, node.machine.digest());
-        let digest_of = self.digests.entry((cluster, sum)).or_insert_with(|| digest.clone());
-        if *digest_of != digest || *self.sets.entry((cluster, digest)).or_insert(sum) != sum {
-            // Which law it is takes a look at every element, once: the run ends here.
-            if self.has_lost(replica) {
-                return Err(Broken(Law::NothingLostNothingInvented, "it does not hold what it held".into()));
-            }
-            let what = "its digest is that of another set, or its set has another digest elsewhere".into();
-            return Err(Broken(Law::Convergence, what));
-        }
-        Ok(())
-    }
-
-    /// Books an element as held by a replica.
-    pub(super) fn hold(&mut self, replica: usize, number: usize) {
-        let node = &mut self.nodes[replica];
-        if !self.census.add(&mut node.held, number) {
-            return;
-        }
-        node.ever.add(number);
-        let entry = self.census.entry_mut(number);
-        if let (Some(history), Stored::Value(element)) = (&mut self.history, &entry.element) {
-            history.push(Arrival { at: self.now, replica, element: element.clone() });
-        }
-        if node.is_hostile {
-            return;
-        }
-        entry.holders += 1;
-        let holders = entry.holders;
-        if node.cluster == 0 {
-            self.staleness.note(self.now, number, holders - 1, holders, self.fleet.members);
-            self.fleet.held += 1;
-            // More than any proof was of: all pairs have to prove it anew.
-            if holders == 1 {
-                self.fleet.union += 1;
-                self.fleet.proven.clear();
-            }
-        }
-    }
-
-    /// Books a replica as empty. Elements that it alone held are lost to all.
-    pub(super) fn forget(&mut self, replica: usize) {
-        let node = &mut self.nodes[replica];
-        let held = core::mem::take(&mut node.held);
-        if node.is_hostile {
-            return;
-        }
-        let of_fleet = node.cluster == 0;
-        for number in held.numbers.iter() {
-            let entry = self.census.entry_mut(number);
-            entry.holders -= 1;
-            let holders = entry.holders;
-            if of_fleet {
-                self.staleness.note(self.now, number, holders + 1, holders, self.fleet.members);
-                self.fleet.held -= 1;
-                // Proofs were of more than is left.
-                if holders == 0 {
-                    self.fleet.union -= 1;
-                    self.fleet.proven.clear();
-                }
-            }
-        }
-        // It has proven what it has forgotten.
-        self.fleet.proven.retain(|&(one, other)| one != replica && other != replica);
     }
 }

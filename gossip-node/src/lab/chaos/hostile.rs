@@ -131,9 +131,11 @@ impl<E: Element> Machine for Member<E> {
         }
         match Machine::poll(&mut self.machine, now) {
             Step::Send { to, kind, message, .. } => hostility.send(to, kind, message),
-            Step::Learned { .. } | Step::Undecoded { .. } | Step::InSync { .. } | Step::Note(_) => {
-                Step::Note("hostile event")
-            }
+            Step::Learned { .. }
+            | Step::Undecoded { .. }
+            | Step::Changed { .. }
+            | Step::InSync { .. }
+            | Step::Note(_) => Step::Note("hostile event"),
             Step::Wait(until) => Step::Wait(until.into_iter().chain(hostility.next).min()),
         }
     }
