@@ -39,7 +39,7 @@ mod tests;
 mod toggles;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::ops::RangeBounds;
@@ -84,7 +84,7 @@ pub struct Forgetting<K, V> {
     tag: ClusterTag,
     element_limit: usize,
     /// Replica ids that were used twice, which are yet to be reported.
-    forks: Vec<ReplicaId>,
+    forks: BTreeSet<ReplicaId>,
     /// The rule that it breaks, for tests.
     #[cfg(feature = "sim")]
     pub(crate) broken: Option<Rule>,
@@ -140,7 +140,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             tag: fingerprinter.tag::<Item<K, V>>(config),
             fingerprinter,
             element_limit: config.element_limit().saturating_sub(BESIDE),
-            forks: Vec::new(),
+            forks: BTreeSet::new(),
             #[cfg(feature = "sim")]
             broken: None,
             scratch: Vec::new(),
@@ -231,7 +231,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
 
     /// A replica id that was found to be used twice, and is yet to be reported.
     pub(crate) fn take_fork(&mut self) -> Option<ReplicaId> {
-        self.forks.pop()
+        self.forks.pop_first()
     }
 
     /// Whether it is a saboteur that breaks this rule.

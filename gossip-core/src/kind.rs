@@ -132,8 +132,11 @@ pub(crate) trait Compared: Content<Element: Element> {
     }
     /// Raises marks to those of a state that was read, once each dot that was wished for is seen.
     fn adopt(&mut self, _causal: &Causal) {}
-    /// Raises marks to those that came with a question for a verdict, if the digest with them has the asker's tag.
-    fn adopt_if(&mut self, _marks: &[Dot], _tag: u64) {}
+    /// Raises marks to those that came with a question for a verdict, if the digest with them has the asker's tag. Returns
+    /// how many names it hashed to know.
+    fn adopt_if(&mut self, _marks: &[Dot], _tag: u64) -> usize {
+        0
+    }
     /// Raises marks to those that a walk was told, if what is live here is what is live there.
     fn adopt_told(&mut self, _marks: &[Dot], _gone: &[Dot], _theirs: Digest) {}
     /// Our marks of these replicas that are above those of a peer.

@@ -85,8 +85,6 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     }
 
     fn report_fork(&mut self, dot: Dot) {
-        if !self.forks.contains(&dot.replica) {
-            self.forks.push(dot.replica);
-        }
+        self.forks.insert(dot.replica);
     }
 }

@@ -92,13 +92,16 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         }
     }
 
-    /// Raises marks to those that came with a question for a verdict, if the digest with them has the asker's tag.
-    pub(crate) fn adopt_if(&mut self, marks: &[Dot], tag: u64) {
-        let is_theirs = || self.digest_after(self.context.if_raised(marks)).tag() == tag;
-        if !marks.is_empty() && (is_theirs() || self.breaks(Rule::Verdict)) {
+    /// Raises marks to those that came with a question for a verdict, if the digest with them has the asker's tag. Returns
+    /// how many names it hashed to know.
+    pub(crate) fn adopt_if(&mut self, marks: &[Dot], tag: u64) -> usize {
+        let toggles = self.context.if_raised(marks);
+        let hashed = toggles.len();
+        if hashed > 0 && (self.digest_after(toggles).tag() == tag || self.breaks(Rule::Verdict)) {
             self.raise(marks);
             self.settle();
         }
+        hashed
     }
 
     /// Raises marks to those that a walk was told, if what is live here is what is live there: if our entries have the

@@ -187,8 +187,8 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
         self.adopt(causal);
     }
 
-    fn adopt_if(&mut self, marks: &[Dot], tag: u64) {
-        self.adopt_if(marks, tag);
+    fn adopt_if(&mut self, marks: &[Dot], tag: u64) -> usize {
+        self.adopt_if(marks, tag)
     }
 
     fn adopt_told(&mut self, marks: &[Dot], gone: &[Dot], theirs: Digest) {

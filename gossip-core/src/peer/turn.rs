@@ -280,9 +280,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Lets the peer rest while its budget is overdrawn and there is something to send. Returns whether it rests.
     pub(super) fn rests(&mut self) -> bool {
-        let full_state = self.set.state().bytes;
-        let until = self.peer.budget.overdrawn_until(self.now, full_state, self.config.work_rate());
-        let until = until.filter(|_| self.has_to_send());
+        let until = self.overdrawn_until().filter(|_| self.has_to_send());
         // A rest that goes on is counted once, however often the peer is looked at meanwhile.
         let begins = u64::from(until.is_some() && self.peer.rests_until.get().is_none());
         self.agenda.rests.set(self.id, &mut self.peer.rests_until, until);
@@ -303,6 +301,16 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Has what came from it get its time at the next poll.
     pub(super) fn want_time(&mut self) {
         self.agenda.untimed.push(self.id, &mut self.peer.untimed);
+    }
+
+    /// Whether more was done for the peer than its budget has.
+    pub(super) fn has_overdrawn(&self) -> bool {
+        self.overdrawn_until().is_some()
+    }
+
+    fn overdrawn_until(&self) -> Option<Time> {
+        let full_state = self.set.state().bytes;
+        self.peer.budget.overdrawn_until(self.now, full_state, self.config.work_rate())
     }
 
     /// Charges the peer's budget with work that was done for it.

@@ -8,6 +8,7 @@ mod alike;
 mod bytes;
 mod cells;
 mod floods;
+mod maps;
 mod peers;
 mod pushes;
 mod siege;
