@@ -186,3 +186,31 @@ fn progress() {
     println!("{walks} walks, {after_sketches} of them after top-ups");
     assert!(walks > 50);
 }
+
+/// Work of both sides for each element of the larger set, less that of a full state and a quarter, at a first meeting of
+/// sets of `count` elements each of which so many in a hundred are one side's own.
+fn work_for_each<E: Element>(count: u64, own: u64, element: impl Fn(u64) -> E + Copy) -> u64 {
+    let common = count - count * own / 100;
+    let sets = [0, 1].map(|side| (0..common).chain(common + side * count..count + side * count).map(element));
+    let mut net = Network::pair(&Config::default(), sets);
+    let bytes = net.machines[0].stats().state_bytes;
+    net.machines[0].sync_now(&1);
+    net.settle();
+    assert_eq!(net.proofs.len(), 2, "{own} %");
+    net.ledgers().map(|ledger| ledger.work.saturating_sub(bytes + bytes / 4) / count).into_iter().max().unwrap_or(0)
+}
+
+/// A budget holds four seconds of work beside a full state and a quarter: 67 for each of 10^6 elements, by default. So no
+/// honest first meeting of as many has to wait, whichever way it goes.
+#[test]
+fn an_honest_first_meeting_takes_less_work_than_a_budget_holds() {
+    let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let wide = |number: u64| <[u8; 32]>::try_from([spread(number).to_le_bytes(); 4].concat()).expect("32 bytes");
+    let long = |number: u64| wide(number).repeat(31);
+    let most = [5, 15, 30, 50, 100].map(|own| {
+        let numbers = work_for_each(100_000, own, spread);
+        [numbers, work_for_each(100_000, own, wide), work_for_each(10_000, own, long)]
+    });
+    println!("{most:?}");
+    assert!(most.as_flattened().iter().all(|&work| work <= 67), "{most:?}");
+}
