@@ -164,6 +164,7 @@
 mod census;
 mod cut;
 mod faults;
+mod flight;
 pub mod forge;
 mod history;
 mod interface;
@@ -177,6 +178,7 @@ mod simulation;
 mod staleness;
 
 pub use faults::{Fault, Faults, Memory};
+pub use flight::{Fate, Flight};
 pub use history::Arrival;
 pub use interface::{Limits, Machine, Role, Step};
 pub use interposed::{Interpose, Interposed};

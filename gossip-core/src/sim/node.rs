@@ -75,6 +75,8 @@ pub(super) struct Packet {
     pub(super) role: Role,
     /// Its number among the messages of its link.
     pub(super) number: u64,
+    /// Its number among the flights that are kept.
+    pub(super) flight: usize,
     pub(super) bytes: Vec<u8>,
 }
 

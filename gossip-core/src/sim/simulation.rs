@@ -15,11 +15,12 @@ use core::time::Duration;
 
 use super::census::Census;
 use super::cut::Cut;
+use super::flight::Flights;
 use super::node::{Broken, Node};
 use super::queue::Queue;
 use super::report::{Report, Trace};
 use super::staleness::Staleness;
-use super::{Arrival, Chance, Fault, Faults, Law, Machine, Network, Violation};
+use super::{Arrival, Chance, Fault, Faults, Flight, Law, Machine, Network, Violation};
 use crate::Time;
 use crate::element::{Element, Stored};
 use crate::rng::Rng;
@@ -53,6 +54,7 @@ pub struct Simulation<M: Machine> {
     report: Report,
     trace: Trace,
     history: Option<Vec<Arrival<M::Element>>>,
+    flights: Flights,
 }
 
 /// Checks of a run. A poll before a deadline tells a machine the time, so checks may change a run.
@@ -142,6 +144,7 @@ impl<M: Machine> Simulation<M> {
             report: Report::default(),
             trace: Trace::default(),
             history: None,
+            flights: Flights::default(),
         };
         for replica in 0..replicas {
             let seed = simulation.random.machines.next_u64();
@@ -172,6 +175,13 @@ impl<M: Machine> Simulation<M> {
     #[must_use]
     pub fn with_history(mut self) -> Self {
         self.history = Some(Vec::new());
+        self
+    }
+
+    /// Keeps the [`flights`](Self::flights): 80 bytes for each message.
+    #[must_use]
+    pub fn with_flights(mut self) -> Self {
+        self.flights = Flights::kept();
         self
     }
 
@@ -331,6 +341,11 @@ impl<M: Machine> Simulation<M> {
     /// ```
     pub fn history(&self) -> &[Arrival<M::Element>] {
         self.history.as_deref().unwrap_or_default()
+    }
+
+    /// Messages between replicas, in the order in which they were sent, if they are kept, with what became of each.
+    pub fn flights(&self) -> &[Flight] {
+        self.flights.as_slice()
     }
 
     fn is_settled(&self) -> bool {

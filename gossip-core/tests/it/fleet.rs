@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use gossip_core::sim::{Chance, Fault, Latency, Network, Report, Simulation};
+use gossip_core::sim::{Chance, Fate, Fault, Flight, Latency, Memory, Network, Report, Simulation};
 use gossip_core::{AntiEntropy, Config, MessageBudget, Time};
 
 const REPLICAS: usize = 50;
@@ -66,6 +66,31 @@ fn equal_seeds_give_byte_identical_traces_and_others_do_not() {
     assert!(first.1.lines().count() > 10_000);
     assert!(first == trace(1));
     assert!(first.0.trace != other.0.trace && first.1 != other.1);
+}
+
+#[test]
+fn each_copy_of_a_message_has_a_flight_and_what_became_of_it() {
+    let mut simulation = fleet(3).with_flights();
+    simulation.fault(Time::from_millis(2_000), Fault::Crash(5, Memory::Kept), Duration::from_secs(2));
+    simulation.run_until(Time::from_millis(15_000)).unwrap();
+    let (flights, report) = (simulation.flights(), simulation.report());
+    let count = |of: fn(Fate) -> bool| flights.iter().filter(|flight| of(flight.fate)).count() as u64;
+    assert_eq!(count(|fate| matches!(fate, Fate::Arrived(_))), report.delivered);
+    assert_eq!(count(|fate| fate == Fate::Lost), report.lost);
+    assert_eq!(count(|fate| matches!(fate, Fate::Cut(_))), report.cut);
+    assert_eq!(count(|fate| matches!(fate, Fate::Missed(_))), report.missed);
+    assert_eq!(flights.len() as u64, report.sent + report.duplicated);
+    assert!(report.missed > 0 && report.cut > 0 && count(|fate| fate == Fate::UnderWay) > 0, "{report:#?}");
+    assert!(flights.is_sorted_by_key(|flight| flight.sent));
+    let probes = flights.iter().filter(|flight| flight.kind == "probe").count() as u64;
+    assert!(probes > 0 && probes >= report.messages("probe"));
+    // No two ends of the network are in one place.
+    let takes_time = |flight: &Flight| match flight.fate {
+        Fate::Arrived(at) | Fate::Cut(at) | Fate::Missed(at) => at > flight.sent,
+        Fate::Lost | Fate::UnderWay => true,
+    };
+    assert!(flights.iter().all(takes_time));
+    assert!(fleet(3).flights().is_empty());
 }
 
 #[test]

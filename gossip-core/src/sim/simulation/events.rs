@@ -8,7 +8,7 @@ use super::happening::Happening;
 use crate::Time;
 use crate::sim::cut::Cut;
 use crate::sim::node::{Broken, Condition, Input, Node, Packet, answers, messages, put};
-use crate::sim::{Fault, Law, Machine, Memory, Role, Step, Violation};
+use crate::sim::{Fate, Fault, Law, Machine, Memory, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
@@ -112,15 +112,18 @@ impl<M: Machine> Simulation<M> {
         // differed by up to a fifth.
         if self.cuts.iter().any(|cut| cut.stops(packet.from, to)) {
             self.report.cut += 1;
+            self.flights.end(packet.flight, Fate::Cut(self.now));
             self.trace.record(self.now, "is cut off from", to, packet.from, &packet.bytes);
             return Ok(());
         }
         if self.nodes[to].condition == Condition::Down {
             self.report.missed += 1;
+            self.flights.end(packet.flight, Fate::Missed(self.now));
             self.trace.record(self.now, "misses", to, packet.from, &packet.bytes);
             return Ok(());
         }
         self.report.delivered += 1;
+        self.flights.end(packet.flight, Fate::Arrived(self.now));
         self.trace.record(self.now, "gets", to, packet.from, &packet.bytes);
         if self.nodes[to].condition == Condition::Paused {
             self.nodes[to].inbox.push(Input::Message(packet));

@@ -7,7 +7,7 @@ use super::Simulation;
 use super::happening::Happening;
 use crate::element::Stored;
 use crate::sim::node::{Broken, MOST_OUTPUTS, Packet};
-use crate::sim::{Law, Machine, Role, Step, Violation};
+use crate::sim::{Fate, Flight, Law, Machine, Role, Step, Violation};
 use crate::time::micros;
 
 impl<M: Machine> Simulation<M> {
@@ -110,19 +110,22 @@ impl<M: Machine> Simulation<M> {
         // A request that meets one of the other side on its way: tests demand that some do.
         let under_way = self.links.get(&(to, from)).is_some_and(|link| link.requests > 0);
         self.report.crossed += u64::from(role.asks() && under_way);
-        self.carry(to, Packet { from, role, number, bytes });
+        self.carry(to, kind, Packet { from, role, number, flight: 0, bytes });
         Ok(())
     }
 
-    fn carry(&mut self, to: usize, packet: Packet) {
+    fn carry(&mut self, to: usize, kind: &'static str, mut packet: Packet) {
         let random = &mut self.random.network;
         let copies = 1 + u64::from(self.network.duplication.strikes(random));
         self.report.duplicated += copies - 1;
+        let (sent, from, bytes) = (self.now, packet.from, packet.bytes.len());
         for _ in 0..copies {
+            packet.flight = self.flights.depart(Flight { sent, from, to, kind, bytes, fate: Fate::UnderWay });
             let random = &mut self.random.network;
             // Each copy by itself: of two, one may be lost.
             if self.network.loss.strikes(random) {
                 self.report.lost += 1;
+                self.flights.end(packet.flight, Fate::Lost);
                 continue;
             }
             // Only what will arrive, since its arrival counts it out again.
