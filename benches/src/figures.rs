@@ -182,7 +182,7 @@ pub(crate) fn count(value: f64) -> String {
     text
 }
 
-fn size(value: f64) -> String {
+pub(crate) fn size(value: f64) -> String {
     scaled(value, &["B", "kB", "MB", "GB"])
 }
 

@@ -14,6 +14,7 @@ mod origin;
 mod pair;
 #[cfg(feature = "peers")]
 mod peers;
+mod picture;
 mod plot;
 mod sets;
 mod system;
@@ -30,6 +31,7 @@ pub use gossip::Gossip;
 pub use number::number;
 pub use origin::Origin;
 pub use pair::{Cost, Counts, Pair};
+pub use picture::Picture;
 pub use plot::{Axis, Line, Plot};
 pub use sets::{Sample, Sets, Side, SplitMix, spread};
 pub use system::{Prepared, System, measure};

@@ -63,12 +63,22 @@ impl<E: Element> Pair<E> {
     ///
     /// If it does not end with equal digests and a proof for both.
     pub fn round(&mut self) -> Cost {
+        self.round_heard(|_hop, _from, _message| {})
+    }
+
+    /// A [`round`](Self::round) of which each message is heard as it is sent: the hop it is of, from 1 on, and its sender.
+    ///
+    /// # Panics
+    ///
+    /// As that does.
+    pub fn round_heard(&mut self, mut hear: impl FnMut(usize, usize, &[u8])) -> Cost {
         let mut cost = Cost::default();
         let mut proven = [false; 2];
         self.machines[0].sync_now(&1);
         let first = self.turn(0, vec![]);
         let mut under_way = [vec![], vec![]];
         cost.add(&first);
+        first.sent.iter().for_each(|message| hear(1, 0, message));
         under_way[1] = first.sent;
         let mut hop = 0;
         while under_way.iter().any(|inbox| !inbox.is_empty()) {
@@ -85,6 +95,7 @@ impl<E: Element> Pair<E> {
                     cost.counts.hops = hop;
                 }
                 cost.add(&turn);
+                turn.sent.iter().for_each(|message| hear(hop + 1, side, message));
                 under_way[1 - side] = turn.sent;
             }
         }

@@ -52,7 +52,7 @@ const APART: f64 = 17.0;
 
 /// The colours are those of Okabe and Ito, told apart by most colour-blind readers, made darker or brighter for the
 /// background; kin differ by their dashes.
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 text{font:14px system-ui,-apple-system,sans-serif;fill:var(--text)}
 .title{font-weight:600;font-size:16px}.small{font-size:13px}.end{text-anchor:end}.middle{text-anchor:middle}
 svg{--text:#1f2328;--grid:#d5dae0;--c:#1f2328}

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use benches::{
-    Blob, Broadcast, Cluster, Decoder, Decodes, Difference, Key, Origin, Record, Row, Sample, Sets, Side, SplitMix,
-    Sum, Table, broadcast_figures, figures, log_uniform, measure, number, overlays,
+    Blob, Broadcast, Cluster, Decoder, Decodes, Difference, Key, Origin, Picture, Record, Row, Sample, Sets, Side,
+    SplitMix, Sum, Table, broadcast_figures, figures, log_uniform, measure, number, overlays,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gossip_core::Config;
@@ -125,6 +125,7 @@ enum Other {
     Decodes(DecodesOptions),
     Inserts(InsertsOptions),
     Plot(PlotOptions),
+    Round(RoundOptions),
 }
 
 /// Draws a report: SVG files of bytes, time and round trips, or of messages and latency if `report broadcast` wrote it.
@@ -136,6 +137,15 @@ enum Other {
 struct PlotOptions {
     /// The report, as --out wrote it; the figures go into the same folder
     table: PathBuf,
+}
+
+/// Draws one round between two replicas that have never met, message by message, as an SVG file: of two machines, each
+/// with 10^6 random integers of which the other lacks 5.
+#[derive(Debug, Args)]
+struct RoundOptions {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
 }
 
 /// What it takes to keep a cluster in step under load: writes a CSV with one row an overlay, size and batch interval.
@@ -226,6 +236,7 @@ fn main() -> ExitCode {
         Some(Other::Decodes(options)) => decodes(options),
         Some(Other::Inserts(options)) => inserts(options),
         Some(Other::Plot(options)) => plot(options),
+        Some(Other::Round(options)) => round(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -365,6 +376,11 @@ fn plot(options: &PlotOptions) -> Result<(), String> {
         fs::write(&path, plot.to_string()).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+fn round(options: &RoundOptions) -> Result<(), String> {
+    let picture = Picture::of(1_000_000, 10, 1).expect("so many can differ");
+    fs::write(&options.out, picture.to_string()).map_err(|error| format!("{}: {error}", options.out.display()))
 }
 
 /// How many are inserted.
