@@ -112,7 +112,7 @@ pub(crate) enum Command {
     #[cfg(all(feature = "http", feature = "store", unix))]
     Serve(Box<Serve>),
     #[cfg(feature = "lab")]
-    Simulate(Simulate),
+    Simulate(Box<Simulate>),
 }
 
 fn workload(workload: Workload) -> PossibleValue {

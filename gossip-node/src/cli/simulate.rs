@@ -1,6 +1,9 @@
 //! The subcommand `simulate`: a cluster on virtual time, in this process.
 
-use std::io::{self, Write};
+mod page;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -10,6 +13,7 @@ use gossip_core::sim::{self, Violation};
 use gossip_node::Settings;
 use gossip_node::lab::trial::{self, Decimal, Plan, Report};
 
+use self::page::Page;
 use super::options::Spreading;
 use super::soak::Soak;
 use super::trial_options::TrialOptions;
@@ -37,7 +41,8 @@ use super::trial_options::TrialOptions;
 ///   true_latency_ms  from when the first node holds an element to when the last one does, of the
 ///                    acknowledged elements that all hold in the end
 ///   lost             acknowledged elements that some final read misses: exit code 1 if there are any
-///   stale            acknowledged elements that some later read misses, be it a final one
+///   stale            acknowledged elements that some later read misses, be it a final one: they had yet to
+///                    come to the node that was read. The word is Maelstrom's
 ///   never_read       acknowledged elements that no final read shows
 ///
 /// A later read of an element is one asked for after its acknowledgement. The JSON line has just these. The text also
@@ -60,6 +65,11 @@ pub(crate) struct Simulate {
     #[arg(long)]
     json: bool,
 
+    /// Write a page that plays the run back, of the first one if there are several: one file for a browser, which asks
+    /// the network for nothing. It has at most 2 MB, and says which part of a longer run it leaves out
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
     #[command(flatten)]
     soak: Soak,
 }
@@ -74,58 +84,88 @@ impl Simulate {
             eprintln!("error: {error}");
             return ExitCode::from(2);
         }
+        self.simulate(&plan).unwrap_or_else(|error| {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        })
+    }
+
+    fn simulate(&self, plan: &Plan) -> Result<ExitCode, String> {
+        let mut page = self.html.as_deref().map(Page::create).transpose()?;
         let mut runs = Vec::new();
         // One seed after the other, so that any run of several can be had again by itself.
         for seed in (plan.seed..).take(self.seeds as usize) {
-            match self.run_seed(&plan, seed) {
-                Ok(run) => runs.push(run),
-                Err(violation) => {
-                    eprintln!("error: with the seed {seed}, a law is broken: {violation}");
-                    return ExitCode::from(2);
-                }
-            }
+            runs.push(self.run_seed(plan, seed, page.take())?);
         }
         let report = Report::mean(&runs).expect("there is at least one run");
         let text = if self.json { report.figures.json() } else { format!("{plan}\n{report}") };
         // Whoever reads no further has what was wanted.
         let _ = writeln!(io::stdout(), "{text}");
-        ExitCode::from(u8::from(report.figures.lost > Decimal::whole(0)))
+        Ok(ExitCode::from(u8::from(report.figures.lost > Decimal::whole(0))))
     }
 
-    fn run_seed(&self, plan: &Plan, seed: u64) -> Result<Report, Violation> {
+    fn run_seed(&self, plan: &Plan, seed: u64, page: Option<Page>) -> Result<Report, String> {
         let mut plan = plan.clone();
         plan.seed = seed;
         let mut settings = Settings::default();
         self.spreading.apply(&mut settings);
         let mut progress = Progress::start(&plan);
-        trial::simulate(&plan, &settings, |now, sums| progress.show(now, sums))
+        let show = |now, sums: &sim::Report| progress.show(now, sums);
+        let broken = |violation: Violation| format!("with the seed {seed}, a law is broken: {violation}");
+        let Some(page) = page else {
+            return trial::simulate(&plan, &settings, show).map_err(broken);
+        };
+        let (report, recording) = trial::record(&plan, &settings, show).map_err(broken)?;
+        drop(progress);
+        // Not on stdout, which is the same with a page and without.
+        eprintln!("{}", page.write(&recording)?);
+        Ok(report)
     }
 }
 
-/// Tells once a second, on the clock on the wall, how far a run is.
+/// Tells how far a run is: ten times a second in one line of a terminal, which is gone at the end, and else once a second
+/// in a line each.
 struct Progress {
     seed: u64,
     ends: Time,
     shown: Instant,
+    in_place: bool,
+    every: Duration,
 }
 
 #[allow(clippy::disallowed_methods, reason = "who waits wants to see something now and then; no result depends on it")]
 impl Progress {
     fn start(plan: &Plan) -> Self {
-        Self { seed: plan.seed, ends: plan.ends(), shown: Instant::now() }
+        let in_place = io::stderr().is_terminal();
+        let every = Duration::from_millis(if in_place { 100 } else { 1_000 });
+        Self { seed: plan.seed, ends: plan.ends(), shown: Instant::now(), in_place, every }
     }
 
     fn show(&mut self, now: Time, sums: &sim::Report) {
         // `simulate` asks ten times a virtual second, which may be thousands of times a real one.
-        if self.shown.elapsed() < Duration::from_secs(1) {
+        if self.shown.elapsed() < self.every {
             return;
         }
         self.shown = Instant::now();
         let [now, ends] = [now, self.ends].map(|time| time.as_millis() / 1_000);
         let (seed, sent, inserted, learned) = (self.seed, sums.sent, sums.inserted, sums.learned);
-        eprintln!("seed {seed}: {now} of {ends} s, {inserted} elements written, {learned} learned, {sent} messages");
+        let line =
+            format!("seed {seed}: {now} of {ends} s, {inserted} elements written, {learned} learned, {sent} messages");
+        if self.in_place { eprint!("{ERASE}{line}") } else { eprintln!("{line}") }
     }
 }
+
+/// Whatever it ends with, an error included, begins a line.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.in_place {
+            eprint!("{ERASE}");
+        }
+    }
+}
+
+/// Goes back to the beginning of a terminal's line, and erases it.
+const ERASE: &str = "\r\x1b[2K";
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ pub(crate) struct Soak {
     /// its seed. Where a law is broken, it ends with the law's name, the seed and exit code 2
     #[arg(long, conflicts_with_all = [
         "nodes", "rate", "quiet", "latency", "latency_dist", "loss", "partition", "partition_every", "isolate",
-        "overlay", "batch", "round_every", "seeds", "json", "seconds",
+        "overlay", "batch", "round_every", "seeds", "json", "html", "seconds",
     ])]
     chaos: bool,
 

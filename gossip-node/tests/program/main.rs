@@ -11,6 +11,7 @@ mod harness;
 mod healing;
 mod key_file;
 mod observability;
+mod page;
 mod process;
 mod router;
 mod simulate;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use gossip_core::sim::{self, Chance, Checks, Simulation, Violation};
-use gossip_core::{AntiEntropy, Overlay, Time};
+use gossip_core::{AntiEntropy, Ledger, Overlay, Time};
 
-use super::{Account, History, Operation, Plan, Report, neighbours};
+use super::recording::Sums;
+use super::{Account, History, Operation, Plan, Recording, Report, neighbours};
 use crate::json::Json;
 use crate::settings::{MaxLine, Settings, Shape};
 
@@ -31,29 +32,65 @@ pub fn simulate(
     mut progress: impl FnMut(Time, &sim::Report),
 ) -> Result<Report, Violation> {
     let mut simulation = simulation(plan, settings);
+    run(plan, &mut simulation, |simulation| progress(simulation.now(), &simulation.report()))?;
+    Ok(report(plan, &simulation))
+}
+
+/// [Simulates](simulate) a plan, and records the run. To record it changes nothing.
+///
+/// # Errors
+///
+/// Which law a node broke.
+pub fn record(
+    plan: &Plan,
+    settings: &Settings,
+    mut progress: impl FnMut(Time, &sim::Report),
+) -> Result<(Report, Recording), Violation> {
+    let mut simulation = simulation(plan, settings).with_flights();
+    let mut ledgers = vec![Sums::default()];
+    run(plan, &mut simulation, |simulation| {
+        ledgers.push(Sums::of(simulation.now(), self::ledgers(plan, simulation)));
+        progress(simulation.now(), &simulation.report());
+    })?;
+    Ok((report(plan, &simulation), Recording::of(plan, settings, &simulation, ledgers)))
+}
+
+/// Runs to the end of the plan, and is told ten times a virtual second.
+fn run(
+    plan: &Plan,
+    simulation: &mut Simulation<Machine>,
+    mut tell: impl FnMut(&Simulation<Machine>),
+) -> Result<(), Violation> {
     while simulation.now() < plan.ends() {
         // In steps, only for whoever waits: where they end changes nothing.
         simulation.run_until((simulation.now() + STEP).min(plan.ends()))?;
-        progress(simulation.now(), &simulation.report());
+        tell(simulation);
     }
-    let mut account = Account::default();
-    for machine in (0..plan.nodes.into()).filter_map(|node| simulation.machine(node)) {
-        account.add(&Account::of(&machine.stats().total));
-    }
-    Ok(Report::of(plan, &history(plan, &simulation), simulation.report().sent, account))
+    Ok(())
 }
 
 /// How far a simulation goes between two tellings of it, in virtual time.
 const STEP: Duration = Duration::from_millis(100);
 
-/// As nodes have it. Numbers as such would do with fewer messages: a sketch tells them without asking for them.
-type Machine = AntiEntropy<usize, Json>;
+fn ledgers<'a>(plan: &Plan, simulation: &'a Simulation<Machine>) -> impl Iterator<Item = &'a Ledger> {
+    (0..plan.nodes.into()).filter_map(|node| simulation.machine(node)).map(|machine| &machine.stats().total)
+}
 
-fn json(element: usize) -> Json {
+fn report(plan: &Plan, simulation: &Simulation<Machine>) -> Report {
+    let mut account = Account::default();
+    ledgers(plan, simulation).for_each(|ledger| account.add(&Account::of(ledger)));
+    Report::of(plan, &history(plan, simulation), simulation.report().sent, account)
+}
+
+/// As nodes have it. Numbers as such would do with fewer messages: a sketch tells them without asking for them.
+pub(super) type Machine = AntiEntropy<usize, Json>;
+
+/// The element of this number.
+pub(super) fn json(element: usize) -> Json {
     Json::parse(&element.to_string(), MaxLine::default().element_bytes()).expect("a number is JSON")
 }
 
-fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
+pub(super) fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine> {
     let nodes = plan.nodes.into();
     let (config, shape) = (settings.config(), settings.overlay);
     // Those would run every machine twice, to test the machine. Here the cluster is on trial; the core's own tests do
