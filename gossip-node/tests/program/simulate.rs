@@ -44,7 +44,7 @@ fn faults_show_in_the_report() {
     };
     let always = ["operations", "messages of servers", "latency, as read", "latency, true", "elements"];
     let with = |plan: &[&'static str], more: &[&'static str]| {
-        [&["cluster", "load"], plan, &always, more, &["ledger"]].concat()
+        [&["cluster", "load"], plan, &always, more, &["ledger", "in short"]].concat()
     };
     assert_eq!(heading("--loss 10 --latency-dist exponential"), with(&[], &[]));
     let healed = ["whole after a heal", "while one was cut"];
@@ -62,6 +62,7 @@ fn faults_show_in_the_report() {
 fn lost_elements_fail_the_run() {
     let output = simulate("--nodes 3 --seconds 1 --quiet 0");
     assert_eq!((text(&output.stderr), output.status.code()), ("", Some(1)));
+    assert!(text(&output.stdout).ends_with(" elements did not come to all nodes\n"));
     let output = simulate("--nodes 3 --isolate n3");
     assert_eq!(text(&output.stderr), "error: there is no node n3: the last of 3 is n2\n");
     assert_eq!((output.status.code(), output.stdout), (Some(2), vec![]));

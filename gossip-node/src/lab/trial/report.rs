@@ -122,7 +122,10 @@ impl fmt::Display for Report {
         writeln!(f, "messages of servers  {server_messages}, {msgs_per_op} an operation")?;
         writeln!(f, "latency, as read     {latency_ms}")?;
         writeln!(f, "latency, true        {true_latency_ms}")?;
-        writeln!(f, "elements             {lost} lost, {stale} stale, {never_read} never read")?;
+        writeln!(
+            f,
+            "elements             {lost} lost, {never_read} never read; {stale} had yet to come to some node when it was read"
+        )?;
         if let Some(gone) = self.gone {
             writeln!(f, "gone with a node     {gone} that only the killed node held, and had no disk to keep")?;
         }
@@ -132,7 +135,17 @@ impl fmt::Display for Report {
         if let Some(others_took) = self.others_took {
             writeln!(f, "while one was cut    {others_took} at the most among the others")?;
         }
-        self.account.fmt(f)
+        writeln!(f, "{}", self.account)?;
+        match true_latency_ms.values() {
+            _ if *lost > Decimal::whole(0) => {
+                write!(f, "in short             {lost} elements did not come to all nodes")
+            }
+            Some([median, .., all]) => write!(
+                f,
+                "in short             nothing is lost: half of the elements were at all nodes after {median} ms, the last after {all} ms"
+            ),
+            None => write!(f, "in short             nothing was written"),
+        }
     }
 }
 
