@@ -1,6 +1,7 @@
 //! `Law`, by name, and `Violation`.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::Time;
@@ -56,15 +57,39 @@ impl fmt::Display for Law {
 
 /// Broken law, at which the run ends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{law}: r{replica}, at {} µs: {what}", at.as_micros())]
+#[error("{law}: r{replica}, at {} µs, by seed {seed}: {what}{}", at.as_micros(), About(element.as_deref()))]
 #[non_exhaustive]
 pub struct Violation {
     /// The broken law.
     pub law: Law,
+    /// The seed of the run.
+    pub seed: u64,
     /// Virtual time.
     pub at: Time,
     /// The replica.
     pub replica: usize,
     /// The observation.
     pub what: String,
+    /// The encoding of the element that it is about, if it is about one.
+    pub element: Option<Vec<u8>>,
+    /// The last lines of the trace, up to 16.
+    pub trace: String,
+}
+
+/// Bytes, for people.
+pub(super) struct Hex<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The element that a violation is about, if it is about one.
+struct About<'a>(Option<&'a [u8]>);
+
+impl fmt::Display for About<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |bytes| write!(f, ", the element of bytes {}", Hex(bytes)))
+    }
 }

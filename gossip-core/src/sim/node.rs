@@ -8,7 +8,7 @@ use core::time::Duration;
 use super::census::{Bits, Books};
 use super::{Law, Machine, Role, Step};
 use crate::Time;
-use crate::element::Stored;
+use crate::element::{Element, Stored, StoredRef};
 use crate::time::micros;
 
 /// A replica: its machine, and all that the simulator knows of it.
@@ -105,7 +105,26 @@ impl Credit {
 
 /// Law that a machine broke, and what was seen.
 #[derive(Debug)]
-pub(super) struct Broken(pub(super) Law, pub(super) String);
+pub(super) struct Broken {
+    pub(super) law: Law,
+    pub(super) what: String,
+    /// The encoding of the element that it is about, if it is about one.
+    pub(super) element: Option<Vec<u8>>,
+}
+
+impl Broken {
+    pub(super) fn new(law: Law, what: impl Into<String>) -> Self {
+        Self { law, what: what.into(), element: None }
+    }
+
+    /// The same, about this element.
+    pub(super) fn about<E: Element>(mut self, element: StoredRef<'_, E>) -> Self {
+        let mut encoding = Vec::new();
+        element.encode(&mut encoding);
+        self.element = Some(encoding);
+        self
+    }
+}
 
 impl<M: Machine> Node<M> {
     pub(super) fn new(machine: M, ahead: u64) -> Self {
@@ -205,12 +224,13 @@ impl<M: Machine> Node<M> {
         if let Some(twin) = &mut self.twin
             && put(twin, element) != held
         {
-            return Err(Broken(Law::Deterministic, "its twin took an insertion otherwise".into()));
+            return Err(Broken::new(Law::Deterministic, "its twin took an insertion otherwise"));
         }
         // One more, less what it replaced, as if it was held: any other count is a loss or an invention.
         let lacks = self.holds(element) == Some(false);
         if (held && lacks) || self.machine.count() != if held { before + 1 - replaced } else { before } {
-            return Err(Broken(Law::NothingLostNothingInvented, "what was inserted is not held, or more is".into()));
+            let broken = Broken::new(Law::NothingLostNothingInvented, "what was inserted is not held, or more is");
+            return Err(broken.about(element.lend()));
         }
         self.input();
         Ok(held)
@@ -224,7 +244,7 @@ impl<M: Machine> Node<M> {
             twin.remove(key);
         }
         if !self.machine.held(key).is_empty() || self.machine.count() + removed != before {
-            return Err(Broken(Law::NothingLostNothingInvented, "what was removed is held, or more has gone".into()));
+            return Err(Broken::new(Law::NothingLostNothingInvented, "what was removed is held, or more has gone"));
         }
         self.input();
         Ok(())
@@ -245,11 +265,11 @@ impl<M: Machine> Node<M> {
         if let Some(twin) = &mut self.twin
             && twin.receive(packet.from, &packet.bytes) != accepted
         {
-            return Err(Broken(Law::Deterministic, "its twin took a message otherwise".into()));
+            return Err(Broken::new(Law::Deterministic, "its twin took a message otherwise"));
         }
         // Hostile bytes get an error and change nothing.
         if !accepted && (self.machine.count(), self.machine.digest()) != (count, digest) {
-            return Err(Broken(Law::Bounded, "a refused message changed what is held".into()));
+            return Err(Broken::new(Law::Bounded, "a refused message changed what is held"));
         }
         if accepted {
             self.earn(packet.from);
@@ -288,7 +308,7 @@ impl<M: Machine> Node<M> {
             let other = twin.poll(now);
             if other != step {
                 let what = alloc::format!("it gave {}, and its twin {}", describe(&step), describe(&other));
-                return Err(Broken(Law::Deterministic, what));
+                return Err(Broken::new(Law::Deterministic, what));
             }
         }
         Ok(step)
@@ -314,7 +334,7 @@ impl<M: Machine> Node<M> {
     pub(super) fn spend_answer(&mut self, to: usize) -> Result<(), Broken> {
         let credit = self.credits.iter_mut().find(|credit| credit.peer == to && credit.answers > 0);
         // By window, not by kind: what an answer consists of is the machine's choice.
-        let broken = || Broken(Law::Bounded, alloc::format!("r{to} gets more answers than it earned"));
+        let broken = || Broken::new(Law::Bounded, alloc::format!("r{to} gets more answers than it earned"));
         credit.ok_or_else(broken)?.answers -= 1;
         Ok(())
     }
@@ -322,7 +342,7 @@ impl<M: Machine> Node<M> {
     /// Charges a proof about this peer.
     pub(super) fn spend_proof(&mut self, peer: usize) -> Result<(), Broken> {
         let credit = self.credits.iter_mut().find(|credit| credit.peer == peer && credit.proofs > 0);
-        let broken = || Broken(Law::Convergence, alloc::format!("a proof about r{peer} came of no message"));
+        let broken = || Broken::new(Law::Convergence, alloc::format!("a proof about r{peer} came of no message"));
         credit.ok_or_else(broken)?.proofs -= 1;
         Ok(())
     }

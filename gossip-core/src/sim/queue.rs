@@ -1,6 +1,7 @@
 //! `Queue`: events in order of time and, at one time, of scheduling.
 
 use alloc::collections::BinaryHeap;
+use alloc::vec::Vec;
 use core::cmp::{Ordering, Reverse};
 
 use crate::Time;
@@ -32,6 +33,22 @@ impl<T> Queue<T> {
 
     pub(super) fn pop(&mut self) -> Option<(Time, T)> {
         self.heap.pop().map(|Reverse(next)| (next.at, next.what))
+    }
+
+    /// Events to come, in order.
+    pub(super) fn in_order(&self) -> Vec<(Time, &T)> {
+        let mut events: Vec<_> = self.heap.iter().map(|Reverse(scheduled)| scheduled).collect();
+        events.sort_unstable();
+        events.into_iter().map(|scheduled| (scheduled.at, &scheduled.what)).collect()
+    }
+
+    /// Keeps events by their place in order.
+    pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut events = core::mem::take(&mut self.heap).into_sorted_vec();
+        // The first is the greatest of those that are reversed.
+        events.reverse();
+        let kept = events.into_iter().enumerate().filter(|(place, _)| keep(*place));
+        self.heap = kept.map(|(_, event)| event).collect();
     }
 
     pub(super) fn next_time(&self) -> Option<Time> {

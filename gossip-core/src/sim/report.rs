@@ -1,6 +1,6 @@
 //! `Report`: counts of a run; `Trace`.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use core::fmt::Write;
 
@@ -114,7 +114,21 @@ impl Report {
 pub(super) struct Trace {
     pub(super) hash: u64,
     pub(super) lines: Option<String>,
+    last: VecDeque<Event>,
 }
+
+/// A line of the trace, less the hash of the message.
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    at: Time,
+    what: &'static str,
+    replica: usize,
+    other: usize,
+    len: usize,
+}
+
+/// How many of the last lines are kept in any case.
+const LAST: usize = 16;
 
 impl Trace {
     pub(super) fn record(&mut self, at: Time, what: &'static str, replica: usize, other: usize, bytes: &[u8]) {
@@ -125,11 +139,24 @@ impl Trace {
         // Each hash is the seed of the next, so one number stands for the whole run, its order included.
         let hash = xxh3_64_with_seed(&head, xxh3_64_with_seed(what.as_bytes(), self.hash));
         self.hash = if bytes.is_empty() { hash } else { xxh3_64_with_seed(bytes, hash) };
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last.push_back(Event { at, what, replica, other, len: bytes.len() });
         if let Some(lines) = &mut self.lines {
             // A hash stands for the message, so that a line has some 50 bytes.
             let (at, len, sum) = (at.as_micros(), bytes.len(), xxh3_64_with_seed(bytes, 0));
             // Writing to a string does not fail.
             let _ = writeln!(lines, "{at} r{replica} {what} r{other} {len} {sum:016x}");
         }
+    }
+
+    /// The last lines.
+    pub(super) fn last(&self) -> String {
+        let mut lines = String::new();
+        for Event { at, what, replica, other, len } in &self.last {
+            let _ = writeln!(lines, "{} r{replica} {what} r{other} {len}", at.as_micros());
+        }
+        lines
     }
 }

@@ -4,6 +4,7 @@ mod books;
 mod events;
 mod happening;
 mod outputs;
+mod planned;
 mod writes;
 
 use alloc::boxed::Box;
@@ -20,7 +21,7 @@ use super::node::{Broken, Node};
 use super::queue::Queue;
 use super::report::{Report, Trace};
 use super::staleness::Staleness;
-use super::{Arrival, Chance, Fault, Faults, Flight, Law, Machine, Network, Violation};
+use super::{Arrival, Chance, Checks, Fault, Faults, Flight, Law, Machine, Network, Violation};
 use crate::Time;
 use crate::element::{Element, Stored};
 use crate::rng::Rng;
@@ -32,6 +33,7 @@ use happening::Happening;
 /// Plan insertions and faults, then [`settle`](Self::settle) or [`run_until`](Self::run_until). A machine is polled
 /// after each input, and exactly at its deadlines. All that it does is checked against the [laws](Law).
 pub struct Simulation<M: Machine> {
+    seed: u64,
     make: Box<dyn FnMut(usize, u64) -> M>,
     network: Network,
     checks: Checks,
@@ -55,28 +57,6 @@ pub struct Simulation<M: Machine> {
     trace: Trace,
     history: Option<Vec<Arrival<M::Element>>>,
     flights: Flights,
-}
-
-/// Checks of a run. A poll before a deadline tells a machine the time, so checks may change a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checks {
-    /// Run a second machine of equal seed and inputs beside each, and compare all outputs. Default: yes.
-    pub twins: bool,
-    /// Share of requests that copies answer too, after an insertion and after a restart. O(elements) each. Default: 5
-    /// %.
-    pub rehearsals: Chance,
-    /// Share of deadlines with one poll before, of which nothing may come. Default: 10 %.
-    pub early_polls: Chance,
-    /// How long a hole may be open: an element that one replica holds and another lacks, counted from the end of the
-    /// last fault if that is later. It suits fleets of which each replica is reached by way of others, and whose network
-    /// loses little. Default: not checked.
-    pub staleness: Option<Duration>,
-}
-
-impl Default for Checks {
-    fn default() -> Self {
-        Self { twins: true, rehearsals: Chance::percent(5), early_polls: Chance::percent(10), staleness: None }
-    }
 }
 
 /// The replicas of the first cluster as a whole.
@@ -125,6 +105,7 @@ impl<M: Machine> Simulation<M> {
             checks: Rng::new(seeds.next_u64()),
         };
         let mut simulation = Self {
+            seed,
             make: Box::new(make),
             network,
             checks: Checks::default(),
@@ -350,7 +331,8 @@ impl<M: Machine> Simulation<M> {
 
     fn is_settled(&self) -> bool {
         // Proofs come of messages, so pairs with one are among those that talked, and numbers will do.
-        self.is_uniform() && self.fleet.talked.len() == self.fleet.proven.len() && (!M::FORGETS || self.agrees())
+        let is_proven = !self.checks.proofs || self.fleet.talked.len() == self.fleet.proven.len();
+        self.is_uniform() && is_proven && (!M::FORGETS || self.agrees())
     }
 
     /// Whether all replicas have one digest.
@@ -365,15 +347,32 @@ impl<M: Machine> Simulation<M> {
         // One replica, or one pair, by name: an example to look for in the trace.
         let lacking = self.nodes.iter().position(|node| node.is_of_fleet() && node.held.count < union);
         let unproven = self.fleet.talked.difference(&self.fleet.proven).next();
+        let element = lacking.and_then(|replica| self.lacked_by(replica));
         let (replica, what) = match (lacking, unproven) {
             (Some(replica), _) => {
-                (replica, alloc::format!("holds {} of {union} elements", self.nodes[replica].held.count))
+                let held = self.nodes[replica].held.count;
+                let holder =
+                    element.and_then(|number| self.nodes.iter().position(|node| node.held.numbers.has(number)));
+                let of = holder.map(|holder| alloc::format!(", and lacks one of r{holder}'s")).unwrap_or_default();
+                (replica, alloc::format!("holds {held} of {union} elements{of}"))
             }
             (None, Some(&(one, other))) => (one, alloc::format!("has no proof that r{other} holds all it does")),
             (None, None) => (0, "never agreed with the others".into()),
         };
         let what = alloc::format!("{what}, {} ms after all that was planned", within.as_millis());
-        self.violation(replica, Broken(Law::Convergence, what))
+        let mut broken = Broken::new(Law::Convergence, what);
+        if let Some(number) = element {
+            broken = broken.about(self.census.entry(number).element.lend());
+        }
+        self.violation(replica, broken)
+    }
+
+    /// An element of the fleet's that a replica lacks.
+    fn lacked_by(&self, replica: usize) -> Option<usize> {
+        (0..self.census.len()).find(|&number| {
+            let entry = self.census.entry(number);
+            entry.cluster == 0 && entry.holders > 0 && !self.nodes[replica].held.numbers.has(number)
+        })
     }
 
     /// Checks law 10.
@@ -385,7 +384,8 @@ impl<M: Machine> Simulation<M> {
         let lacks = |node: &Node<M>| node.is_of_fleet() && !node.held.numbers.has(number);
         let replica = self.nodes.iter().position(lacks).unwrap_or_default();
         let what = alloc::format!("it lacks an element that others have held for {} ms of calm", age.as_millis());
-        Err(self.violation(replica, Broken(Law::BoundedStaleness, what)))
+        let broken = Broken::new(Law::BoundedStaleness, what).about(self.census.entry(number).element.lend());
+        Err(self.violation(replica, broken))
     }
 
     /// Compares all sets with the books.
@@ -401,8 +401,8 @@ impl<M: Machine> Simulation<M> {
             }
             // All that is booked and no more than that many: so nothing else.
             if self.has_lost(replica) || node.machine.count() != node.held.count {
-                let what = "it holds other elements than it was given and told of".into();
-                return Err(self.violation(replica, Broken(Law::NothingLostNothingInvented, what)));
+                let what = "it holds other elements than it was given and told of";
+                return Err(self.violation(replica, Broken::new(Law::NothingLostNothingInvented, what)));
             }
         }
         Ok(())
@@ -414,8 +414,9 @@ impl<M: Machine> Simulation<M> {
         node.held.numbers.iter().any(|number| node.holds(&self.census.entry(number).element) == Some(false))
     }
 
-    fn violation(&self, replica: usize, Broken(law, what): Broken) -> Violation {
-        Violation { law, at: self.now, replica, what }
+    fn violation(&self, replica: usize, broken: Broken) -> Violation {
+        let Broken { law, what, element } = broken;
+        Violation { law, seed: self.seed, at: self.now, replica, what, element, trace: self.trace.last() }
     }
 
     fn machines(&mut self, replica: usize) -> (M, Option<M>) {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use gossip_core::sim::{Chance, Checks, Latency, Network, Simulation};
+use gossip_core::sim::{Checks, Latency, Network, Simulation};
 use gossip_core::{AntiEntropy, Config, Element, Time};
 
 /// Two replicas write so many elements a second each for so long. Returns the greatest age of an element that the other
@@ -15,7 +15,7 @@ fn write<E: Element + Ord>(
     seconds: u64,
 ) -> (Duration, u64) {
     let network = Network { latency: Latency::Constant(Duration::from_millis(round_trip / 2)), ..Network::default() };
-    let checks = Checks { early_polls: Chance::NEVER, rehearsals: Chance::NEVER, twins: false, staleness: None };
+    let checks = Checks { proofs: true, ..Checks::convergence_only() };
     let mut simulation = Simulation::new(1, network, 2, |replica, seed| {
         let mut machine = AntiEntropy::new(Config::default(), seed);
         machine.add_peer(1 - replica);

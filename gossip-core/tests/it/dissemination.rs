@@ -196,12 +196,7 @@ fn broadcast(
         common: 0,
         insertions,
     };
-    let mut simulation = plan.simulation(|_| true).with_checks(Checks {
-        early_polls: Chance::NEVER,
-        rehearsals: Chance::NEVER,
-        twins: false,
-        staleness: None,
-    });
+    let mut simulation = plan.simulation(|_| true).with_checks(Checks { proofs: true, ..Checks::convergence_only() });
     faults(&mut simulation);
     simulation
 }
@@ -333,7 +328,7 @@ fn greatest_latency(batch: u64, apart: u64, from: u64, seed: u64) -> Duration {
         machine.set_overlay(Overlay::star(&id, 0..25));
         machine
     })
-    .with_checks(Checks { early_polls: Chance::NEVER, rehearsals: Chance::NEVER, twins: false, staleness: None })
+    .with_checks(Checks { proofs: true, ..Checks::convergence_only() })
     .with_history();
     for replica in 0..25 {
         // The hub is neither the first nor the last.

@@ -186,7 +186,7 @@ fn each(plans: impl Strategy<Value = Plan>, run: impl Fn(Plan) -> Result<(), Tes
 }
 
 /// The checks that every run has, without those that are a law's own.
-const PLAIN: Checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER, staleness: None };
+const PLAIN: Checks = Checks { proofs: true, ..Checks::convergence_only() };
 
 macro_rules! happened {
     ($report:ident: $($field:ident)*) => {$(
@@ -301,12 +301,7 @@ fn deferred_answers_break_no_law() {
             (0..3).filter(|&peer| peer != id).for_each(|peer| assert!(machine.add_peer(peer)));
             machine
         })
-        .with_checks(Checks {
-            twins: true,
-            rehearsals: Chance::NEVER,
-            early_polls: Chance::percent(10),
-            staleness: None,
-        });
+        .with_checks(Checks { rehearsals: Chance::NEVER, ..Checks::default() });
         for number in 0..15_000_u64 {
             let element = [number.to_le_bytes(); 4].concat().try_into().expect("32 bytes");
             simulation.insert(Time::ZERO, usize::from(number.is_multiple_of(10)), element);

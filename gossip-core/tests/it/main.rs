@@ -20,6 +20,7 @@ mod laws;
 mod losses;
 mod memory;
 mod pacing;
+mod planted;
 mod rooms;
 mod rounds;
 mod saboteurs;

@@ -19,7 +19,7 @@ impl<M: Machine> Simulation<M> {
         let (count, booked) = (node.machine.count(), node.held.count);
         if count != booked {
             let what = alloc::format!("it holds {count} elements, and was given and told of {booked}");
-            return Err(Broken(Law::NothingLostNothingInvented, what));
+            return Err(Broken::new(Law::NothingLostNothingInvented, what));
         }
         // One element by chance: all of them, after each poll, would make runs quadratic in elements.
         if let Some(number) = self.census.any(&mut self.random.checks)
@@ -28,7 +28,7 @@ impl<M: Machine> Simulation<M> {
                 .holds(&self.census.entry(number).element)
                 .is_some_and(|holds| holds != node.held.numbers.has(number))
         {
-            return Err(Broken(Law::NothingLostNothingInvented, "it holds other elements than it was told of".into()));
+            return Err(Broken::new(Law::NothingLostNothingInvented, "it holds other elements than it was told of"));
         }
         // And all of them by digest: sums of marks are equal exactly where sets are, so digests must be, both ways, for
         // the whole fleet. Of a machine that forgets they tell what it has seen, too.
@@ -37,10 +37,10 @@ impl<M: Machine> Simulation<M> {
         if (!M::FORGETS && *digest_of != digest) || *self.sets.entry((cluster, digest)).or_insert(sum) != sum {
             // Which law it is takes a look at every element, once: the run ends here.
             if self.has_lost(replica) {
-                return Err(Broken(Law::NothingLostNothingInvented, "it does not hold what it held".into()));
+                return Err(Broken::new(Law::NothingLostNothingInvented, "it does not hold what it held"));
             }
-            let what = "its digest is that of another set, or its set has another digest elsewhere".into();
-            return Err(Broken(Law::Convergence, what));
+            let what = "its digest is that of another set, or its set has another digest elsewhere";
+            return Err(Broken::new(Law::Convergence, what));
         }
         Ok(())
     }
@@ -115,14 +115,16 @@ impl<M: Machine> Simulation<M> {
             }
             let number = self.census.find(self.nodes[replica].cluster, element.lend());
             let number = number.filter(|&number| self.census.entry(number).inserted);
-            now.push(number.ok_or_else(|| broken("it holds what nobody has inserted"))?);
+            let number = number.ok_or_else(|| broken("it holds what nobody has inserted").about(element.lend()));
+            now.push(number?);
         }
         for &number in booked.iter().filter(|number| !now.contains(number)) {
             if liar.is_some() {
                 self.note_end(number);
             }
             if !self.census.entry(number).ended {
-                return Err(broken("it has dropped an element that nobody removed or replaced"));
+                let dropped = broken("it has dropped an element that nobody removed or replaced");
+                return Err(dropped.about(self.census.entry(number).element.lend()));
             }
             self.report.went += 1;
             self.let_go(replica, number);
@@ -130,7 +132,8 @@ impl<M: Machine> Simulation<M> {
         for number in now.into_iter().filter(|number| !booked.contains(number)) {
             let node = &self.nodes[replica];
             if node.gone.has(number) && !node.is_hostile {
-                return Err(broken("an element has come back that went from it"));
+                let back = broken("an element has come back that went from it");
+                return Err(back.about(self.census.entry(number).element.lend()));
             }
             self.report.learned += 1;
             self.hold(replica, number);
@@ -177,5 +180,5 @@ impl<M: Machine> Simulation<M> {
 }
 
 fn broken(what: &str) -> Broken {
-    Broken(Law::NothingLostNothingInvented, what.into())
+    Broken::new(Law::NothingLostNothingInvented, what)
 }

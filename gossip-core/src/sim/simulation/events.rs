@@ -180,7 +180,7 @@ impl<M: Machine> Simulation<M> {
             // Another element is another digest: an answer of the newest state cannot stay the same.
             if !may_be_old && put(&mut grown, element) && answers(grown, request.from, now) == plain {
                 let what = alloc::format!("what it inserts after a request of {} is not in its answer", request.from);
-                return Err(Broken(Law::EagerToLearnLazyToSpeak, what));
+                return Err(Broken::new(Law::EagerToLearnLazyToSpeak, what));
             }
             break;
         }
@@ -196,13 +196,13 @@ impl<M: Machine> Simulation<M> {
             node.held.count
         };
         if restarted.count() != count {
-            let what = "after a restart it does not hold what it held".into();
-            return Err(Broken(Law::NothingLostNothingInvented, what));
+            let what = "after a restart it does not hold what it held";
+            return Err(Broken::new(Law::NothingLostNothingInvented, what));
         }
         // It may answer by a request of its own: without the round that was under way, it may do better to ask.
         if !restarted.receive(request.from, &request.bytes) || messages(restarted, request.from, now).is_empty() {
             let what = alloc::format!("after a restart it does not answer the request of {} any more", request.from);
-            return Err(Broken(Law::NoSessionsOnTheWire, what));
+            return Err(Broken::new(Law::NoSessionsOnTheWire, what));
         }
         Ok(())
     }
@@ -226,7 +226,7 @@ impl<M: Machine> Simulation<M> {
         // A deadline that has moved costs an idle wake: once for each peer, and once for the machine's own.
         if idle_wakes as usize > self.nodes.len() + 1 {
             let what = alloc::format!("woken at {idle_wakes} deadlines in a row, it had nothing to do");
-            return Err(self.violation(replica, Broken(Law::WaitIsTruthful, what)));
+            return Err(self.violation(replica, Broken::new(Law::WaitIsTruthful, what)));
         }
         Ok(())
     }
@@ -243,12 +243,12 @@ impl<M: Machine> Simulation<M> {
         match node.poll(now).map_err(|broken| self.violation(replica, broken))? {
             Step::Wait(until) if until == self.nodes[replica].deadline => Ok(()),
             Step::Wait(_) => {
-                let what = "polled before its deadline, it gave another".into();
-                Err(self.violation(replica, Broken(Law::WaitIsTruthful, what)))
+                let what = "polled before its deadline, it gave another";
+                Err(self.violation(replica, Broken::new(Law::WaitIsTruthful, what)))
             }
             _ => {
-                let what = "polled before its deadline, it had something to say".into();
-                Err(self.violation(replica, Broken(Law::WaitIsTruthful, what)))
+                let what = "polled before its deadline, it had something to say";
+                Err(self.violation(replica, Broken::new(Law::WaitIsTruthful, what)))
             }
         }
     }
@@ -361,8 +361,8 @@ impl<M: Machine> Simulation<M> {
             let node = &mut self.nodes[replica];
             let held = node.insert(element).map_err(|broken| self.violation(replica, broken))?;
             if !held {
-                let what = "after a crash it refuses what it held".into();
-                return Err(self.violation(replica, Broken(Law::NothingLostNothingInvented, what)));
+                let what = "after a crash it refuses what it held";
+                return Err(self.violation(replica, Broken::new(Law::NothingLostNothingInvented, what)));
             }
         }
         self.drain(replica).map(drop)

@@ -33,17 +33,17 @@ impl<M: Machine> Simulation<M> {
             }
             outputs += 1;
             if outputs == MOST_OUTPUTS {
-                return Err(Broken(Law::Bounded, alloc::format!("{outputs} outputs without a `Wait`")));
+                return Err(Broken::new(Law::Bounded, alloc::format!("{outputs} outputs without a `Wait`")));
             }
         };
         // A deadline that is not later would have an embedder poll without end.
         if let Some(until) = until.filter(|&until| until <= now) {
             let ago = until.saturating_since(now).as_micros();
-            return Err(Broken(Law::WaitIsTruthful, alloc::format!("its deadline was {ago} µs ago, or is now")));
+            return Err(Broken::new(Law::WaitIsTruthful, alloc::format!("its deadline was {ago} µs ago, or is now")));
         }
         // Merged at once means merged in `receive`: a poll only speaks.
         if self.nodes[replica].machine.digest() != digest {
-            return Err(Broken(Law::EagerToLearnLazyToSpeak, "what it holds changed while it was polled".into()));
+            return Err(Broken::new(Law::EagerToLearnLazyToSpeak, "what it holds changed while it was polled"));
         }
         self.audit(replica)?;
         let node = &mut self.nodes[replica];
@@ -79,11 +79,14 @@ impl<M: Machine> Simulation<M> {
     fn send(&mut self, from: usize, to: usize, kind: &'static str, role: Role, bytes: Vec<u8>) -> Result<(), Broken> {
         let node = &mut self.nodes[from];
         if node.stalled.contains(&to) && !node.is_hostile {
-            return Err(Broken(Law::Bounded, alloc::format!("a {kind} for r{to}, whose transport takes no messages")));
+            return Err(Broken::new(
+                Law::Bounded,
+                alloc::format!("a {kind} for r{to}, whose transport takes no messages"),
+            ));
         }
         let limit = node.machine.limits().message_bytes;
         if bytes.len() > limit {
-            return Err(Broken(Law::Bounded, alloc::format!("a {kind} of {} bytes, over {limit}", bytes.len())));
+            return Err(Broken::new(Law::Bounded, alloc::format!("a {kind} of {} bytes, over {limit}", bytes.len())));
         }
         if role == Role::Answer {
             node.spend_answer(to)?;
@@ -146,7 +149,10 @@ impl<M: Machine> Simulation<M> {
     }
 
     fn learn(&mut self, replica: usize, element: &Stored<M::Element>, from: usize) -> Result<(), Broken> {
-        let broken = |what| Err(Broken(Law::NothingLostNothingInvented, alloc::format!("{what} of r{from}")));
+        let broken = |what| {
+            let broken = Broken::new(Law::NothingLostNothingInvented, alloc::format!("{what} of r{from}"));
+            Err(broken.about(element.lend()))
+        };
         // Its elements are nobody's inserts; what it sends is taken for such, since the others may not tell.
         if self.nodes.get(from).is_some_and(|from| from.is_hostile) {
             self.invent(from, element);
@@ -198,11 +204,11 @@ impl<M: Machine> Simulation<M> {
             // What was invented since the last poll shows in the digest first.
             let invented = node.machine.count() > node.held.count;
             let law = if invented { Law::NothingLostNothingInvented } else { Law::Convergence };
-            return Err(Broken(law, alloc::format!("a proof about r{peer} is of what it never held")));
+            return Err(Broken::new(law, alloc::format!("a proof about r{peer} is of what it never held")));
         }
         // At any time: the proof is of an instant since the probe, and the peer may have grown or crashed by now.
         if !self.nodes.get(peer).is_some_and(|peer| peer.is_hostile || had(peer)) {
-            return Err(Broken(Law::Convergence, alloc::format!("a proof is of what r{peer} never held")));
+            return Err(Broken::new(Law::Convergence, alloc::format!("a proof is of what r{peer} never held")));
         }
         self.report.proofs += 1;
         let node = &self.nodes[replica];

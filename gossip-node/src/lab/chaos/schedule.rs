@@ -68,6 +68,7 @@ impl Schedule {
                 rehearsals: draw.percent(&[0, 1, 10]),
                 early_polls: draw.percent(&[0, 10, 100]),
                 staleness: None,
+                proofs: true,
             },
             faults,
             insertions,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::sim::{self, Chance, Checks, Simulation, Violation};
+use gossip_core::sim::{self, Checks, Simulation, Violation};
 use gossip_core::{AntiEntropy, Ledger, Overlay, Time};
 
 use super::recording::Sums;
@@ -95,7 +95,7 @@ pub(super) fn simulation(plan: &Plan, settings: &Settings) -> Simulation<Machine
     let (config, shape) = (settings.config(), settings.overlay);
     // Those would run every machine twice, to test the machine. Here the cluster is on trial; the core's own tests do
     // that.
-    let checks = Checks { twins: false, rehearsals: Chance::NEVER, early_polls: Chance::NEVER, staleness: None };
+    let checks = Checks { proofs: true, ..Checks::convergence_only() };
     let mut simulation = Simulation::new(plan.seed, plan.network(), nodes, move |id, seed| {
         let mut machine = AntiEntropy::new(config.clone(), seed);
         let others = || (0..nodes).filter(|&peer| peer != id);
