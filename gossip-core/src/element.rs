@@ -1,6 +1,8 @@
 //! Elements: the trait, type tags, and the types that have it.
 
+mod addresses;
 mod cluster_tag;
+mod containers;
 mod dot;
 mod entry;
 mod fingerprint;
@@ -37,8 +39,9 @@ pub(crate) use stored::{Stored, StoredRef, decode};
 /// message has elements of different lengths whose encodings do not begin with the length of the rest, as those of texts do.
 /// It is not for types with [`NUMBERS`](Self::NUMBERS), whose fingerprints follow from their values: they need another tag.
 ///
-/// [`element_laws`](crate::element_laws) checks all of this on samples. Integers, `bool`, `char`, `String`, `Vec<u8>`,
-/// `[u8; N]` and tuples of elements are elements; a type of one's own composes them:
+/// [`element_laws`](crate::element_laws) checks all of this on samples. Elements are integers, `bool`, `char`, `String`,
+/// `Arc<str>`, `Vec<u8>`, `Arc<[u8]>`, `[u8; N]`, durations and addresses; and tuples, options, boxes, lists, ordered sets
+/// and ordered maps of elements. A type of one's own composes them:
 ///
 /// ```
 /// use gossip_core::{element_laws, Element, TypeTag};
@@ -83,6 +86,10 @@ pub trait Element: Clone + Eq {
     #[doc(hidden)]
     const IS_ENTRY: bool = false;
 
+    /// Tag of lists of these.
+    #[doc(hidden)]
+    const LIST: TypeTag = TypeTag::new("list").then(Self::TYPE);
+
     /// Appends the canonical, self-delimiting encoding.
     fn encode(&self, out: &mut Vec<u8>);
 
@@ -90,6 +97,27 @@ pub trait Element: Clone + Eq {
     /// they may come from a stranger. It may decode more than before as the program runs, say once a schema is loaded:
     /// [`refresh`](crate::AntiEntropy::refresh) then tries again.
     fn decode(input: &mut &[u8]) -> Option<Self>;
+
+    /// Appends the encodings of these, one after the other. Bytes go at once: 1 KiB takes 0.1 µs so, and 2 one by one.
+    #[doc(hidden)]
+    fn encode_list(list: &[Self], out: &mut Vec<u8>) {
+        list.iter().for_each(|element| element.encode(out));
+    }
+
+    /// Takes so many values off the front of `input`; `None` where one of them takes no byte.
+    #[doc(hidden)]
+    fn decode_list(count: u64, input: &mut &[u8]) -> Option<Vec<Self>> {
+        let mut list = Vec::new();
+        for _ in 0..count {
+            let before = input.len();
+            list.push(Self::decode(input)?);
+            // The count is a stranger's word: 2^60 values of no byte would fit any message, and no memory.
+            if input.len() == before {
+                return None;
+            }
+        }
+        Some(list)
+    }
 }
 
 /// The numbers of an element type: each value has its own.

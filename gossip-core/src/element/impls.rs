@@ -1,19 +1,34 @@
-//! `Element` for integers, `bool`, `char`, text, bytes, arrays and tuples.
+//! `Element` for integers, `bool`, `char`, durations, text, arrays and tuples.
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{Element, Numbers, TypeTag};
 use crate::codec::{Sink, take_varint};
 
-fn take<'a>(input: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+/// Takes so many bytes off the front of `input`.
+pub(super) fn take<'a>(input: &mut &'a [u8], len: u64) -> Option<&'a [u8]> {
     // Checked before anything is allocated: a length of 2^60 is a stranger's word.
-    let (front, rest) = input.split_at_checked(len)?;
+    let (front, rest) = input.split_at_checked(usize::try_from(len).ok()?)?;
     *input = rest;
     Some(front)
 }
 
-fn take_array<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
+/// Takes a text off the front of `input`.
+pub(super) fn take_text<'a>(input: &mut &'a [u8]) -> Option<&'a str> {
+    let len = take_varint(input)?;
+    // UTF-8 is checked in place, so refused text is never copied.
+    core::str::from_utf8(take(input, len)?).ok()
+}
+
+/// Appends the length of bytes, then the bytes.
+pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    out.put_varint(bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+pub(super) fn take_array<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
     let (front, rest) = input.split_first_chunk()?;
     *input = rest;
     Some(*front)
@@ -21,7 +36,7 @@ fn take_array<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {
 
 /// Integers of up to 8 bytes: little-endian; as a number, the same bits without their sign.
 macro_rules! small_integer {
-    ($($type:ident as $unsigned:ident),*) => {$(
+    ($($type:ident as $unsigned:ident $({ $($of_lists:tt)* })?),*) => {$(
         impl Element for $type {
             const TYPE: TypeTag = TypeTag::new(stringify!($type));
             const NUMBERS: Option<Numbers<Self>> = Some(Numbers {
@@ -29,6 +44,7 @@ macro_rules! small_integer {
                 to: |value| u64::from($unsigned::from_ne_bytes(value.to_ne_bytes())),
                 from: |number| $unsigned::try_from(number).ok().map(|bits| Self::from_ne_bytes(bits.to_ne_bytes())),
             });
+            $($($of_lists)*)?
 
             fn encode(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
@@ -41,7 +57,18 @@ macro_rules! small_integer {
     )*};
 }
 
-small_integer!(u8 as u8, u16 as u16, u32 as u32, u64 as u64, i8 as u8, i16 as u16, i32 as u32, i64 as u64);
+small_integer!(u16 as u16, u32 as u32, u64 as u64, i8 as u8, i16 as u16, i32 as u32, i64 as u64);
+small_integer!(u8 as u8 {
+    const LIST: TypeTag = TypeTag::new("bytes");
+
+    fn encode_list(list: &[Self], out: &mut Vec<u8>) {
+        out.extend_from_slice(list);
+    }
+
+    fn decode_list(count: u64, input: &mut &[u8]) -> Option<Vec<Self>> {
+        take(input, count).map(<[u8]>::to_vec)
+    }
+});
 
 macro_rules! large_integer {
     ($($type:ident),*) => {$(
@@ -103,34 +130,32 @@ impl Element for char {
     }
 }
 
+/// The seconds in 8 bytes, then the nanoseconds of the last one in 4, little-endian.
+impl Element for Duration {
+    const TYPE: TypeTag = TypeTag::new("duration");
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.as_secs().encode(out);
+        self.subsec_nanos().encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let (seconds, nanos) = <(u64, u32)>::decode(input)?;
+        // 10^9 nanoseconds are a second more: another form of it, and a panic where there is none after it.
+        (nanos < 1_000_000_000).then(|| Self::new(seconds, nanos))
+    }
+}
+
 /// The length in bytes as a varint, then UTF-8.
 impl Element for String {
     const TYPE: TypeTag = TypeTag::new("string");
 
     fn encode(&self, out: &mut Vec<u8>) {
-        out.put_varint(self.len() as u64);
-        out.extend_from_slice(self.as_bytes());
+        put_bytes(self.as_bytes(), out);
     }
 
     fn decode(input: &mut &[u8]) -> Option<Self> {
-        let len = usize::try_from(take_varint(input)?).ok()?;
-        // UTF-8 is checked in place, so refused text is never copied.
-        core::str::from_utf8(take(input, len)?).ok().map(Self::from)
-    }
-}
-
-/// The length as a varint, then the bytes.
-impl Element for Vec<u8> {
-    const TYPE: TypeTag = TypeTag::new("bytes");
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.put_varint(self.len() as u64);
-        out.extend_from_slice(self);
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        let len = usize::try_from(take_varint(input)?).ok()?;
-        take(input, len).map(<[u8]>::to_vec)
+        take_text(input).map(Self::from)
     }
 }
 
@@ -187,6 +212,12 @@ tuple!(A.0, B.1, C.2);
 tuple!(A.0, B.1, C.2, D.3);
 tuple!(A.0, B.1, C.2, D.3, F.4);
 tuple!(A.0, B.1, C.2, D.3, F.4, G.5);
+tuple!(A.0, B.1, C.2, D.3, F.4, G.5, H.6);
+tuple!(A.0, B.1, C.2, D.3, F.4, G.5, H.6, I.7);
+tuple!(A.0, B.1, C.2, D.3, F.4, G.5, H.6, I.7, J.8);
+tuple!(A.0, B.1, C.2, D.3, F.4, G.5, H.6, I.7, J.8, K.9);
+tuple!(A.0, B.1, C.2, D.3, F.4, G.5, H.6, I.7, J.8, K.9, L.10);
+tuple!(A.0, B.1, C.2, D.3, F.4, G.5, H.6, I.7, J.8, K.9, L.10, M.11);
 
 #[cfg(test)]
 mod tests {
