@@ -12,6 +12,9 @@ mod refused;
 mod undecoded;
 
 use core::fmt::Write as _;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use exchanges::{Exchange, ROUNDS, round, small};
@@ -239,7 +242,7 @@ fn elements() -> String {
     type_and_elements(&mut text, "string", &["".to_string(), "a".into(), "gossip".into(), "é".repeat(100)]);
     // Of 8 bytes with their length, of 9, 16 and 17.
     let long = [7, 8, 15, 16].map(|len| vec![7; len]);
-    type_and_elements(&mut text, "bytes", &[&[vec![], vec![0], vec![0, 255], vec![7; 300]][..], &long].concat());
+    type_and_elements(&mut text, "bytes", &[&[vec![], vec![0_u8], vec![0, 255], vec![7; 300]][..], &long].concat());
     type_and_elements(&mut text, "[u8;0]", &[[]]);
     type_and_elements(&mut text, "[u8;4]", &[[1, 2, 3, 4]]);
     type_and_elements(&mut text, "[u8;8]", &[[1, 2, 3, 4, 5, 6, 7, 8]]);
@@ -248,7 +251,27 @@ fn elements() -> String {
     type_and_elements(&mut text, "(u64,)", &[(1_u64,)]);
     type_and_elements(&mut text, "(u8,string)", &[(1_u8, "a".to_string())]);
     type_and_elements(&mut text, "((u8,string),u64)", &[((1_u8, "a".to_string()), 2_u64)]);
+    containers(&mut text);
+    addresses(&mut text);
     text
+}
+
+fn containers(text: &mut String) {
+    type_and_elements(text, "option(u8)", &[None, Some(7_u8)]);
+    type_and_elements(text, "list(u16)", &[vec![], vec![1_u16, 2], vec![7; 200]]);
+    type_and_elements(text, "list(string)", &[vec!["".to_string(), "ab".into()]]);
+    type_and_elements(text, "set(u16)", &[BTreeSet::new(), [1_u16, 256].into()]);
+    type_and_elements(text, "map(u8,bool)", &[BTreeMap::new(), [(1_u8, true), (2, false)].into()]);
+    type_and_elements(text, "duration", &[Duration::ZERO, Duration::from_millis(1_500), Duration::MAX]);
+}
+
+fn addresses(text: &mut String) {
+    let (v4, v6) = (Ipv4Addr::new(192, 0, 2, 1), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+    type_and_elements(text, "ipv4", &[v4]);
+    type_and_elements(text, "ipv6", &[v6]);
+    type_and_elements(text, "ip", &[IpAddr::V4(v4), IpAddr::V6(v6)]);
+    let scoped = SocketAddrV6::new(v6, 80, 1, 2);
+    type_and_elements(text, "socket", &[SocketAddr::new(v4.into(), 80), SocketAddr::V6(scoped)]);
 }
 
 fn type_and_elements<E: Element>(text: &mut String, name: &str, samples: &[E]) {
