@@ -12,11 +12,19 @@ use std::io::Read;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use gossip_core::{Config, Map, MapEvent, MapOutput, MessageBudget, ReplicaId, Time};
+use gossip_core::{Config, Element, Map, MapEvent, MapOutput, MessageBudget, ReplicaId, Time};
 
 /// How often a service says that it is there, and after how long a silence it is evicted.
 const BEAT: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(4);
+
+/// What a service says of itself under its address.
+#[derive(Clone, Debug, PartialEq, Eq, Element)]
+#[element(tag = "registry.heartbeat.1")]
+struct Heartbeat {
+    process: u32,
+    beats: u64,
+}
 
 #[allow(clippy::disallowed_methods, reason = "this is where time enters")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut random = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     let (id, seed) = random.split_at(8);
-    let mut registry = Map::<SocketAddr, String, u64>::new(
+    let mut registry = Map::<SocketAddr, SocketAddr, Heartbeat>::new(
         config,
         ReplicaId::from_random(id.try_into()?),
         u64::from_le_bytes(seed.try_into()?),
@@ -42,12 +50,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let socket = UdpSocket::bind(own)?;
     let (start, mut beats, mut next_beat) = (Instant::now(), 0, Time::ZERO);
     // When each service was heard of last, on our own clock. It is nobody else's business.
-    let mut heard: BTreeMap<String, Time> = BTreeMap::new();
+    let mut heard: BTreeMap<SocketAddr, Time> = BTreeMap::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
         let now = Time::ZERO + start.elapsed();
         if now >= next_beat {
-            registry.insert(own.to_string(), beats)?;
+            registry.insert(own, Heartbeat { process: std::process::id(), beats })?;
             (beats, next_beat) = (beats + 1, now + BEAT);
             for (service, at) in &heard {
                 // What it has said since, and we have not heard, is another entry: that survives.
@@ -55,7 +63,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                     println!("{service} is silent: evicted");
                 }
             }
-            println!("there: {}", registry.iter().map(|(service, _)| service.as_str()).collect::<Vec<_>>().join(" "));
+            let services = registry.iter().map(|(service, Heartbeat { process, .. })| format!("{service} ({process})"));
+            println!("there: {}", services.collect::<Vec<_>>().join(", "));
         }
         let until = loop {
             match registry.poll(now) {

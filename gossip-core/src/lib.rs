@@ -218,6 +218,8 @@ pub use event::{Event, MapEvent, Output};
 #[doc(hidden)]
 pub use forgetting::Rule;
 pub use forgetting::{Forgetting, Item};
+#[cfg(feature = "derive")]
+pub use gossip_core_derive::Element;
 pub use key::Key;
 pub use kind::{Content, Kind};
 pub use machine::Engine;
@@ -231,8 +233,15 @@ pub use stats::{ByKind, Counter, Ledger, PeerStats, Stats, Traffic};
 pub use time::Time;
 pub use wire::Place;
 
-/// The examples of both READMEs compile.
-#[cfg(doctest)]
+/// What derived code names, in crates without std as well.
+#[cfg(feature = "derive")]
+#[doc(hidden)]
+pub mod derived {
+    pub use alloc::vec::Vec;
+}
+
+/// The examples of both READMEs compile, one of them with `derive`.
+#[cfg(all(doctest, feature = "derive"))]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]
