@@ -11,6 +11,8 @@ mod impls;
 mod laws;
 mod permutation;
 mod rank;
+#[cfg(feature = "serde")]
+mod serde;
 mod stored;
 
 use alloc::vec::Vec;
@@ -24,6 +26,8 @@ pub(crate) use fingerprint::Fingerprint;
 pub(crate) use fingerprinter::Fingerprinter;
 pub use laws::{BrokenElementLaw, element_laws};
 pub(crate) use rank::Rank;
+#[cfg(feature = "serde")]
+pub use serde::{Serde, Tagged};
 pub(crate) use stored::{Stored, StoredRef, decode};
 
 /// Value of a replicated set.
@@ -41,7 +45,7 @@ pub(crate) use stored::{Stored, StoredRef, decode};
 ///
 /// Elements are integers, `bool`, `char`, `String`, `Arc<str>`, `Vec<u8>`, `Arc<[u8]>`, `[u8; N]`, durations and addresses;
 /// and tuples, options, boxes, lists, ordered sets and ordered maps of elements. [`element_laws`](crate::element_laws) checks
-/// on samples that a type of one's own is one, too. There are two ways to it.
+/// on samples that a type of one's own is one, too. There are three ways to it.
 ///
 /// **Derived**, with the feature `derive`: the fields in their order.
 ///
@@ -68,6 +72,25 @@ pub(crate) use stored::{Stored, StoredRef, decode};
 #[cfg_attr(not(feature = "derive"), doc = "```ignore")]
 /// #[derive(Clone, PartialEq, Eq, gossip_core::Element)]
 /// struct Price(u64);
+/// ```
+///
+/// **By serde**, with the feature `serde`: for what is serialized anyway, and for floats.
+///
+#[cfg_attr(feature = "serde", doc = "```")]
+#[cfg_attr(not(feature = "serde"), doc = "```ignore")]
+/// use gossip_core::{element_laws, Serde, Tagged, TypeTag};
+///
+/// #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+/// struct Reading {
+///     sensor: String,
+///     celsius: f64,
+/// }
+///
+/// impl Tagged for Reading {
+///     const TYPE: TypeTag = TypeTag::new("weather.reading.1");
+/// }
+///
+/// element_laws(&[21.5, -0.5].map(|celsius| Serde(Reading { sensor: "roof".into(), celsius }))).unwrap();
 /// ```
 ///
 /// **By hand**, for any other encoding. This one is what is derived above:

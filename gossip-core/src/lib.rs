@@ -212,6 +212,8 @@ pub use anti_entropy::AntiEntropy;
 pub use config::{Config, Economy, MessageBudget};
 pub use digest::{Digest, ParseDigestError};
 pub use element::{BrokenElementLaw, Element, Foreign, Numbers, ReplicaId, TypeTag, element_laws};
+#[cfg(feature = "serde")]
+pub use element::{Serde, Tagged};
 pub use error::{NotKept, Reject, RestoreError, TooLarge};
 pub use event::{Event, MapEvent, Output};
 #[cfg(feature = "sim")]

@@ -1,5 +1,6 @@
 //! Element types that are not written by hand.
 
+mod bridged;
 mod derived;
 
 use core::fmt::Debug;
