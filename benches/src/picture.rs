@@ -73,7 +73,7 @@ const STEP: f64 = 58.0;
 const FALL: f64 = 14.0;
 
 const MORE_STYLE: &str = "\
-.life{stroke:var(--text);stroke-width:2;opacity:.35}.way{fill:none;stroke:var(--c);stroke-width:2}.head,.bar{fill:var(--c)}.name{font-weight:600;fill:var(--c)}";
+.life{stroke:currentColor;stroke-width:2;opacity:.35}.way{fill:none;stroke:currentColor;stroke-width:2}.head,.bar{fill:currentColor}.name{font-weight:600;fill:currentColor}";
 
 /// What a message says, for whoever has not read the protocol.
 const fn meaning(kind: MessageKind) -> &'static str {

@@ -53,20 +53,19 @@ const APART: f64 = 17.0;
 /// The colours are those of Okabe and Ito, told apart by most colour-blind readers, made darker or brighter for the
 /// background; kin differ by their dashes.
 pub(crate) const STYLE: &str = "\
-text{font:14px system-ui,-apple-system,sans-serif;fill:var(--text)}
+text{font:14px system-ui,-apple-system,sans-serif;fill:currentColor}
 .title{font-weight:600;font-size:16px}.small{font-size:13px}.end{text-anchor:end}.middle{text-anchor:middle}
-svg{--text:#1f2328;--grid:#d5dae0;--c:#1f2328}
-.grid{stroke:var(--grid)}
-.line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.line.gossip,.line.again{stroke-width:3.5}
-.dot{fill:var(--c)}.label{fill:var(--c)}.label.gossip,.label.again{font-weight:700}
-.leader{stroke:var(--c);stroke-width:1;opacity:.5}
-.gossip,.again,.orange{--c:#c44f00}.negentropy,.blue{--c:#0072b2}.rbsr,.green{--c:#00805d}.merkle,.purple{--c:#a94a83}.riblt,.doubling,.ideal{--c:#8a6a00}
-.minisketch{--c:#555b61}.full{--c:#7b828a}.bound{--c:#1f2328}
+svg{color:#1f2328}.grid{stroke:#d5dae0}
+.line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}.line.gossip,.line.again{stroke-width:3.5}
+.dot{fill:currentColor}.label{fill:currentColor}.label.gossip,.label.again{font-weight:700}
+.leader{stroke:currentColor;stroke-width:1;opacity:.5}
+.gossip,.again,.orange{color:#c44f00}.negentropy,.blue{color:#0072b2}.rbsr,.green{color:#00805d}.merkle,.purple{color:#a94a83}.riblt,.doubling,.ideal{color:#8a6a00}
+.minisketch{color:#555b61}.full{color:#7b828a}.bound{color:#1f2328}
 .line.ideal,.line.again{stroke-dasharray:7 4}.line.minisketch,.line.doubling{stroke-dasharray:2 4}.line.full{stroke-dasharray:10 4 2 4}
 .line.bound{stroke-dasharray:4 4;stroke-width:1.3}.line.thin{stroke-dasharray:5 3;stroke-width:1.2}
-@media(prefers-color-scheme:dark){svg{--text:#e6edf3;--grid:#30363d;--c:#e6edf3}
-.gossip,.again,.orange{--c:#ff8c42}.negentropy,.blue{--c:#56b4e9}.rbsr,.green{--c:#2cc99c}.merkle,.purple{--c:#e08fc0}.riblt,.doubling,.ideal{--c:#e3bc2d}
-.minisketch{--c:#c0c7ce}.full{--c:#98a1aa}.bound{--c:#e6edf3}}";
+@media(prefers-color-scheme:dark){svg{color:#e6edf3}.grid{stroke:#30363d}
+.gossip,.again,.orange{color:#ff8c42}.negentropy,.blue{color:#56b4e9}.rbsr,.green{color:#2cc99c}.merkle,.purple{color:#e08fc0}.riblt,.doubling,.ideal{color:#e3bc2d}
+.minisketch{color:#c0c7ce}.full{color:#98a1aa}.bound{color:#e6edf3}}";
 
 impl Axis {
     /// Where a value is, as a share of the axis.
