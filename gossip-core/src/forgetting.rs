@@ -28,6 +28,8 @@
 
 mod changes;
 mod context;
+#[cfg(feature = "model")]
+mod forgetting_model;
 mod item;
 mod join;
 mod marks;
@@ -54,6 +56,8 @@ use crate::wire::Place;
 
 use changes::{Change, Changes};
 use context::{Context, Toggle};
+#[cfg(feature = "model")]
+pub(crate) use forgetting_model::ForgettingModel;
 pub use item::Item;
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 pub use rule::Rule;

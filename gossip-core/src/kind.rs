@@ -2,6 +2,8 @@
 
 mod forgets;
 mod grows;
+#[cfg(feature = "model")]
+mod kind_model;
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -16,6 +18,9 @@ use crate::set::{Causal, Claim};
 use crate::set::{Excerpt, Held, Lacks, Merged, Stretch};
 use crate::sketch::{Cell, IdWidth, Name, Prefix, Tables};
 use crate::wire::{Bound, Dots, Elements, Ids, Place};
+
+#[cfg(feature = "model")]
+pub(crate) use kind_model::KindModel;
 
 /// A kind of set that an [`Engine`](crate::Engine) can be over: one that [only grows](crate::Set), or one that
 /// [forgets](crate::Forgetting). Sealed.
@@ -58,6 +63,9 @@ pub(crate) trait Compared: Content<Element: Element> {
     fn tag(&self) -> ClusterTag;
     /// Whether some elements share an id.
     fn shares_ids(&self) -> bool;
+    /// The state that decides a machine's future.
+    #[cfg(feature = "model")]
+    fn model(&self) -> KindModel<Self::Element>;
 
     /// The sketch, if there is one.
     fn tables(&self) -> Option<&Tables<Self::Name>>;

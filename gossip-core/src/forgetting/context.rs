@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 /// The dots that a replica has seen: for each replica all up to a mark, and exceptions beyond it. A dot that is seen and
 /// not live is gone, which is all that is kept of a removal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Context {
     marks: BTreeMap<ReplicaId, u32>,
     /// Dots seen beyond the marks. No counter follows its mark at once: then the mark is raised.
@@ -14,14 +14,14 @@ pub(crate) struct Context {
 }
 
 /// What has become of an exception.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Seen {
     Live,
     Gone,
 }
 
 /// A name that a change of the context or of what is live has put in or taken out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Toggle {
     In(Named),
     Out(Named),

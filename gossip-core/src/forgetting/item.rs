@@ -8,7 +8,7 @@ use crate::element::{Dot, Element, TypeTag};
 /// An entry of a map, as messages hold it: a key, a value, and what tells it from all other entries.
 ///
 /// Nobody makes one but a map.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Item<K, V> {
     pub(crate) dot: Dot,
     /// 1, and the greatest generation that it has replaced. `get` gives the entry of the greatest.

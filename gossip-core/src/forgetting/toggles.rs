@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use super::context::Toggle;
 
 /// The latest changes of names. With them a state of the last 1 024 changes is known: it is toggled back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Past {
     /// Each with the end of the log before it.
     toggles: VecDeque<(usize, Toggle)>,

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+#[cfg(feature = "model")]
+use super::KindModel;
 use super::{Compared, Content, Kind};
 use crate::config::Room;
 use crate::digest::{Digest, State};
@@ -65,6 +67,11 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
 
     fn shares_ids(&self) -> bool {
         false
+    }
+
+    #[cfg(feature = "model")]
+    fn model(&self) -> KindModel<Item<K, V>> {
+        KindModel::Forgets(self.model())
     }
 
     fn tables(&self) -> Option<&Tables<WideName>> {

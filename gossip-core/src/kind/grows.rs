@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+#[cfg(feature = "model")]
+use super::KindModel;
 use super::{Compared, Content, Kind};
 use crate::config::Room;
 use crate::digest::{Digest, State};
@@ -59,6 +61,11 @@ impl<E: Element> Compared for Set<E> {
     #[inline]
     fn shares_ids(&self) -> bool {
         self.shares_ids()
+    }
+
+    #[cfg(feature = "model")]
+    fn model(&self) -> KindModel<E> {
+        KindModel::Grows(self.since(Place::START).map(|element| element.to_stored()).collect())
     }
 
     #[inline]
