@@ -1,7 +1,7 @@
 //! `Rule`: what a saboteur breaks.
 
 /// A rule of a set that forgets, which a saboteur breaks: tests must catch each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 #[non_exhaustive]
 pub enum Rule {

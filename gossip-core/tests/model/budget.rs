@@ -21,17 +21,33 @@ pub(crate) struct Budget {
     pub(crate) twins: u8,
     /// A replica removes a peer. It may add it again at any time.
     pub(crate) removals: u8,
+    /// A replica removes what it holds, but for what is there to stay.
+    pub(crate) deletes: u8,
+    /// A replica begins anew with what it held at first. What it has sent is still under way.
+    pub(crate) restores: u8,
 }
 
 impl Budget {
     /// Nothing happens, but that messages come.
-    pub(crate) const NONE: Self =
-        Self { wakes: 0, syncs: 0, losses: 0, repeats: 0, batches: 0, inserts: 0, crashes: 0, twins: 0, removals: 0 };
+    pub(crate) const NONE: Self = Self {
+        wakes: 0,
+        syncs: 0,
+        losses: 0,
+        repeats: 0,
+        batches: 0,
+        inserts: 0,
+        crashes: 0,
+        twins: 0,
+        removals: 0,
+        deletes: 0,
+        restores: 0,
+    };
 }
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wakes, syncs, losses, repeats, batches, inserts, crashes, twins, removals } = *self;
+        let Self { wakes, syncs, losses, repeats, batches, inserts, crashes, twins, removals, deletes, restores } =
+            *self;
         let all = [
             (wakes, "wake"),
             (syncs, "sync"),
@@ -42,6 +58,8 @@ impl fmt::Display for Budget {
             (crashes, "crash"),
             (twins, "twin"),
             (removals, "removal"),
+            (deletes, "delete"),
+            (restores, "restore"),
         ];
         let some = all.iter().filter(|(count, _)| *count > 0);
         let texts: Vec<String> = some.map(|(count, what)| format!("{count} {what}")).collect();
@@ -61,6 +79,8 @@ pub(crate) enum Action {
     Insert(usize),
     Crash(usize),
     Twin(usize),
+    Delete(usize),
+    Restore(usize),
     Remove(usize, usize),
     Add(usize, usize),
 }

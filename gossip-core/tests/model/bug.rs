@@ -4,10 +4,47 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use gossip_core::sim::forge;
-use gossip_core::{AntiEntropy, Event, Message, MessageKind, Output, Time};
+use gossip_core::{AntiEntropy, Content, Engine, Event, Message, MessageKind, Output, Time};
 
 use crate::push::{Push, WIDTH};
-use crate::replica::{Datagram, Value};
+use crate::replica::Datagram;
+use crate::value::{Plain, Value};
+
+/// What stands round a machine, and may have a bug where the machine has none. What it leaves alone goes as it comes.
+pub(crate) trait Malady<E: Value>: Clone + Default + Hash + PartialEq + Send + Sync + 'static {
+    /// A life begins.
+    fn begin(&mut self, _machine: &mut Engine<usize, E::Kind>) {}
+
+    /// The machine's next output.
+    fn poll(
+        &mut self,
+        machine: &mut Engine<usize, E::Kind>,
+        now: Time,
+    ) -> Output<usize, <E::Kind as Content>::Element, <E::Kind as Content>::Event<usize>> {
+        machine.poll(now)
+    }
+
+    /// The bytes of a message that goes out, if it does.
+    fn dispatch(&mut self, _to: usize, message: &Message<<E::Kind as Content>::Element>) -> Option<Vec<u8>> {
+        Some(message.encode())
+    }
+
+    /// What it answers to a message on its own, if the machine is not to see it.
+    fn intercept(&mut self, _machine: &Engine<usize, E::Kind>, _datagram: &mut Datagram) -> Option<Datagram> {
+        None
+    }
+
+    /// What it believes to have come after a message.
+    fn imagine(&self, _machine: &Engine<usize, E::Kind>, _datagram: &Datagram) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// A peer is removed.
+    fn remove(&mut self, _peer: usize) {}
+
+    /// A deadline has come.
+    fn wake(&mut self, _machine: &mut Engine<usize, E::Kind>) {}
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Bug {
@@ -44,7 +81,7 @@ pub(crate) enum Bug {
 
 /// A bug and what it remembers.
 #[derive(Clone)]
-pub(crate) struct Malady<E> {
+pub(crate) struct Tampering<E> {
     bug: Bug,
     /// That of the first request.
     nonce: Option<[u8; 4]>,
@@ -78,13 +115,20 @@ impl<E> Default for Peer<E> {
     }
 }
 
-impl<E: Value> Malady<E> {
-    pub(crate) const fn new(bug: Bug) -> Self {
+impl<E> From<Bug> for Tampering<E> {
+    fn from(bug: Bug) -> Self {
         Self { bug, nonce: None, asked: None, began: None, peers: BTreeMap::new() }
     }
+}
 
-    /// The machine's next output.
-    pub(crate) fn poll(&mut self, machine: &mut AntiEntropy<usize, E>, now: Time) -> Output<usize, E> {
+impl<E> Default for Tampering<E> {
+    fn default() -> Self {
+        Bug::None.into()
+    }
+}
+
+impl<E: Plain> Malady<E> for Tampering<E> {
+    fn poll(&mut self, machine: &mut AntiEntropy<usize, E>, now: Time) -> Output<usize, E> {
         let before = (self.bug == Bug::RollsBack).then(|| machine.clone());
         let output = machine.poll(now);
         match (&output, self.bug) {
@@ -111,8 +155,7 @@ impl<E: Value> Malady<E> {
         }
     }
 
-    /// The bytes of a message that goes out, if it does.
-    pub(crate) fn dispatch(&mut self, to: usize, message: &Message<E>) -> Option<Vec<u8>> {
+    fn dispatch(&mut self, to: usize, message: &Message<E>) -> Option<Vec<u8>> {
         let bytes = message.encode();
         match message.kind() {
             MessageKind::Push => self.push(to, bytes),
@@ -123,6 +166,47 @@ impl<E: Value> Malady<E> {
         }
     }
 
+    fn intercept(&mut self, machine: &AntiEntropy<usize, E>, datagram: &mut Datagram) -> Option<Datagram> {
+        let asked = self.asked.take();
+        if datagram.kind == MessageKind::Push && self.bug >= Bug::AcknowledgesWhatNeverCame {
+            self.take_push(machine, datagram);
+        }
+        let crosses = datagram.kind == MessageKind::Probe && asked == Some(MessageKind::Probe);
+        if self.bug != Bug::ProvesWhatCrosses || !crosses {
+            return None;
+        }
+        // A probe ends with what a proof names: the upper half of the sum.
+        let probe = &datagram.bytes;
+        let tag = forge::tag(probe).expect("a probe has a tag");
+        let nonce = forge::nonce(probe).expect("a probe has a nonce");
+        let bytes = forge::message(MessageKind::Proof, tag, nonce, &[&probe[probe.len() - 8..]]);
+        let (from, to) = (datagram.to, datagram.from);
+        Some(Datagram { from, to, kind: MessageKind::Proof, bytes: bytes.into(), life: 0 })
+    }
+
+    fn imagine(&self, machine: &AntiEntropy<usize, E>, datagram: &Datagram) -> Option<Vec<u8>> {
+        if self.bug != Bug::TrustsAFormerLife || datagram.kind == MessageKind::Push {
+            return None;
+        }
+        let peer = self.peers.get(&datagram.from).filter(|peer| datagram.life < peer.life)?;
+        let push = Push::decode(peer.last.as_ref()?);
+        Some(push.acknowledging(peer.ours, machine.len() as u64).encode())
+    }
+
+    fn remove(&mut self, peer: usize) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.removed = peer.came.len();
+        }
+    }
+
+    fn wake(&mut self, machine: &mut AntiEntropy<usize, E>) {
+        if let Some(began) = self.began.take() {
+            *machine = *began;
+        }
+    }
+}
+
+impl<E: Plain> Tampering<E> {
     fn request(&mut self, kind: MessageKind, mut bytes: Vec<u8>) -> Vec<u8> {
         match self.bug {
             Bug::WaitsForEver | Bug::ProvesWhatCrosses => self.asked = Some(kind),
@@ -163,25 +247,6 @@ impl<E: Value> Malady<E> {
         Some(push.encode())
     }
 
-    /// What it answers to a message on its own, if the machine is not to see it.
-    pub(crate) fn intercept(&mut self, machine: &AntiEntropy<usize, E>, datagram: &mut Datagram) -> Option<Datagram> {
-        let asked = self.asked.take();
-        if datagram.kind == MessageKind::Push && self.bug >= Bug::AcknowledgesWhatNeverCame {
-            self.take_push(machine, datagram);
-        }
-        let crosses = datagram.kind == MessageKind::Probe && asked == Some(MessageKind::Probe);
-        if self.bug != Bug::ProvesWhatCrosses || !crosses {
-            return None;
-        }
-        // A probe ends with what a proof names: the upper half of the sum.
-        let probe = &datagram.bytes;
-        let tag = forge::tag(probe).expect("a probe has a tag");
-        let nonce = forge::nonce(probe).expect("a probe has a nonce");
-        let bytes = forge::message(MessageKind::Proof, tag, nonce, &[&probe[probe.len() - 8..]]);
-        let (from, to) = (datagram.to, datagram.from);
-        Some(Datagram { from, to, kind: MessageKind::Proof, bytes: bytes.into(), life: 0 })
-    }
-
     fn take_push(&mut self, machine: &AntiEntropy<usize, E>, datagram: &mut Datagram) {
         let mut push = Push::decode(&datagram.bytes);
         let peer = self.peers.entry(datagram.from).or_default();
@@ -204,48 +269,24 @@ impl<E: Value> Malady<E> {
         datagram.bytes = push.encode().into();
     }
 
-    /// What it believes to have come after a message.
-    pub(crate) fn imagine(&self, machine: &AntiEntropy<usize, E>, datagram: &Datagram) -> Option<Vec<u8>> {
-        if self.bug != Bug::TrustsAFormerLife || datagram.kind == MessageKind::Push {
-            return None;
-        }
-        let peer = self.peers.get(&datagram.from).filter(|peer| datagram.life < peer.life)?;
-        let push = Push::decode(peer.last.as_ref()?);
-        Some(push.acknowledging(peer.ours, machine.len() as u64).encode())
-    }
-
-    /// A peer is removed.
-    pub(crate) fn remove(&mut self, peer: usize) {
-        if let Some(peer) = self.peers.get_mut(&peer) {
-            peer.removed = peer.came.len();
-        }
-    }
-
-    /// A deadline has come.
-    pub(crate) fn wake(&mut self, machine: &mut AntiEntropy<usize, E>) {
-        if let Some(began) = self.began.take() {
-            *machine = *began;
-        }
-    }
-
     fn decides(&self) -> impl Hash + Eq + use<'_, E> {
         (self.bug, self.nonce, self.asked, self.began.as_ref().map(|began| began.model()), &self.peers)
     }
 }
 
-fn encoded<E: Value>(element: &E) -> [u8; WIDTH] {
+fn encoded<E: Plain>(element: &E) -> [u8; WIDTH] {
     let mut bytes = Vec::new();
     element.encode(&mut bytes);
     bytes.try_into().expect("of that width")
 }
 
-impl<E: Value> Hash for Malady<E> {
+impl<E: Plain> Hash for Tampering<E> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.decides().hash(state);
     }
 }
 
-impl<E: Value> PartialEq for Malady<E> {
+impl<E: Plain> PartialEq for Tampering<E> {
     fn eq(&self, other: &Self) -> bool {
         self.decides() == other.decides()
     }

@@ -6,8 +6,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::replica::{Input, Law, Replica, Value};
+use crate::replica::{Input, Law, Replica};
 use crate::scope::{Scope, State};
+use crate::value::Value;
 
 /// Steps until a fleet has settled, at the most.
 const INSTANTS: usize = 300;
@@ -27,8 +28,10 @@ const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 impl<E: Value> Scope<E> {
     fn in_sync(&self, state: &State<E>) -> bool {
-        let digest = state.replicas[0].machine.digest();
-        let are_equal = state.replicas.iter().all(|replica| replica.machine.digest() == digest);
+        let machine = &state.replicas[0].machine;
+        let has_digest = |replica: &Arc<Replica<E>>| replica.machine.digest() == machine.digest();
+        let are_equal = state.replicas.iter().all(has_digest)
+            && state.replicas[1..].iter().all(|replica| E::held(&replica.machine) == E::held(machine));
         // Along an overlay, those that it does not join need no proof of each other.
         let is_joined = |&&[a, b]: &&[usize; 2]| {
             self.pushes.as_ref().is_none_or(|pushes| {
@@ -96,29 +99,29 @@ impl<E: Value> Scope<E> {
     pub(crate) fn tell_hole(&self, state: &State<E>) -> String {
         let writers = if self.pushes.is_some() { 0..state.replicas.len() } else { 0..0 };
         let holes = writers.map(|writer| (writer, self.holes(state, writer)));
-        let tell = |(writer, holes): (usize, Result<Vec<(usize, E)>, Law>)| {
-            let holes = holes.unwrap_or_default().into_iter().map(|(id, element)| format!("{id} lacks {element:?}"));
-            let holes: Vec<String> = holes.collect();
+        let tell = |(writer, holes): (usize, Result<Vec<String>, Law>)| {
+            let holes = holes.unwrap_or_default();
             (!holes.is_empty()).then(|| format!(". While {writer} writes, {}", holes.join(", ")))
         };
         holes.filter_map(tell).collect()
     }
 
-    /// Who lacks what once one has written all of the load, of what somebody held at first or was written at once.
-    fn holes(&self, state: &State<E>, writer: usize) -> Result<Vec<(usize, E)>, Law> {
+    /// Who lacks what once one has written all of the load, of what somebody held at first or was written at once; and who
+    /// has what somebody had seen go at first.
+    fn holes(&self, state: &State<E>, writer: usize) -> Result<Vec<String>, Law> {
         let mut state = state.clone();
         self.wake_all(&mut state)?;
         self.flow(&mut state, false)?;
-        let mut wanted = BTreeSet::new();
+        let mut goal = Goal::default();
         for (second, element) in self.pushes.iter().flat_map(|pushes| &pushes.load).enumerate() {
             self.happen(&mut state, writer, Input::Insert(element.clone()));
             if second == 0 {
-                wanted = state.replicas.iter().flat_map(|replica| replica.machine.iter().cloned()).collect();
+                goal = Goal::of(&state);
             }
             let mut left = WRITE_EVERY;
             while !left.is_zero() {
                 self.flow(&mut state, false)?;
-                if lacking(&state, &wanted).next().is_none() {
+                if goal.misses(&state).is_empty() {
                     return Ok(Vec::new());
                 }
                 let wait = next_wait(&state).map_or(left, |wait| wait.min(left));
@@ -126,7 +129,16 @@ impl<E: Value> Scope<E> {
                 left = left.saturating_sub(wait);
             }
         }
-        Ok(lacking(&state, &wanted).map(|(id, element)| (id, element.clone())).collect())
+        Ok(goal.misses(&state))
+    }
+
+    /// Lets those who know each other compare what they hold at first, one pair after the other, along a line.
+    pub(crate) fn meet(&self, state: &mut State<E>) -> Result<(), Law> {
+        for &[a, b] in &self.links {
+            self.happen(state, a, Input::Sync(b));
+            self.flow(state, false)?;
+        }
+        Ok(())
     }
 
     /// Lets replicas push to each other what they hold at first, so that they know each other's logs.
@@ -195,8 +207,36 @@ fn next_wait<E: Value>(state: &State<E>) -> Option<Duration> {
     state.replicas.iter().filter_map(wait).min()
 }
 
-/// Who lacks what.
-fn lacking<'a, E: Value>(state: &'a State<E>, wanted: &'a BTreeSet<E>) -> impl Iterator<Item = (usize, &'a E)> {
-    let all = state.replicas.iter().flat_map(move |replica| wanted.iter().map(move |element| (replica, element)));
-    all.filter(|(replica, element)| !replica.machine.contains(element)).map(|(replica, element)| (replica.id, element))
+/// What is to be everywhere soon, and what nowhere.
+struct Goal<E> {
+    everywhere: BTreeSet<E>,
+    nowhere: BTreeSet<E>,
+}
+
+impl<E> Default for Goal<E> {
+    fn default() -> Self {
+        Self { everywhere: BTreeSet::new(), nowhere: BTreeSet::new() }
+    }
+}
+
+impl<E: Value> Goal<E> {
+    /// What somebody holds and nobody has removed; and what somebody who is there has seen go.
+    fn of(state: &State<E>) -> Self {
+        let held = state.replicas.iter().flat_map(|replica| E::held(&replica.machine));
+        Self {
+            everywhere: held.filter(|element| !state.is_removed(element)).collect(),
+            nowhere: state.replicas.iter().flat_map(|replica| replica.gone.iter().cloned()).collect(),
+        }
+    }
+
+    /// Who is not there yet, and what keeps it.
+    fn misses(&self, state: &State<E>) -> Vec<String> {
+        let misses = state.replicas.iter().flat_map(|replica| {
+            let held = E::held(&replica.machine);
+            let lacks = self.everywhere.difference(&held).map(|element| format!("{} lacks {element:?}", replica.id));
+            let has = self.nowhere.intersection(&held).map(|element| format!("{} has {element:?}", replica.id));
+            lacks.chain(has).collect::<Vec<_>>()
+        });
+        misses.collect()
+    }
 }

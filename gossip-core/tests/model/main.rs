@@ -1,25 +1,29 @@
-//! All that a network can do to a few replicas with a few elements: every order of messages, losses, repeats, crashes and
-//! writes, within a budget, on the machine as it is; and what comes of it, in quiet and while writes go on.
+//! All that a network can do to a few replicas with a few elements, or with a few entries of a map: every order of messages,
+//! losses, repeats, crashes, writes and removals, within a budget, on the machine as it is; and what comes of it, in quiet and
+//! while writes go on.
 
 mod budget;
 mod bug;
 mod ends;
+mod maps;
 mod push;
 mod pushes;
 mod replica;
 mod scope;
 mod shifted;
+mod value;
 
+use std::fmt::Debug;
 use std::num::NonZeroU16;
-use std::sync::Mutex;
 
 use gossip_core::{Config, Economy, Element, Key, MessageBudget, MessageKind, TypeTag};
 use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 
 use budget::{Action, Budget};
 use bug::Bug;
-use replica::{Law, Value};
+use replica::Law;
 use scope::{Scope, State, under_way};
+use value::Value;
 
 /// An element of `N` bytes: large ones are worth a sketch, however few there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,26 +51,20 @@ const NONE: Budget = Budget::NONE;
 
 /// A scope, where messages have no more room than one element takes, of `N` bytes: what is more goes out in bursts.
 fn scope<const N: usize>(links: &[[usize; 2]], sets: &[&[u8]], economy: Economy, budget: Budget) -> Scope<Wide<N>> {
+    let sets = sets.iter().map(|set| set.iter().copied().map(Wide).collect()).collect();
+    Scope::new(small(N, economy), links, sets, |_| Wide(0), budget)
+}
+
+/// A configuration whose messages have no more room than one element takes, of so many bytes.
+fn small(bytes: usize, economy: Economy) -> Config {
     let mut config = Config::default();
     // The elements of a scope are chosen by what they hash to: they take as many cells as it is about. Their hash is XXH3
     // for good.
     config.key = Key::weak();
-    config.max_element_bytes = u32::try_from(N).expect("few");
-    config.max_message = MessageBudget::new(N + MessageBudget::OVERHEAD);
+    config.max_element_bytes = u32::try_from(bytes).expect("few");
+    config.max_message = MessageBudget::new(bytes + MessageBudget::OVERHEAD);
     config.economy = economy;
-    Scope {
-        config,
-        bug: Bug::None,
-        sets: sets.iter().map(|set| set.iter().copied().map(Wide).collect()).collect(),
-        fresh: Wide(0),
-        links: links.to_vec(),
-        pushes: None,
-        budget,
-        laws: Law::OF_ROUNDS,
-        reaches: vec![sees(MessageKind::Probe.name(), |_, state| under_way(state, MessageKind::Probe))],
-        settling: Mutex::default(),
-        verdicts: Mutex::default(),
-    }
+    config
 }
 
 /// What is so in some state, or the search has not seen what it is for.
@@ -127,19 +125,8 @@ fn numbers(budget: Budget) -> Scope<u64> {
     let mut config = Config::default();
     config.max_message = MessageBudget::MIN;
     let common = || 0..40;
-    let scope = Scope {
-        config,
-        bug: Bug::None,
-        sets: vec![common().chain([100]).collect(), common().chain([200]).collect()],
-        fresh: 300,
-        links: PAIR.to_vec(),
-        pushes: None,
-        budget,
-        laws: Law::OF_ROUNDS,
-        reaches: vec![],
-        settling: Mutex::default(),
-        verdicts: Mutex::default(),
-    };
+    let sets = vec![common().chain([100]).collect(), common().chain([200]).collect()];
+    let scope = Scope::new(config, PAIR, sets, |_| 300, budget);
     seeing!(scope, Probe, Cells, Repair, Proof)
 }
 
@@ -213,13 +200,13 @@ fn tell<E: Value>(path: Path<State<E>, Action>) -> Vec<String> {
 /// Searches for the shortest way to break this law with this bug, and tells it; it must take so many steps.
 #[expect(clippy::disallowed_methods, reason = "it says how long a search takes")]
 #[track_caller]
-fn breaks<E: Value>(bug: Bug, law: Law, steps: usize, scope: impl Fn() -> Scope<E>) {
+fn breaks<E: Value>(bug: impl Into<E::Malady> + Copy + Debug, law: Law, steps: usize, scope: impl Fn() -> Scope<E>) {
     let start = std::time::Instant::now();
     let mut shortest: Option<(Vec<String>, String)> = None;
     let mut searched = [0; 3];
     loop {
         let mut scope = scope();
-        scope.bug = bug;
+        scope.malady = bug.into();
         scope.reaches.clear();
         if law == Law::BoundedStaleness {
             scope.laws = &[Law::BoundedStaleness];

@@ -9,25 +9,28 @@ use crate::budget::Budget;
 use crate::bug::Bug;
 use crate::replica::Law;
 use crate::scope::{Pushes, Scope, under_way};
+use crate::value::Value;
 use crate::{CLIQUE, LINE, NONE, PAIR, Wide, breaks, head, more, scope, search, seeing, sees};
 
 /// How long a hole may stay open, and how long it does where places are right: what only a net beneath them closes in time
 /// is found as well.
-const STALE: u8 = 30;
-const SOON: u8 = 10;
+pub(crate) const STALE: u8 = 30;
+pub(crate) const SOON: u8 = 10;
 
-/// What is written, one a second.
+/// What is written, one a second, are numbers from here on.
+pub(crate) const LOAD: u8 = 100;
+
 fn load(seconds: u8) -> Vec<Wide<8>> {
-    (100..100 + seconds).map(Wide).collect()
+    (LOAD..LOAD + seconds).map(Wide).collect()
 }
 
 type Pushing = Scope<Wide<8>>;
 
-fn star(id: usize, count: usize) -> Overlay<usize> {
+pub(crate) fn star(id: usize, count: usize) -> Overlay<usize> {
     Overlay::star(&id, 0..count)
 }
 
-fn line(id: usize, count: usize) -> Overlay<usize> {
+pub(crate) fn line(id: usize, count: usize) -> Overlay<usize> {
     Overlay::tree(&id, 0..count, NonZeroUsize::MIN)
 }
 
@@ -35,15 +38,23 @@ fn graph(id: usize, count: usize) -> Overlay<usize> {
     Overlay::of((0..count).filter(|&other| other != id))
 }
 
-/// Those who know each other push along an overlay, every 400 ms. The first held an element, and the others have it.
+/// Those who know each other push along an overlay. The first held an element, and the others have it.
 fn pushing(links: &[[usize; 2]], overlay: fn(usize, usize) -> Overlay<usize>, budget: Budget) -> Pushing {
     let count = 1 + links.iter().flatten().max().expect("a link");
     let mut sets: Vec<&[u8]> = vec![&[]; count];
     sets[0] = &[1];
-    let mut scope = scope(links, &sets, Economy::Balanced, budget);
+    let scope = scope(links, &sets, Economy::Balanced, budget);
+    Scope { laws: Law::OF_PUSHES, ..along(overlay, load(STALE), scope) }
+}
+
+/// The same replicas, which push along an overlay, every 400 ms.
+pub(crate) fn along<E: Value>(
+    overlay: fn(usize, usize) -> Overlay<usize>,
+    load: Vec<E>,
+    mut scope: Scope<E>,
+) -> Scope<E> {
     scope.config.batch_every = Some(Duration::from_millis(400));
-    scope.laws = Law::OF_PUSHES;
-    scope.pushes = Some(Pushes { overlay, load: load(STALE) });
+    scope.pushes = Some(Pushes { overlay, load });
     seeing!(scope, Push)
 }
 
@@ -116,6 +127,7 @@ fn whatever_befalls_them_nothing_stays_missing_under_writes() {
     search("former life, a pair", pair(Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
     search("former life, hasty", hasty(Budget { syncs: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
     search("same seed, a pair", pair(Budget { wakes: 1, losses: 1, inserts: 1, twins: 1, ..NONE }));
+    search("memory put back, a pair", pair(Budget { losses: 1, inserts: 2, restores: 1, ..NONE }));
     let replaced = Budget { inserts: 1, crashes: 1, removals: 1, ..NONE };
     search("replaced, a pair", pair(Budget { losses: 1, ..replaced }));
     search("replaced, a star", hub(replaced));

@@ -6,14 +6,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use gossip_core::{AntiEntropy, Config, Digest, Element, Event, Message, MessageKind, Output, Overlay, Time};
+use gossip_core::{Content, Digest, Engine, Message, MessageKind, Output, Time};
 
-use crate::bug::{Bug, Malady};
-
-/// What a model's sets hold.
-pub(crate) trait Value: Element + Ord + Hash + Debug + Send + Sync + 'static {}
-
-impl<T: Element + Ord + Hash + Debug + Send + Sync + 'static> Value for T {}
+use crate::bug::Malady;
+use crate::value::Value;
 
 /// A message under way. Where it is among the others says nothing: any of them may come next.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +26,10 @@ pub(crate) struct Datagram {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Law {
     Convergence,
+    /// What goes was removed or replaced, and what comes was written.
     NothingLostNothingInvented,
+    /// What a replica has seen go is not there again, as long as it lives.
+    NeverComesBack,
     HonestProofs,
     Progress,
     WaitIsTruthful,
@@ -60,10 +59,31 @@ impl Law {
         Self::BoundedStaleness,
     ];
 
+    /// Those of maps whose machines do not push, and of maps whose do.
+    pub(crate) const OF_MAPS: &[Self] = &[
+        Self::Convergence,
+        Self::NothingLostNothingInvented,
+        Self::NeverComesBack,
+        Self::HonestProofs,
+        Self::Progress,
+        Self::WaitIsTruthful,
+        Self::Bounded,
+    ];
+    pub(crate) const OF_MAPS_THAT_PUSH: &[Self] = &[
+        Self::Convergence,
+        Self::NothingLostNothingInvented,
+        Self::NeverComesBack,
+        Self::HonestProofs,
+        Self::WaitIsTruthful,
+        Self::Bounded,
+        Self::BoundedStaleness,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Convergence => "convergence",
             Self::NothingLostNothingInvented => "nothing lost, nothing invented",
+            Self::NeverComesBack => "never comes back",
             Self::HonestProofs => "honest proofs",
             Self::Progress => "progress",
             Self::WaitIsTruthful => "wait is truthful",
@@ -80,6 +100,7 @@ pub(crate) enum Input<E> {
     /// A message, and no poll before something else happens.
     Batched(Datagram),
     Insert(E),
+    Delete,
     Sync(usize),
     Remove(usize),
     Add(usize),
@@ -88,10 +109,10 @@ pub(crate) enum Input<E> {
 }
 
 #[derive(Clone)]
-pub(crate) struct Replica<E> {
+pub(crate) struct Replica<E: Value> {
     pub(crate) id: usize,
-    pub(crate) machine: AntiEntropy<usize, E>,
-    pub(crate) malady: Malady<E>,
+    pub(crate) machine: Engine<usize, E::Kind>,
+    pub(crate) malady: E::Malady,
     /// How often it began anew.
     pub(crate) life: u8,
     pub(crate) now: Time,
@@ -106,53 +127,60 @@ pub(crate) struct Replica<E> {
     idle: usize,
     /// All digests that it ever had, crashed or not.
     pub(crate) past: BTreeSet<Digest>,
+    /// What it held at first, which it may begin anew with. It is the same in all states.
+    pub(crate) saved: Option<Arc<E::Saved>>,
+    /// What it has removed or replaced, in any life.
+    pub(crate) removed: BTreeSet<E>,
+    /// What it has seen go, in this life.
+    pub(crate) gone: BTreeSet<E>,
     /// Of what decides how it goes on, once that was asked for.
     digest: OnceLock<u64>,
 }
 
 /// What came of an input.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
+#[derive(Debug)]
+pub(crate) struct Outcome<E> {
     pub(crate) sent: Vec<Datagram>,
     pub(crate) proofs: Vec<(usize, Digest)>,
+    /// What is held that was not before, and the other way round.
+    pub(crate) came: Vec<E>,
+    pub(crate) went: Vec<E>,
     pub(crate) broken: Option<Law>,
+}
+
+impl<E> Default for Outcome<E> {
+    fn default() -> Self {
+        Self { sent: vec![], proofs: vec![], came: vec![], went: vec![], broken: None }
+    }
 }
 
 /// More outputs at once than there ever are.
 const MANY: usize = 64;
 
 impl<E: Value> Replica<E> {
+    /// A machine as it begins this life, and what it sends at once.
     pub(crate) fn new(
         id: usize,
-        config: &Config,
-        seed: u64,
-        bug: Bug,
-        peers: &[usize],
-        overlay: Option<Overlay<usize>>,
-        set: impl IntoIterator<Item = E>,
-    ) -> (Self, Outcome) {
-        let mut machine = AntiEntropy::new(config.clone(), seed);
-        let mut past = BTreeSet::from([machine.digest()]);
-        for element in set {
-            machine.insert(element).expect("it fits");
-            past.insert(machine.digest());
-        }
-        peers.iter().for_each(|&peer| assert!(machine.add_peer(peer)));
-        if let Some(overlay) = overlay {
-            machine.set_overlay(overlay);
-        }
+        life: u8,
+        mut machine: Engine<usize, E::Kind>,
+        mut malady: E::Malady,
+    ) -> (Self, Outcome<E>) {
+        malady.begin(&mut machine);
         let mut replica = Self {
             id,
+            past: BTreeSet::from([machine.digest()]),
             machine,
-            malady: Malady::new(bug),
-            life: 0,
+            malady,
+            life,
             now: Time::ZERO,
             lag: Duration::ZERO,
             until: None,
             is_polled: true,
             is_asking: false,
             idle: 0,
-            past,
+            saved: None,
+            removed: BTreeSet::new(),
+            gone: BTreeSet::new(),
             digest: OnceLock::new(),
         };
         let outcome = replica.drain();
@@ -160,8 +188,9 @@ impl<E: Value> Replica<E> {
     }
 
     /// Lets something happen, and polls for all that comes of it.
-    pub(crate) fn take(&mut self, input: Input<E>) -> Outcome {
-        let before = self.machine.len();
+    pub(crate) fn take(&mut self, input: Input<E>) -> Outcome<E> {
+        // Not the machine itself: it would be cloned at each step, sketch and all.
+        let before = E::held(&self.machine);
         let rounds = self.rounds();
         let mut sent = Vec::new();
         let mut taken = true;
@@ -180,7 +209,8 @@ impl<E: Value> Replica<E> {
                     }
                 }
             }
-            Input::Insert(element) => drop(self.machine.insert(element)),
+            Input::Insert(element) => self.removed.extend(element.insert(&mut self.machine)),
+            Input::Delete => self.removed.extend(E::remove(&mut self.machine)),
             Input::Sync(peer) => self.machine.sync_now(&peer),
             Input::Remove(peer) => {
                 self.malady.remove(peer);
@@ -192,15 +222,19 @@ impl<E: Value> Replica<E> {
                 self.now = now;
             }
         }
-        let lost = self.machine.len() < before;
         let mut outcome = if self.is_polled { self.drain() } else { Outcome::default() };
         self.past.insert(self.machine.digest());
         self.is_asking &= self.rounds() == rounds;
         // Every round begins with one.
         self.is_asking |= outcome.sent.iter().any(|datagram| datagram.kind == MessageKind::Probe);
         sent.append(&mut outcome.sent);
-        let broken = (!taken || lost).then_some(Law::NothingLostNothingInvented);
-        Outcome { sent, broken: broken.or(outcome.broken), ..outcome }
+        let held = E::held(&self.machine);
+        let (came, went): (Vec<E>, Vec<E>) =
+            (held.difference(&before).cloned().collect(), before.difference(&held).cloned().collect());
+        self.gone.extend(went.iter().cloned());
+        let broken = (!taken).then_some(Law::NothingLostNothingInvented);
+        let broken = broken.or((!self.gone.is_disjoint(&held)).then_some(Law::NeverComesBack));
+        Outcome { sent, came, went, broken: broken.or(outcome.broken), ..outcome }
     }
 
     /// Its clock moves on, and it is not polled.
@@ -210,7 +244,7 @@ impl<E: Value> Replica<E> {
         self.lag += wait;
     }
 
-    fn drain(&mut self) -> Outcome {
+    fn drain(&mut self) -> Outcome<E> {
         self.lag = Duration::ZERO;
         let mut outcome = Outcome::default();
         let mut count = 0;
@@ -218,8 +252,7 @@ impl<E: Value> Replica<E> {
             match self.malady.poll(&mut self.machine, self.now) {
                 Output::Wait(until) => break until,
                 Output::Send { to, message } => outcome.sent.extend(self.datagram(to, &message)),
-                Output::Event(Event::InSync { peer, digest }) => outcome.proofs.push((peer, digest)),
-                Output::Event(_) => {}
+                Output::Event(event) => outcome.proofs.extend(E::proof(&event)),
             }
             count += 1;
             if count > MANY {
@@ -230,17 +263,18 @@ impl<E: Value> Replica<E> {
         // To poll again is to hear the same.
         let woke = self.until.is_some_and(|until| until <= self.now);
         let is_late = until.is_some_and(|until| until <= self.now);
-        let again = self.malady.poll(&mut self.machine, self.now) != Output::Wait(until);
+        let again = self.malady.poll(&mut self.machine, self.now);
+        let is_other = !matches!(again, Output::Wait(again) if again == until);
         // A wait for each peer may end for nothing, and the time for a round come while all are left alone.
         self.idle = if woke && count == 0 { self.idle + 1 } else { 0 };
-        if is_late || again || self.idle > self.machine.peers().count() + 1 {
+        if is_late || is_other || self.idle > self.machine.peers().count() + 1 {
             outcome.broken = outcome.broken.or(Some(Law::WaitIsTruthful));
         }
         self.until = until;
         outcome
     }
 
-    fn datagram(&mut self, to: usize, message: &Message<E>) -> Option<Datagram> {
+    fn datagram(&mut self, to: usize, message: &Message<<E::Kind as Content>::Element>) -> Option<Datagram> {
         let bytes = self.malady.dispatch(to, message)?.into();
         Some(Datagram { from: self.id, to, kind: message.kind(), bytes, life: self.life })
     }
@@ -263,6 +297,7 @@ impl<E: Value> Replica<E> {
         *self.digest.get_or_init(|| {
             let mut hasher = DefaultHasher::new();
             (self.machine.model(), &self.malady, self.life, self.lag, self.idle, self.is_polled).hash(&mut hasher);
+            (&self.removed, &self.gone).hash(&mut hasher);
             hasher.finish()
         })
     }
@@ -283,7 +318,7 @@ impl<E: Value> PartialEq for Replica<E> {
 
 impl<E: Value> Debug for Replica<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let held: Vec<&E> = self.machine.iter().collect();
+        let held = E::held(&self.machine);
         f.debug_struct("Replica").field("held", &held).field("until", &self.until).finish_non_exhaustive()
     }
 }

@@ -7,8 +7,9 @@ use gossip_core::{Config, MessageKind, Overlay};
 use stateright::{Model, Property};
 
 use crate::budget::{Action, Budget};
-use crate::bug::Bug;
-use crate::replica::{Datagram, Input, Law, Outcome, Replica, Value};
+use crate::replica::{Datagram, Input, Law, Outcome, Replica};
+use crate::sees;
+use crate::value::Value;
 
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct State<E: Value> {
@@ -20,6 +21,11 @@ pub(crate) struct State<E: Value> {
 }
 
 impl<E: Value> State<E> {
+    /// Whether somebody has removed or replaced it.
+    pub(crate) fn is_removed(&self, element: &E) -> bool {
+        self.replicas.iter().any(|replica| replica.removed.contains(element))
+    }
+
     /// What is done in this state.
     pub(crate) fn tell(&self, action: Action) -> String {
         let message = |index: usize| {
@@ -48,11 +54,13 @@ pub(crate) struct Pushes<E> {
 
 pub(crate) struct Scope<E: Value> {
     pub(crate) config: Config,
-    pub(crate) bug: Bug,
+    pub(crate) malady: E::Malady,
     /// What each replica holds.
     pub(crate) sets: Vec<Vec<E>>,
-    /// What is inserted.
-    pub(crate) fresh: E,
+    /// Whether they have met before, so that all hold the same.
+    pub(crate) have_met: bool,
+    /// What is inserted, by how often something still may be after it.
+    pub(crate) fresh: fn(u8) -> E,
     /// Who knows whom.
     pub(crate) links: Vec<[usize; 2]>,
     pub(crate) pushes: Option<Pushes<E>>,
@@ -68,39 +76,69 @@ pub(crate) struct Scope<E: Value> {
 }
 
 impl<E: Value> Scope<E> {
+    /// Replicas that hold these sets, know each other by these links, and do not push.
+    pub(crate) fn new(
+        config: Config,
+        links: &[[usize; 2]],
+        sets: Vec<Vec<E>>,
+        fresh: fn(u8) -> E,
+        budget: Budget,
+    ) -> Self {
+        Self {
+            config,
+            malady: E::Malady::default(),
+            sets,
+            have_met: false,
+            fresh,
+            links: links.to_vec(),
+            pushes: None,
+            budget,
+            laws: Law::OF_ROUNDS,
+            reaches: vec![sees(MessageKind::Probe.name(), |_, state| under_way(state, MessageKind::Probe))],
+            settling: Mutex::default(),
+            verdicts: Mutex::default(),
+        }
+    }
+
     pub(crate) fn peers(&self, id: usize) -> Vec<usize> {
         let other = |&[a, b]: &[usize; 2]| if a == id { Some(b) } else { (b == id).then_some(a) };
         self.links.iter().filter_map(other).collect()
     }
 
-    /// A replica as it begins, and what it sends at once.
-    fn replica(&self, id: usize, seed: u64, set: &[E]) -> (Replica<E>, Outcome) {
-        let overlay = self.pushes.as_ref().map(|pushes| (pushes.overlay)(id, self.sets.len()));
-        Replica::new(id, &self.config, seed, self.bug, &self.peers(id), overlay, set.iter().cloned())
+    /// A replica as it begins a life, with what it saved or with nothing, and inserts a set; and what it sends at once.
+    fn replica(&self, id: usize, life: u8, seed: u64, saved: Option<&E::Saved>, set: &[E]) -> (Replica<E>, Outcome<E>) {
+        let mut machine = E::machine(&self.config, id, life, seed, saved);
+        set.iter().for_each(|element| _ = element.clone().insert(&mut machine));
+        self.peers(id).into_iter().for_each(|peer| assert!(machine.add_peer(peer)));
+        if let Some(pushes) = &self.pushes {
+            machine.set_overlay((pushes.overlay)(id, self.sets.len()));
+        }
+        Replica::new(id, life, machine, self.malady.clone())
     }
 
-    /// A replica begins anew, without memory.
-    fn begin_anew(&self, state: &mut State<E>, id: usize, seed: u64) {
-        let (mut replica, outcome) = self.replica(id, seed, &[]);
-        replica.past.extend(&state.replicas[id].past);
-        replica.life = state.replicas[id].life + 1;
+    /// A replica begins anew, without memory or with what it saved.
+    fn begin_anew(&self, state: &mut State<E>, id: usize, seed: u64, saved: Option<Arc<E::Saved>>) {
+        let last = &state.replicas[id];
+        let (mut replica, mut outcome) = self.replica(id, last.life + 1, seed, saved.as_deref(), &[]);
+        replica.past.extend(&last.past);
+        (replica.saved, replica.removed) = (last.saved.clone(), last.removed.clone());
         state.replicas[id] = Arc::new(replica);
-        assert!(outcome.sent.is_empty() && outcome.broken.is_none(), "it holds nothing");
+        assert_eq!(outcome.broken, None, "nothing has happened");
+        state.wire.append(&mut outcome.sent);
+        state.wire.sort_unstable();
     }
 
     fn is_known(&self, element: &E) -> bool {
         let is_load = self.pushes.as_ref().is_some_and(|pushes| pushes.load.contains(element));
-        *element == self.fresh || is_load || self.sets.iter().any(|set| set.contains(element))
+        let is_fresh = (0..self.budget.inserts).any(|left| (self.fresh)(left) == *element);
+        is_fresh || is_load || self.sets.iter().any(|set| set.contains(element))
     }
 
     /// Lets something happen to a replica, and looks after the laws of single steps.
-    pub(crate) fn happen(&self, state: &mut State<E>, id: usize, input: Input<E>) -> Outcome {
-        // Not the replica itself: it would be cloned at each step, sketch and all.
-        let before: Vec<E> = state.replicas[id].machine.iter().cloned().collect();
-        let replica = Arc::make_mut(&mut state.replicas[id]);
-        let mut outcome = replica.take(input);
-        let is_lost = before.iter().any(|element| !replica.machine.contains(element));
-        let is_invented = replica.machine.iter().any(|element| !self.is_known(element));
+    pub(crate) fn happen(&self, state: &mut State<E>, id: usize, input: Input<E>) -> Outcome<E> {
+        let mut outcome = Arc::make_mut(&mut state.replicas[id]).take(input);
+        let is_lost = outcome.went.iter().any(|element| !state.is_removed(element));
+        let is_invented = outcome.came.iter().any(|element| !self.is_known(element));
         let had = |id: usize, digest| state.replicas[id].past.contains(digest);
         let is_honest = outcome.proofs.iter().all(|(peer, digest)| had(id, digest) && had(*peer, digest));
         let broken = (is_lost || is_invented).then_some(Law::NothingLostNothingInvented);
@@ -133,13 +171,19 @@ impl<E: Value> Model for Scope<E> {
     fn init_states(&self) -> Vec<State<E>> {
         let mut state = State { replicas: vec![], wire: vec![], left: self.budget, broken: None };
         for (id, set) in self.sets.iter().enumerate() {
-            let (replica, mut outcome) = self.replica(id, id as u64, set);
+            let (replica, mut outcome) = self.replica(id, 0, id as u64, None, set);
             state.replicas.push(Arc::new(replica));
             state.wire.append(&mut outcome.sent);
         }
         state.wire.sort_unstable();
         if self.pushes.is_some() {
             self.settle_in(&mut state).expect("nothing has happened");
+        } else if self.have_met {
+            self.meet(&mut state).expect("nothing has happened");
+        }
+        for replica in &mut state.replicas {
+            let saved = E::save(&replica.machine);
+            Arc::make_mut(replica).saved = Some(Arc::new(saved));
         }
         vec![state]
     }
@@ -161,6 +205,8 @@ impl<E: Value> Model for Scope<E> {
         for (id, replica) in state.replicas.iter().enumerate() {
             actions.extend((left.wakes > 0 && replica.until.is_some()).then_some(Action::Wake(id)));
             actions.extend((left.inserts > 0).then_some(Action::Insert(id)));
+            actions.extend((left.deletes > 0).then_some(Action::Delete(id)));
+            actions.extend((left.restores > 0).then_some(Action::Restore(id)));
             actions.extend((left.crashes > 0).then_some(Action::Crash(id)));
             actions.extend((left.twins > 0).then_some(Action::Twin(id)));
             for peer in self.peers(id) {
@@ -205,16 +251,27 @@ impl<E: Value> Model for Scope<E> {
             }
             Action::Insert(id) => {
                 left.inserts -= 1;
-                self.happen(&mut next, id, Input::Insert(self.fresh.clone()));
+                let fresh = left.inserts;
+                self.happen(&mut next, id, Input::Insert((self.fresh)(fresh)));
+            }
+            Action::Delete(id) => {
+                left.deletes -= 1;
+                self.happen(&mut next, id, Input::Delete);
             }
             Action::Crash(id) => {
                 left.crashes -= 1;
                 let seed = id as u64 + 100 * (1 + u64::from(left.crashes));
-                self.begin_anew(&mut next, id, seed);
+                self.begin_anew(&mut next, id, seed, None);
             }
             Action::Twin(id) => {
                 left.twins -= 1;
-                self.begin_anew(&mut next, id, id as u64);
+                self.begin_anew(&mut next, id, id as u64, None);
+            }
+            Action::Restore(id) => {
+                left.restores -= 1;
+                let seed = id as u64 + 10_000 * (1 + u64::from(left.restores));
+                let saved = next.replicas[id].saved.clone();
+                self.begin_anew(&mut next, id, seed, saved);
             }
             Action::Remove(id, peer) => {
                 left.removals -= 1;
@@ -231,6 +288,7 @@ impl<E: Value> Model for Scope<E> {
             let holds: fn(&Self, &State<E>) -> bool = match law {
                 Law::Convergence => |scope, state| scope.keeps(state, Law::Convergence),
                 Law::NothingLostNothingInvented => |scope, state| scope.keeps(state, Law::NothingLostNothingInvented),
+                Law::NeverComesBack => |scope, state| scope.keeps(state, Law::NeverComesBack),
                 Law::HonestProofs => |scope, state| scope.keeps(state, Law::HonestProofs),
                 Law::Progress => |scope, state| scope.keeps(state, Law::Progress),
                 Law::WaitIsTruthful => |scope, state| scope.keeps(state, Law::WaitIsTruthful),
