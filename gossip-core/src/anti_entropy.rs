@@ -68,6 +68,24 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         self.write(|set| set.insert(element))
     }
 
+    /// Whether an element is within the cluster's limit, so that [`insert`](Self::insert) takes it: for whoever answers a client
+    /// before the element gets here. O(its length).
+    ///
+    /// # Errors
+    ///
+    /// As of [`insert`](Self::insert).
+    ///
+    /// ```
+    /// use gossip_core::{AntiEntropy, Config, TooLarge};
+    ///
+    /// let machine = AntiEntropy::<&str, String>::new(Config::default(), 1);
+    /// assert_eq!(machine.fits(&"short".into()), Ok(()));
+    /// assert_eq!(machine.fits(&"x".repeat(2_000)), Err(TooLarge { len: 2_002, limit: 1_024 }));
+    /// ```
+    pub fn fits(&self, element: &E) -> Result<(), TooLarge> {
+        self.set.check(element)
+    }
+
     /// Inserts elements of our own, say after a restart. Returns how many of them are new.
     ///
     /// # Errors

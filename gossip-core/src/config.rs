@@ -31,8 +31,8 @@ pub struct Config {
     /// are upgraded one by one. A hostile peer can take as much, once.
     pub max_undecoded_bytes: u32,
     /// Largest message of this replica. Only a message that holds a single element may be longer, where the element
-    /// needs it: it then has at most [`MessageBudget::OVERHEAD`] bytes beside. Messages of peers may be larger.
-    /// Default: 64 KiB.
+    /// needs it: it then has at most [`MessageBudget::OVERHEAD`] bytes beside, and
+    /// [`longest_message`](Self::longest_message) tells. Messages of peers may be larger. Default: 64 KiB.
     pub max_message: MessageBudget,
     /// Most messages in the answer to one request. At most `window` × `max_message` bytes of answers from one peer are
     /// under way at once. Default: 32.
@@ -73,6 +73,23 @@ impl Config {
     pub(crate) fn element_limit(&self) -> usize {
         // Replicas read no more than 1 MiB: a larger element could be inserted, and never sent.
         (self.max_element_bytes as usize).min(MessageBudget::MAX.bytes() - MessageBudget::OVERHEAD)
+    }
+
+    /// The longest message that this replica sends, in bytes: [`max_message`](Self::max_message), or what a single largest
+    /// element takes if that is more. To fit datagrams, lower [`max_element_bytes`](Self::max_element_bytes) too.
+    ///
+    /// ```
+    /// use gossip_core::{Config, MessageBudget};
+    ///
+    /// let mut config = Config::default();
+    /// config.max_message = MessageBudget::new(1_200);
+    /// config.max_element_bytes = 1_500;
+    /// assert_eq!(config.longest_message(), 1_596);
+    /// config.max_element_bytes = 1_024;
+    /// assert_eq!(config.longest_message(), 1_200);
+    /// ```
+    pub fn longest_message(&self) -> usize {
+        self.single_limit()
     }
 
     /// The largest message in force, but for one that holds a single element.

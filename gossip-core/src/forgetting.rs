@@ -156,10 +156,8 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         if self.context.last_of(self.own) == u32::MAX {
             self.take_another_id();
         }
-        let dot = Dot::new(self.own, self.context.last_of(self.own) + 1);
         let replaced = self.dots_of(&key);
-        let greatest = self.items_of(&key).map(|item| item.generation).max().unwrap_or(0);
-        let item = Item { dot, generation: greatest.saturating_add(1), key, value };
+        let item = self.next_item(key, value);
         let len = self.check_len(&item)?;
         // The new one first: whoever is sent both in two messages is never without either.
         self.add(item, len);
@@ -169,6 +167,21 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             self.raise(&others);
         }
         Ok(replaced.len())
+    }
+
+    /// Whether an entry of our own is within the cluster's limit.
+    pub(crate) fn check(&self, key: &K, value: &V) -> Result<(), TooLarge> {
+        let mut bytes = Vec::new();
+        self.next_item(key.clone(), value.clone()).encode(&mut bytes);
+        let (len, limit) = (bytes.len(), self.element_limit);
+        if len <= limit { Ok(()) } else { Err(TooLarge { len, limit }) }
+    }
+
+    /// The next entry of our own.
+    fn next_item(&self, key: K, value: V) -> Item<K, V> {
+        let dot = Dot::new(self.own, self.context.last_of(self.own).saturating_add(1));
+        let greatest = self.items_of(&key).map(|item| item.generation).max().unwrap_or(0);
+        Item { dot, generation: greatest.saturating_add(1), key, value }
     }
 
     /// Removes all that is seen here under a key. Returns how many entries went.

@@ -180,6 +180,15 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
         self.write(|set| set.insert(key, value))
     }
 
+    /// Whether a key and value are within the cluster's limit, so that [`insert`](Self::insert) takes them. O(their length).
+    ///
+    /// # Errors
+    ///
+    /// As of [`insert`](Self::insert).
+    pub fn fits(&self, key: &K, value: &V) -> Result<(), TooLarge> {
+        self.set.check(key, value)
+    }
+
     /// Removes all that is seen here under a key. Returns how many values went.
     pub fn remove<Q>(&mut self, key: &Q) -> usize
     where

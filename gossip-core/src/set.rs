@@ -128,6 +128,13 @@ impl<E: Element> Set<E> {
         UNDECODED + len
     }
 
+    /// Whether an element is within the cluster's limit.
+    pub(crate) fn check(&self, element: &E) -> Result<(), TooLarge> {
+        let mut bytes = Vec::new();
+        element.encode(&mut bytes);
+        self.check_len(bytes.len())
+    }
+
     fn check_len(&self, len: usize) -> Result<(), TooLarge> {
         let limit = self.element_limit;
         if len <= limit { Ok(()) } else { Err(TooLarge { len, limit }) }

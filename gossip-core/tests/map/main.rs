@@ -269,3 +269,18 @@ fn large_entries_converge_too() {
         assert_eq!(maps[0].digest(), maps[1].digest(), "convergence: {economy:?} in {budget} bytes");
     }
 }
+
+/// What fits is inserted, and what does not is refused, to the byte.
+#[test]
+fn what_fits_is_what_is_inserted() {
+    use gossip_core::{Config, Map, ReplicaId};
+    let mut map = Map::<usize, String, Vec<u8>>::new(Config::default(), ReplicaId::from_random([7; 8]), 1);
+    let key = String::from("key");
+    let mut fitted = 0;
+    for len in 880..1_000 {
+        let fits = map.fits(&key, &vec![7; len]);
+        assert_eq!(fits.err(), map.insert(key.clone(), vec![7; len]).err(), "{len}");
+        fitted += usize::from(fits.is_ok());
+    }
+    assert_eq!((fitted, map.get(&key).map(Vec::len)), (62, Some(941)));
+}
