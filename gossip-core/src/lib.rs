@@ -146,9 +146,9 @@
 //!    both kept.
 //! 3. **Never worse than full state.** A round without loss, concurrent inserts or crossing probes costs at most what
 //!    paging both full states at the same message budget would cost, framing included, plus 512 bytes; where the
-//!    estimate of the difference erred by more than three standard errors, at most 10 % more. (How well elements fill
-//!    messages that hold fewer than 16 is luck, and up to 6 %. Elements made to be alike to sketches, which an open
-//!    [`Key`] allows, can cost half as much again.)
+//!    estimate of the difference erred by more than three standard errors, at most 10 % more. (Ids that turn out to be
+//!    listed in vain are a 256th at the most. How well elements fill messages that hold fewer than 16 is luck, and up to
+//!    6 %. Elements made to be alike to sketches, which an open [`Key`] allows, can cost half as much again.)
 //! 4. **Eager to learn, lazy to speak.** `receive` merges at once; answers are built in `poll`, from the newest state.
 //!    Per peer there is one slot for our own round and one for the answer owed; a newer request replaces an older.
 //! 5. **No sessions on the wire.** Any replica can answer any request from what the request holds. The state of a peer
