@@ -40,6 +40,8 @@ pub trait Driven: Sized + Send + Sync + 'static {
     ///
     /// It is nothing of this machine's, and nothing is changed.
     fn restore(&mut self, kept: &[u8], seed: u64) -> Result<(), SpawnError>;
+    /// How many elements it holds, or keys.
+    fn count(&self) -> usize;
     /// Where the log ends.
     fn end(&self) -> Place;
     /// What is to be kept of all that changed since, but for what [`Step::Keep`] tells.
@@ -112,6 +114,10 @@ impl<E: Element + Send + Sync + 'static> Driven for AntiEntropy<PeerId, E> {
     fn restore(&mut self, kept: &[u8], _: u64) -> Result<(), SpawnError> {
         self.restore(kept)?;
         Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 
     fn end(&self) -> Place {
@@ -211,6 +217,10 @@ where
         }
         self.restore_since(saved)?;
         Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 
     fn end(&self) -> Place {

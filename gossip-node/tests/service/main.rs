@@ -113,6 +113,8 @@ fn keys_are_put_replaced_and_removed_everywhere() {
         (201, 200, 201)
     );
     wait_for("at another", || cluster.get(2, "/v1/keys").1 == "{\"a é\": [1],\n\"tea\": 2.7}\n");
+    let (_, stats) = cluster.get(2, "/stats");
+    assert!(stats.contains("\"elements\":2,"), "keys are counted, and nothing else: {stats}");
     assert_eq!(cluster.get(2, "/v1/keys/tea"), (200, "2.7\n".into()));
     assert_eq!(cluster.get(2, "/v1/keys/tea?all"), (200, "[2.7]\n".into()));
     assert_eq!(cluster.get(2, "/v1/keys/a%20%C3%A9").1, "[1]\n");

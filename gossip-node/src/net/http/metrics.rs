@@ -28,10 +28,10 @@ impl Text {
 /// The metrics of a replica.
 pub(super) async fn of<D: Driven>(replica: &Handle<D>) -> Result<String, Stopped> {
     let peers = replica.peers().await?;
-    let (count, stats) = replica.read(|machine| (machine.engine().digest().count(), machine.engine().stats().clone()));
+    let (count, stats) = replica.read(|machine| (machine.count(), machine.engine().stats().clone()));
     let (mut text, me) = (Text(String::new()), replica.id().as_str());
     let own = [("replica", me)];
-    text.metric("gossip_elements", "gauge", "Elements held.");
+    text.metric("gossip_elements", "gauge", "Elements held, or keys.");
     text.line("gossip_elements", &own, count);
     text.metric("gossip_state_bytes", "gauge", "Encoded bytes of all elements held.");
     text.line("gossip_state_bytes", &own, stats.state_bytes);

@@ -12,7 +12,7 @@ use crate::watch::Account;
 #[derive(Serialize)]
 struct Stats {
     id: String,
-    elements: u64,
+    elements: usize,
     digest: String,
     state_bytes: u64,
     peers: Vec<Peer>,
@@ -40,7 +40,7 @@ pub(super) async fn of<D: Driven>(replica: &Handle<D>) -> Result<String, Stopped
         let (digest, stats) = (machine.engine().digest(), machine.engine().stats());
         Stats {
             id: replica.id().to_string(),
-            elements: digest.count(),
+            elements: machine.count(),
             digest: digest.to_string(),
             state_bytes: stats.state_bytes,
             peers,
