@@ -331,8 +331,8 @@ fn five_namespaces_with_loss_and_a_cut_end_up_equal() {
     let seconds = std::env::var("CUT_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(40);
     let data = tempfile::tempdir().expect("a directory");
     let _processes: Vec<Process> = (0..NODES).map(|node| networks.start(node, &data)).collect();
-    (0..NODES)
-        .for_each(|node| wait_for("ready", || get(node, "/readyz?peers=4").is_some_and(|(status, _)| status == 200)));
+    (0..NODES).for_each(|node| wait_for("up", || get(node, "/healthz").is_some()));
+    prove_all();
     let over = AtomicBool::new(false);
     let writers: Vec<Writer> = thread::scope(|scope| {
         let start = |node| {
