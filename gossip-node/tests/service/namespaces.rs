@@ -214,7 +214,8 @@ impl Writer {
                 self.last = number;
             }
             _ => {
-                let ((key, _), puts) = (SHARED[(number / 6 % 4) as usize], number / 24 % 2 == 0);
+                // Each of the four is put, and in the next turn deleted.
+                let ((key, _), puts) = (SHARED[(number / 6 % 4) as usize], number % 48 < 24);
                 self.change(if puts { "PUT" } else { "DELETE" }, key, &format!("\"{} {number}\"", self.node));
             }
         }
