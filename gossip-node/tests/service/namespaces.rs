@@ -363,5 +363,6 @@ fn five_namespaces_with_loss_and_a_cut_end_up_equal() {
     let count = |of: fn(&Writer) -> usize| writers.iter().map(of).sum::<usize>();
     let (writes, deletes) = (count(|writer| writer.writes), count(|writer| writer.deleted.len()));
     println!("{writes} writes, {deletes} keys deleted, a cut of {seconds} s, 10 % loss: all proven after {took:?}");
-    assert!(took.iter().all(|took| *took < Duration::from_secs(3)), "{took:?}");
+    // 0.4 to 2.4 s, and 3.8 once while 18 other processes wanted the two cores: other tests run beside this one.
+    assert!(took.iter().all(|took| *took < Duration::from_secs(5)), "{took:?}");
 }
