@@ -4,7 +4,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use gossip_core::{AntiEntropy, Config, MessageKind};
+use gossip_core::{AntiEntropy, Config, Element, MessageKind, Set};
 
 use crate::pair::Pair;
 use crate::sets::{Sample, SplitMix};
@@ -51,16 +51,16 @@ impl fmt::Display for Decodes {
 /// Plays rounds between sets of which up to an eighth differs. What they have in common is built once for each size,
 /// and each round has a copy of it.
 #[derive(Debug)]
-pub struct Decoder<E> {
+pub struct Decoder<E: Element> {
     config: Config,
     random: SplitMix,
     common: BTreeMap<usize, Common<E>>,
 }
 
 #[derive(Debug)]
-struct Common<E> {
+struct Common<E: Element> {
     elements: Vec<E>,
-    pair: Pair<E>,
+    pair: Pair<Set<E>>,
 }
 
 /// The fewest elements in common.
@@ -84,7 +84,7 @@ impl<E: Sample> Decoder<E> {
         let mut pair = common.pair.clone();
         let own: [Vec<E>; 2] = [d / 2, d - d / 2].map(|own| (0..own).map(|_| E::random(random)).collect());
         (0..2).for_each(|side| pair.extend(side, own[side].iter().cloned()));
-        pair.round();
+        pair.round(0);
         let mut decodes = Decodes { rounds: 1, ..Decodes::default() };
         let (mut top_ups, mut walks) = (0, 0);
         for machine in pair.machines() {

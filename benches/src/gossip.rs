@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use gossip_core::{AntiEntropy, Config, Element};
+use gossip_core::{AntiEntropy, Config, Element, Set};
 
 use crate::pair::{Cost, Pair};
 use crate::sets::{Sample, Sets};
@@ -88,8 +88,8 @@ const LAST: usize = 1_024;
 /// Two machines that are at work when the round begins: they insert what they are yet to have in common, and then each
 /// its own.
 #[derive(Clone)]
-struct Both<E> {
-    pair: Pair<E>,
+struct Both<E: Element> {
+    pair: Pair<Set<E>>,
     last: Vec<E>,
     own: [Vec<E>; 2],
     before: Before,
@@ -114,7 +114,7 @@ impl<E: Sample> Prepared<E> for Both<E> {
         let (last, own) = (mem::take(&mut self.last), mem::take(&mut self.own));
         (0..2).for_each(|side| self.pair.extend(side, last.iter().cloned()));
         if self.before != Before::Load {
-            self.pair.round();
+            self.pair.round(0);
         }
         if self.before != Before::Proof {
             self.pair.part();
@@ -123,7 +123,7 @@ impl<E: Sample> Prepared<E> for Both<E> {
         if self.before == Before::OtherWork {
             work_on_other_things();
         }
-        self.pair.round()
+        self.pair.round(0)
     }
 
     fn check(&self, sets: &Sets<E>) {

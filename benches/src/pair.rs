@@ -1,9 +1,10 @@
 //! A pair of machines, and the one driver of a round between two.
 
+use core::fmt;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use gossip_core::{AntiEntropy, Element, Event, Output, Time};
+use gossip_core::{Content, Element, Engine, Event, Kind, MapEvent, Output, Set, Time};
 
 /// What a round cost, both ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,15 +35,33 @@ impl Cost {
     }
 }
 
-/// Two machines that know each other as 0, the initiator, and 1, the responder.
-#[derive(Clone, Debug)]
-pub struct Pair<E> {
-    machines: [AntiEntropy<usize, E>; 2],
+/// Two machines that know each other as 0 and 1.
+#[derive(Clone)]
+pub struct Pair<S: Kind> {
+    machines: [Engine<usize, S>; 2],
 }
 
-impl<E: Element> Pair<E> {
+/// What a machine reports, as far as the driver looks at it.
+pub trait Report {
+    /// Whether it is a proof that both sides hold the same.
+    fn is_proof(&self) -> bool;
+}
+
+impl<P, E> Report for Event<P, E> {
+    fn is_proof(&self) -> bool {
+        matches!(self, Self::InSync { .. })
+    }
+}
+
+impl<P, K> Report for MapEvent<P, K> {
+    fn is_proof(&self) -> bool {
+        matches!(self, Self::InSync { .. })
+    }
+}
+
+impl<S: Kind + Content<Event<usize>: Report>> Pair<S> {
     /// A pair of machines, which are made each other's peers.
-    pub fn new(mut machines: [AntiEntropy<usize, E>; 2]) -> Self {
+    pub fn new(mut machines: [Engine<usize, S>; 2]) -> Self {
         machines[0].add_peer(1);
         machines[1].add_peer(0);
         Self { machines }
@@ -56,14 +75,14 @@ impl<E: Element> Pair<E> {
         }
     }
 
-    /// A round that the initiator begins, until nothing moves. A side answers once it has taken in all that one hop
-    /// brought, so what it sends then is of the next hop.
+    /// A round that one side begins, the initiator, until nothing moves. A side answers once it has taken in all that one
+    /// hop brought, so what it sends then is of the next hop.
     ///
     /// # Panics
     ///
     /// If it does not end with equal digests and a proof for both.
-    pub fn round(&mut self) -> Cost {
-        self.round_heard(|_hop, _from, _message| {})
+    pub fn round(&mut self, initiator: usize) -> Cost {
+        self.round_heard(initiator, |_hop, _from, _message| {})
     }
 
     /// A [`round`](Self::round) of which each message is heard as it is sent: the hop it is of, from 1 on, and its sender.
@@ -71,15 +90,15 @@ impl<E: Element> Pair<E> {
     /// # Panics
     ///
     /// As that does.
-    pub fn round_heard(&mut self, mut hear: impl FnMut(usize, usize, &[u8])) -> Cost {
+    pub fn round_heard(&mut self, initiator: usize, mut hear: impl FnMut(usize, usize, &[u8])) -> Cost {
         let mut cost = Cost::default();
         let mut proven = [false; 2];
-        self.machines[0].sync_now(&1);
-        let first = self.turn(0, vec![]);
+        self.machines[initiator].sync_now(&(1 - initiator));
+        let first = self.turn(initiator, vec![]);
         let mut under_way = [vec![], vec![]];
         cost.add(&first);
-        first.sent.iter().for_each(|message| hear(1, 0, message));
-        under_way[1] = first.sent;
+        first.sent.iter().for_each(|message| hear(1, initiator, message));
+        under_way[1 - initiator] = first.sent;
         let mut hop = 0;
         while under_way.iter().any(|inbox| !inbox.is_empty()) {
             hop += 1;
@@ -88,10 +107,10 @@ impl<E: Element> Pair<E> {
                 if inbox.is_empty() {
                     continue;
                 }
-                let before = (self.machines[side].len(), proven[side]);
+                let before = (self.machines[side].digest(), proven[side]);
                 let turn = self.turn(side, inbox);
                 proven[side] |= turn.proven;
-                if (self.machines[side].len(), proven[side]) != before {
+                if (self.machines[side].digest(), proven[side]) != before {
                     cost.counts.hops = hop;
                 }
                 cost.add(&turn);
@@ -117,14 +136,25 @@ impl<E: Element> Pair<E> {
         loop {
             match machine.poll(Time::ZERO) {
                 Output::Send { message, .. } => sent.push(message.encode()),
-                Output::Event(Event::InSync { .. }) => proven = true,
-                Output::Event(_) => {}
+                Output::Event(event) => proven |= event.is_proof(),
                 Output::Wait(_) => break,
             }
         }
         Turn { sent, proven, cpu: start.elapsed() }
     }
 
+    /// The machines.
+    pub fn machines(&self) -> &[Engine<usize, S>; 2] {
+        &self.machines
+    }
+
+    /// A machine, to write to.
+    pub fn machine(&mut self, side: usize) -> &mut Engine<usize, S> {
+        &mut self.machines[side]
+    }
+}
+
+impl<E: Element> Pair<Set<E>> {
     /// Inserts elements of one side's own.
     ///
     /// # Panics
@@ -133,10 +163,12 @@ impl<E: Element> Pair<E> {
     pub fn extend(&mut self, side: usize, elements: impl IntoIterator<Item = E>) {
         self.machines[side].extend(elements).expect("samples are within the limit");
     }
+}
 
-    /// The machines.
-    pub fn machines(&self) -> &[AntiEntropy<usize, E>; 2] {
-        &self.machines
+impl<S: Kind> fmt::Debug for Pair<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digests = self.machines.each_ref().map(Engine::digest);
+        f.debug_struct("Pair").field("digests", &digests).finish_non_exhaustive()
     }
 }
 
@@ -151,12 +183,12 @@ struct Turn {
 
 #[cfg(test)]
 mod tests {
-    use gossip_core::Config;
+    use gossip_core::{AntiEntropy, Config};
 
     use super::*;
     use crate::sets::{Sets, Side};
 
-    fn pair(n: usize, d: usize, side: Side) -> (Sets<u64>, Pair<u64>) {
+    fn pair(n: usize, d: usize, side: Side) -> (Sets<u64>, Pair<Set<u64>>) {
         let sets = Sets::new(n, d, side, 1).expect("so many can differ");
         let machines = [0, 1].map(|side| {
             let mut machine = AntiEntropy::new(Config::default(), side as u64);
@@ -170,7 +202,7 @@ mod tests {
     fn bytes_and_messages_are_those_of_both_ledgers() {
         for side in Side::ALL {
             let (sets, mut pair) = pair(1_000, 10, side);
-            let counts = pair.round().counts;
+            let counts = pair.round(0).counts;
             let sent = pair.machines().each_ref().map(|machine| machine.stats().total.sent.total());
             let received = pair.machines().each_ref().map(|machine| machine.stats().total.received.total());
             assert_eq!(counts.bytes as u64, sent[0].bytes + sent[1].bytes);
@@ -185,7 +217,7 @@ mod tests {
 
     #[test]
     fn equal_sets_take_one_round_trip() {
-        let counts = pair(1_000, 0, Side::Half).1.round().counts;
+        let counts = pair(1_000, 0, Side::Half).1.round(0).counts;
         assert_eq!((counts.messages, counts.hops), (2, 2));
     }
 }

@@ -47,7 +47,7 @@ impl Picture {
         let mut pair = Pair::new(machines);
         let mut sent = Vec::new();
         let counts = pair
-            .round_heard(|hop, from, message| {
+            .round_heard(0, |hop, from, message| {
                 let kind = Message::<u64>::decode(message).expect("a machine sends what can be read").kind();
                 sent.push(Sent { hop, from, kind, bytes: message.len() });
             })

@@ -1,11 +1,10 @@
 //! A fixed build, fixed rounds and fixed pushes, whose instructions a test counts: whatever is done to prepare is outside of
 //! `insert`, `round` and `push`.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use benches::{Pair, Sets, Side};
-use gossip_core::{AntiEntropy, Config, Economy, Output, Overlay, Time};
+use benches::{Pair, Sets, Side, exchange};
+use gossip_core::{AntiEntropy, Config, Economy, Overlay, Set, Time};
 
 fn main() {
     let mut config = Config::default();
@@ -28,7 +27,7 @@ fn main() {
         let mut pair = Pair::new([1, 2].map(|seed| AntiEntropy::new(config.clone(), seed)));
         (0..2).for_each(|side| pair.extend(side, sets.common.iter().copied()));
         // What many inserts leave to the next message is done, and that they have met is forgotten.
-        pair.round();
+        pair.round(0);
         pair.part();
         (0..2).for_each(|side| pair.extend(side, sets.own[side].iter().copied()));
         round(&mut pair);
@@ -42,8 +41,8 @@ fn insert(machine: &mut AntiEntropy<usize, u64>, elements: Vec<u64>) {
 }
 
 #[inline(never)]
-fn round(pair: &mut Pair<u64>) {
-    pair.round();
+fn round(pair: &mut Pair<Set<u64>>) {
+    pair.round(0);
 }
 
 /// A star in step, whose spokes then hold so many new elements in all. These are pushed to everybody within a second.
@@ -71,24 +70,4 @@ fn pushes(nodes: usize, count: usize) {
 #[inline(never)]
 fn push(star: &mut [AntiEntropy<usize, u64>]) {
     exchange(star, Time::from_millis(5_001), Time::from_millis(6_000));
-}
-
-/// Has machines exchange messages from one time to another. They arrive at once.
-fn exchange(star: &mut [AntiEntropy<usize, u64>], from: Time, to: Time) {
-    let mut now = from;
-    while now <= to {
-        let mut next = vec![Time::MAX; star.len()];
-        let mut awake: VecDeque<usize> = (0..star.len()).collect();
-        while let Some(me) = awake.pop_front() {
-            match star[me].poll(now) {
-                Output::Send { to, message } => {
-                    star[to].receive_bytes(&me, &message.encode()).expect("they understand each other");
-                    awake.extend([me, to]);
-                }
-                Output::Event(_) => awake.push_front(me),
-                Output::Wait(until) => next[me] = until.unwrap_or(Time::MAX),
-            }
-        }
-        now = next.into_iter().min().unwrap_or(Time::MAX);
-    }
 }

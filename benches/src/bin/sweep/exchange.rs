@@ -279,7 +279,7 @@ mod tests {
                     machine.extend(sets.side(side).copied()).expect("integers are small");
                     machine
                 }));
-                let counts = pair.round().counts;
+                let counts = pair.round(0).counts;
                 // One proof, and one verdict where there is something to give.
                 bytes += counts.bytes + 2 * wire::LONGER;
                 hops += counts.hops;
