@@ -30,7 +30,10 @@ struct Plan {
 fn plans() -> impl Strategy<Value = Plan> {
     let economy = prop_oneof![Just(Economy::Balanced), Just(Economy::Pages), Just(Economy::FewestBytes)];
     let replica = (prop_oneof![Just(256), 256..2_000_usize, Just(65_536)], 1..8_u16, 200..2_000_u64, economy);
-    let writes = prop::collection::vec((0..12_000_u64, 0..8_usize, 0..24_u8, prop::bool::weighted(0.3)), 1..200);
+    let writes = prop::collection::vec(
+        (0..12_000_u64, 0..8_usize, prop_oneof![0..24_u8, any::<u8>()], prop::bool::weighted(0.3)),
+        1..200,
+    );
     let fleet = (fleets::networks(40, 5), fleets::faults(), prop::collection::vec(replica, 2..=5), any::<bool>());
     (any::<u64>(), fleet, writes).prop_map(|(seed, (network, faults, replicas, pushes), writes)| Plan {
         seed,
@@ -177,7 +180,7 @@ fn holes_of_maps_are_closed_under_writes() {
 /// The law that a fleet which breaks this rule is caught by first, of so many plans.
 fn caught(rule: Rule) -> Option<Law> {
     let mut runner = TestRunner::deterministic();
-    (0..600).find_map(|_| {
+    (0..2_000).find_map(|_| {
         let plan = plans().new_tree(&mut runner).expect("a plan").current();
         let plan = Plan { pushes: false, ..plan };
         plan.simulation(Some(rule)).settle(Duration::from_secs(600)).err().map(|violation| violation.law)
