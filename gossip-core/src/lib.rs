@@ -242,6 +242,10 @@ pub mod derived {
     pub use alloc::vec::Vec;
 }
 
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/RECIPES.md")]
+pub mod recipes {}
+
 /// The examples of both READMEs compile, one of them with `derive`.
 #[cfg(all(doctest, feature = "derive"))]
 #[doc = include_str!("../../README.md")]
