@@ -300,7 +300,7 @@ impl<M: Machine> Simulation<M> {
 
     /// Arrivals of elements at replicas, in order of time, if they are kept. Elements that a crash keeps do not arrive
     /// anew; those that it loses do, when they come back. So the history tells what a read of any replica at any time
-    /// would have shown.
+    /// would have shown, unless the machine [forgets](Machine::FORGETS): of what goes it says nothing.
     ///
     /// ```
     /// use core::time::Duration;
