@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::forge::encoding;
 use crate::element::ReplicaId;
 use crate::forgetting::Forgetting;
 use crate::{AntiEntropy, Config, Digest, Element, Event, Map, MapEvent, Message, MessageBudget, Output, Time};
@@ -30,7 +31,7 @@ pub trait Machine: Clone {
 
     /// What an element is held under, the first bytes of its encoding. Asked only if it forgets; by default all of them.
     fn key(element: &Self::Element) -> Vec<u8> {
-        encoded(element)
+        encoding(element)
     }
 
     /// All that is held under a key. Asked only if it forgets.
@@ -237,7 +238,7 @@ impl<K: Element + Ord, V: Element> Machine for Map<usize, K, V> {
     }
 
     fn key((key, _): &(K, V)) -> Vec<u8> {
-        encoded(key)
+        encoding(key)
     }
 
     fn held(&self, mut key: &[u8]) -> Vec<(K, V)> {
@@ -273,7 +274,7 @@ impl<K: Element + Ord, V: Element> Machine for Map<usize, K, V> {
     fn poll(&mut self, now: Time) -> Step<(K, V), Digest> {
         match Map::poll(self, now) {
             Output::Send { to, message } => send(to, &message),
-            Output::Event(MapEvent::Changed { key, from }) => Step::Changed { key: encoded(&key), from },
+            Output::Event(MapEvent::Changed { key, from }) => Step::Changed { key: encoding(&key), from },
             Output::Event(MapEvent::InSync { peer, digest }) => Step::InSync { peer, digest },
             Output::Event(MapEvent::Forked { .. }) => Step::Note("forked"),
             Output::Event(MapEvent::Unreachable { .. }) => Step::Note("unreachable"),
@@ -297,12 +298,6 @@ impl<K: Element + Ord, V: Element> Machine for Map<usize, K, V> {
     fn limits(&self) -> Limits {
         Limits { message_bytes: message_limit(self.config()), window: u64::from(self.config().window.get()) }
     }
-}
-
-fn encoded<E: Element>(element: &E) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    element.encode(&mut bytes);
-    bytes
 }
 
 /// A message for a peer.

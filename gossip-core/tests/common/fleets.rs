@@ -47,3 +47,11 @@ pub(crate) fn faults() -> impl Strategy<Value = Faults> {
         },
     )
 }
+
+/// Each of these counts of a report is of something that happened.
+macro_rules! happened {
+    ($report:ident: $($field:ident)*) => {$(
+        assert!($report.$field > 0, "never {}: {:#?}", stringify!($field), $report);
+    )*};
+}
+pub(crate) use happened;

@@ -4,7 +4,7 @@ use core::num::NonZeroU16;
 use core::time::Duration;
 use std::cell::RefCell;
 
-use crate::fleets;
+use crate::fleets::{self, happened};
 use gossip_core::sim::{
     Chance, Checks, Fault, Faults, Interpose, Interposed, Latency, Machine, Network, Report, Simulation, Step,
 };
@@ -187,12 +187,6 @@ fn each(plans: impl Strategy<Value = Plan>, run: impl Fn(Plan) -> Result<(), Tes
 
 /// The checks that every run has, without those that are a law's own.
 const PLAIN: Checks = Checks { proofs: true, ..Checks::convergence_only() };
-
-macro_rules! happened {
-    ($report:ident: $($field:ident)*) => {$(
-        assert!($report.$field > 0, "never {}: {:#?}", stringify!($field), $report);
-    )*};
-}
 
 #[test]
 fn convergence() {

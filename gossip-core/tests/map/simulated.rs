@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::fleets;
+use crate::fleets::{self, happened};
 
 type Replica = Map<usize, u8, u64>;
 
@@ -114,12 +114,6 @@ fn all(plans: impl Strategy<Value = Plan>, checks: Checks) -> Report {
     };
     TestRunner::new(fleets::cases(256)).run(&plans, run).unwrap_or_else(|error| panic!("{error}"));
     total.into_inner()
-}
-
-macro_rules! happened {
-    ($report:ident: $($field:ident)*) => {$(
-        assert!($report.$field > 0, "never {}: {:#?}", stringify!($field), $report);
-    )*};
 }
 
 #[test]
