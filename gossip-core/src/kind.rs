@@ -85,8 +85,9 @@ pub(crate) trait Compared: Content<Element: Element> {
     fn lacks(&self, theirs: Digest) -> Option<Lacks>;
     /// The name of the number that a set of this digest has and ours lacks, if that is all that the two differ by.
     fn lacked(&self, theirs: Digest) -> Option<u64>;
-    /// Fills a run with what another set lacks, as much as fits the room. Returns it with what is left to give.
-    fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Option<Lacks>);
+    /// Fills a run with what another set lacks, as much as fits the room. Returns it with the dots that are gone beside it,
+    /// and what is left to give.
+    fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Dots, Option<Lacks>);
     /// Names of what another set lacks, ascending.
     fn names_lacking(&self, lacks: Lacks) -> Vec<u64>;
 

@@ -9,6 +9,10 @@ use crate::wire::Place;
 pub(crate) struct Known {
     /// The digest of the last proof of equality.
     proof: Option<Digest>,
+    /// Where both logs ended then, ours first, of a map: its counts are no places.
+    ends: (Place, Place),
+    /// Where the peer's log ended as it sent its last message, of a map.
+    end: Place,
     /// The largest set that both are known to hold, whether a proof or a repair says so.
     common: Option<Common>,
     /// Id of the peer's log, once the peer has named it.
@@ -72,9 +76,27 @@ impl Known {
         self.share(digest.count(), Place::of_count(digest.count()));
     }
 
-    /// Notes a proof that both sets have this digest, whose count is no place.
-    pub(crate) const fn note_proof(&mut self, digest: Digest) {
-        self.proof = Some(digest);
+    /// Where the log of a peer's map ended as it sent its last message.
+    pub(crate) const fn end(&self) -> Place {
+        self.end
+    }
+
+    /// Notes where the log of a peer's map ended as it sent this message.
+    pub(crate) const fn note_end(&mut self, end: Place) {
+        self.end = end;
+    }
+
+    /// Notes a proof that both maps have this digest, which ours has had since its log ended at `ours`.
+    pub(crate) const fn note_proof(&mut self, digest: Digest, ours: Place) {
+        (self.proof, self.ends) = (Some(digest), (ours, self.end));
+    }
+
+    /// How many changes both maps have had since the last proof, if our log ends at `ours`; `None` if there was no proof, or
+    /// the peer has lost its memory.
+    pub(crate) fn changes_since_proof(&self, ours: Place) -> Option<u64> {
+        self.proof?;
+        let (our_end, their_end) = self.ends;
+        Some(ours.checked_since(our_end)? as u64 + self.end.checked_since(their_end)? as u64)
     }
 
     /// Notes that both hold `count` elements of our log up to `place`.
@@ -141,6 +163,19 @@ mod tests {
         known.prove(Digest::from_parts(10, 1));
         let at = |since| Some((Place::new(10), since));
         assert_eq!([9, 10, 13].map(|count| known.since_proof(count)), [None, at(0), at(3)]);
+    }
+
+    #[test]
+    fn what_has_changed_since_the_last_proof_is_known_unless_a_log_has_begun_anew() {
+        let mut known = Known::default();
+        known.note_end(Place::new(7));
+        assert_eq!(known.changes_since_proof(Place::new(9)), None);
+        known.note_proof(Digest::from_parts(10, 1), Place::new(5));
+        let changes = [(5, 7), (6, 9), (5, 6)].map(|(ours, theirs)| {
+            known.note_end(Place::new(theirs));
+            known.changes_since_proof(Place::new(ours))
+        });
+        assert_eq!(changes, [Some(0), Some(3), None]);
     }
 
     #[test]

@@ -28,7 +28,6 @@ use crate::push::{Overlay, Pusher};
 use crate::rng::Rng;
 use crate::stats::{PeerStats, Stats};
 use crate::time::Time;
-use crate::wire::Place;
 
 use chance::Chance;
 #[cfg(feature = "model")]
@@ -382,7 +381,6 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
             stats: &mut self.stats,
             // Only cells that arrive lead to requests for more, and `receive` counts then.
             cells_elsewhere: 0,
-            their_end: Place::START,
             gone: Vec::new(),
             marks: Vec::new(),
         })

@@ -5,6 +5,7 @@ mod ask;
 pub(crate) mod budget;
 mod causal;
 mod flow;
+mod known_state;
 mod lacking;
 mod owed;
 mod paging;

@@ -72,7 +72,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         for (item, len) in items {
             set.put_back(item, len)?;
         }
-        set.settle();
+        set.resume();
         Ok(set)
     }
 
@@ -92,8 +92,15 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
                 self.add(item, len);
             }
         }
-        self.settle();
+        self.resume();
         Ok(())
+    }
+
+    /// Goes on from what was saved. On the way there were marks over entries that had not come yet: this is the state of those
+    /// who have seen them go, and none that this set ever had.
+    fn resume(&mut self) {
+        self.past.begin_anew(self.changes.end());
+        self.settle();
     }
 
     /// Reads what was saved in this form, which is this cluster's.

@@ -7,8 +7,9 @@ use super::changes::Change;
 use super::{Forgetting, Item, Rule};
 use crate::codec::Encode;
 use crate::config::Room;
+use crate::digest::Digest;
 use crate::element::{Dot, Element, Entry, Fingerprint, Named, Rank, ReplicaId, Says};
-use crate::set::{Held, Stretch};
+use crate::set::{Held, Lacks, Stretch};
 use crate::wire::{Bound, Dots, Elements, Place, WISH};
 
 impl<K: Element + Ord, V: Element> Forgetting<K, V> {
@@ -154,6 +155,22 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         let beside = if gone.count() > 0 { gone.encoded_len() } else { 0 };
         let elements = Elements::fill(entries.into_iter(), room.less(beside)).elements;
         Stretch { to: Place::new(to.max(from.index())), elements, tried, gone }
+    }
+
+    /// What another map lacks of ours, if it is as ours was some changes ago, and all that went since is known.
+    pub(crate) fn lacks(&self, theirs: Digest) -> Option<Lacks> {
+        let place = self.place_of(theirs.tag())?;
+        (self.known_from() <= place && place < self.end()).then_some(Lacks::Since(place))
+    }
+
+    /// Fills a run with the entries that another map lacks, as many as fit the room. Returns it with the dots that went
+    /// beside them, and what is left to give.
+    pub(crate) fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Dots, Option<Lacks>) {
+        let Lacks::Since(place) = lacks else { return (Elements::NONE, Dots::default(), None) };
+        let Stretch { elements, gone, to, .. } =
+            self.batch(place, core::iter::once(place.index()..self.end().index()), room);
+        let left = (place < to && to < self.end()).then_some(Lacks::Since(to));
+        (elements, gone, left)
     }
 
     /// Whether what has come and gone in these parts of the log takes at most `budget` bytes, and how many changes it took

@@ -201,6 +201,32 @@ fn states_of_the_last_thousand_changes_are_known() {
     }
 }
 
+/// A peer that has a state of ours is given what came since. To one that has seen an entry go that would be said for ever.
+#[test]
+fn what_a_restore_passes_through_is_no_state_that_it_had() {
+    let mut saver = set(0);
+    saver.insert(1, 1).expect("it is short");
+    let (saved, place) = (saver.save(), saver.end());
+    let mut remover = Set::restore(&Config::default(), ReplicaId::from_bits(7), 0, &saved).expect("it was saved");
+    remover.remove(&1);
+    let removed = remover.digest();
+    let restored = Set::restore(&Config::default(), ReplicaId::from_bits(8), 0, &saved).expect("it was saved");
+    assert_eq!((restored.lacks(removed), restored.lacks(saver.digest())), (None, None));
+
+    saver.insert(2, 2).expect("it is short");
+    let changes = saver.save_since(place).expect("it is known");
+    let mut replayed = Set::restore(&Config::default(), ReplicaId::from_bits(9), 0, &saved).expect("it was saved");
+    replayed.restore_since(&changes).expect("it was saved");
+    let mut remover =
+        Set::restore(&Config::default(), ReplicaId::from_bits(7), 0, &saver.save()).expect("it was saved");
+    remover.remove(&2);
+    assert_eq!(replayed.lacks(remover.digest()), None);
+    // What it has been given since is told apart.
+    let before = replayed.digest();
+    replayed.insert(3, 3).expect("it is short");
+    assert!(replayed.lacks(before).is_some());
+}
+
 #[test]
 fn a_dot_with_two_values_is_reported_and_a_replica_that_hears_of_itself_takes_another_id() {
     let [mut one, mut other, mut third] = [set(0), set(0), set(1)];

@@ -24,6 +24,12 @@ impl Past {
         Self { toggles: VecDeque::new(), since: 0 }
     }
 
+    /// Forgets all of it: the log ends at `end`.
+    pub(super) fn begin_anew(&mut self, end: usize) {
+        self.toggles.clear();
+        self.since = end;
+    }
+
     /// Notes a toggle while the log ends at `end`.
     pub(super) fn push(&mut self, end: usize, toggle: Toggle) {
         self.toggles.push_back((end, toggle));

@@ -98,16 +98,16 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
         Vec::new()
     }
 
-    fn lacks(&self, _: Digest) -> Option<Lacks> {
-        None
+    fn lacks(&self, theirs: Digest) -> Option<Lacks> {
+        self.lacks(theirs)
     }
 
     fn lacked(&self, _: Digest) -> Option<u64> {
         None
     }
 
-    fn lacking(&self, _: Lacks, _: Room) -> (Elements, Option<Lacks>) {
-        (Elements::NONE, None)
+    fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Dots, Option<Lacks>) {
+        self.lacking(lacks, room)
     }
 
     fn names_lacking(&self, _: Lacks) -> Vec<u64> {

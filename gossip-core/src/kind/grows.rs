@@ -15,7 +15,7 @@ use crate::message::Remarks;
 use crate::set::Claim;
 use crate::set::{Excerpt, Held, Lacks, Merged, Set, Stretch};
 use crate::sketch::{Cell, IdWidth, Prefix, Tables};
-use crate::wire::{Bound, Elements, Ids, Place};
+use crate::wire::{Bound, Dots, Elements, Ids, Place};
 
 impl<E: Element> Kind for Set<E> {}
 
@@ -109,8 +109,9 @@ impl<E: Element> Compared for Set<E> {
     }
 
     #[inline]
-    fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Option<Lacks>) {
-        self.lacking(lacks, room)
+    fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Dots, Option<Lacks>) {
+        let (elements, left) = self.lacking(lacks, room);
+        (elements, Dots::default(), left)
     }
 
     #[inline]

@@ -126,13 +126,15 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
                 (nonce, answer, rest)
             }
             Owed::Lacking { nonce, lacks, window } => {
-                let (elements, left) = self.set.lacking(lacks, self.room(longest::GIVE + longest::STATE));
+                let (elements, gone, left) = self.set.lacking(lacks, self.room(longest::GIVE + longest::STATE));
+                self.gone.extend(gone.as_slice());
                 let last = window <= 1 || left.is_none();
                 let is_first = window == self.config.window.get();
                 let state = match left {
                     _ if !last => Told::Nothing,
-                    // 14 bytes fewer of 44: the peer adds up what it has probed and what this message has.
-                    None if is_first => Told::Tag(self.set.digest().tag()),
+                    // 14 bytes fewer of 44: the peer adds up what it has probed and what this message has. Of a map that would
+                    // not do.
+                    None if is_first && !S::FORGETS => Told::Tag(self.set.digest().tag()),
                     _ => Told::State(self.set.state()),
                 };
                 if last {
@@ -425,13 +427,14 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         Some(Answer::Cells { part: Part::Head(Head { state, tells }.into()), cells: Cells::new(width, &cells) })
     }
 
-    /// The estimated difference from a peer with this digest and these deep bits; `None` if we keep no sketch.
+    /// The difference from a peer with this digest and these deep bits, as it is estimated or known; `None` if we keep no
+    /// sketch.
     fn estimate(&self, deep: &DeepBits, theirs: Digest) -> Option<Estimate> {
         let mut deep = *deep;
         deep.subtract(&self.set.tables()?.covering(0).deep_bits(deep.width()));
         let mut evidence = Evidence::at_least(theirs.count().abs_diff(self.set.digest().count()));
         evidence.deep_bits(&deep, 0);
-        Some(evidence.estimate())
+        Some(self.known_or_seen(evidence.estimate()))
     }
 
     /// The number of cells of a first answer to a peer that had a proof with us and so knows all but few of our

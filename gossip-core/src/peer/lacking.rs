@@ -9,8 +9,7 @@ use crate::message::Nonce;
 use crate::round::repair::Repair;
 use crate::round::strategy::MOST_NAMES;
 use crate::round::{Ending, Round, Step, page_bytes};
-use crate::set::Claim;
-use crate::set::Lacks;
+use crate::set::{Claim, Lacks, RECENT};
 use crate::wire::Place;
 
 impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
@@ -25,8 +24,10 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// What a peer of this digest lacks, if the digest tells it; up to 2^17 elements.
     pub(super) fn lacks(&mut self, theirs: Digest) -> Option<Lacks> {
-        let behind = self.set.digest().count().saturating_sub(theirs.count());
-        if behind > MOST_NAMES as u64 {
+        let ours = self.set.digest();
+        // The count of a map says nothing of its changes: the last ones are looked through.
+        let behind = if S::FORGETS { RECENT as u64 } else { ours.count().saturating_sub(theirs.count()) };
+        if ours == theirs || behind > MOST_NAMES as u64 {
             return None;
         }
         self.spend(PASSED * behind);
@@ -35,6 +36,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Takes in the end of an answer that gives what a probe has told that we lack: these elements, or nothing.
     pub(super) fn on_lacking(&mut self, nonce: Nonce, theirs: State, held: &[Fingerprint]) {
+        if S::FORGETS {
+            return self.on_changes(nonce, theirs, held);
+        }
         let Some(round) = &mut self.peer.round else { return };
         let (probed, log) = (round.probed(), round.peer_log());
         let given = probed.unwrap_or_default().with(held);
@@ -71,7 +75,8 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Repairs the set of a peer whose digest tells what it lacks. Returns whether it does.
     pub(super) fn give_lacking(&mut self, nonce: Nonce, theirs: State) -> bool {
-        if self.peer.round.as_ref().is_none_or(Round::took_at_its_word) {
+        // What a map lacks is read as its sketch would be.
+        if S::FORGETS || self.peer.round.as_ref().is_none_or(Round::took_at_its_word) {
             return false;
         }
         let Some(lacks) = self.lacks(theirs.digest) else { return false };

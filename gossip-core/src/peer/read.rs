@@ -87,7 +87,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             return self.walk(nonce, head.state);
         }
         let mut incoming = IncomingSketch::new(head, cells, self.set.tables(), self.set.end(), ours.count());
-        incoming.end_at(self.their_end);
+        incoming.end_at(self.peer.known.end());
         if let Tells::Seen { follow, .. } = head.tells
             && self.has_room(incoming.target() + follow)
         {
@@ -128,6 +128,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let hopeless = Ok(Reading::Hopeless);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
         let (theirs, have, began_at) = (incoming.state(), incoming.target(), incoming.began_at());
+        if let Some(claim) = self.known_claim(theirs.digest) {
+            return Ok(Reading::Clear(claim));
+        }
         self.lengthen(have);
         // Elements that both had at their last proof need not be read. To take away those alone means to hash all that
         // we have inserted since: 2^17 elements at most.

@@ -40,7 +40,6 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     fn take_in(&mut self, message: Message<S::Element>) -> Result<bool, Reject> {
         let (kind, len, body) = (message.kind(), message.encoded_len(), message.body);
         let remarks = message.remarks.unwrap_or_default();
-        self.their_end = remarks.end;
         if let Some(difference) = body.tag().and_then(|tag| self.set.tag().difference(tag)) {
             return Err(Reject::Foreign(difference));
         }
@@ -62,6 +61,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             round.charge(nonce, len);
         }
         let returned = self.find();
+        if S::FORGETS {
+            self.peer.known.note_end(remarks.end);
+        }
         if let Body::Answer { nonce, .. } = &body {
             self.peer.note_answer(*nonce);
         }

@@ -38,8 +38,6 @@ pub(crate) struct Turn<'a, P, S: Kind> {
     /// What the message that is made says beside its elements.
     pub(crate) gone: Vec<Dot>,
     pub(crate) marks: Vec<Dot>,
-    /// Where the peer's log ended as it sent the message that is taken in; of a map.
-    pub(crate) their_end: Place,
     /// How many cells our rounds with other peers hold and await; counted for messages that bring cells.
     pub(crate) cells_elsewhere: usize,
 }
@@ -188,7 +186,8 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Enters a proof that both sets have this digest.
     pub(super) fn prove(&mut self, digest: Digest) {
         if S::FORGETS {
-            self.peer.known.note_proof(digest);
+            let ours = self.set.place_of(digest.tag()).unwrap_or(self.set.end());
+            self.peer.known.note_proof(digest, ours);
         } else {
             self.peer.known.prove(digest);
         }
@@ -204,7 +203,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     pub(super) fn prove_by_round(&mut self, digest: Digest, log: Option<LogId>) {
         if S::FORGETS {
             // The peer's log ended there as it said that its digest was this one.
-            self.reconcile(self.set.place_of(digest.tag()), self.their_end, log);
+            self.reconcile(self.set.place_of(digest.tag()), self.peer.known.end(), log);
         } else {
             // A set that only grows: a log of `count` elements is all of it, so both logs are known up to there.
             let place = Place::of_count(digest.count());

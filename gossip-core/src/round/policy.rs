@@ -107,7 +107,7 @@ impl Policy {
     /// The number of cells of a first answer from a set of `count` elements to a peer whose deep bits told this difference.
     pub(crate) fn first_answer(&self, estimate: Estimate, count: u64) -> usize {
         let least = self.least_answer.min(self.head(count));
-        if estimate.differences < FEW {
+        if estimate.differences < FEW && estimate.sigma > 0 {
             return need(estimate.shifted(1_000)).max(least);
         }
         self.first_request(estimate, 0).max(least)

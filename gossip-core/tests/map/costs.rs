@@ -4,6 +4,8 @@ use gossip_core::{Config, Map, MapOutput, ReplicaId, Time};
 
 type Replica = Map<usize, u64, [u8; 32]>;
 
+const KEYS: u64 = 2_000;
+
 /// A key that is spread as random ones are.
 fn key(index: u64) -> u64 {
     index.wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -15,6 +17,7 @@ fn value(of: u64) -> [u8; 32] {
     value
 }
 
+/// Two replicas that have a proof of these keys.
 fn replicas() -> [Replica; 2] {
     let mut replicas = [0, 1].map(|index: u8| {
         let id = ReplicaId::from_random([index ^ 0x5a; 8]);
@@ -22,142 +25,78 @@ fn replicas() -> [Replica; 2] {
     });
     replicas[0].add_peer(1);
     replicas[1].add_peer(0);
+    (0..KEYS).for_each(|index| assert_eq!(replicas[0].insert(key(index), value(index)), Ok(0)));
+    round(&mut replicas, 1);
     replicas
 }
 
-/// A round that `asker` begins: its bytes, and how many messages one side waits for.
+/// A round that `asker` begins: its bytes, and how often one side waited for the other.
 fn round(replicas: &mut [Replica; 2], asker: usize) -> (usize, usize) {
     replicas[asker].sync_now(&(1 - asker));
-    let (mut bytes, mut legs) = (0, 0);
+    let (mut bytes, mut legs, mut side) = (0, 0, asker);
     loop {
         let mut sent = false;
-        for side in [asker, 1 - asker] {
-            let mut first = true;
-            loop {
-                match replicas[side].poll(Time::ZERO) {
-                    MapOutput::Send { to, message } => {
-                        let encoded = message.encode();
-                        assert_eq!(encoded.len(), message.encoded_len());
-                        bytes += encoded.len();
-                        legs += usize::from(first);
-                        (first, sent) = (false, true);
-                        replicas[to].receive_bytes(&side, &encoded).expect("it is sound");
-                    }
-                    MapOutput::Event(_) => {}
-                    MapOutput::Wait(_) => break,
+        loop {
+            match replicas[side].poll(Time::ZERO) {
+                MapOutput::Send { to, message } => {
+                    let encoded = message.encode();
+                    bytes += encoded.len();
+                    sent = true;
+                    replicas[to].receive_bytes(&side, &encoded).expect("it is sound");
                 }
+                MapOutput::Event(_) => {}
+                MapOutput::Wait(_) => break,
             }
         }
         if !sent {
             break;
         }
+        legs += 1;
+        side = 1 - side;
     }
     assert_eq!(replicas[0].digest(), replicas[1].digest(), "convergence");
     (bytes, legs)
 }
 
-/// Bytes and legs of a round after these changes at one side, whoever asks.
-fn measure(count: u64, mut change: impl FnMut(&mut Replica, u64), changes: u64) -> [(usize, usize); 2] {
+/// Bytes and legs of a round after `changes` at one side, which that side begins, and which the other does.
+fn costs(changes: u64, change: impl Fn(&mut Replica, u64)) -> [(usize, usize); 2] {
     [0, 1].map(|asker| {
         let mut replicas = replicas();
-        (0..count).for_each(|index| _ = replicas[0].insert(key(index), value(index)).expect("it is short"));
-        round(&mut replicas, 1);
-        (0..changes).for_each(|index| change(&mut replicas[0], index * (count / changes)));
-        round(&mut replicas, asker)
+        // Not in the order of their inserts, of which fewer bytes would tell.
+        (0..changes).for_each(|index| change(&mut replicas[0], index * 757 % KEYS));
+        let cost = round(&mut replicas, asker);
+        assert!(replicas[0].iter().eq(replicas[1].iter()), "both hold the same");
+        cost
     })
 }
 
-fn table(count: u64, most: u64) {
-    println!(
-        "| changes | updates: bytes, legs | a change | asked by the other | removals | a change | asked by the other |"
-    );
-    let mut changes = 1;
-    while changes <= most {
-        let update = |map: &mut Replica, index| _ = map.insert(key(index), value(index + 1)).expect("it is short");
-        let remove = |map: &mut Replica, index| assert_eq!(map.remove(&key(index)), 1);
-        let each = |bytes: usize| (bytes as u64).saturating_sub(400).div_ceil(changes);
-        let [ours, theirs] = measure(count, update, changes);
-        let [our, their] = measure(count, remove, changes);
-        println!(
-            "| {changes} | {ours:?} | {} | {theirs:?} {} | {our:?} | {} | {their:?} {}",
-            each(ours.0),
-            each(theirs.0),
-            each(our.0),
-            each(their.0)
-        );
-        changes *= 10;
+/// Bytes and legs after so many [`CHANGES`], begun by who wrote, and by the other.
+const UPDATES: [[(usize, usize); 2]; 4] =
+    [[(442, 4), (215, 3)], [(1_121, 4), (636, 3)], [(8_208, 4), (4_769, 3)], [(76_437, 4), (78_408, 5)]];
+const REMOVALS: [[(usize, usize); 2]; 4] =
+    [[(376, 4), (160, 3)], [(478, 4), (176, 3)], [(2_106, 4), (259, 3)], [(1_255, 4), (1_160, 3)]];
+
+const CHANGES: [u64; 4] = [1, 10, 100, 1_000];
+
+/// At most key, value and 45 bytes an update, 400 beside, and three round trips. Up to 512 updates their writer tells from its
+/// log what a peer lacks that had a proof.
+#[test]
+fn an_update_costs_its_entry() {
+    let update = |map: &mut Replica, index| assert_eq!(map.insert(key(index), value(index + 1)), Ok(1));
+    let found = CHANGES.map(|changes| costs(changes, update));
+    assert_eq!(found, UPDATES);
+    for (changes, (bytes, legs)) in CHANGES.into_iter().zip(found).flat_map(|(u, found)| found.map(|cost| (u, cost))) {
+        assert!(bytes as u64 <= (8 + 32 + 45) * changes + 400 && legs <= 6, "{changes}: {bytes} bytes, {legs} legs");
     }
 }
 
+/// At most 20 bytes a removal, 400 beside, and three round trips.
 #[test]
-#[ignore = "it takes minutes"]
-fn costs() {
-    table(100_000, 10_000);
-}
-
-/// A replica misses a million updates and 10^5 removals of 10^5 keys, and returns.
-#[test]
-#[ignore = "it takes minutes"]
-fn returns() {
-    let (mut replicas, keys) = (replicas(), 100_000);
-    (0..keys).for_each(|index| _ = replicas[0].insert(key(index), value(index)).expect("it is short"));
-    println!("first meeting: {:?}", round(&mut replicas, 1));
-    let kept = replicas[1].len();
-    for index in 0..1_000_000 {
-        _ = replicas[0].insert(key(index % keys), value(index + 7)).expect("it is short");
-    }
-    (0..keys).for_each(|index| assert_eq!(replicas[0].remove(&key(index)), 1));
-    (0..keys / 2).for_each(|index| _ = replicas[0].insert(key(index), value(index)).expect("it is short"));
-    println!("{kept} keys, and after the return: {:?}", round(&mut replicas, 1));
-    assert_eq!(replicas[1].len(), 50_000);
-    (0..keys).for_each(|index| _ = replicas[0].remove(&key(index)));
-    println!("with nothing left: {:?}", round(&mut replicas, 1));
-    assert!(replicas[1].is_empty());
-}
-
-/// Time and memory of operations on one replica.
-#[test]
-#[ignore = "it takes minutes"]
-#[expect(clippy::disallowed_methods, reason = "it measures time")]
-fn operations() {
-    use std::time::Instant;
-    let count = 1_000_000;
-    let mut map = None;
-    let memory = allocation_counter::measure(|| {
-        let mut filled = Replica::new(Config::default(), ReplicaId::from_random([9; 8]), 1);
-        let start = Instant::now();
-        (0..count).for_each(|index| _ = filled.insert(key(index), value(index)).expect("it is short"));
-        println!("insert: {} ns", start.elapsed().as_nanos() / u128::from(count));
-        map = Some(filled);
-    });
-    println!("bytes an entry: {}", memory.bytes_current / count as i64);
-    let mut map = map.expect("it was made");
-    let mut time = |name: &str, act: &mut dyn FnMut(&mut Replica, u64)| {
-        let start = Instant::now();
-        (0..count).for_each(|index| act(&mut map, key(index)));
-        println!("{name}: {} ns", start.elapsed().as_nanos() / u128::from(count));
-    };
-    time("get", &mut |map, key| assert!(map.get(&key).is_some()));
-    time("update", &mut |map, key| assert_eq!(map.insert(key, value(key)), Ok(1)));
-    time("remove", &mut |map, key| assert_eq!(map.remove(&key), 1));
-}
-
-/// Ten million updates of 10^4 keys: what memory they take beside the first 10^5.
-#[test]
-#[ignore = "it takes minutes"]
-fn memory() {
-    let mut map = Replica::new(Config::default(), ReplicaId::from_random([9; 8]), 1);
-    let mut held = 0;
-    for thousand in 0..10_000_u64 {
-        let memory = allocation_counter::measure(|| {
-            for index in 0..1_000 {
-                let update = thousand * 1_000 + index;
-                _ = map.insert(key(update % 10_000), value(update)).expect("it is short");
-            }
-        });
-        held += memory.bytes_current;
-        if [9, 99, 999, 4_999, 9_999].contains(&thousand) {
-            println!("after {} updates: {held} bytes", (thousand + 1) * 1_000);
-        }
+fn a_removal_costs_less_than_a_name() {
+    let remove = |map: &mut Replica, index| assert_eq!(map.remove(&key(index)), 1);
+    let found = CHANGES.map(|changes| costs(changes, remove));
+    assert_eq!(found, REMOVALS);
+    for (changes, (bytes, legs)) in CHANGES.into_iter().zip(found).flat_map(|(u, found)| found.map(|cost| (u, cost))) {
+        assert!(bytes as u64 <= 20 * changes + 400 && legs <= 6, "{changes}: {bytes} bytes, {legs} legs");
     }
 }

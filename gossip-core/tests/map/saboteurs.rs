@@ -8,7 +8,7 @@ use super::{Mix, run};
 
 /// What a fleet that breaks this rule is caught by, and within how many seeds.
 fn caught(rule: Rule) -> Option<(String, u64)> {
-    (0..400).find_map(|seed| {
+    (0..2_000).find_map(|seed| {
         let mix = Mix { inserts: 40, removals: 20, faults: 10 };
         let caught = catch_unwind(AssertUnwindSafe(|| run(Some(rule), seed, &mix))).err()?;
         let said = caught.downcast_ref::<String>()?;

@@ -176,11 +176,15 @@ impl<E: Value> Model for Scope<E> {
             state.wire.append(&mut outcome.sent);
         }
         state.wire.sort_unstable();
-        if self.pushes.is_some() {
-            self.settle_in(&mut state).expect("nothing has happened");
+        let met = if self.pushes.is_some() {
+            self.settle_in(&mut state)
         } else if self.have_met {
-            self.meet(&mut state).expect("nothing has happened");
-        }
+            self.meet(&mut state)
+        } else {
+            Ok(())
+        };
+        // With a bug in it, all may go wrong before anything happens.
+        state.broken = state.broken.or(met.err());
         for replica in &mut state.replicas {
             let saved = E::save(&replica.machine);
             Arc::make_mut(replica).saved = Some(Arc::new(saved));
