@@ -1,5 +1,5 @@
 //! What rounds cost: two sets that differ, systems that reconcile them, the driver that counts and checks, and the table and
-//! figures of what came of it. And what it costs to keep a cluster in step under load.
+//! figures of what came of it. What it costs to keep a cluster in step under load. And what a map that forgets costs.
 
 mod blob;
 #[cfg(feature = "report")]
@@ -10,6 +10,7 @@ mod difference;
 mod exchange;
 mod figures;
 mod gossip;
+mod map;
 mod number;
 mod origin;
 mod pair;
@@ -30,6 +31,9 @@ pub use difference::Difference;
 pub use exchange::exchange;
 pub use figures::figures;
 pub use gossip::Gossip;
+pub use map::{Figures, MapCase, MapRow, MapSystem, Work, map_systems, operation_times, round_cost};
+#[cfg(feature = "memory")]
+pub use map::{memory_held, memory_pushed};
 pub use number::number;
 pub use origin::Origin;
 pub use pair::{Cost, Counts, Pair};

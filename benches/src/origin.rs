@@ -32,6 +32,11 @@ impl Origin {
         Self::here(&["gossip-core", "gossip-node"])
     }
 
+    /// That of maps.
+    pub fn of_maps() -> Self {
+        Self::here(&["gossip-core", "bincode", "rbsr", "rsos"])
+    }
+
     fn here(packages: &'static [&'static str]) -> Self {
         let unknown = || "unknown".to_string();
         let about = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The program `report`: whole rounds between two machines, and clusters under load, as tables.
 
+mod maps;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -124,6 +126,7 @@ enum Other {
     Broadcast(BroadcastOptions),
     Decodes(DecodesOptions),
     Inserts(InsertsOptions),
+    Map(maps::Options),
     Plot(PlotOptions),
     Round(RoundOptions),
 }
@@ -235,6 +238,7 @@ fn main() -> ExitCode {
         Some(Other::Broadcast(options)) => broadcast(options),
         Some(Other::Decodes(options)) => decodes(options),
         Some(Other::Inserts(options)) => inserts(options),
+        Some(Other::Map(options)) => maps::report(options),
         Some(Other::Plot(options)) => plot(options),
         Some(Other::Round(options)) => round(options),
     };
