@@ -152,6 +152,15 @@ pub(crate) trait Compared: Content<Element: Element> {
     fn marks_above(&self, _theirs: &[(ReplicaId, u32)]) -> Vec<Dot> {
         Vec::new()
     }
+    /// Our marks, as many as fit so many bytes.
+    fn marks(&self, _room: usize) -> Dots {
+        Dots::default()
+    }
+    /// Drops what is live here in an interval, is not among what a peer holds there, and was seen by the peer, whose marks
+    /// these are. Returns the elements that went, and how many it looked at.
+    fn drop_seen(&mut self, _: Bound, _: Bound, _held: &[Fingerprint], _marks: &[Dot]) -> (Vec<Self::Element>, usize) {
+        (Vec::new(), 0)
+    }
     /// The marks of a peer that has told all, with 0 for each replica of ours that it has none of.
     fn beside(&self, _told: &[Dot]) -> Vec<(ReplicaId, u32)> {
         Vec::new()

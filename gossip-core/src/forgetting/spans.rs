@@ -102,6 +102,37 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         }
     }
 
+    /// Our marks, as many as fit so many bytes.
+    pub(crate) fn marks(&self, room: usize) -> Dots {
+        let room = if self.breaks(Rule::TellGone) { 0 } else { room };
+        Dots::fill(self.context.marks_from(ReplicaId::from_bits(0)), room)
+    }
+
+    /// Drops what is live here in an interval, is not among the entries that a peer holds there, and was seen by the peer,
+    /// whose marks these are: so it is gone there. Returns the entries that went, and how many it looked at.
+    pub(crate) fn drop_seen(
+        &mut self,
+        from: Bound,
+        to: Bound,
+        held: &[Fingerprint],
+        marks: &[Dot],
+    ) -> (Vec<Item<K, V>>, usize) {
+        let has_seen = |dot: Dot| {
+            let found = marks.binary_search_by_key(&dot.replica, |mark| mark.replica);
+            found.is_ok_and(|found| dot.counter <= marks[found].counter)
+        };
+        let (mut looked_at, mut gone) = (0, Vec::new());
+        for (fingerprint, entry) in self.between(from, to) {
+            looked_at += 1;
+            let dot = entry.element.value().map(|item| item.dot);
+            let dot = dot.filter(|&dot| has_seen(dot) && held.binary_search(&fingerprint).is_err());
+            gone.extend(dot.filter(|_| !self.breaks(Rule::Drop)));
+        }
+        let went = gone.into_iter().filter_map(|dot| self.see_gone(dot)).collect();
+        self.settle();
+        (went, looked_at)
+    }
+
     /// Entries of a name, which has `width` bits less than ids.
     fn of_name(&self, name: u64, width: u32) -> impl Iterator<Item = Entry<'_, Item<K, V>>> + Clone {
         let end = Bound::after_name(name, width);

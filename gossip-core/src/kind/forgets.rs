@@ -202,6 +202,14 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
         self.adopt_told(marks, gone, theirs);
     }
 
+    fn marks(&self, room: usize) -> Dots {
+        self.marks(room)
+    }
+
+    fn drop_seen(&mut self, from: Bound, to: Bound, held: &[Fingerprint], marks: &[Dot]) -> (Vec<Item<K, V>>, usize) {
+        self.drop_seen(from, to, held, marks)
+    }
+
     fn marks_above(&self, theirs: &[(ReplicaId, u32)]) -> Vec<Dot> {
         self.marks_above(theirs)
     }

@@ -59,8 +59,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             }
             Step::Walk(walk) => {
                 let room = self.config.room(longest::PAGE).less(beside);
-                let (request, gone) = next_page(self.set, window, room, walk, answer);
+                let (request, gone, marks) = next_page(self.set, window, room, walk, answer);
                 self.gone.extend(gone.as_slice());
+                self.marks.extend(marks.as_slice());
                 bursts = !walk.begins_page();
                 request
             }
@@ -158,14 +159,18 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     }
 }
 
+/// The part of a page that marks may take, of which there are as many as replicas that ever wrote.
+const MARKS: usize = 8;
+
 /// The gone dots of an interval, and the bound up to which they fit half of the room.
 fn gone_to(set: &impl Kind, from: Bound, to: Bound, room: Room) -> (Dots, Bound) {
     let (_, gone, reach) = set.context_between(from, to, false, room.of_many / 2);
     (gone, reach)
 }
 
-/// The next message of a page of our walk, whose answer can have so many bytes, and the gone dots that it tells.
-fn next_page<S: Kind>(set: &S, window: u16, room: Room, walk: &mut Walk, answer: u64) -> (Request, Dots) {
+/// The next message of a page of our walk, whose answer can have so many bytes, and the gone dots and the marks that it
+/// tells.
+fn next_page<S: Kind>(set: &S, window: u16, room: Room, walk: &mut Walk, answer: u64) -> (Request, Dots, Dots) {
     // A page lists what we have only as far as the answer can reach: beyond, it would be listed again.
     let (from, reach, end) = walk.next(window, answer);
     let (mut gone, mut reach) = gone_to(set, from, reach, room);
@@ -176,6 +181,9 @@ fn next_page<S: Kind>(set: &S, window: u16, room: Room, walk: &mut Walk, answer:
     // Of a map it also tells what is gone as far as it reaches, and no further.
     let end = if S::FORGETS { reach } else { end };
     let room = if S::FORGETS { room.less(gone.encoded_len()) } else { room };
+    // What lists all that is live tells by the marks what went, and nothing of it is sent.
+    let marks = if matches!(walk.lists(), Lists::Elements) { set.marks(room.of_many / MARKS) } else { Dots::default() };
+    let room = if marks.count() > 0 { room.less(marks.encoded_len()) } else { room };
     let (listed, to) = match walk.lists() {
         Lists::Elements => {
             let (elements, to) = set.page_to(from, reach, end, room);
@@ -188,5 +196,5 @@ fn next_page<S: Kind>(set: &S, window: u16, room: Room, walk: &mut Walk, answer:
         Lists::Nothing(_) => (Listed::Whole(Elements::NONE), reach),
     };
     let (window, wants_state) = walk.sent(to).map_or((0, false), |wants_state| (window, wants_state));
-    (Request::Page { window, wants_state, from, to, listed }, gone)
+    (Request::Page { window, wants_state, from, to, listed }, gone, marks)
 }

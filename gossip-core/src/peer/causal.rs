@@ -3,15 +3,15 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::budget::LOOKED_FOR;
+use super::budget::{LOOKED_FOR, PASSED};
 use super::turn::Turn;
 use crate::codec::Encode;
 use crate::config::Room;
 use crate::digest::{Digest, State};
-use crate::element::{Dot, ReplicaId};
+use crate::element::{Dot, Fingerprint, ReplicaId};
 use crate::event::Event;
 use crate::kind::Kind;
-use crate::message::{Answer, Asks, Body, Nonce, Remarks, Request};
+use crate::message::{Answer, Asks, Body, Listed, Nonce, Remarks, Request};
 use crate::round::repair::Repair;
 use crate::round::{Round, Step};
 use crate::set::{Causal, Claim};
@@ -27,7 +27,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     }
 
     /// Notes what the peer is to be told, and acts on marks that it has told.
-    pub(super) fn note_remarks(&mut self, body: &Body, stale: Vec<Dot>, remarks: &Remarks) {
+    pub(super) fn note_remarks(&mut self, body: &Body, held: &[Fingerprint], stale: Vec<Dot>, remarks: &Remarks) {
         let room = MOST_STALE.saturating_sub(self.peer.stale.len());
         self.peer.stale.extend(stale.into_iter().take(room));
         match body {
@@ -38,6 +38,15 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             {
                 let hashed = self.set.adopt_if(remarks.marks.as_slice(), *tag);
                 self.spend(LOOKED_FOR * hashed as u64);
+            }
+            Body::Request { request: Request::Page { from, to, listed: Listed::Whole(_), .. }, .. }
+                if remarks.marks.count() > 0 && !self.has_overdrawn() =>
+            {
+                // The page lists all that is live there, and the marks say what was.
+                let (went, looked_at) = self.set.drop_seen(*from, *to, held, remarks.marks.as_slice());
+                self.spend(PASSED * looked_at as u64);
+                self.note_removed(went);
+                self.stats.state_bytes = self.set.state().bytes;
             }
             Body::Answer { nonce, answer: Answer::Give { .. } } => {
                 if let Some(Step::Walk(walk)) = self.awaiting(*nonce).map(Round::step_mut) {

@@ -72,7 +72,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         self.events.extend(learned.into_iter().map(|element| Event::of_arrival(element, self.id.clone())));
         if S::FORGETS {
             self.note_removed(removed);
-            self.note_remarks(&body, stale, &remarks);
+            self.note_remarks(&body, &held, stale, &remarks);
         }
         let expected = match body {
             Body::Request { nonce, request, .. } => {

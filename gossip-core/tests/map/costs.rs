@@ -100,3 +100,17 @@ fn a_removal_costs_less_than_a_name() {
         assert!(bytes as u64 <= 20 * changes + 400 && legs <= 6, "{changes}: {bytes} bytes, {legs} legs");
     }
 }
+
+/// A replica that missed the removal of all it holds sends none of it: a page that lists nothing, with the marks, tells.
+#[test]
+fn who_comes_back_to_an_emptied_map_pays_for_what_is_left() {
+    let found = [0, 1].map(|asker| {
+        let mut replicas = replicas();
+        (0..KEYS).for_each(|index| assert_eq!(replicas[0].insert(key(index), value(index + 1)), Ok(1)));
+        (0..KEYS).for_each(|index| assert_eq!(replicas[0].remove(&key(index)), 1));
+        let found = round(&mut replicas, asker);
+        assert!(replicas[1].is_empty());
+        found
+    });
+    assert_eq!(found, [(255, 6), (350, 7)]);
+}
