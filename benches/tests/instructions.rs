@@ -30,6 +30,7 @@ const COUNTED: [(&str, &str, &str); 10] = [
 const TOLERANCE_PERCENT: u64 = 5;
 
 #[test]
+#[ignore = "builds a release, and wants valgrind"]
 fn instructions_are_as_recorded() {
     // First, since the build takes a minute.
     valgrind().arg("--version").run();
