@@ -62,6 +62,9 @@ pub enum Event<P, E> {
         peer: P,
         /// The digest both had.
         digest: Digest,
+        /// Whether the last proof with this peer was of the same digest: then nothing has changed. Rounds go on while nothing
+        /// changes, and each ends in a proof.
+        again: bool,
     },
     /// This peer is known to hold our log up to a place that [`watch`](crate::AntiEntropy::watch) asked about, and so all
     /// elements that came before it.
@@ -101,6 +104,8 @@ pub enum MapEvent<P, K> {
         peer: P,
         /// The digest both had.
         digest: Digest,
+        /// Whether the last proof with this peer was of the same digest: then nothing has changed.
+        again: bool,
     },
     /// This replica id was used twice.
     Forked {

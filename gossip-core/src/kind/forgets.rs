@@ -33,7 +33,7 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
     fn report<P>(event: Event<P, Item<K, V>>) -> Option<MapEvent<P, K>> {
         Some(match event {
             Event::Learned { element, from } => MapEvent::Changed { key: element.key, from },
-            Event::InSync { peer, digest } => MapEvent::InSync { peer, digest },
+            Event::InSync { peer, digest, again } => MapEvent::InSync { peer, digest, again },
             Event::Unreachable { peer } => MapEvent::Unreachable { peer },
             Event::Reachable { peer } => MapEvent::Reachable { peer },
             // Nothing of a map is held undecoded, and nobody watches places.

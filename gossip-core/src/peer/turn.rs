@@ -185,6 +185,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Enters a proof that both sets have this digest.
     pub(super) fn prove(&mut self, digest: Digest) {
+        let again = self.peer.known.proof() == Some(digest);
         if S::FORGETS {
             let ours = self.set.place_of(digest.tag()).unwrap_or(self.set.end());
             self.peer.known.note_proof(digest, ours);
@@ -193,9 +194,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         }
         self.on_link(|link| link.on_compared());
         // A peer may say the same any number of times before the next poll.
-        let said = matches!(self.events.back(), Some(Event::InSync { peer, digest: last }) if peer == self.id && *last == digest);
+        let said = matches!(self.events.back(), Some(Event::InSync { peer, digest: last, .. }) if peer == self.id && *last == digest);
         if !said {
-            self.events.push_back(Event::InSync { peer: self.id.clone(), digest });
+            self.events.push_back(Event::InSync { peer: self.id.clone(), digest, again });
         }
     }
 

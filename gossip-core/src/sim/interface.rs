@@ -199,7 +199,7 @@ impl<E: Element> Machine for AntiEntropy<usize, E> {
             Output::Send { to, message } => send(to, &message),
             Output::Event(Event::Learned { element, from }) => Step::Learned { element, from },
             Output::Event(Event::Undecoded { encoded, from }) => Step::Undecoded { encoded, from },
-            Output::Event(Event::InSync { peer, digest }) => Step::InSync { peer, digest },
+            Output::Event(Event::InSync { peer, digest, .. }) => Step::InSync { peer, digest },
             // No law speaks of these, so they are only counted.
             Output::Event(Event::Decoded { .. }) => Step::Note("decoded"),
             Output::Event(Event::Reached { .. }) => Step::Note("reached"),
@@ -275,7 +275,7 @@ impl<K: Element + Ord, V: Element> Machine for Map<usize, K, V> {
         match Map::poll(self, now) {
             Output::Send { to, message } => send(to, &message),
             Output::Event(MapEvent::Changed { key, from }) => Step::Changed { key: encoding(&key), from },
-            Output::Event(MapEvent::InSync { peer, digest }) => Step::InSync { peer, digest },
+            Output::Event(MapEvent::InSync { peer, digest, .. }) => Step::InSync { peer, digest },
             Output::Event(MapEvent::Forked { .. }) => Step::Note("forked"),
             Output::Event(MapEvent::Unreachable { .. }) => Step::Note("unreachable"),
             Output::Event(MapEvent::Reachable { .. }) => Step::Note("reachable"),

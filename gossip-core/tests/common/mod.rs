@@ -64,7 +64,7 @@ impl<E: Element> Network<E> {
                     self.sent.push(Sent { from, kind: message.kind(), bytes: bytes.len() });
                     self.wire.push(Datagram { from, to, bytes });
                 }
-                Output::Event(Event::InSync { peer, digest }) => self.proofs.push((from, peer, digest)),
+                Output::Event(Event::InSync { peer, digest, .. }) => self.proofs.push((from, peer, digest)),
                 Output::Event(_) => {}
                 Output::Wait(until) => {
                     assert!(until.is_none_or(|until| until > self.now));

@@ -250,5 +250,8 @@ fn events_tell_of_silence_and_return_once() {
     machine.receive(&2, message).unwrap();
     events.clear();
     run(&mut machine, &mut events, Time::from_millis(100_001));
-    assert_eq!(events, [Event::Reachable { peer: 2 }, Event::InSync { peer: 2, digest: machine.digest() }]);
+    assert_eq!(
+        events,
+        [Event::Reachable { peer: 2 }, Event::InSync { peer: 2, digest: machine.digest(), again: false }]
+    );
 }

@@ -140,8 +140,8 @@ impl<E: Plain> Malady<E> for Tampering<E> {
                 self.began = None;
                 output
             }
-            (&Output::Event(Event::InSync { peer, .. }), Bug::ProvesTheNewest) => {
-                Output::Event(Event::InSync { peer, digest: machine.digest() })
+            (&Output::Event(Event::InSync { peer, again, .. }), Bug::ProvesTheNewest) => {
+                Output::Event(Event::InSync { peer, digest: machine.digest(), again })
             }
             (Output::Event(Event::InSync { .. }), Bug::TellsNoProof) => self.poll(machine, now),
             (Output::Event(Event::Learned { element, from }), Bug::RemembersWhoSent) => {

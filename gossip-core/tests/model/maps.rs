@@ -69,7 +69,7 @@ impl<const N: usize> Value for Under<N> {
 
     fn proof(event: &MapEvent<usize, u8>) -> Option<(usize, Digest)> {
         match event {
-            MapEvent::InSync { peer, digest } => Some((*peer, *digest)),
+            MapEvent::InSync { peer, digest, .. } => Some((*peer, *digest)),
             MapEvent::Forked { replica } => panic!("{replica:?} is the id of one life"),
             _ => None,
         }

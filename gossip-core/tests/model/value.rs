@@ -73,6 +73,6 @@ impl<E: Plain> Value for E {
     }
 
     fn proof(event: &Event<usize, E>) -> Option<(usize, Digest)> {
-        if let Event::InSync { peer, digest } = event { Some((*peer, *digest)) } else { None }
+        if let Event::InSync { peer, digest, .. } = event { Some((*peer, *digest)) } else { None }
     }
 }

@@ -103,7 +103,7 @@ impl<E: Element + Send + Sync + 'static> Driven for AntiEntropy<PeerId, E> {
         Some(match event {
             Event::Learned { element, from } => Step::Change(Change { element, from: Some(from) }),
             Event::Undecoded { encoded, .. } => Step::Keep(encoded.into()),
-            Event::InSync { peer, digest } => Step::InSync { peer, digest },
+            Event::InSync { peer, digest, .. } => Step::InSync { peer, digest },
             Event::Unreachable { peer } => Step::Unreachable(peer),
             Event::Reachable { peer } => Step::Reachable(peer),
             // Nothing is watched here, and nothing decoded anew.
@@ -191,7 +191,7 @@ where
     fn step(event: MapEvent<PeerId, K>) -> Option<Step<KeyChange<K>>> {
         Some(match event {
             MapEvent::Changed { key, from } => Step::Change(KeyChange { key, from: Some(from) }),
-            MapEvent::InSync { peer, digest } => Step::InSync { peer, digest },
+            MapEvent::InSync { peer, digest, .. } => Step::InSync { peer, digest },
             MapEvent::Unreachable { peer } => Step::Unreachable(peer),
             MapEvent::Reachable { peer } => Step::Reachable(peer),
             MapEvent::Forked { replica } => {

@@ -224,8 +224,10 @@ impl Member {
             Event::Undecoded { encoded, from } => {
                 tracing::warn!(target: TARGET, bytes = encoded.len(), %from, "an element is no value of this version");
             }
-            Event::InSync { peer, digest } => {
-                self.rounds.span_of(&peer).in_scope(|| tracing::debug!(target: TARGET, %peer, %digest, "in sync"));
+            Event::InSync { peer, digest, again } => {
+                self.rounds
+                    .span_of(&peer)
+                    .in_scope(|| tracing::debug!(target: TARGET, %peer, %digest, again, "in sync"));
             }
             Event::Unreachable { peer } => tracing::info!(target: TARGET, %peer, "unreachable"),
             Event::Reachable { peer } => tracing::info!(target: TARGET, %peer, "reachable"),
