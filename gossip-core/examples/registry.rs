@@ -12,7 +12,7 @@ use std::io::Read;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use gossip_core::{Config, Element, Map, MapEvent, MapOutput, MessageBudget, ReplicaId, Time};
+use gossip_core::{Config, Element, Map, MapEvent, MessageBudget, ReplicaId};
 
 /// How often a service says that it is there, and after how long a silence it is evicted.
 const BEAT: Duration = Duration::from_secs(1);
@@ -48,38 +48,39 @@ fn main() -> Result<(), Box<dyn Error>> {
         registry.add_peer(peer.parse()?);
     }
     let socket = UdpSocket::bind(own)?;
-    let (start, mut beats, mut next_beat) = (Instant::now(), 0, Time::ZERO);
+    let (start, mut beats, mut next_beat) = (Instant::now(), 0, Duration::ZERO);
     // When each service was heard of last, on our own clock. It is nobody else's business.
-    let mut heard: BTreeMap<SocketAddr, Time> = BTreeMap::new();
+    let mut heard: BTreeMap<SocketAddr, Duration> = BTreeMap::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let now = Time::ZERO + start.elapsed();
+        let now = start.elapsed();
         if now >= next_beat {
             registry.insert(own, Heartbeat { process: std::process::id(), beats })?;
             (beats, next_beat) = (beats + 1, now + BEAT);
             for (service, at) in &heard {
                 // What it has said since, and we have not heard, is another entry: that survives.
-                if now.saturating_since(*at) > SILENCE && registry.remove(service) > 0 {
+                if now.saturating_sub(*at) > SILENCE && registry.remove(service) > 0 {
                     println!("{service} is silent: evicted");
                 }
             }
             let services = registry.iter().map(|(service, Heartbeat { process, .. })| format!("{service} ({process})"));
             println!("there: {}", services.collect::<Vec<_>>().join(", "));
         }
-        let until = loop {
-            match registry.poll(now) {
-                MapOutput::Send { to, message } => drop(socket.send_to(&message.encode(), to)),
-                MapOutput::Event(MapEvent::Changed { key, .. }) => {
+        let wait = registry.drive(
+            now,
+            |_, to, message| drop(socket.send_to(&message.encode(), to)),
+            |registry, event| match event {
+                MapEvent::Changed { key, .. } => {
                     if registry.get(&key).is_some() {
                         heard.insert(key, now);
                     }
                 }
-                MapOutput::Event(MapEvent::InSync { .. }) => {}
-                MapOutput::Event(event) => println!("{event:?}"),
-                MapOutput::Wait(until) => break until.map_or(next_beat, |until| until.min(next_beat)),
-            }
-        };
-        socket.set_read_timeout(Some(until.saturating_since(now).max(Duration::from_millis(1))))?;
+                MapEvent::InSync { .. } => {}
+                event => println!("{event:?}"),
+            },
+        );
+        let wait = wait.min(next_beat.saturating_sub(now));
+        socket.set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
         if let Ok((len, from)) = socket.recv_from(&mut buffer)
             && let Err(error) = registry.receive_bytes(&from, &buffer[..len])
         {

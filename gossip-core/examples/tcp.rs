@@ -11,7 +11,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use gossip_core::{AntiEntropy, Config, Event, MessageBudget, Output, Time};
+use gossip_core::{AntiEntropy, Config, Event, MessageBudget};
 
 /// What all threads put into the one inbox.
 enum Input {
@@ -41,24 +41,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         let numbers = io::stdin().lines().map_while(Result::ok).filter_map(|line| line.parse().ok());
         numbers.map(Input::Write).try_for_each(|write| inbox.send(write))
     });
-    let (clock, mut proven) = (Instant::now(), BTreeMap::new());
+    let start = Instant::now();
     loop {
-        let until = loop {
-            match machine.poll(Time::ZERO + clock.elapsed()) {
-                // A link that is down or slow loses messages, which is safe; waiting for it would hold up all others.
-                Output::Send { to, message } => _ = links[&to].try_send(message.encode()),
-                Output::Event(Event::InSync { peer, digest }) => {
-                    if proven.insert(peer, digest) != Some(digest) {
-                        println!("in sync with {peer}: {digest}; {:?}", machine.stats().total);
-                    }
+        let wait = machine.drive(
+            start.elapsed(),
+            // A link that is down or slow loses messages, which is safe; waiting for it would hold up all others.
+            |_, to, message| _ = links[&to].try_send(message.encode()),
+            |machine, event| {
+                if let Event::InSync { peer, digest, again: false } = event {
+                    println!("in sync with {peer}: {digest}; {:?}", machine.stats().total);
                 }
-                Output::Event(_) => {}
-                Output::Wait(until) => break until,
-            }
-        };
-        // Without a deadline, or with one that the clock cannot express, this waits for input alone.
-        let limit = until.map_or(Duration::MAX, |until| until.saturating_since(Time::ZERO + clock.elapsed()));
-        match inputs.recv_timeout(limit) {
+            },
+        );
+        match inputs.recv_timeout(wait) {
             Ok(Input::Message(from, bytes)) => _ = machine.receive_bytes(&from, &bytes), // refused, it changes nothing
             Ok(Input::Write(number)) => _ = machine.insert(number)?,
             Err(RecvTimeoutError::Timeout) => {}

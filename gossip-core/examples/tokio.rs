@@ -2,16 +2,15 @@
 //! `cargo run -p examples --features tokio --bin tokio -- 127.0.0.1:7001 127.0.0.1:7002,127.0.0.1:7003 0..50`; a line
 //! is inserted as it is. Kill one and start it again, with `0..0` if you like: its peers make it whole.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::time::Instant;
 
-use gossip_core::{AntiEntropy, Config, Event, MessageBudget, Output, Time};
+use gossip_core::{AntiEntropy, Config, Event, MessageBudget};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 #[allow(clippy::disallowed_methods, reason = "this is where time enters")]
 #[tokio::main(flavor = "current_thread")]
@@ -37,21 +36,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| lines.blocking_send(line))
     });
 
-    let (clock, mut proven) = (Instant::now(), BTreeMap::new());
-    let mut datagram = vec![0; 65_536];
+    let (start, mut datagram) = (Instant::now(), vec![0; 65_536]);
     loop {
-        let until = loop {
-            match machine.poll(Time::ZERO + clock.elapsed()) {
-                Output::Send { to, message } => _ = socket.try_send_to(&message.encode(), to), // or lose it
-                Output::Event(Event::InSync { peer, digest }) => {
-                    if proven.insert(peer, digest) != Some(digest) {
-                        println!("in sync with {peer}: {digest}; {:?}", machine.stats().total);
-                    }
+        let wait = machine.drive(
+            start.elapsed(),
+            |_, to, message| _ = socket.try_send_to(&message.encode(), to), // or lose it
+            |machine, event| {
+                if let Event::InSync { peer, digest, again: false } = event {
+                    println!("in sync with {peer}: {digest}; {:?}", machine.stats().total);
                 }
-                Output::Event(_) => {}
-                Output::Wait(until) => break until,
-            }
-        };
+            },
+        );
         tokio::select! {
             // An error is of one datagram, not of the socket: say, that a peer's port is closed.
             Ok((len, from)) = socket.recv_from(&mut datagram) => {
@@ -62,15 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Some(line) = inbox.recv() => {
                 _ = machine.insert(line).map_err(|refused| eprintln!("{refused}"));
             }
-            () = sleep_until(clock, until) => {}
+            () = tokio::time::sleep(wait) => {}
         }
-    }
-}
-
-/// Without a deadline, or with one that the clock cannot express, forever.
-async fn sleep_until(clock: Instant, until: Option<Time>) {
-    match until.and_then(|until| clock.checked_add(until.saturating_since(Time::ZERO))) {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }

@@ -10,27 +10,23 @@
 //! # Embedding
 //!
 //! Three verbs: [`insert`](AntiEntropy::insert) elements of your own, [`receive`](AntiEntropy::receive) the messages of
-//! peers, and [`poll`](AntiEntropy::poll) until it says [`Wait`](Output::Wait). This is the whole loop:
+//! peers, and [`poll`](AntiEntropy::poll) until it says [`Wait`](Output::Wait), or have [`drive`](AntiEntropy::drive) do that.
+//! This is the whole loop:
 //!
 //! ```
-//! use gossip_core::{AntiEntropy, Event, Output, Time};
-//! use std::{sync::mpsc, time::{Duration, Instant}};
+//! use gossip_core::{AntiEntropy, Event};
+//! use std::{sync::mpsc, time::Instant};
 //!
 //! enum Input { Bytes { from: u32, bytes: Vec<u8> }, Write(String), Stop }
 //!
 //! fn run(mut machine: AntiEntropy<u32, String>, inbox: mpsc::Receiver<Input>, send: impl Fn(u32, Vec<u8>)) {
 //!     let start = Instant::now();
 //!     loop {
-//!         let now = || Time::ZERO + start.elapsed();
-//!         let until = loop {
-//!             match machine.poll(now()) {
-//!                 Output::Send { to, message } => send(to, message.encode()), // may be lost
-//!                 Output::Event(Event::Learned { element, .. }) => println!("learned {element}"),
-//!                 Output::Event(_) => {}
-//!                 Output::Wait(until) => break until,
-//!             }
-//!         };
-//!         let wait = until.map_or(Duration::MAX, |until| until.saturating_since(now()));
+//!         let wait = machine.drive(
+//!             start.elapsed(),
+//!             |_, to, message| send(to, message.encode()), // may be lost
+//!             |_, event| if let Event::Learned { element, .. } = event { println!("learned {element}") },
+//!         );
 //!         match inbox.recv_timeout(wait) {
 //!             Ok(Input::Bytes { from, bytes }) => machine.receive_bytes(&from, &bytes).unwrap_or_else(|e| eprintln!("{e}")),
 //!             Ok(Input::Write(text)) => drop(machine.insert(text)),

@@ -2,6 +2,7 @@
 
 mod chance;
 mod choose;
+mod drive;
 #[cfg(feature = "model")]
 mod model;
 #[cfg(test)]
@@ -40,24 +41,27 @@ pub use model::ModelState;
 /// [`Kind`]:
 ///
 /// ```
-/// use gossip_core::{AntiEntropy, Config, Engine, Kind, Output, Time};
+/// use core::time::Duration;
+/// use gossip_core::{AntiEntropy, Config, Engine, Kind};
 ///
-/// /// Hands all messages that are due to a transport.
-/// fn flush<P: Clone + Ord, S: Kind>(engine: &mut Engine<P, S>, now: Time, mut send: impl FnMut(P, Vec<u8>)) {
-///     loop {
-///         match engine.poll(now) {
-///             Output::Send { to, message } => send(to, message.encode()),
-///             Output::Event(_) => {}
-///             Output::Wait(_) => return,
-///         }
+/// /// A turn of a transport: takes in what came, and sends what is due. Returns for how long nothing will be.
+/// fn turn<P: Clone + Ord, S: Kind>(
+///     engine: &mut Engine<P, S>,
+///     elapsed: Duration,
+///     came: impl IntoIterator<Item = (P, Vec<u8>)>,
+///     mut send: impl FnMut(P, Vec<u8>),
+/// ) -> Duration {
+///     for (from, bytes) in came {
+///         let _ = engine.receive_bytes(&from, &bytes); // what is refused changes nothing
 ///     }
+///     engine.drive(elapsed, |_, to, message| send(to, message.encode()), |_, _| {})
 /// }
 ///
 /// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
 /// machine.add_peer("peer");
 /// machine.sync_now(&"peer");
 /// let mut sent = vec![];
-/// flush(&mut machine, Time::ZERO, |to, bytes| sent.push((to, bytes.len())));
+/// turn(&mut machine, Duration::ZERO, [], |to, bytes| sent.push((to, bytes.len())));
 /// assert_eq!(sent, [("peer", 26)]);
 /// ```
 #[derive(Clone)]
@@ -241,7 +245,7 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
         }
     }
 
-    /// The next output at `now`. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
+    /// The next output at `now`; [`drive`](Self::drive) takes all there are. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
     /// gives `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers)
     /// beside the message it builds; O(peers) when a round of chance begins.
     pub fn poll(&mut self, now: Time) -> Output<P, S::Element, S::Event<P>> {

@@ -53,6 +53,52 @@ fn at_the_end_of_time_nothing_is_due() {
     }
 }
 
+#[test]
+fn a_driven_machine_hands_over_all_there_is_and_says_how_long_to_wait() {
+    let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
+    let elapsed = Duration::from_millis(1_500);
+    let quiet = |_: &mut _, _, _| panic!("nothing to send");
+    assert_eq!(machine.drive(elapsed, quiet, |_, event| panic!("{event:?}")), Duration::MAX);
+    for peer in [1, 2] {
+        machine.add_peer(peer);
+        machine.sync_now(&peer);
+    }
+    let mut asked = vec![];
+    // The transport to the other peer is full by the first message.
+    let full = |machine: &mut AntiEntropy<_, _>, to, _| {
+        asked.push(to);
+        machine.set_writable(&(3 - to), false);
+    };
+    let wait = machine.drive(elapsed, full, |_, event| panic!("{event:?}"));
+    assert_eq!(asked, [1]);
+    assert_eq!(machine.poll(Time::ZERO), Output::Wait(Some(Time::from_millis(1_500) + wait)));
+}
+
+#[test]
+fn a_proof_tells_whether_anything_has_changed_since_the_last_one() {
+    let mut machines = [1, 2].map(|seed| AntiEntropy::<usize, u64>::new(Config::default(), seed));
+    machines.iter_mut().zip([1, 0]).for_each(|(machine, peer)| _ = machine.add_peer(peer));
+    let mut proofs = |change: Option<(usize, u64)>| {
+        change.into_iter().for_each(|(at, element)| _ = machines[at].insert(element).unwrap());
+        machines[0].sync_now(&1);
+        let mut again = [None; 2];
+        for at in [0, 1].repeat(4) {
+            let mut sent = vec![];
+            let mut note = |event| {
+                if let Event::InSync { again: is_again, .. } = event {
+                    again[at] = Some(is_again)
+                }
+            };
+            machines[at].drive(Duration::ZERO, |_, to, message| sent.push((to, message)), |_, event| note(event));
+            sent.into_iter().for_each(|(to, message)| machines[to].receive(&at, message).unwrap());
+        }
+        again
+    };
+    assert_eq!([proofs(None), proofs(None)], [[Some(false); 2], [Some(true); 2]]);
+    assert_eq!([proofs(Some((0, 7))), proofs(None)], [[Some(false); 2], [Some(true); 2]]);
+    assert_eq!([proofs(Some((1, 8))), proofs(Some((1, 8)))], [[Some(false); 2], [Some(true); 2]]);
+}
+
 #[cfg(feature = "serde")]
 #[test]
 fn messages_are_text_in_readable_formats_and_bytes_in_others() {
