@@ -3,6 +3,7 @@
 mod chance;
 mod choose;
 mod drive;
+mod flush;
 #[cfg(feature = "model")]
 mod model;
 #[cfg(test)]

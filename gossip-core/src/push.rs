@@ -351,6 +351,16 @@ impl<P: Clone + Ord> Pusher<P> {
         &self.common.lost
     }
 
+    /// Whether fresh elements go to the peer.
+    pub(crate) fn carries_to(&self, peer: &P) -> bool {
+        self.links.get(peer).and_then(Option::as_ref).is_some_and(|link| link.carries())
+    }
+
+    /// How many elements of our log from a place on came from the peer.
+    pub(crate) fn came_from(&self, peer: &P, place: Place) -> usize {
+        self.common.origins.count(peer, place)
+    }
+
     /// Whether rounds by chance have to reach some peers.
     pub(crate) fn leaves_to_rounds(&self) -> bool {
         !self.common.lost.is_empty() || self.is_orphan()

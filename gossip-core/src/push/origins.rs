@@ -53,6 +53,11 @@ impl<P: Clone + Ord> Origins<P> {
         FromPeer { origins: self, peer }
     }
 
+    /// How many elements of the log from a place on came from a peer. O(log runs).
+    pub(super) fn count(&self, peer: &P, place: Place) -> usize {
+        self.shares.get(peer).map_or(0, |share| share.since(place.index()))
+    }
+
     /// Notes that the log's elements since the last note, up to `end`, were inserted here.
     pub(super) fn note_inserts(&mut self, end: Place) {
         let Some(part) = self.advance(end) else { return };

@@ -66,6 +66,17 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         Wishes { send, ..Wishes::default() }
     }
 
+    /// Sends what the peer may lack without waiting for a turn, and has the peer say at once how far it has it: by pushes
+    /// where these go, else by a round.
+    pub(crate) fn flush(&mut self) -> Wishes {
+        let Some(link) = self.slot.as_mut().filter(|link| link.carries()) else {
+            return Wishes { round: true, ..Wishes::default() };
+        };
+        // An acknowledgement alone would wait for a turn of the peer's, or 2 s.
+        (link.due, link.asks) = (true, true);
+        Wishes { send: true, ..Wishes::default() }
+    }
+
     /// Notes that a message came from the peer. If it was lost, it is found.
     pub(crate) fn on_message(&mut self) -> Wishes {
         let Some(link) = self.slot else { return Wishes::default() };

@@ -17,6 +17,7 @@ mod embedding;
 mod findings;
 mod fleet;
 mod laws;
+mod leaving;
 mod losses;
 mod memory;
 mod pacing;
