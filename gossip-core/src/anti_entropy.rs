@@ -57,7 +57,10 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
         Self::over(Set::new(&config), config, seed)
     }
 
-    /// Inserts an element of our own. Returns whether it is new. No event reports it. Expected O(1), amortized.
+    /// Inserts an element of our own. Returns whether it is new. Expected O(1), amortized.
+    ///
+    /// No event reports it. Who treats what is written here and what came from peers in one place asks the log, which has
+    /// both: [`since`](Self::since).
     ///
     /// The element stands before [`end`](Self::end) then, so a peer that [has reached](Self::watch) that place holds it.
     ///
@@ -127,7 +130,7 @@ impl<P: Clone + Ord, E: Element> AntiEntropy<P, E> {
     /// element and O(1) for each.
     ///
     /// A service saves these, and it saves them before it sends: an element is on its way to peers once
-    /// [`poll`](Self::poll) gives a message.
+    /// [`poll`](Self::poll) gives a message. It shows them to its users likewise, whoever has written them.
     ///
     /// ```
     /// use gossip_core::{AntiEntropy, Config, Place};

@@ -172,6 +172,26 @@ impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {
 
     /// Inserts a value, which replaces all that is seen here under the key. Returns how many values that were.
     ///
+    /// No event reports it: what is held under the key has changed, whatever this returns. [`remove`](Self::remove) has changed
+    /// it if it returns more than 0.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use gossip_core::{Config, Map, MapEvent, ReplicaId};
+    ///
+    /// let id = ReplicaId::from_random(*b"8 random");
+    /// let mut map = Map::<&str, String, u64>::new(Config::default(), id, 1);
+    /// let mut changed: Vec<String> = vec![]; // keys, whoever has changed what is held there
+    /// map.insert("tea".into(), 250).unwrap();
+    /// changed.push("tea".into());
+    /// if map.remove("milk") > 0 {
+    ///     changed.push("milk".into());
+    /// }
+    /// let others = |_: &mut _, event| if let MapEvent::Changed { key, .. } = event { changed.push(key) };
+    /// map.drive(Duration::ZERO, |_, _, _| {}, others);
+    /// assert_eq!(changed, ["tea"]);
+    /// ```
+    ///
     /// # Errors
     ///
     /// A key and value that are over the cluster's limit, which with what else an entry takes is 90 bytes below
