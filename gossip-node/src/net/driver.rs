@@ -102,8 +102,16 @@ struct Run<D: Driven> {
     messages: Vec<(PeerId, u64, Vec<u8>)>,
     /// Encodings to keep that the log does not tell.
     keep: Vec<Vec<u8>>,
+    /// Set once it is to stop.
+    stopping: Option<Stopping>,
+}
+
+/// The end of a driver.
+struct Stopping {
     /// Whom to tell that it has stopped.
-    stopping: Option<oneshot::Sender<()>>,
+    done: oneshot::Sender<()>,
+    /// When it stops, whatever peers still lack.
+    by: Instant,
 }
 
 /// The answer to a write, and whom to tell.
@@ -118,6 +126,9 @@ const ASKS_EVERY: Duration = Duration::from_millis(300);
 
 /// By how many bytes more than the last whole state changes are kept, before a whole one takes their place.
 const PACKS_BEYOND: u64 = 1 << 20;
+
+/// For how long a replica that stops hands over what peers lack. To one that answers that takes a round trip.
+const HANDS_OVER: Duration = Duration::from_secs(1);
 
 /// How many inputs are taken in between two polls, and so about how many writes share a sync.
 const BATCH: usize = 1_024;
@@ -150,7 +161,9 @@ impl<D: Driven> Run<D> {
             let until = self.poll();
             self.save().await?;
             self.let_out();
-            if let Some(done) = self.stopping.take() {
+            if self.has_handed_over()
+                && let Some(Stopping { done, .. }) = self.stopping.take()
+            {
                 let _ = done.send(());
                 return Ok(());
             }
@@ -160,9 +173,16 @@ impl<D: Driven> Run<D> {
             while let Some(input) = next {
                 self.take_in(input);
                 room -= 1;
-                next = if room == 0 || self.stopping.is_some() { None } else { self.driver.inbox.try_recv().ok() };
+                next = if room == 0 { None } else { self.driver.inbox.try_recv().ok() };
             }
         }
+    }
+
+    /// Whether it is to stop and has handed over what peers lacked, or has no more time for it.
+    fn has_handed_over(&self) -> bool {
+        let Some(stopping) = &self.stopping else { return false };
+        let machine = self.driver.machine.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        stopping.by <= Instant::now() || !self.links.lag(&*machine)
     }
 
     fn now(&self) -> Time {
@@ -172,7 +192,8 @@ impl<D: Driven> Run<D> {
     /// The next input, if one comes before the deadline.
     async fn receive_until(&mut self, until: Option<Time>) -> Option<Input<D>> {
         let deadline = until.and_then(|until| self.start.checked_add(until.saturating_since(Time::ZERO)));
-        match deadline.into_iter().chain(self.ask_at).min() {
+        let stop_at = self.stopping.as_ref().map(|stopping| stopping.by);
+        match deadline.into_iter().chain(self.ask_at).chain(stop_at).min() {
             None => self.driver.inbox.recv().await,
             Some(deadline) => tokio::select! {
                 input = self.driver.inbox.recv() => input,
@@ -185,6 +206,8 @@ impl<D: Driven> Run<D> {
         let shared = self.driver.machine.clone();
         let mut machine = shared.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         match input {
+            // Dropped, which tells whoever asks: who stops begins nothing more.
+            Input::Write { .. } | Input::Await { .. } | Input::Arrive(_) if self.stopping.is_some() => {}
             Input::Write { write, done } => {
                 let answer = machine.write(write).map(|(wrote, change)| {
                     self.told.extend(change);
@@ -214,7 +237,10 @@ impl<D: Driven> Run<D> {
             Input::Free { .. } | Input::Leave { .. } => {}
             Input::Targets => self.review(&mut machine),
             Input::Status(done) => _ = done.send(self.links.status(&*machine)),
-            Input::Stop(done) => self.stopping = Some(done),
+            Input::Stop(done) => {
+                machine.engine_mut().flush();
+                self.stopping = Some(Stopping { done, by: Instant::now() + HANDS_OVER });
+            }
         }
         self.waiters.note(machine.engine().digest());
     }

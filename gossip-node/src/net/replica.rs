@@ -93,8 +93,9 @@ impl<D: Driven> Replica<D> {
         self.handle.clone()
     }
 
-    /// Stops: no connection is let in any more, what was written is kept and answered, and what is queued for peers goes out
-    /// to those that take it within a second.
+    /// Stops: no connection is let in any more, what was written is kept and answered, and what peers are not known to hold
+    /// goes out to those that are connected. Whether they hold it is awaited for a second, and that the last messages go out
+    /// for another.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::AntiEntropy;
+use gossip_core::{AntiEntropy, Config};
 use gossip_node::StoreError;
 use gossip_node::net::{Change, InsertError, Missed, PeerId, Peers, Persist, Quorum, Replica, SpawnError};
 
@@ -34,6 +34,30 @@ async fn two_replicas_hold_the_same() {
     two.shutdown().await.expect("it ran");
     assert!(changes.next().await.is_ok(), "what it had written itself");
     assert!(matches!(changes.next().await, Err(Missed::Stopped(_))));
+}
+
+#[tokio::test]
+async fn who_shuts_down_hands_over_what_it_has_not_pushed_yet() {
+    let mut config = Config::default();
+    (config.batch_every, config.round_every) = (Some(Duration::from_secs(600)), Duration::from_secs(600));
+    let one = Replica::<Words>::builder("n1").listen("127.0.0.1:0").insecure().config(config.clone());
+    let one = one.spawn().await.expect("it runs");
+    let address = one.address().expect("it listens").to_string();
+    let two = Replica::<Words>::builder("n2").peers(Peers::fixed([address])).insecure().config(config);
+    let two = two.spawn().await.expect("it runs");
+    two.synced(Quorum::All).await.expect("it runs");
+    let mut changes = two.subscribe();
+    // The first goes out at once, and what follows it ten minutes later.
+    one.insert("first".into()).await.expect("it is short");
+    assert_eq!(changes.next().await.expect("it runs").element, "first");
+    for number in 0..20 {
+        one.insert(format!("word {number}")).await.expect("it is short");
+    }
+    assert_eq!(two.read(|words| words.len()), 1);
+    let began = tokio::time::Instant::now();
+    one.shutdown().await.expect("it ran");
+    assert_eq!(two.read(|words| words.len()), 21, "it has said so");
+    assert!(began.elapsed() < Duration::from_secs(1), "nothing is awaited once it has");
 }
 
 #[tokio::test]

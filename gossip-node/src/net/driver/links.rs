@@ -103,6 +103,11 @@ impl Links {
         self.link(peer).is_some()
     }
 
+    /// Whether a peer that is connected may lack something of what is held here.
+    pub(super) fn lag(&self, machine: &impl Driven) -> bool {
+        machine.engine().lagging().any(|peer| self.is_connected(peer))
+    }
+
     pub(super) fn peers(&self) -> impl Iterator<Item = &PeerId> + Clone {
         self.peers.keys()
     }
