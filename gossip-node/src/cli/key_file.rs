@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use gossip_core::Key;
+use zeroize::Zeroizing;
 
 /// A key in hexadecimal digits.
 const DIGITS: usize = 32;
@@ -23,9 +24,10 @@ pub(crate) enum KeyFileError {
 }
 
 /// Reads the key from a file of 32 hexadecimal digits, in either case, and perhaps a newline. Of a longer file it reads
-/// no more than it takes to see that.
+/// no more than it takes to see that. What it has read is wiped; the key itself lives as long as the replica.
 pub(crate) fn read_key(path: impl AsRef<Path>) -> Result<Key, KeyFileError> {
-    let mut text = Vec::new();
+    // With room to spare: a vector that grows leaves a copy behind, and one that is full is read on from a buffer elsewhere.
+    let mut text = Zeroizing::new(Vec::with_capacity(2 * DIGITS));
     // The key, a newline of two bytes, and one byte more, which tells that it is too long. A device that never ends
     // would do no harm.
     File::open(path)?.take(DIGITS as u64 + 3).read_to_end(&mut text)?;
@@ -39,24 +41,19 @@ fn parse_key(text: &[u8]) -> Result<Key, KeyFileError> {
         [line @ .., b'\n'] => (line, 1),
         line => (line, 0),
     };
-    let digit = |(byte, column): (&u8, usize)| {
-        let digit = char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        digit.ok_or(KeyFileError::NoDigit { column })
-    };
-    let digits = line.iter().take(DIGITS).zip(1..).map(digit).collect::<Result<Vec<u8>, KeyFileError>>()?;
-    if digits.len() < DIGITS {
-        return Err(KeyFileError::TooShort { digits: digits.len() });
+    let digits = &line[..line.len().min(DIGITS)];
+    if let Some(index) = digits.iter().position(|byte| !byte.is_ascii_hexdigit()) {
+        return Err(KeyFileError::NoDigit { column: index + 1 });
     }
+    let mut key = Zeroizing::new([0; DIGITS / 2]);
+    // They are digits, and no more than it takes.
+    hex::decode_to_slice(digits, key.as_mut()).map_err(|_| KeyFileError::TooShort { digits: digits.len() })?;
     // After the digits are seen to be digits: where something else stands is worth more to know than that it is too
     // long.
     if text.len() > DIGITS + newline {
         return Err(KeyFileError::TooLong { column: DIGITS + 1 });
     }
-    let mut key = [0; DIGITS / 2];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair[0] << 4 | pair[1];
-    }
-    Ok(Key::secret(key))
+    Ok(Key::secret(*key))
 }
 
 #[cfg(test)]
