@@ -216,7 +216,12 @@ mod tests {
     }
 
     fn drawn(rows: &[&str]) -> Vec<(&'static str, Plot)> {
-        figures(&rows.iter().map(|row| row.parse().expect("it is a row")).collect::<Vec<_>>())
+        figures(
+            &rows
+                .iter()
+                .map(|row| Row::of(&row.split(',').collect::<Vec<_>>()).expect("it is a row"))
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]

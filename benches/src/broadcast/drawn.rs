@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn rows_become_a_line_of_each_overlay_and_size_in_the_order_of_intervals() {
         let rows = ["star,25,370,3,1.12,386,570,0", "star,25,100,3,3,250,300,0", "tree:5,1000,370,1,40,900,1500,0"];
-        let rows = rows.map(|row| row.parse().expect("it is a row"));
+        let rows = rows.map(|row| Broadcast::of(&row.split(',').collect::<Vec<_>>()).expect("it is a row"));
         let figures = broadcast_figures(&rows);
         let shape = |(file, plot): &(&'static str, Plot)| {
             let lines = plot.lines.iter().map(|line| (line.name.clone(), line.class, line.points.clone()));

@@ -3,9 +3,9 @@
 mod maps;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{fs, io};
 
 use benches::{
     Blob, Broadcast, Cluster, Decoder, Decodes, Difference, Key, Origin, Picture, Record, Row, Sample, Sets, Side,
@@ -370,7 +370,7 @@ fn cell<E: Sample>(options: &Options, table: &mut Table<Row>, n: usize, d: usize
 
 fn plot(options: &PlotOptions) -> Result<(), String> {
     let table = &options.table;
-    let figures = if fs::read_to_string(table).is_ok_and(|text| text.starts_with(Broadcast::HEADER)) {
+    let figures = if fs::read_to_string(table).is_ok_and(|text| text.starts_with(&Broadcast::HEADER.join(","))) {
         broadcast_figures(Table::open(table)?.rows())
     } else {
         figures(Table::open(table)?.rows())
@@ -394,23 +394,25 @@ const INSERTED: usize = 10_000;
 const RUNS: usize = 3;
 
 fn inserts(options: &InsertsOptions) -> Result<(), String> {
-    println!("system,element,n,ns");
+    let mut out = csv::Writer::from_writer(io::stdout());
+    let mut write = |row: [&str; 4]| out.write_record(row).map_err(|error| format!("a row can't be written: {error}"));
+    write(["system", "element", "n", "ns"])?;
     for &n in &options.n {
-        insert_each::<u64>(n);
-        insert_each::<[u8; 32]>(n);
+        insert_each::<u64>(n)
+            .chain(insert_each::<[u8; 32]>(n))
+            .try_for_each(|row| write(row.each_ref().map(String::as_str)))?;
     }
     Ok(())
 }
 
-fn insert_each<E: Sample>(n: usize) {
+/// A row for each system, once it is measured.
+fn insert_each<E: Sample>(n: usize) -> impl Iterator<Item = [String; 4]> {
     let sets = Sets::<E>::new(n + INSERTED, INSERTED, Side::Right, 0).expect("so many can differ");
-    for system in E::systems() {
+    E::systems().into_iter().map(move |system| {
         let best = (0..RUNS).filter_map(|_| system.inserts(&sets)).min();
-        match best {
-            Some(time) => println!("{},{},{n},{}", system.name(), E::NAME, time.as_nanos() / INSERTED as u128),
-            None => println!("{},{},{n},-", system.name(), E::NAME),
-        }
-    }
+        let best = best.map_or_else(|| "-".into(), |time| (time.as_nanos() / INSERTED as u128).to_string());
+        [system.name().into(), E::NAME.into(), n.to_string(), best]
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,15 @@ use crate::exchange::need;
 const CELLS: f64 = 1.15;
 
 pub(crate) fn ids(csv: &mut Csv) -> io::Result<()> {
-    csv.row("id_bits,n,d,bytes_per_difference,pairs_of_one_name,rounds_spoiled,pairs_within_difference")?;
+    csv.row([
+        "id_bits",
+        "n",
+        "d",
+        "bytes_per_difference",
+        "pairs_of_one_name",
+        "rounds_spoiled",
+        "pairs_within_difference",
+    ])?;
     for bits in [40, 48, 56, 64] {
         let names = f64::from(bits).exp2();
         for n in [1e6, 1e7] {
@@ -19,7 +27,15 @@ pub(crate) fn ids(csv: &mut Csv) -> io::Result<()> {
                 // An element of the peer's whose name is that of one of ours is taken for ours.
                 let spoiled = d / 2.0 * n / names;
                 let (pairs, within) = (n * n / 2.0 / names, d * d / 2.0 / names);
-                csv.row(format_args!("{bits},{n},{d},{bytes:.2},{pairs:.3e},{spoiled:.3e},{within:.3e}"))?;
+                csv.row([
+                    bits.to_string(),
+                    n.to_string(),
+                    d.to_string(),
+                    format!("{bytes:.2}"),
+                    format!("{pairs:.3e}"),
+                    format!("{spoiled:.3e}"),
+                    format!("{within:.3e}"),
+                ])?;
             }
         }
     }
@@ -36,9 +52,18 @@ fn built_in(n: usize) -> u32 {
 }
 
 pub(crate) fn tables(csv: &mut Csv) -> io::Result<()> {
-    csv.row(
-        "rule,cap_log2,n,cells,bytes_per_element,added_per_element,largest_d,pages_from_d,sketch_bytes,pages_bytes",
-    )?;
+    csv.row([
+        "rule",
+        "cap_log2",
+        "n",
+        "cells",
+        "bytes_per_element",
+        "added_per_element",
+        "largest_d",
+        "pages_from_d",
+        "sketch_bytes",
+        "pages_bytes",
+    ])?;
     for n in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
         row(csv, "built-in", 17, n, &built_in)?;
         for (name, parts) in [("n/16", 16), ("n/8", 8), ("n/4", 4), ("n/2", 2), ("n", 1)] {
@@ -67,7 +92,18 @@ fn row(csv: &mut Csv, name: &str, cap: u32, n: usize, rule: &dyn Fn(usize) -> u3
     let d = largest.min(pages);
     let (bytes, added) = (16.0 * cells as f64 / n as f64, added as f64 / n as f64);
     let (sketch, paged) = (sketch_bits(d) / 8, pages_bits(n, d) / 8);
-    csv.row(format_args!("{name},{cap},{n},{cells},{bytes:.2},{added:.2},{largest},{pages},{sketch},{paged}"))
+    csv.row([
+        name.to_string(),
+        cap.to_string(),
+        n.to_string(),
+        cells.to_string(),
+        format!("{bytes:.2}"),
+        format!("{added:.2}"),
+        largest.to_string(),
+        pages.to_string(),
+        sketch.to_string(),
+        paged.to_string(),
+    ])
 }
 
 /// The least number above `below` that is so, if it is `above` or one before.

@@ -1,13 +1,12 @@
 //! `Csv`: a table in the making.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
 /// A file that takes the place of what was there, or stdout. Each row is written as it is done.
 pub(crate) struct Csv {
-    out: Box<dyn Write>,
+    out: ::csv::Writer<Box<dyn Write>>,
     /// In percent.
     effort: usize,
 }
@@ -18,12 +17,13 @@ impl Csv {
             Some(path) => Box::new(File::create(path)?),
             None => Box::new(io::stdout()),
         };
-        Ok(Self { out, effort })
+        Ok(Self { out: ::csv::Writer::from_writer(out), effort })
     }
 
     /// Writes a row, or the header.
-    pub(crate) fn row(&mut self, row: impl Display) -> io::Result<()> {
-        self.out.write_all(format!("{row}\n").as_bytes())
+    pub(crate) fn row<C: AsRef<[u8]>>(&mut self, columns: impl IntoIterator<Item = C>) -> io::Result<()> {
+        self.out.write_record(columns)?;
+        self.out.flush()
     }
 
     /// So many trials, more or less by the effort that is wanted.

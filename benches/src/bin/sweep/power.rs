@@ -11,7 +11,7 @@ use benches::SplitMix;
 use crate::csv::Csv;
 
 pub(crate) fn sums(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row("d,trials,multiplications_per_insert,multiplications_per_decode")?;
+    csv.row(["d", "trials", "multiplications_per_insert", "multiplications_per_decode"])?;
     for d in [1, 2, 4, 8, 16, 32, 64] {
         let trials = csv.trials(20);
         let mut random = SplitMix::new(seed ^ d as u64);
@@ -27,7 +27,7 @@ pub(crate) fn sums(csv: &mut Csv, seed: u64) -> io::Result<()> {
         }
         let each = |count: u64, of: usize| count as f64 / (trials * of) as f64;
         let (insert, decode) = (each(insert.multiplications, d), each(decode.multiplications, 1));
-        csv.row(format_args!("{d},{trials},{insert:.1},{decode:.0}"))?;
+        csv.row([d.to_string(), trials.to_string(), format!("{insert:.1}"), format!("{decode:.0}")])?;
     }
     Ok(())
 }

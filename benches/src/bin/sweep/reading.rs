@@ -45,7 +45,7 @@ pub(crate) fn octaves(csv: &mut Csv, mut shapes: Vec<Shape>, from: &[usize], see
 }
 
 fn cells(csv: &mut Csv, shapes: &[Shape], sizes: &[usize], seed: u64) -> io::Result<()> {
-    csv.row("shape,mean_degree,d,trials,cells_per_difference,standard_error,p99")?;
+    csv.row(["shape", "mean_degree", "d", "trials", "cells_per_difference", "standard_error", "p99"])?;
     for shape in shapes {
         for &d in sizes {
             let trials = csv.trials(usual_trials(d));
@@ -53,14 +53,32 @@ fn cells(csv: &mut Csv, shapes: &[Shape], sizes: &[usize], seed: u64) -> io::Res
             let each = |cells: f64| cells / d as f64;
             let (mean, error, p99) = (each(first.mean()), each(first.error()), each(first.percentile(99) as f64));
             let degree = shape.mean_degree() as f64 / 1e3;
-            csv.row(format_args!("{shape},{degree:.2},{d},{trials},{mean:.4},{error:.4},{p99:.4}"))?;
+            csv.row([
+                shape.to_string(),
+                format!("{degree:.2}"),
+                d.to_string(),
+                trials.to_string(),
+                format!("{mean:.4}"),
+                format!("{error:.4}"),
+                format!("{p99:.4}"),
+            ])?;
         }
     }
     Ok(())
 }
 
 pub(crate) fn checks(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row("check_bits,d,trials,cells_per_difference,standard_error,p99,bytes_of_64,bytes_of_48,false_claims")?;
+    csv.row([
+        "check_bits",
+        "d",
+        "trials",
+        "cells_per_difference",
+        "standard_error",
+        "p99",
+        "bytes_of_64",
+        "bytes_of_48",
+        "false_claims",
+    ])?;
     for d in [2, 3, 5, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000] {
         for bits in [0, 1, 2, 3, 4, 8] {
             let trials = csv.trials(5 * usual_trials(d));
@@ -69,14 +87,24 @@ pub(crate) fn checks(csv: &mut Csv, seed: u64) -> io::Result<()> {
             let (mean, error, p99) = (each(first.mean()), each(first.error()), each(first.percentile(99) as f64));
             let bytes = |id_bits: u32| mean * f64::from(id_bits + bits) / 8.0;
             let (wide, narrow, wrong) = (bytes(64), bytes(48), first.false_claims);
-            csv.row(format_args!("{bits},{d},{trials},{mean:.4},{error:.4},{p99:.4},{wide:.3},{narrow:.3},{wrong}"))?;
+            csv.row([
+                bits.to_string(),
+                d.to_string(),
+                trials.to_string(),
+                format!("{mean:.4}"),
+                format!("{error:.4}"),
+                format!("{p99:.4}"),
+                format!("{wide:.3}"),
+                format!("{narrow:.3}"),
+                wrong.to_string(),
+            ])?;
         }
     }
     Ok(())
 }
 
 pub(crate) fn orders(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row("list,orders,d,cells,trials,unread,attempts")?;
+    csv.row(["list", "orders", "d", "cells", "trials", "unread", "attempts"])?;
     let first_first = Order::BUILT_IN.map(|order| Order { last_first: false, ..order });
     let strides = [0, 1, 2, 3, 4, 5, 6, 7].map(|seed| Order::of(Start::Stride(seed)));
     let lists: [(&str, Vec<Order>); 4] = [
@@ -107,7 +135,15 @@ pub(crate) fn orders(csv: &mut Csv, seed: u64) -> io::Result<()> {
                     unread -= count;
                     let (share, each) = (unread as f64 / trials as f64, attempts as f64 / trials as f64);
                     let orders = index + 1;
-                    csv.row(format_args!("{name},{orders},{d},{cells},{trials},{share:.4},{each:.3}"))?;
+                    csv.row([
+                        name.to_string(),
+                        orders.to_string(),
+                        d.to_string(),
+                        cells.to_string(),
+                        trials.to_string(),
+                        format!("{share:.4}"),
+                        format!("{each:.3}"),
+                    ])?;
                 }
             }
         }

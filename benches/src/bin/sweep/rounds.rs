@@ -11,10 +11,11 @@ use crate::exchange::{Cost, Exchange, Policy};
 /// Differences of these rounds are log-uniform in each decade, of 1 to 10, of 10 to 100 and so on.
 const DECADES: [(usize, usize); 5] = [(1, 2_000), (10, 2_000), (100, 1_500), (1_000, 600), (10_000, 120)];
 
-const COLUMNS: &str = "from_d,rounds,bytes,bytes_per_difference,round_trips,many_top_ups,failed";
+const COLUMNS: [&str; 7] =
+    ["from_d", "rounds", "bytes", "bytes_per_difference", "round_trips", "many_top_ups", "failed"];
 
-/// Rounds by each policy, which all read the same differences.
-fn play(csv: &mut Csv, policies: &[(String, Policy)], seed: u64) -> io::Result<()> {
+/// Rounds by each policy, which all read the same differences. The first columns tell the policy.
+fn play(csv: &mut Csv, policies: &[(Vec<String>, Policy)], seed: u64) -> io::Result<()> {
     for (from, usual) in DECADES {
         let mut random = SplitMix::new(seed ^ (from as u64) << 32);
         let mut costs = vec![Cost::default(); policies.len()];
@@ -27,37 +28,47 @@ fn play(csv: &mut Csv, policies: &[(String, Policy)], seed: u64) -> io::Result<(
             let mut exchange = Exchange::new(d, &mut random);
             policies.iter().zip(&mut costs).for_each(|((_, policy), cost)| *cost += exchange.round(policy));
         }
-        for ((name, _), cost) in policies.iter().zip(&costs) {
+        for ((told, _), cost) in policies.iter().zip(&costs) {
             let share = |count: usize| count as f64 / rounds as f64;
             let (bytes, each) = (cost.mean_bytes(), cost.bytes as f64 / differences as f64);
             let (trips, many, failed) = (cost.mean_trips(), share(cost.many), share(cost.failed));
-            csv.row(format_args!("{name},{from},{rounds},{bytes:.1},{each:.3},{trips:.3},{many:.4},{failed:.4}"))?;
+            let measured = [
+                from.to_string(),
+                rounds.to_string(),
+                format!("{bytes:.1}"),
+                format!("{each:.3}"),
+                format!("{trips:.3}"),
+                format!("{many:.4}"),
+                format!("{failed:.4}"),
+            ];
+            csv.row(told.iter().cloned().chain(measured))?;
         }
     }
     Ok(())
 }
 
 pub(crate) fn economies(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row(format_args!("economy,{COLUMNS}"))?;
-    play(csv, &Policy::ALL.map(|(name, policy)| (name.to_string(), policy)), seed)
+    csv.row(["economy"].into_iter().chain(COLUMNS))?;
+    play(csv, &Policy::ALL.map(|(name, policy)| (vec![name.to_string()], policy)), seed)
 }
 
 pub(crate) fn heads(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row(format_args!("head,bits,late,{COLUMNS}"))?;
+    csv.row(["head", "bits", "late"].into_iter().chain(COLUMNS))?;
     let mut policies = vec![];
     for head in [8, 16, 24, 32, 48, 64] {
+        let told = |bits: u32, late: u32| [head as u32, bits, late].map(|number| number.to_string()).to_vec();
         for (bits, late) in [(0, None), (32, Some(DeepWidth::Narrow)), (64, Some(DeepWidth::Wide))] {
-            policies.push((format!("{head},0,{bits}"), Policy { head, deep: None, late, ..Policy::BALANCED }));
+            policies.push((told(0, bits), Policy { head, deep: None, late, ..Policy::BALANCED }));
         }
         for (bits, deep) in [(32, DeepWidth::Narrow), (64, DeepWidth::Wide)] {
-            policies.push((format!("{head},{bits},0"), Policy { head, deep: Some(deep), ..Policy::BALANCED }));
+            policies.push((told(bits, 0), Policy { head, deep: Some(deep), ..Policy::BALANCED }));
         }
     }
     play(csv, &policies, seed)
 }
 
 pub(crate) fn requests(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row(format_args!("economy,first,sigmas,least,{COLUMNS}"))?;
+    csv.row(["economy", "first", "sigmas", "least"].into_iter().chain(COLUMNS))?;
     let all_sigmas = [
         [0, 500, 1_000, 2_000],
         [500, 1_000, 1_000, 2_000],
@@ -71,9 +82,9 @@ pub(crate) fn requests(csv: &mut Csv, seed: u64) -> io::Result<()> {
             for sigmas in all_sigmas {
                 for least in all_least {
                     let join = |numbers: [String; 4]| numbers.join(" ");
-                    let names = (join(sigmas.map(|z| z.to_string())), join(least.map(|cells| cells.to_string())));
-                    let name = format!("{economy},{first},{},{}", names.0, names.1);
-                    policies.push((name, Policy { first, sigmas, least, ..policy }));
+                    let lists = [join(sigmas.map(|z| z.to_string())), join(least.map(|cells| cells.to_string()))];
+                    let told = [economy.to_string(), first.to_string()].into_iter().chain(lists).collect();
+                    policies.push((told, Policy { first, sigmas, least, ..policy }));
                 }
             }
         }

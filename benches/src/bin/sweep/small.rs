@@ -10,28 +10,43 @@ use crate::exchange::{Cost, Exchange, Policy, need};
 use crate::wire;
 
 pub(crate) fn answers(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row("opening,size,bits,d,trials,bytes,round_trips")?;
+    csv.row(["opening", "size", "bits", "d", "trials", "bytes", "round_trips"])?;
     for opening in Opening::all() {
         for d in (0..=12).chain([14, 16, 20, 24, 28, 32, 1_000, 100_000]) {
             let trials = csv.trials(if d <= 32 { 2_000 } else { 40_000 / d + 3 });
             let cost = rounds(opening, d, trials, seed);
             let (name, size, bits) = (opening.name(), opening.size(), opening.deep().map_or(0, |_| 32));
             let (bytes, trips) = (cost.mean_bytes(), cost.mean_trips());
-            csv.row(format_args!("{name},{size},{bits},{d},{trials},{bytes:.1},{trips:.3}"))?;
+            csv.row([
+                name.to_string(),
+                size.to_string(),
+                bits.to_string(),
+                d.to_string(),
+                trials.to_string(),
+                format!("{bytes:.1}"),
+                format!("{trips:.3}"),
+            ])?;
         }
     }
     Ok(())
 }
 
 pub(crate) fn hints(csv: &mut Csv, seed: u64) -> io::Result<()> {
-    csv.row("hint,law,mean,rounds,bytes,round_trips")?;
+    csv.row(["hint", "law", "mean", "rounds", "bytes", "round_trips"])?;
     for (law_name, law) in Law::ALL {
         for mean in [0.5, 1.0, 2.0, 5.0, 10.0, 20.0] {
             for (name, hint) in Hint::ALL {
                 let rounds = csv.trials(4_000);
                 let cost = steady(hint, law, mean, rounds, seed);
                 let (bytes, trips) = (cost.mean_bytes(), cost.mean_trips());
-                csv.row(format_args!("{name},{law_name},{mean},{rounds},{bytes:.1},{trips:.3}"))?;
+                csv.row([
+                    name.to_string(),
+                    law_name.to_string(),
+                    mean.to_string(),
+                    rounds.to_string(),
+                    format!("{bytes:.1}"),
+                    format!("{trips:.3}"),
+                ])?;
             }
         }
     }
