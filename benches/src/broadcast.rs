@@ -6,7 +6,7 @@ use core::fmt;
 use core::num::NonZeroUsize;
 use std::time::Duration;
 
-use gossip_node::lab::trial::{Plan, Report, simulate};
+use gossip_node::lab::trial::{Decimal, Plan, Report, simulate};
 use gossip_node::{Settings, Shape};
 
 use crate::table::Record;
@@ -68,7 +68,7 @@ impl Broadcast {
         let latencies = figures.true_latency_ms.values();
         let [median, _, _, greatest] = latencies.ok_or_else(|| format!("{cluster}: no element reached all nodes"))?;
         let means = [figures.msgs_per_op, median, greatest, figures.lost];
-        let means = means.map(|mean| mean.to_string().parse().expect("a decimal is a number"));
+        let means = means.map(Decimal::to_f64);
         Ok(Self { cluster, seeds, means })
     }
 

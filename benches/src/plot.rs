@@ -1,4 +1,7 @@
 //! A plot: lines over two axes, as an SVG that is legible on white and on black.
+//!
+//! Not by the crate `plotters` (0.3): in its SVGs every shape has its colour and none a class, so that they are legible on one
+//! background, and labels where lines end would be placed by hand all the same.
 #![expect(clippy::float_arithmetic, reason = "coordinates")]
 
 use core::fmt;

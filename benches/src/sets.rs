@@ -218,7 +218,7 @@ impl<E: Sample> Sets<E> {
 }
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). It gives each
-/// number once in 2^64 steps, so what is drawn from it is distinct.
+/// number once in 2^64 steps, so what is drawn from it is distinct: that is why it is no generator of the crate `rand`.
 #[derive(Clone, Debug)]
 pub struct SplitMix(u64);
 

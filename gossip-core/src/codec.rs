@@ -1,4 +1,7 @@
 //! Varints, and the sinks that values are encoded into.
+//!
+//! Varints are read here and not by a crate: a number has one form on the wire, so that longer ones are refused, and what is
+//! refused leaves the input as it was.
 
 pub(crate) mod bits;
 

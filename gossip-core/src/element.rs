@@ -230,7 +230,8 @@ impl TypeTag {
     }
 
     const fn fold(self, bytes: &[u8]) -> Self {
-        // FNV-1a goes on from any hash, so tags of composed types take no more than those of their parts.
+        // FNV-1a goes on from any hash, so tags of composed types take no more than those of their parts. By hand, since a tag
+        // is a constant.
         let mut hash = self.0;
         let mut i = 0;
         while i < bytes.len() {

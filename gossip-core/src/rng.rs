@@ -1,4 +1,7 @@
 //! Seeded numbers, the machine's only source of randomness.
+//!
+//! Not of a crate: what a seed gives must stay what it is on every platform and in every version (law 9), and these are six
+//! lines.
 
 use core::time::Duration;
 

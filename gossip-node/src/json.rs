@@ -1,4 +1,7 @@
 //! A JSON value as an element of the set.
+//!
+//! Its canonical form is written here, and is not that of RFC 8785, which has crates: there numbers are doubles, so that 2^53 and
+//! 2^53 + 1 would be one element.
 
 mod number;
 mod object;

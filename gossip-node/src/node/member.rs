@@ -241,7 +241,8 @@ fn too_long(key: &str, limit: usize) -> Refusal {
     Refusal::Value { key: key.into(), error: JsonError::TooLong { limit } }
 }
 
-/// A node's own seed, from that of its cluster: FNV-1a, equal on every platform.
+/// A node's own seed, from that of its cluster: FNV-1a, equal on every platform and in every version, which no hasher of the
+/// standard library is.
 fn seed(cluster: u64, id: &str) -> u64 {
     let bytes = cluster.to_le_bytes();
     bytes

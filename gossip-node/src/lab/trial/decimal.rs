@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::ser::Error;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 /// A number from 0 on, to a thousandth. As text, and in JSON, it has no more decimals than it needs.
+///
+/// Sums and means are exact, so that equal seeds give equal figures in whatever order they are added up; it becomes a float
+/// only to be shown.
 ///
 /// ```
 /// use gossip_node::lab::trial::Decimal;
@@ -58,6 +59,12 @@ impl Decimal {
         Self { thousandths: self.thousandths.saturating_sub(other.thousandths) }
     }
 
+    /// The float that is nearest.
+    #[expect(clippy::float_arithmetic, reason = "nothing is computed with it here")]
+    pub const fn to_f64(self) -> f64 {
+        self.thousandths as f64 / 1e3
+    }
+
     const fn over(self, by: u64) -> Self {
         // Half of the divisor first: to the nearest, and not down.
         Self { thousandths: self.thousandths.saturating_add(by / 2) / by }
@@ -66,16 +73,18 @@ impl Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{}.{:03}", self.thousandths / 1_000, self.thousandths % 1_000);
-        // The zeros first, then a point with nothing behind it: the other way around 10.000 would become 1.
-        f.pad(text.trim_end_matches('0').trim_end_matches('.'))
+        self.to_f64().fmt(f)
     }
 }
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // As it is shown: a float would be written as 2000.0 where 2000 is meant.
-        RawValue::from_string(self.to_string()).map_err(S::Error::custom)?.serialize(serializer)
+        if self.thousandths.is_multiple_of(1_000) {
+            // As a float it would be written as 2000.0 where 2000 is meant.
+            serializer.serialize_u64(self.thousandths / 1_000)
+        } else {
+            serializer.serialize_f64(self.to_f64())
+        }
     }
 }
 
@@ -89,6 +98,7 @@ mod tests {
         let shown = shown.map(|(number, by)| Decimal::ratio(number, by).to_string());
         assert_eq!(shown, ["0", "0.333", "0.667", "10", "1.007", "1.001", "0"]);
         assert_eq!(Decimal::millis(Duration::from_micros(100_050)).to_string(), "100.05");
+        assert_eq!(format!("{:>6}|{:<6}|", Decimal::ratio(5, 2), Decimal::whole(70)), "   2.5|70    |");
         assert_eq!(Decimal::mean([]), None);
     }
 }
