@@ -115,6 +115,8 @@ pub(crate) struct Link {
     timed: bool,
     /// Whether the next message asks for a push: for missing elements, or for a sign of life.
     asks: bool,
+    /// Whether the last message of what is pending asks too, so that it is acknowledged at once.
+    flushes: bool,
     /// When a message last asked.
     asked_at: Option<Time>,
     /// When the first element came that we have not acknowledged.

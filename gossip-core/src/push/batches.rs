@@ -240,7 +240,8 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
         let Taken { to, elements, gone, again, round, measured, tried } = self.take(set, room)?;
         let link = self.slot.as_mut()?;
         let has_elements = elements.count() > 0 || gone.count() > 0;
-        let asked = mem::take(&mut link.asks);
+        let flushed = to == end && mem::take(&mut link.flushes);
+        let asked = mem::take(&mut link.asks) || flushed;
         let fills_window = has_elements && link.flight.len() + 1 >= window;
         let flags = Flags {
             asks: asked || (fills_window && link.is_kept_waiting),

@@ -56,6 +56,7 @@ impl Link {
             due: false,
             timed: false,
             asks: false,
+            flushes: false,
             asked_at: None,
             ack_due_since: None,
             unanswered: 0,

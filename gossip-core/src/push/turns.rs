@@ -73,7 +73,7 @@ impl<P: Clone + Ord> LinkTurn<'_, P> {
             return Wishes { round: true, ..Wishes::default() };
         };
         // An acknowledgement alone would wait for a turn of the peer's, or 2 s.
-        (link.due, link.asks) = (true, true);
+        (link.due, link.flushes) = (true, true);
         Wishes { send: true, ..Wishes::default() }
     }
 

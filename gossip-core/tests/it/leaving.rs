@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use gossip_core::{AntiEntropy, Config, Engine, Kind, Map, Overlay, ReplicaId};
+use gossip_core::{AntiEntropy, Config, Engine, Kind, Map, MessageBudget, Overlay, ReplicaId};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -70,6 +70,19 @@ fn what_waits_for_its_turn_goes_out_at_once_and_is_acknowledged_at_once() {
     assert_eq!(lagging(&machines).concat(), [0; 0]);
     machines.iter_mut().for_each(Engine::flush);
     assert_eq!(carry(&mut machines, SECOND, None), [0; 3], "nothing is left to hand over");
+}
+
+#[test]
+fn what_takes_many_windows_is_acknowledged_to_its_end() {
+    let mut config = config();
+    config.max_message = MessageBudget::MIN;
+    let mut machines = sets(&config, 2);
+    machines[1].insert(1).unwrap();
+    carry(&mut machines, SECOND, None);
+    machines[0].extend((2..5_000).map(|number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).unwrap();
+    machines[0].flush();
+    let sent = carry(&mut machines, SECOND, None);
+    assert_eq!((lagging(&machines)[0].len(), machines[1].len()), (0, 4_999), "{sent:?}");
 }
 
 #[test]
