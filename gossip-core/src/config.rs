@@ -35,7 +35,14 @@ pub struct Config {
     /// [`longest_message`](Self::longest_message) tells. Messages of peers may be larger. Default: 64 KiB.
     pub max_message: MessageBudget,
     /// Most messages in the answer to one request. At most `window` × `max_message` bytes of answers from one peer are
-    /// under way at once. Default: 32.
+    /// under way at once.
+    ///
+    /// Of pages and repairs, in which most bytes go, it is the most that a peer is asked for and sent at once. Each peer begins
+    /// with all of it. Two answers in a row that have come to no end halve the window of that peer, down to one message,
+    /// and each that has come to its end adds one. So a link that drops what its queue does not hold is offered little more
+    /// than it takes: of 1 200 bytes a message and a queue of 16 KiB, 5.2 MB for 5 MB, and 10.2 MB where the window stays at 32.
+    ///
+    /// Default: 32.
     pub window: NonZeroU16,
     /// Work that one peer may cause a second; after a pause, four times as much at once, and as much as our full state has
     /// bytes, and a quarter more. The unit is a byte sent to the

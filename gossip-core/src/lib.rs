@@ -127,7 +127,7 @@
 //! bytes. The embedder bounds that: it reads less from the peer, or calls [`remove_peer`](AntiEntropy::remove_peer). What waits
 //! for a transport that is slower than its machine, and [says so](AntiEntropy::set_writable), is that answer as a cursor: 5 MB
 //! go over 100 kB a second as 5.1 MB in 54 s. A queue of 64 messages that drops what is too much is offered 9.2 MB and takes
-//! 76 s, and one of 4 messages is offered 38 MB.
+//! 76 s, and one of 4 messages is offered 17 MB.
 //! [`PeerStats`] show which peer it is: [`work`](Ledger::work), [`deferred`](Ledger::deferred),
 //! [`rejected`](Ledger::rejected), [`ignored`](Ledger::ignored).
 //!

@@ -114,7 +114,7 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
     /// Adds a peer. Returns whether it is new. Messages are accepted from peers only.
     pub fn add_peer(&mut self, peer: P) -> bool {
         let Entry::Vacant(vacant) = self.peers.entry(peer.clone()) else { return false };
-        vacant.insert(Box::new(Peer::new()));
+        vacant.insert(Box::new(Peer::new(self.config.window)));
         self.reconsider();
         if let Some(pusher) = &mut self.pusher {
             pusher.add(peer.clone());

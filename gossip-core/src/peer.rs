@@ -16,9 +16,11 @@ mod receive;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod window;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::num::NonZeroU16;
 
 use crate::agenda::{Deadline, Pass, Ticket};
 use crate::element::Dot;
@@ -36,6 +38,7 @@ use owed::Owed;
 #[cfg(feature = "model")]
 pub(crate) use peer_model::PeerModel;
 pub(crate) use turn::{Task, Turn};
+use window::Window;
 
 /// State of one peer. None of it is needed to answer a request (law 5): losing it costs a round.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ pub(crate) struct Peer {
     pass: Pass,
     /// Whether its transport takes messages.
     flow: Flow,
+    /// How many messages our requests and its answers may have.
+    window: Window,
     /// The nonce of our last round.
     last_nonce: Option<Nonce>,
     /// How many rounds in a row have ended for want of an answer since the last answer.
@@ -83,7 +88,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new() -> Self {
+    /// A peer to and from which bursts of up to `window` messages go.
+    pub(crate) fn new(window: NonZeroU16) -> Self {
         Self {
             ready: Ticket::default(),
             untimed: Ticket::default(),
@@ -92,6 +98,7 @@ impl Peer {
             answer_by: Deadline::default(),
             pass: Pass::default(),
             flow: Flow::default(),
+            window: Window::new(window),
             last_nonce: None,
             timeouts: 0,
             owed: None,

@@ -41,6 +41,8 @@ pub(crate) struct Round {
     told: bool,
     /// The last probe of the peer's that this round did not give way to.
     declined: Option<Nonce>,
+    /// How many messages of its last request have gone out, and of the answer have come.
+    exchanged: u16,
     /// Cost of this round in bytes, both ways.
     cost: u64,
     /// Bytes of both full states as it began, as far as they are known.
@@ -92,6 +94,7 @@ impl Round {
             heard: false,
             told: false,
             declined: None,
+            exchanged: 0,
             cost: 0,
             full_state,
             began_at,
@@ -121,7 +124,18 @@ impl Round {
     /// Notes that a message of `len` bytes went out, with `more` to follow at once or not.
     pub(crate) const fn sent(&mut self, len: usize, more: bool) {
         self.pending = more;
+        self.exchanged = self.exchanged.saturating_add(1);
         self.cost += len as u64;
+    }
+
+    /// Notes that a message of the answer has come.
+    pub(crate) const fn came(&mut self) {
+        self.exchanged = self.exchanged.saturating_add(1);
+    }
+
+    /// Returns how many messages the last request and its answer have had: it has ended, or is given up.
+    pub(crate) const fn take_exchanged(&mut self) -> u16 {
+        core::mem::replace(&mut self.exchanged, 0)
     }
 
     /// Charges a received message of `len` bytes to this round, if its nonce is of this round.

@@ -130,6 +130,17 @@ pub(crate) enum Asks {
     Verdict(u64),
 }
 
+impl Answer {
+    /// Whether no message of the same answer follows.
+    pub(crate) fn ends(&self) -> bool {
+        match self {
+            Self::Cells { part: Part::Head(head), .. } => !matches!(head.tells, Tells::Seen { follow: 1.., .. }),
+            Self::Cells { part: Part::After { last, .. }, .. } | Self::Give { last, .. } => *last,
+            Self::Proof { .. } | Self::Whole { .. } => true,
+        }
+    }
+}
+
 impl Body {
     /// Cluster tag, of kinds with one.
     pub(crate) const fn tag(&self) -> Option<ClusterTag> {

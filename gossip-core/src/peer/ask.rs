@@ -26,7 +26,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     fn request(&mut self) -> Option<Body> {
         let state = self.set.state();
         let limit = self.config.message_limit();
-        let window = self.config.window.get();
+        let window = self.peer.window.now();
         // The bytes of elements that one answer can hold, if the peer's window and messages are as large as ours. To
         // ask for more in one burst would be to ask for it again.
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
@@ -140,7 +140,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let first = self.config.answer_within;
         let Some(round) = &mut self.peer.round else { return };
         if round.take_heard() && self.peer.pacing.is_overdue(first, self.now) {
+            let exchanged = round.take_exchanged();
             round.again();
+            self.peer.window.cut(exchanged);
             self.count(|ledger| ledger.resent += 1);
         }
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::Peer;
 use super::owed::Owed;
+use super::window::Window;
 use crate::agenda::{Deadline, Pass, Ticket};
 use crate::element::Dot;
 use crate::known::Known;
@@ -22,6 +23,7 @@ pub(crate) struct PeerModel {
     round: Option<Round>,
     answer_by: Deadline,
     pass: Pass,
+    window: Window,
     last_nonce: Option<Nonce>,
     timeouts: u32,
     owed: Option<Owed>,
@@ -52,6 +54,7 @@ impl Peer {
             answer_by,
             pass,
             flow: _,
+            window,
             last_nonce,
             timeouts,
             owed,
@@ -81,6 +84,7 @@ impl Peer {
             round,
             answer_by: answer_by.rebased(now),
             pass,
+            window,
             last_nonce,
             timeouts,
             owed,

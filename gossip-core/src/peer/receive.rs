@@ -151,6 +151,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Hands an answer to our round. Returns whether it was expected; unexpected ones count as `ignored`.
     fn on_answer(&mut self, nonce: Nonce, answer: Answer, held: &[Fingerprint], bytes: u64) -> bool {
+        self.note_part(nonce, answer.ends());
         match answer {
             Answer::Proof { state } => self.on_proof(nonce, state),
             Answer::Cells { part, cells } => self.on_cells(nonce, part, &cells),

@@ -24,14 +24,14 @@ fn round(nonce: u32) -> Round {
 
 #[test]
 fn rounds_are_numbered_one_after_the_other() {
-    let mut peer = Peer::new();
+    let mut peer = Peer::new(NonZeroU16::MIN);
     let rounds = [peer.next_round(0xffff_fe12), peer.next_round(7), peer.next_round(7)];
     assert_eq!(rounds.map(Nonce::bits), [0xffff_fe00, 0xffff_ff00, 0]);
 }
 
 #[test]
 fn what_is_to_be_sent_is_an_answer_a_pending_message_or_a_round_that_is_wanted() {
-    let mut peer = Peer::new();
+    let mut peer = Peer::new(NonZeroU16::MIN);
     assert!(peer.is_idle() && !peer.has_to_send());
     peer.wanted = true;
     assert!(!peer.is_idle() && peer.has_to_send());
@@ -49,7 +49,7 @@ fn what_is_to_be_sent_is_an_answer_a_pending_message_or_a_round_that_is_wanted()
 
 #[test]
 fn cells_are_under_way_while_a_sketch_is_read() {
-    let mut peer = Peer::new();
+    let mut peer = Peer::new(NonZeroU16::MIN);
     assert_eq!(peer.cells_under_way(), 0);
     let mut round = round(0x500);
     peer.round = Some(round.clone());
@@ -65,7 +65,7 @@ fn cells_are_under_way_while_a_sketch_is_read() {
 
 #[test]
 fn a_walk_that_is_through_leaves_nothing_behind() {
-    let mut peer = Peer::new();
+    let mut peer = Peer::new(NonZeroU16::MIN);
     (peer.resume, peer.unreadable, peer.put_off) = (Bound::End, true, true);
     peer.walked();
     assert_eq!((peer.resume, peer.unreadable, peer.put_off), (Bound::START, false, false));
@@ -73,7 +73,7 @@ fn a_walk_that_is_through_leaves_nothing_behind() {
 
 #[test]
 fn answers_to_rounds_that_were_given_up_make_waits_longer() {
-    let mut peer = Peer::new();
+    let mut peer = Peer::new(NonZeroU16::MIN);
     let note = |peer: &mut Peer, nonce| peer.note_answer(Nonce::from_bits(nonce));
     note(&mut peer, 0x500);
     peer.last_nonce = Some(Nonce::from_bits(0x500));

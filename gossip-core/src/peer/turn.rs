@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::element::Dot;
 use crate::event::Event;
 use crate::kind::Kind;
-use crate::message::{LogId, Message};
+use crate::message::{LogId, Message, Nonce};
 use crate::push::{self, About, Hand, LinkTurn, Wishes};
 use crate::rng::Rng;
 use crate::round::policy::Policy;
@@ -102,6 +102,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         self.stop_waiting();
         let tries = self.peer.pacing.tries(self.config.answer_within);
         let Some(round) = &mut self.peer.round else { return };
+        self.peer.window.cut(round.take_exchanged());
         if round.time_out(tries) {
             self.count(|ledger| ledger.resent += 1);
             return self.enqueue();
@@ -118,6 +119,15 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         }
         self.end_round(Ending::Dropped);
         self.on_link(|link| link.on_unreachable());
+    }
+
+    /// Notes that a message of an answer has come, which `ends` it or not.
+    pub(super) fn note_part(&mut self, nonce: Nonce, ends: bool) {
+        let Some(round) = self.peer.round.as_mut().filter(|round| round.awaits(nonce)) else { return };
+        round.came();
+        if ends {
+            self.peer.window.ended(round.take_exchanged());
+        }
     }
 
     /// Ends a wait for an answer.

@@ -132,7 +132,8 @@ impl Repair {
         answer: u64,
     ) -> (Asks, Ids, Elements) {
         let room = room.into();
-        if self.remaining == 0 {
+        self.single = self.remaining == 0;
+        if self.single {
             self.remaining = window.max(1);
             self.before = (self.told, self.sent, self.claim.wanted.len());
             (self.begins, self.asked, self.answered, self.peer_state) = (Bound::START, 0, None, None);
@@ -146,8 +147,6 @@ impl Repair {
         // Wishes after all elements: so the state at the end of the last answer is that of a peer that has merged them.
         let room_for_wishes = room.of_many.saturating_sub(elements.encoded_len());
         let wanted = if all_sent { self.wish(fitting, room_for_wishes) } else { Ids::NONE };
-        // Before it is counted: the first message of a burst finds the window whole.
-        self.single = self.remaining == window.max(1);
         self.acknowledged &= self.single;
         self.remaining -= 1;
         let waits =

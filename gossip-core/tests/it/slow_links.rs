@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use gossip_core::{AntiEntropy, Config, Event, Output, Overlay, Time};
+use gossip_core::{AntiEntropy, Config, Event, MessageBudget, Output, Overlay, Time};
 
 /// What a message takes from one end of a link to the other, beside its bytes.
 const LATENCY: u64 = 10_000;
@@ -44,9 +44,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(rate: u64, runtime: Runtime, pushes: bool) -> Self {
+    fn new(rate: u64, runtime: Runtime, pushes: bool, message: usize) -> Self {
         let machine = |me: usize| {
             let mut config = Config::default();
+            config.max_message = MessageBudget::new(message);
             config.batch_every = pushes.then_some(Duration::from_millis(400));
             let mut machine = AntiEntropy::new(config, me as u64);
             machine.add_peer(1 - me);
@@ -163,7 +164,7 @@ fn a_slow_link_is_offered_what_is_needed() {
         for rate in [100_000, 1_000_000] {
             // As two runtimes of the examples would do it, to compare with.
             for runtime in [Runtime::Drops(64), Runtime::Drops(4), Runtime::Says(128 << 10)] {
-                let mut pair = Pair::new(rate, runtime, pushes);
+                let mut pair = Pair::new(rate, runtime, pushes, 64 << 10);
                 pair.write(5_000);
                 let took = pair.run(Duration::from_secs(3_600));
                 pair.print(&format!("{rate} bytes a second, {runtime:?}, pushes: {pushes}"), took);
@@ -175,6 +176,23 @@ fn a_slow_link_is_offered_what_is_needed() {
                     // And a message more than was said to be full.
                     assert!(pair.links[0].longest < 200_000);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_queue_that_drops_is_offered_little_more_than_it_takes() {
+    for pushes in [false, true] {
+        for rate in [100_000, 1_000_000] {
+            // By default up to 32 messages go out at once: 81 and 10 MB would be offered.
+            for (queue, most) in [(2, 6_900_000), (13, 5_400_000)] {
+                let runtime = Runtime::Drops(queue);
+                let mut pair = Pair::new(rate, runtime, pushes, 1_200);
+                pair.write(5_000);
+                let took = pair.run(Duration::from_secs(3_600));
+                pair.print(&format!("{rate} bytes a second, {runtime:?}, pushes: {pushes}"), took);
+                assert!(pair.links[0].offered < most, "{rate}, {runtime:?}, pushes: {pushes}: {:?}", pair.links);
             }
         }
     }
