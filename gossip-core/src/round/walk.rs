@@ -21,7 +21,7 @@ pub(crate) struct Walk {
     sent: Bound,
     remaining: u16,
     /// The most messages of the next page: half as many as of the last one where its answer was short or never came, so
-    /// that on a bad link little is sent in vain; else twice as many.
+    /// that on a bad link little is sent in vain; else one more.
     most: u16,
     /// The count of the peer's elements, and the bytes of all its pages.
     peers: (u64, u64),
@@ -256,7 +256,7 @@ impl Walk {
         }
         if last {
             self.answered = Some(to);
-            self.most = if to < self.sent { self.most / 2 } else { self.most.saturating_mul(2) };
+            self.most = if to < self.sent { self.most / 2 } else { self.most.saturating_add(1) };
         }
         let cursor = self.cursor;
         if is_covered(self) {
