@@ -403,8 +403,9 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         }
     }
 
-    /// Has a sketch of at least so many cells at hand. Returns whether it had to be built, of all names.
+    /// Has an up-to-date sketch of at least so many cells at hand. Returns whether it had to be built, of all names.
     pub(crate) fn lengthen(&mut self, cells: usize) -> bool {
+        self.settle();
         let Some(mut tables) = self.tables.take() else { return false };
         let built = tables.lengthen(cells, self.names().map(Named::to_wide));
         self.tables = Some(tables);

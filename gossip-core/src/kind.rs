@@ -71,7 +71,7 @@ pub(crate) trait Compared: Content<Element: Element> {
     fn tables(&self) -> Option<&Tables<Self::Name>>;
     /// Brings the sketch up to date, before it is sent or read.
     fn settle(&mut self);
-    /// Has a sketch of at least so many cells at hand. Returns whether it had to be built, of all elements.
+    /// Has an up-to-date sketch of at least so many cells at hand. Returns whether it had to be built, of all elements.
     fn lengthen(&mut self, cells: usize) -> bool;
     /// Gives up a sketch that is longer than the one it keeps.
     fn shorten(&mut self);

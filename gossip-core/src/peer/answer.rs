@@ -31,8 +31,6 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         if self.peer.flow.is_full() {
             return None;
         }
-        // Inserts enter the sketch in batches of 128; a message speaks of all of them.
-        self.set.settle();
         // Where an answer is owed, this message is that, and a request keeps until the next one.
         if !self.peer.owed.as_ref().is_some_and(Owed::is_due) {
             self.ask_again();
@@ -327,7 +325,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Looks up the state whose cells are asked for. Returns what is owed: those cells or, if we have forgotten the
     /// state, a verdict, which begins a new sketch.
     fn look_for(&mut self, nonce: Nonce, state: u64, next: usize, count: usize) -> Owed {
-        let longest = self.set.tables().map(|_| Tables::longest_for(self.set.len()));
+        let longest = self.policy().map(|_| Tables::longest_for(self.set.len()));
         // At 2 000 inserts a second and half a second of round trip, a state is 1 024 inserts old when more of its cells
         // are asked for: without this, each request would begin another sketch and none be read.
         let end = self.set.end();
@@ -349,6 +347,11 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// A proof if both digests are equal; else whatever may cost least: our whole set, first cells or, where pages do,
     /// our state alone.
     pub(super) fn verdict(&mut self, nonce: Nonce, on: Question, use_of_cells: &Use) -> Answer {
+        if matches!(on, Question::Probe { .. }) {
+            // Even if both digests are equal: what inserts and pushes have left to do is done before anything differs, so that
+            // a round of 10 differences takes as long whatever came before it.
+            self.set.settle();
+        }
         let state = self.set.state();
         let (theirs, equal) = match on {
             Question::Probe { digest, .. } => (Some(digest), digest == state.digest),

@@ -24,13 +24,17 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// The next message of our round, which has one to send.
     fn request(&mut self) -> Option<Body> {
+        if self.peer.round.as_ref().is_some_and(Round::is_probing) {
+            // As before the answer to a probe: what comes of it is read at once.
+            self.set.settle();
+        }
         let state = self.set.state();
         let limit = self.config.message_limit();
         let window = self.peer.window.now();
         // The bytes of elements that one answer can hold, if the peer's window and messages are as large as ours. To
         // ask for more in one burst would be to ask for it again.
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
-        let deep = self.deep_bits();
+        let (policy, deep) = (self.policy(), self.deep_bits());
         let beside = self.tell_in_request();
         let round = self.peer.round.as_mut()?;
         let nonce = round.next_nonce();
@@ -39,7 +43,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             Step::Probe(digest) => {
                 // The digest is kept as it was sent: two probes that cross are compared by these, alike on both sides.
                 let digest = *digest.insert(state.digest);
-                match (self.set.tables(), deep) {
+                match (policy, deep) {
                     (None, _) => Request::PlainProbe { digest },
                     (Some(_), None) => Request::Probe { digest },
                     (Some(_), Some(deep)) => Request::DeepProbe { digest, deep },

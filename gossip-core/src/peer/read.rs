@@ -86,6 +86,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         if self.peer.unreadable {
             return self.walk(nonce, head.state);
         }
+        self.set.settle();
         let mut incoming = IncomingSketch::new(head, cells, self.set.tables(), self.set.end(), ours.count());
         incoming.end_at(self.peer.known.end());
         if let Tells::Seen { follow, .. } = head.tells
@@ -172,6 +173,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let ours = self.set.state();
         let head = Head { state: theirs, tells: Tells::Nothing };
         let none = Cells::new(S::WIDTH, &[]);
+        self.set.settle();
         let mut incoming = IncomingSketch::new(&head, &none, self.set.tables(), self.set.end(), ours.digest.count());
         let known = self.since_common(theirs.digest.count());
         let target = self.policy().zip(known).and_then(|(policy, (_, differences))| {

@@ -48,7 +48,6 @@ impl<E: Element> Set<E> {
         };
         self.scratch = scratch;
         done?;
-        self.settle();
         // Ascending, so that an answer passes over them and the set once.
         merged.held.sort_unstable();
         Ok(merged)

@@ -10,12 +10,13 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use super::pages::Stretch;
-use super::{Excerpt, Held, Merged, PENDING, Set};
+use super::{Excerpt, Held, Merged, PENDING, STEP_EVERY, Set};
 use crate::codec::Encode;
 use crate::config::Config;
 use crate::config::Room;
 use crate::element::{Element, Entry, Fingerprint, Numbers, Rank, Stored, StoredRef, TypeTag};
 use crate::key::Key;
+use crate::sketch::Tables;
 use crate::wire::{Bound, Elements, Place};
 
 fn config() -> Config {
@@ -340,6 +341,34 @@ fn names_are_entered_in_the_sketch_many_at_a_time() {
     replica.insert(0).expect("it is small");
     replica.settle();
     assert_eq!(replica.pending.len(), 0);
+}
+
+#[test]
+fn what_is_merged_waits_until_the_sketch_is_read() {
+    let theirs = replica::<u64>(&(0..300).collect::<Vec<_>>());
+    let (all, _) = theirs.page(Bound::START, Bound::End, Held::NONE, usize::MAX);
+    let mut ours = replica::<u64>(&[1]);
+    ours.merge(&all).expect("they are numbers");
+    assert_eq!(ours.pending.len(), 299);
+    ours.lengthen(0);
+    assert_eq!((ours.pending.len(), ours.pending.capacity()), (0, STEP_EVERY));
+    let cells = |replica: &Set<u64>| replica.tables().map(|tables| tables.covering(64).sequence(0..64));
+    assert_eq!(cells(&ours), cells(&theirs));
+}
+
+#[test]
+fn a_longer_sketch_is_there_soon_after_it_is_due() {
+    let mut replica = Set::<u64>::new(&config());
+    let mut longest = |count: u64| {
+        (replica.len() as u64..count).for_each(|number| _ = replica.insert(number).expect("it is small"));
+        replica.tables.as_ref().map_or(0, Tables::longest)
+    };
+    // 2^14 cells are made in 4 steps, and 32 768 elements and half of those that come meanwhile are entered in 17.
+    let there = 0x8000 + 20 * STEP_EVERY as u64;
+    assert_eq!([0x8000, there - 1, there].map(&mut longest), [1 << 12, 1 << 12, 1 << 14]);
+    replica.settle();
+    let of_all = Tables::build(replica.fingerprinter.sketch_key(), 0x8000, replica.store.ids());
+    assert_eq!(replica.tables().map(|tables| tables.covering(1 << 14)), Some(of_all.covering(1 << 14)));
 }
 
 #[test]

@@ -129,6 +129,9 @@ impl<N: Name> Tables<N> {
             (self.coarse, self.behind) = (Self::fold(&self.main), Some(Vec::new()));
             return;
         };
+        if behind.is_empty() {
+            return;
+        }
         // From the longest down, so that each may be folded of one that is up to date.
         let mut longer = &self.main;
         for table in self.coarse.iter_mut().rev() {
