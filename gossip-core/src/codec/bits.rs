@@ -70,7 +70,23 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads a Rice code; `None` if the stream ends first, or the number is above 2^64 − 1.
+    #[inline]
     pub(crate) fn rice(&mut self, parameter: u32) -> Option<u64> {
+        // As a rule a code is within 64 bits, and 128 are there: those of 1 000 ids have 56 on average.
+        let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
+        if let Some(bits) = rest.first_chunk() {
+            let ahead = (u128::from_le_bytes(*bits) >> (self.at % 8)) as u64;
+            let ones = ahead.trailing_ones();
+            if ones + parameter < 64 {
+                self.at += (ones + 1 + parameter) as usize;
+                return Some(u64::from(ones) << parameter | lowest(ahead >> ones >> 1, parameter));
+            }
+        }
+        self.long_rice(parameter)
+    }
+
+    /// The same, of a code of any length, and at the end of the stream.
+    fn long_rice(&mut self, parameter: u32) -> Option<u64> {
         let (mut quotient, mut ahead) = (0, self.ahead());
         // Bounded by the stream: each one of the quotient is a bit that was sent, and zeros follow its end.
         while ahead == u64::MAX {
@@ -79,14 +95,8 @@ impl<'a> BitReader<'a> {
         }
         let ones = ahead.trailing_ones();
         quotient += u64::from(ones);
-        let remainder = if ones + 1 + parameter <= 64 {
-            // As a rule: the codes of 1 000 ids have 56 bits on average.
-            self.skip(ones + 1 + parameter)?;
-            lowest(ahead >> ones >> 1, parameter)
-        } else {
-            self.skip(ones + 1)?;
-            self.bits(parameter)?
-        };
+        self.skip(ones + 1)?;
+        let remainder = self.bits(parameter)?;
         // The shift would lose its upper bits, and two codes would be read as one number.
         if quotient.leading_zeros() < parameter {
             return None;

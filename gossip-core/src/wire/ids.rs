@@ -130,6 +130,7 @@ impl IdWriter {
         Self { writer, form, count: 0, bits: 0, last: None, budget }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, id: u64) -> Pushed {
         let gap = match self.last {
             None => None,
@@ -181,6 +182,7 @@ impl<'a> IdReader<'a> {
 impl Iterator for IdReader<'_> {
     type Item = u64;
 
+    #[inline]
     fn next(&mut self) -> Option<u64> {
         self.left = self.left.checked_sub(1)?;
         let id = match self.last {
