@@ -64,12 +64,16 @@ impl Fingerprinter {
     /// Fingerprint of `element`, whose encoding is `bytes`: the hash of these; for numbers, the low half is the mixed
     /// number instead.
     pub(crate) fn fingerprint<E: Element>(&self, element: StoredRef<'_, E>, bytes: &[u8]) -> Fingerprint {
-        let mut fingerprint = Fingerprint::from_value(self.hash(bytes));
-        // An invertible id: whoever reads it in a sketch has the element, and need not fetch it.
-        if let (Some(numbers), StoredRef::Value(element)) = (E::NUMBERS, element) {
-            fingerprint.id = self.mix((numbers.to)(element));
+        match (E::NUMBERS, element) {
+            // An invertible id: whoever reads it in a sketch has the element, and need not fetch it.
+            (Some(numbers), StoredRef::Value(element)) => self.of_number(self.mix((numbers.to)(element)), bytes),
+            _ => Fingerprint::from_value(self.hash(bytes)),
         }
-        fingerprint
+    }
+
+    /// Fingerprint of the number with this id, whose encoding is `bytes`. It takes no mix.
+    pub(crate) fn of_number(&self, id: u64, bytes: &[u8]) -> Fingerprint {
+        Fingerprint { id, ..Fingerprint::from_value(self.hash(bytes)) }
     }
 
     /// Id of `element`, whose encoding is `bytes`. It takes no hash of a number.

@@ -52,6 +52,7 @@ impl<'a, E> StoredRef<'a, E> {
 
 impl<E: Element> StoredRef<'_, E> {
     /// A copy.
+    #[cfg(feature = "model")]
     pub(crate) fn to_stored(self) -> Stored<E> {
         match self {
             Self::Value(element) => Stored::Value(element.clone()),

@@ -46,11 +46,6 @@ impl<E> Log<E> {
         }
     }
 
-    /// The element that came last.
-    pub(super) fn last(&self) -> Option<StoredRef<'_, E>> {
-        self.len().checked_sub(1).map(|place| self.get(place))
-    }
-
     /// Elements from a place on, in order; none if there are fewer.
     pub(crate) fn from(&self, place: usize) -> impl DoubleEndedIterator<Item = StoredRef<'_, E>> {
         self.range(place..self.len())

@@ -89,24 +89,28 @@ impl<E: Element> Set<E> {
         scratch: &mut Vec<u8>,
     ) -> Result<(), Reject> {
         let mut numbers = Vec::with_capacity(elements.count());
-        let mut read = |index: usize, number: Option<E>| -> Result<(), Reject> {
-            let number = number.ok_or(Reject::Malformed(DecodeError::Number(index)))?;
+        let mut read = |index: usize, number: Option<(u64, E)>| -> Result<(), Reject> {
+            let (id, number) = number.ok_or(Reject::Malformed(DecodeError::Number(index)))?;
             scratch.clear();
             number.encode(scratch);
             self.check_len(scratch.len())?;
-            merged.held.push(self.fingerprinter.fingerprint(StoredRef::Value(&number), scratch));
+            merged.held.push(self.fingerprinter.of_number(id, scratch));
             merged.bytes += scratch.len() as u64;
             numbers.push((number, scratch.len()));
             Ok(())
         };
+        let fingerprinter = &self.fingerprinter;
         match elements {
             Elements::Ids(ids) => {
                 let mut ids = ids.iter().enumerate();
-                ids.try_for_each(|(index, id)| read(index, self.fingerprinter.element(id)))
+                ids.try_for_each(|(index, id)| read(index, fingerprinter.element(id).map(|number| (id, number))))
             }
             Elements::Encoded(encodings) => {
                 let (mut encodings, mut again) = (encodings.iter().enumerate(), Vec::new());
-                encodings.try_for_each(|(index, bytes)| read(index, decode(bytes, &mut again)))
+                encodings.try_for_each(|(index, bytes)| {
+                    let number = decode(bytes, &mut again);
+                    read(index, number.map(|number| (fingerprinter.id(StoredRef::Value(&number), bytes), number)))
+                })
             }
         }?;
         let arrived = core::mem::take(&mut merged.held);
@@ -131,10 +135,10 @@ impl<E: Element> Set<E> {
 
     /// Inserts an element, and notes whether it is new.
     fn add(&mut self, element: Stored<E>, len: usize, fingerprint: Fingerprint, merged: &mut Merged<E>) {
-        let is_decoded = element.is_decoded();
+        let learned = element.clone();
         if self.insert_fingerprinted(element, len, fingerprint) {
-            merged.undecoded += u64::from(!is_decoded);
-            merged.learned.extend(self.store.log().last().map(StoredRef::to_stored));
+            merged.undecoded += u64::from(!learned.is_decoded());
+            merged.learned.push(learned);
         }
     }
 }
