@@ -254,17 +254,33 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
         if let Some(news) = self.set.news() {
             return Output::Event(news);
         }
-        loop {
-            // Events first, and whole before the next message: an element is reported before it is passed on.
-            while let Some(event) = self.events.pop_front() {
-                if let Some(event) = S::report(event) {
-                    return Output::Event(event);
-                }
+        // Events first, and whole before the next message: an element is reported before it is passed on.
+        match self.next_event() {
+            Some(event) => Output::Event(event),
+            None => self.act(),
+        }
+    }
+
+    fn next_event(&mut self) -> Option<S::Event<P>> {
+        while let Some(event) = self.events.pop_front() {
+            if let Some(event) = S::report(event) {
+                return Some(event);
             }
-            let Some((peer, task)) = self.next_task() else { break };
+        }
+        None
+    }
+
+    /// Carries out tasks until there is something to say.
+    // Apart, since most polls report an element and do no more.
+    #[inline(never)]
+    fn act(&mut self) -> Output<P, S::Element, S::Event<P>> {
+        while let Some((peer, task)) = self.next_task() {
             // Most tasks send nothing (a timeout that ends a round, a peer that rests), so the next one is looked for.
             if let Some(message) = self.turn(&peer).and_then(|mut turn| turn.perform(task)) {
                 return Output::Send { to: peer, message };
+            }
+            if let Some(event) = self.next_event() {
+                return Output::Event(event);
             }
         }
         self.pusher.iter_mut().for_each(|pusher| pusher.on_wait());
@@ -371,8 +387,9 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
         P: Borrow<Q>,
         Q: Ord + ?Sized,
     {
-        // A range of one, since that lends the key too.
-        let (id, peer) = self.peers.range_mut((Bound::Included(peer), Bound::Included(peer))).next()?;
+        // The first of a range, since that lends the key too. A range of one searches the tree twice.
+        let from = (Bound::Included(peer), Bound::Unbounded);
+        let (id, peer) = self.peers.range_mut(from).next().filter(|(id, _)| (*id).borrow() == peer)?;
         Some(Turn {
             id,
             peer,
