@@ -45,11 +45,13 @@ impl Bucket {
         self.len += 1;
     }
 
+    #[inline]
     pub(super) fn may_hold(&self, id: u64) -> bool {
         self.may_name(id, 0)
     }
 
     /// Returns whether an id may be `name` but for its last `width` bits; surely none is if not.
+    #[inline]
     pub(super) fn may_name(&self, name: u64, width: u32) -> bool {
         // All are compared, without a branch, in a few vector instructions. Slots that are not used say wrong things
         // now and then: that costs a second look.

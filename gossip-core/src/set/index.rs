@@ -73,7 +73,7 @@ impl<E> Store<E> {
         E: Element,
     {
         let index = self.index(id);
-        let bucket = self.bucket_mut(index);
+        let bucket = &mut self.buckets[index / CHUNK][index % CHUNK];
         // Most inserts, in few instructions: the fewer, the more of them wait for memory at once.
         if bucket.len() < FULL
             && !bucket.may_hold(id)
@@ -81,7 +81,7 @@ impl<E> Store<E> {
             // A bucket has 32 bits for a place; beyond 2^32 elements the crowd takes them.
             && let Ok(place) = u32::try_from(self.log.len())
         {
-            self.bucket_mut(index).push(id, place);
+            bucket.push(id, place);
             self.log.push(element);
             return true;
         }
@@ -197,6 +197,7 @@ impl<E> Store<E> {
     /// fewer than 32; surely there are none if not. Reads all slots of the directory first and all buckets then,
     /// without a branch that depends on them. So many wait for memory at once, and the lines to be read or written next
     /// are in the caches.
+    #[inline]
     pub(crate) fn may_name(&self, names: impl Iterator<Item = u64> + Clone, width: u32) -> Vec<bool> {
         let indices: Vec<u32> = names.clone().map(|name| self.directory[self.slot(name << width)]).collect();
         let crowded = !self.crowd.is_empty();
