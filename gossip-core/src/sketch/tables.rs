@@ -48,8 +48,8 @@ impl Tables {
     /// lengths: `benches/results/SWEEP.md`, "Tables".
     pub const MAIN_LOG2: u32 = 17;
 
-    /// Elements that a table under construction takes in at once: 70 µs. As many inserts are between two of these as a
-    /// message has at least, and a table of 131 072 elements is there after 8 000 of them.
+    /// Elements that a table under construction takes in at once: 70 µs. A set has 128 inserts between two of these, and so a
+    /// longer table of 32 768 elements is there 2 560 inserts after it is due.
     pub const STEP: usize = 2_048;
     /// Cells that it gets at once, 64 KiB: memory that is touched for the first time takes longer than what is written.
     const CLEARED: usize = 4_096;
