@@ -398,9 +398,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             let key = self.fingerprinter.sketch_key();
             self.tables = Some(Tables::build_of(key, count, self.names().map(Named::to_wide)));
         }
-        if let Some(tables) = &mut self.tables {
-            tables.refresh();
-        }
+        self.tables.iter_mut().for_each(Tables::refresh);
     }
 
     /// Has an up-to-date sketch of at least so many cells at hand. Returns whether it had to be built, of all names.

@@ -186,9 +186,8 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Cells of our sketch at `place`, from `next` on, as many as fit. Returns the cell that they end before, and
     /// whether the answer ends with them.
     fn cells(&mut self, place: Place, next: usize, end: usize, window: u16) -> (Answer, usize, bool) {
-        let width = S::WIDTH;
         let room = self.room(longest::CELLS).of_many;
-        let fitting = Cells::within(width, room).min(end.saturating_sub(next));
+        let fitting = Cells::within(S::WIDTH, room).min(end.saturating_sub(next));
         self.lengthen(next + fitting);
         let cells = self.set.cells(next..next + fitting, place).unwrap_or_default();
         // Each message folds the table anew: a cursor is kept between two of them, never cells.
@@ -197,7 +196,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let reached = next + cells.len();
         // Without cells there is nothing to go on with: the end tells the peer not to wait.
         let last = window <= 1 || cells.is_empty() || reached >= end;
-        (Answer::Cells { part: Part::After { from: next, last }, cells: Cells::new(width, &cells) }, reached, last)
+        (Answer::Cells { part: Part::After { from: next, last }, cells: Cells::new(S::WIDTH, &cells) }, reached, last)
     }
 
     /// Our elements of these wishes, from the one at `next` on, as many as fit; and what of the answer stays owed.
@@ -347,17 +346,16 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// A proof if both digests are equal; else whatever may cost least: our whole set, first cells or, where pages do,
     /// our state alone.
     pub(super) fn verdict(&mut self, nonce: Nonce, on: Question, use_of_cells: &Use) -> Answer {
-        if matches!(on, Question::Probe { .. }) {
-            // Even if both digests are equal: what inserts and pushes have left to do is done before anything differs, so that
-            // a round of 10 differences takes as long whatever came before it.
-            self.set.settle();
-        }
         let state = self.set.state();
         let (theirs, equal) = match on {
             Question::Probe { digest, .. } => (Some(digest), digest == state.digest),
             Question::Repair(theirs) => (None, theirs == state.digest.tag()),
             Question::Cells => (None, false),
         };
+        // To a probe even if both digests are equal: what inserts and pushes have left to do is done before anything differs.
+        if theirs.is_some() {
+            self.set.settle();
+        }
         if equal {
             return Answer::Proof { state: state.digest.tag() };
         }
@@ -373,11 +371,10 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             return answer;
         }
         // The peer sees our bytes and count, and walks.
-        let (from, to) = (Bound::START, Bound::START);
         Answer::Give {
             tag: self.set.tag(),
-            from,
-            to,
+            from: Bound::START,
+            to: Bound::START,
             last: true,
             state: Told::State(state),
             wanted: None,
