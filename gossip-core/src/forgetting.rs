@@ -33,6 +33,7 @@ mod forgetting_model;
 mod item;
 mod join;
 mod marks;
+mod places;
 mod rule;
 mod saved;
 mod spans;
@@ -40,7 +41,6 @@ mod spans;
 mod tests;
 mod toggles;
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::borrow::Borrow;
@@ -59,6 +59,7 @@ use context::{Context, Toggle};
 #[cfg(feature = "model")]
 pub(crate) use forgetting_model::ForgettingModel;
 pub use item::Item;
+use places::Places;
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 pub use rule::Rule;
 use toggles::Past;
@@ -98,30 +99,6 @@ pub struct Forgetting<K, V> {
 
 /// What a message has beside a largest entry, beyond what it has beside an element of a set: remarks with a few dots.
 const BESIDE: usize = 64;
-
-/// Where the entries of a key are: nearly always there is one.
-#[derive(Clone, Debug)]
-enum Places {
-    One(usize),
-    Many(Box<[usize]>),
-}
-
-impl Places {
-    fn as_slice(&self) -> &[usize] {
-        match self {
-            Self::One(place) => core::slice::from_ref(place),
-            Self::Many(places) => places,
-        }
-    }
-
-    fn of(places: &[usize]) -> Option<Self> {
-        match places {
-            [] => None,
-            [place] => Some(Self::One(*place)),
-            places => Some(Self::Many(places.into())),
-        }
-    }
-}
 
 impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     /// Width of names.
