@@ -8,6 +8,15 @@ use super::parameters::CHECK_MASK;
 ///
 /// Cells are added by `^`, and each is its own inverse: a sketch of one set `^` a sketch of another is a sketch of
 /// their symmetric difference.
+///
+/// ```
+/// use gossip_core::sketch::Cell;
+///
+/// let [one, other] = [Cell::new(7, 1), Cell::new(9, 3)];
+/// let both = one ^ other;
+/// assert_eq!((both.id(), both.check()), (14, 2));
+/// assert!((both ^ one ^ other).is_empty());
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub struct Cell {
     id: u64,

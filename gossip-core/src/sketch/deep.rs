@@ -17,6 +17,12 @@ pub(crate) const LEVELS: usize = (LAST_LEVEL - FIRST_LEVEL + 1) as usize;
 pub(crate) const LEVEL_BITS: u32 = 64;
 
 /// Bits of a level on the wire.
+///
+/// ```
+/// use gossip_core::sketch::DeepWidth;
+///
+/// assert_eq!([DeepWidth::Narrow, DeepWidth::Wide].map(DeepWidth::encoded_len), [64, 124]);
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum DeepWidth {
     /// 32 bits a level, 64 bytes in all: a standard error of about 25 %.
@@ -52,6 +58,17 @@ impl DeepWidth {
 ///
 /// A cell of level `k` takes the positions `≡ 2^k + i (mod 2^(k+1))`, so no position counts at two levels. Levels below
 /// the size of a [`Table`](super::Table) are read from its cells; the table keeps those beyond in a word each.
+///
+/// ```
+/// use gossip_core::sketch::{DeepBits, DeepWidth, SketchKey, Table};
+///
+/// let bits = |ids| Table::rebuild(SketchKey::new(1, 2), 10, ids).deep_bits(DeepWidth::Narrow);
+/// let mut sent = vec![];
+/// bits(0..1_050).encode(&mut sent);
+/// let mut received = DeepBits::decode(DeepWidth::Narrow, &sent).expect("64 bytes");
+/// received.subtract(&bits(0..1_000));
+/// assert_eq!(received, bits(1_000..1_050));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct DeepBits {
     width: DeepWidth,

@@ -9,6 +9,16 @@ use super::parameters::CHECK_BITS;
 const CHECKS: usize = (8 / CHECK_BITS) as usize;
 
 /// Width of ids on the wire.
+///
+/// ```
+/// use gossip_core::sketch::{Cell, IdWidth};
+///
+/// let cells = vec![Cell::new(7, 1), Cell::new(9, 3)];
+/// let mut bytes = vec![];
+/// IdWidth::Bits48.encode_cells(&cells, &mut bytes);
+/// assert_eq!((bytes.len(), IdWidth::Bits48.cells_encoded_len(2)), (13, 13));
+/// assert_eq!(IdWidth::Bits48.decode_cells(2, &bytes), Some(cells));
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug)]
 pub enum IdWidth {
     /// 48 bits, for elements that are fetched by id: ids in the sketch are below 2^48. Other widths:

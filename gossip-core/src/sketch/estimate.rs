@@ -17,6 +17,13 @@ const HIGHEST: i32 = POSITION_BITS.cast_signed() * OCTAVE;
 const ROUNDING: u128 = 170_000;
 
 /// Number of elements with its standard error. One in three is further off, one in twenty more than twice as far.
+///
+/// ```
+/// use gossip_core::sketch::Estimate;
+///
+/// let estimate = Estimate { differences: 100, sigma: 10 };
+/// assert_eq!([-500, 0, 1_000].map(|permille| estimate.shifted(permille)), [95, 100, 110]);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Estimate {
     /// The likeliest number of differences: 0 to about 2^21.
@@ -38,6 +45,19 @@ impl Estimate {
 /// Evidence of the size of a symmetric difference: gather it, then [`estimate`](Self::estimate).
 ///
 /// Each part must come from other cells than the others.
+///
+/// ```
+/// use gossip_core::sketch::{DeepWidth, Evidence, SketchKey, Table};
+///
+/// let key = SketchKey::new(1, 2);
+/// let difference = Table::rebuild(key, 10, 0..100);
+/// let [mut bits, mut cells] = [Evidence::default(), Evidence::default()];
+/// bits.deep_bits(&difference.deep_bits(DeepWidth::Narrow), 0);
+/// cells.deep_bits(&difference.deep_bits(DeepWidth::Narrow), 64);
+/// cells.prefix(&difference.prefix(64).expect("the table is longer"), &key);
+/// let [bits, cells] = [bits, cells].map(|evidence| evidence.estimate());
+/// assert!(cells.sigma < bits.sigma && cells.differences.abs_diff(100) < 2 * cells.sigma);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     at_least: u64,

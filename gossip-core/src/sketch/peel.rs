@@ -25,6 +25,17 @@ const ORDERS: u32 = 4;
 ///
 /// Each step takes time linear in the number of cells, whatever they hold: 35 to 50 ns a difference up to 1 000 of
 /// them, 100 to 200 beyond.
+///
+/// ```
+/// use gossip_core::sketch::{SketchKey, Table};
+///
+/// let key = SketchKey::new(1, 2);
+/// let table = Table::rebuild(key, 10, [3, 5, 8]);
+/// let [few, enough] = [2, 12].map(|cells| table.prefix(cells).expect("the table is longer"));
+/// assert!(enough.decodings(&key).eq([[3, 5, 8]]));
+/// let mut decodings = few.decodings(&key);
+/// assert_eq!((decodings.next(), decodings.left()), (None, 1));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Decodings<'a, N = u64> {
     cells: &'a [Cell],

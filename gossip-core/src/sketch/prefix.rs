@@ -9,6 +9,17 @@ use super::peel::Decodings;
 use super::sketch_key::SketchKey;
 
 /// Table of any length, of the first cells of a sequence.
+///
+/// ```
+/// use gossip_core::sketch::{Prefix, SketchKey, Table};
+///
+/// let key = SketchKey::new(1, 2);
+/// let [ours, theirs] = [[3, 5, 8], [3, 5, 9]].map(|ids| Table::rebuild(key, 10, ids));
+/// let mut prefix = Prefix::from_sequence(theirs.sequence(0..8).expect("the table is longer"));
+/// prefix.extend(&theirs.sequence(8..12).expect("the table is longer"));
+/// assert!(prefix.subtract(&ours.prefix(12).expect("the table is longer")));
+/// assert_eq!(prefix.decodings(&key).next(), Some(vec![8, 9]));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Prefix {
     cells: Vec<Cell>,

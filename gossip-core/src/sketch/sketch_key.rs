@@ -24,6 +24,15 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 /// - the check is `a mod 4`, its lowest bit set where `x = 0`;
 /// - there are 17 positions where `a >> 48 < 7864`, otherwise 3;
 /// - `b(i) = fold(a ^ s(3), s(4 + i) | 1)` holds positions `3i`, `3i + 1`, `3i + 2`, each 21 bits, lowest first.
+///
+/// ```
+/// use gossip_core::sketch::{SketchKey, Table};
+///
+/// let key = SketchKey::new(1, 2);
+/// let mut cells = Table::rebuild(key, 10, [3, 5]).sequence(0..20).expect("the table is longer");
+/// key.toggle_in_sequence(&mut cells, 0, 8);
+/// assert_eq!(Some(cells), Table::rebuild(key, 10, [3, 5, 8]).sequence(0..20));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SketchKey {
     entry: u64,

@@ -13,6 +13,17 @@ use super::table::Table;
 ///
 /// 16 bytes a cell, and a cell for one element to eight: 2 to 16 bytes an element, until the main table stops growing.
 /// A difference that takes more cells than that has a longer one [built](Self::lengthen) for as long as it is needed.
+///
+/// ```
+/// use gossip_core::sketch::{SketchKey, Table, Tables};
+///
+/// let key = SketchKey::new(1, 2);
+/// let mut tables = Tables::build(key, 3, [3, 5, 8]);
+/// tables.toggle(13);
+/// tables.refresh();
+/// assert_eq!(tables.covering(20).sequence(0..20), Table::rebuild(key, 10, [3, 5, 8, 13]).sequence(0..20));
+/// assert_eq!([4, 1_000].map(|count| tables.are_outgrown(count)), [false, true]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Tables<N = u64> {
     main: Table,
