@@ -7,6 +7,15 @@ use core::time::Duration;
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Jitter, choices
 /// of peers and nonces need spread, not secrecy. Equal seeds give equal numbers on every platform.
+///
+#[cfg_attr(feature = "sim", doc = "```")]
+#[cfg_attr(not(feature = "sim"), doc = "```ignore")]
+/// use gossip_core::sim::Rng;
+///
+/// let [mut one, mut other] = [7, 7].map(Rng::new);
+/// assert_eq!(one.next_u64(), other.next_u64());
+/// assert!(one.below(6) < 6);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "`sim` lends it to tests"))]
 pub struct Rng(u64);

@@ -5,6 +5,24 @@ use core::time::Duration;
 use super::Chance;
 
 /// Checks of a run. A poll before a deadline tells a machine the time, so checks may change a run.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Checks, Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let checks = Checks { staleness: Some(Duration::from_secs(30)), ..Checks::default() };
+/// let mut simulation = Simulation::new(7, Network::default(), 2, replica).with_checks(checks); // of two peers
+/// simulation.insert(Time::ZERO, 0, 42);
+/// simulation.run_until(Time::from_millis(60_000))?;
+/// assert!(simulation.report().early_polls > 0, "of a tenth of the deadlines");
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checks {
     /// Run a second machine of equal seed and inputs beside each, and compare all outputs. Default: yes.

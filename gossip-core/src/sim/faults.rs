@@ -9,6 +9,24 @@ use crate::rng::Rng;
 use crate::time::micros;
 
 /// Fault of replicas or their network.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Fault, Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let mut simulation = Simulation::new(7, Network::default(), 2, replica); // of two peers
+/// simulation.insert(Time::ZERO, 0, 42);
+/// simulation.fault(Time::ZERO, Fault::Cut(vec![0]), Duration::from_secs(5));
+/// let report = simulation.settle(Duration::from_secs(60))?;
+/// assert!(report.cut > 0 && report.settled_at > Time::from_millis(5_000));
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Partition between these replicas and the others. It stops messages that would arrive while it lasts, as
@@ -31,6 +49,24 @@ pub enum Fault {
 }
 
 /// Memory of a replica after a crash.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Fault, Memory, Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let mut simulation = Simulation::new(7, Network::default(), 2, replica); // of two peers
+/// simulation.insert(Time::ZERO, 0, 42);
+/// simulation.fault(Time::from_millis(9_000), Fault::Crash(0, Memory::Lost), Duration::from_secs(1));
+/// let report = simulation.settle(Duration::from_secs(60))?;
+/// assert_eq!((report.amnesias, report.learned), (1, 2), "replica 0 learned its own element again");
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
     /// All its elements; nothing else.
@@ -40,6 +76,24 @@ pub enum Memory {
 }
 
 /// Numbers of faults to draw, by kind. By default, none.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Faults, Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let mut simulation = Simulation::new(7, Network::default(), 2, replica); // of two peers
+/// (0..20).for_each(|element| simulation.insert(Time::from_millis(500 * element), 0, element));
+/// simulation.faults(&Faults { cuts: 3, jumps: 2, ..Faults::default() });
+/// let report = simulation.settle(Duration::from_secs(60))?;
+/// assert_eq!((report.partitions, report.jumps), (3, 2));
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
     /// Latest beginning of a fault.

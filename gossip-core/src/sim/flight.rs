@@ -5,6 +5,24 @@ use alloc::vec::Vec;
 use crate::Time;
 
 /// Message on its way; of one that came twice, each copy.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let mut simulation = Simulation::new(7, Network::default(), 2, replica).with_flights(); // of two peers
+/// simulation.insert(Time::ZERO, 0, 42);
+/// let report = simulation.settle(Duration::from_secs(60))?;
+/// let bytes: usize = simulation.flights().iter().map(|flight| flight.bytes).sum();
+/// assert_eq!(bytes as u64, report.bytes);
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flight {
     /// Virtual time at which it was sent.
@@ -22,6 +40,25 @@ pub struct Flight {
 }
 
 /// What became of a message.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Chance, Fate, Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let network = Network { loss: Chance::percent(50), ..Network::default() };
+/// let mut simulation = Simulation::new(7, network, 2, replica).with_flights(); // of two peers
+/// (0..20).for_each(|element| simulation.insert(Time::from_millis(500 * element), 0, element));
+/// let report = simulation.settle(Duration::from_secs(60))?;
+/// let lost = simulation.flights().iter().filter(|flight| flight.fate == Fate::Lost).count();
+/// assert!(lost > 0 && lost as u64 == report.lost);
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It is still under way.

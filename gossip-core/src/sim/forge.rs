@@ -146,6 +146,17 @@ pub fn encoded(encodings: &[impl AsRef<[u8]>]) -> Vec<u8> {
 const FRAMED: u8 = 0x81;
 
 /// Forger with the cluster tag and a digest of a victim.
+///
+/// ```
+/// use gossip_core::sim::forge::Forger;
+/// use gossip_core::{AntiEntropy, Config, Output, Time};
+///
+/// let mut victim = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// victim.add_peer("n2");
+/// let probe = Forger::of(&victim, &"n2").probe(1, 1_000, 7); // of a thousand elements that nobody has
+/// assert_eq!(victim.receive_bytes(&"n2", &probe), Ok(()));
+/// assert!(matches!(victim.poll(Time::ZERO), Output::Send { to: "n2", .. }));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Forger {
     /// The cluster's tag.

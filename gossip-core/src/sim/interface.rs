@@ -15,6 +15,20 @@ use crate::{AntiEntropy, Config, Digest, Element, Event, Map, MapEvent, Message,
 /// bytes and is polled: its set is compared with its inputs, by any digest of its choice. An
 /// [`Interposed`](super::Interposed) machine is one with changed inputs or outputs. Replicas go by their numbers in the
 /// fleet, from 0.
+///
+/// ```
+/// use gossip_core::sim::Machine;
+/// use gossip_core::{AntiEntropy, Config};
+///
+/// /// How many of these elements a replica has yet to learn, whatever it is.
+/// fn lacking<M: Machine>(machine: &M, elements: &[M::Element]) -> usize {
+///     elements.iter().filter(|element| !machine.contains(element)).count()
+/// }
+///
+/// let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
+/// machine.insert(42).unwrap();
+/// assert_eq!(lacking(&machine, &[41, 42, 43]), 2);
+/// ```
 pub trait Machine: Clone {
     /// Elements of the set.
     type Element: Element;
@@ -88,6 +102,17 @@ pub trait Machine: Clone {
 }
 
 /// Output of a [`Machine`].
+///
+/// ```
+/// use gossip_core::sim::{Machine, Step};
+/// use gossip_core::{AntiEntropy, Config, Time};
+///
+/// let mut machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
+/// machine.add_peer(1);
+/// machine.sync_now(&1);
+/// assert!(matches!(Machine::poll(&mut machine, Time::ZERO), Step::Send { to: 1, kind: "probe", .. }));
+/// assert!(matches!(Machine::poll(&mut machine, Time::ZERO), Step::Wait(Some(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an output that is not acted on is lost"]
 pub enum Step<E, D> {
@@ -137,6 +162,20 @@ pub enum Step<E, D> {
 }
 
 /// Role of a message for its receiver.
+///
+/// ```
+/// use gossip_core::sim::{Machine, Role, Step};
+/// use gossip_core::{AntiEntropy, Config, Time};
+///
+/// let [mut n0, mut n1] = [1, 2].map(|seed| AntiEntropy::<usize, u64>::new(Config::default(), seed));
+/// n0.add_peer(1);
+/// n1.add_peer(0);
+/// n1.insert(42).unwrap();
+/// n0.sync_now(&1);
+/// let Step::Send { role: Role::Request, message, .. } = Machine::poll(&mut n0, Time::ZERO) else { panic!("it asks") };
+/// assert!(Machine::receive(&mut n1, 0, &message));
+/// assert!(matches!(Machine::poll(&mut n1, Time::ZERO), Step::Send { role: Role::Answer, .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// May be answered, from the set as the answer is sent.
@@ -157,6 +196,14 @@ impl Role {
 }
 
 /// Limits of messages that a machine promises.
+///
+/// ```
+/// use gossip_core::sim::{Limits, Machine};
+/// use gossip_core::{AntiEntropy, Config};
+///
+/// let machine = AntiEntropy::<usize, u64>::new(Config::default(), 1);
+/// assert_eq!(machine.limits(), Limits { message_bytes: 65_536, window: 32 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most bytes in a message.

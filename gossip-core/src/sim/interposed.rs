@@ -8,6 +8,24 @@ use crate::Time;
 /// Interposer between a machine `M` and the simulator: it sees all inputs and outputs, and may change them.
 ///
 /// By default each method does as the machine does.
+///
+/// ```
+/// use gossip_core::sim::{Interpose, Interposed, Machine};
+/// use gossip_core::{AntiEntropy, Config};
+///
+/// /// Takes no writes.
+/// #[derive(Clone)]
+/// struct ReadOnly;
+///
+/// impl<M: Machine> Interpose<M> for ReadOnly {
+///     fn insert(&mut self, _machine: &mut M, _element: M::Element) -> bool {
+///         false
+///     }
+/// }
+///
+/// let mut machine = Interposed::new(AntiEntropy::<usize, u64>::new(Config::default(), 1), ReadOnly);
+/// assert!(!machine.insert(42) && machine.count() == 0);
+/// ```
 pub trait Interpose<M: Machine>: Clone {
     /// As [`Machine::insert`].
     fn insert(&mut self, machine: &mut M, element: M::Element) -> bool {

@@ -7,6 +7,25 @@ use core::fmt;
 use crate::Time;
 
 /// Law that the simulator checks. Its `Display` is its name in snake case.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Chance, Checks, Law, Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let network = Network { loss: Chance::ALWAYS, ..Network::default() };
+/// let checks = Checks { staleness: Some(Duration::from_secs(30)), ..Checks::default() };
+/// let mut simulation = Simulation::new(7, network, 2, replica).with_checks(checks); // of two peers
+/// simulation.insert(Time::ZERO, 0, 42);
+/// let broken = simulation.run_until(Time::from_millis(60_000)).unwrap_err().law;
+/// assert_eq!(broken, Law::BoundedStaleness);
+/// assert_eq!(broken.to_string(), "bounded_staleness");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Law {
@@ -56,6 +75,24 @@ impl fmt::Display for Law {
 }
 
 /// Broken law, at which the run ends.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Chance, Law, Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let network = Network { loss: Chance::ALWAYS, ..Network::default() };
+/// let mut simulation = Simulation::new(7, network, 2, replica); // of two peers
+/// simulation.insert(Time::ZERO, 0, 42);
+/// let violation = simulation.settle(Duration::from_secs(60)).unwrap_err();
+/// assert_eq!((violation.law, violation.replica), (Law::Convergence, 1));
+/// assert!(violation.to_string().contains("by seed 7: holds 0 of 1 elements, and lacks one of r0's"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{law}: r{replica}, at {} µs, by seed {seed}: {what}{}", at.as_micros(), About(element.as_deref()))]
 #[non_exhaustive]

@@ -6,6 +6,13 @@ use crate::rng::Rng;
 use crate::time::micros;
 
 /// Probability in millionths.
+///
+/// ```
+/// use gossip_core::sim::Chance;
+///
+/// assert_eq!(Chance::percent(5), Chance::per_million(50_000));
+/// assert_eq!([0, 100, 200].map(Chance::percent), [Chance::NEVER, Chance::ALWAYS, Chance::ALWAYS]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Chance(u32);
 
@@ -33,6 +40,15 @@ impl Chance {
 }
 
 /// Latency of messages from replica to replica, in whole microseconds.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Latency, Rng};
+///
+/// let [low, high] = [20, 80].map(Duration::from_millis);
+/// let drawn = Latency::Uniform(low, high).draw(&mut Rng::new(7));
+/// assert!(low <= drawn && drawn <= high);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
     /// Always the same: messages stay in order.

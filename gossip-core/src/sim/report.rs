@@ -9,6 +9,24 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::Time;
 
 /// Counts of events in a run, so that a test can demand them.
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+/// # fn replica(id: usize, seed: u64) -> AntiEntropy<usize, u64> {
+/// #     let mut machine = AntiEntropy::new(Config::default(), seed);
+/// #     machine.add_peer(1 - id);
+/// #     machine
+/// # }
+///
+/// let mut simulation = Simulation::new(7, Network::default(), 2, replica); // of two peers
+/// simulation.insert(Time::ZERO, 0, 42);
+/// let report = simulation.settle(Duration::from_secs(60))?;
+/// assert_eq!((report.inserted, report.learned, report.lost), (1, 1, 0));
+/// assert_eq!(report.kinds.values().map(|&(messages, _)| messages).sum::<u64>(), report.sent);
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {

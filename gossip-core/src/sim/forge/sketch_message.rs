@@ -7,6 +7,23 @@ use crate::MessageKind;
 use crate::sketch::{Cell, IdWidth};
 
 /// A message of cells, taken apart.
+///
+/// ```
+/// use gossip_core::sim::forge::{Forger, Sketch};
+/// use gossip_core::sketch::Cell;
+/// use gossip_core::{AntiEntropy, Config, Message, Output, Time};
+///
+/// let mut victim = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// victim.add_peer("n2");
+/// victim.extend(0..1_000).unwrap();
+/// let probe = Forger::of(&victim, &"n2").probe(1, 1_000, 7);
+/// victim.receive_bytes(&"n2", &probe).unwrap();
+/// let Output::Send { message, .. } = victim.poll(Time::ZERO) else { panic!("it answers") };
+/// let mut sketch = Sketch::read(&message.encode()).unwrap();
+/// assert_eq!(sketch.write(), message.encode());
+/// sketch.cells[0] ^= Cell::new(7, 1); // now it lies
+/// assert!(Message::<u64>::decode(&sketch.write()).is_ok_and(|lie| lie != message));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sketch {
     /// Nonce of the request.
@@ -22,6 +39,17 @@ pub struct Sketch {
 }
 
 /// Head of a sketch: its sender's state, and deep bits.
+///
+/// ```
+/// use gossip_core::sim::forge::{Head, Sketch};
+/// use gossip_core::sketch::Cell;
+/// use gossip_core::{Message, MessageKind};
+///
+/// let head = Head { count: 300, sum: 1 << 100, bytes: 2_400, deep: vec![0; 64] };
+/// let sketch = Sketch { nonce: [0; 4], flags: 0, head: Some(head), from: 0, cells: vec![Cell::new(7, 1)] };
+/// let message = Message::<u64>::decode(&sketch.write());
+/// assert_eq!(message.map(|message| message.kind()), Ok(MessageKind::Cells));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Head {
     /// Number of elements.
