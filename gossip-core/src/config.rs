@@ -164,6 +164,17 @@ impl Default for Config {
 /// | `FewestBytes` | 149, 1.5 | 395, 2.3 | 1 783, 2.9 | 14 011, 3.1 | 130 882, 3.0 |
 /// | `Balanced` | 149, 1.5 | 381, 2.1 | 1 825, 2.65 | 14 415, 2.9 | 133 946, 2.7 |
 /// | `Balanced`, where both have proven to each other what they have in common | 85, 1.5 | 235, 2.05 | 1 210, 3.05 | 8 938, 3.0 | 81 784, 3.0 |
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Economy};
+///
+/// let [ours, theirs] = [Economy::Pages, Economy::FewestBytes].map(|economy| {
+///     let mut config = Config::default();
+///     config.economy = economy;
+///     AntiEntropy::<&str, u64>::new(config, 1)
+/// });
+/// assert_eq!(ours.difference(theirs.cluster_tag()), None); // they are of one cluster
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Economy {
@@ -215,6 +226,14 @@ impl From<usize> for Room {
 /// One element must fit a message: one that is too large for the budget goes alone, in a message of up to
 /// [`Config::max_element_bytes`] and [`MessageBudget::OVERHEAD`] bytes. All other messages keep to the budget, so where
 /// a network drops what is larger, it drops those elements alone.
+///
+/// ```
+/// use gossip_core::MessageBudget;
+///
+/// assert_eq!(MessageBudget::new(1_200).bytes(), 1_200);
+/// assert_eq!(MessageBudget::new(0), MessageBudget::MIN);
+/// assert_eq!(MessageBudget::new(usize::MAX), MessageBudget::MAX);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageBudget(u32);
 

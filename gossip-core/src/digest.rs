@@ -100,6 +100,13 @@ pub(crate) struct State {
 }
 
 /// Text that is not a digest; the error keeps its first 64 characters.
+///
+/// ```
+/// use gossip_core::Digest;
+///
+/// let refused = "7".parse::<Digest>().unwrap_err();
+/// assert_eq!(refused.to_string(), r#"a digest is 48 hexadecimal digits, not "7""#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 48 hexadecimal digits, not {0:?}")]
 pub struct ParseDigestError(String);

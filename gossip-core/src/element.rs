@@ -206,6 +206,15 @@ pub struct Numbers<E> {
 }
 
 /// Name of an element type and its encoding, hashed to 64 bits (FNV-1a).
+///
+/// ```
+/// use gossip_core::{Element, TypeTag};
+///
+/// const SAMPLES: TypeTag = TypeTag::new("weather.samples.1"); // of a type with two parameters
+/// assert_ne!(SAMPLES.with(4), SAMPLES.with(8));
+/// assert_ne!(SAMPLES.then(u8::TYPE), SAMPLES.then(u16::TYPE));
+/// assert_ne!(SAMPLES, TypeTag::new("weather.samples.2"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TypeTag(u64);
 

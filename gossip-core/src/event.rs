@@ -9,6 +9,16 @@ use crate::time::Time;
 use crate::wire::Place;
 
 /// The result of [`AntiEntropy::poll`](crate::AntiEntropy::poll). Exhaustive on purpose: an embedder handles all of it.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Output, Time};
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// machine.add_peer("n2");
+/// let Output::Wait(Some(until)) = machine.poll(Time::ZERO) else { panic!("nothing is due yet") };
+/// assert!(until > Time::ZERO);
+/// assert!(matches!(machine.poll(until), Output::Send { to: "n2", .. }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an output that is not acted on is lost"]
 #[expect(clippy::large_enum_variant, reason = "one output is made at a time, and handed over")]
@@ -28,6 +38,19 @@ pub enum Output<P, E, V = Event<P, E>> {
 
 /// Something the application may want to know. The queue holds at most one event for each element received, and a few
 /// for each message.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Event, Output, Time};
+///
+/// let [mut n1, mut n2] = [1, 2].map(|seed| AntiEntropy::<&str, u64>::new(Config::default(), seed));
+/// n1.add_peer("n2");
+/// n2.add_peer("n1");
+/// n1.insert(7).unwrap();
+/// n1.sync_now(&"n2");
+/// let Output::Send { message, .. } = n1.poll(Time::ZERO) else { panic!("nothing to send") };
+/// n2.receive(&"n1", message).unwrap(); // a digest, which tells a single number
+/// assert_eq!(n2.poll(Time::ZERO), Output::Event(Event::Learned { element: 7, from: "n1" }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 // New kinds may come: an application that does not know one loses nothing but the news.
 #[non_exhaustive]
@@ -88,6 +111,22 @@ pub enum Event<P, E> {
 }
 
 /// Something the application of a [`Map`](crate::Map) may want to know.
+///
+/// ```
+/// use gossip_core::{Config, Map, MapEvent, MapOutput, ReplicaId, Time};
+///
+/// let ids = [*b"8 random", *b"8 others"].map(ReplicaId::from_random);
+/// let [mut n1, mut n2] = ids.map(|id| Map::<&str, String, u64>::new(Config::default(), id, 1));
+/// n1.add_peer("n2");
+/// n2.add_peer("n1");
+/// n2.insert("tea".into(), 250).unwrap();
+/// n1.sync_now(&"n2");
+/// let MapOutput::Send { message, .. } = n1.poll(Time::ZERO) else { panic!("nothing to ask") };
+/// n2.receive(&"n1", message).unwrap();
+/// let MapOutput::Send { message, .. } = n2.poll(Time::ZERO) else { panic!("nothing to answer") };
+/// n1.receive(&"n2", message).unwrap();
+/// assert_eq!(n1.poll(Time::ZERO), MapOutput::Event(MapEvent::Changed { key: "tea".into(), from: "n2" }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapEvent<P, K> {

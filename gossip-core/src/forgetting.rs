@@ -66,6 +66,15 @@ use toggles::Past;
 
 /// What a [`Map`](crate::Map) holds: live entries, by dot and by key, and the context, which tells what else was seen.
 /// Opaque: it names a [kind](crate::Kind).
+///
+/// ```
+/// use gossip_core::{Config, Engine, Forgetting, Map, ReplicaId};
+///
+/// // `Map<&str, String, u64>`, written out.
+/// let id = ReplicaId::from_random(*b"8 random");
+/// let mut map: Engine<&str, Forgetting<String, u64>> = Map::new(Config::default(), id, 1);
+/// assert_eq!(map.insert("tea".into(), 250), Ok(0));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Forgetting<K, V> {
     changes: Changes<Item<K, V>>,

@@ -26,6 +26,18 @@ use core::fmt;
 ///
 /// Against *peers* it is no defence, since it signs and hides nothing: a peer, or an impostor of one, can claim that
 /// unequal sets are equal.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Foreign, Key};
+///
+/// let [ours, theirs] = [*b"16 random bytes!", *b"16 other bytes.."].map(|bytes| {
+///     let mut config = Config::default();
+///     config.key = Key::secret(bytes);
+///     AntiEntropy::<&str, u64>::new(config, 1)
+/// });
+/// assert_eq!(ours.difference(theirs.cluster_tag()), Some(Foreign::Key));
+/// assert_eq!(format!("{:?}", ours.config().key), "Key(secret)");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Kind);
 

@@ -24,10 +24,41 @@ pub(crate) use kind_model::KindModel;
 
 /// A kind of set that an [`Engine`](crate::Engine) can be over: one that [only grows](crate::Set), or one that
 /// [forgets](crate::Forgetting). Sealed.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Engine, Kind, Map, ReplicaId};
+///
+/// /// Peers that are not known to hold what this replica holds.
+/// fn behind<P: Clone + Ord, S: Kind>(engine: &Engine<P, S>) -> usize {
+///     let proof = |peer: &&P| engine.peer_stats(*peer).and_then(|stats| stats.last_proof);
+///     engine.peers().filter(|peer| proof(peer) != Some(engine.digest())).count()
+/// }
+///
+/// let id = ReplicaId::from_random(*b"8 random");
+/// let mut map = Map::<&str, String, u64>::new(Config::default(), id, 1);
+/// map.add_peer("n2");
+/// assert_eq!((behind(&map), behind(&AntiEntropy::<&str, u64>::new(Config::default(), 1))), (1, 0));
+/// ```
 #[expect(private_bounds, reason = "sealed: how sets are compared is the engine's own")]
 pub trait Kind: Content<Element: Element> + Compared {}
 
 /// What goes in and out of a replica of a [`Kind`].
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Content, Message, Output, Set, Time};
+///
+/// /// What waits for a transport, of a replica of either kind.
+/// struct Outbox<P, S: Content>(Vec<(P, Message<S::Element>)>);
+///
+/// let mut outbox = Outbox::<&str, Set<u64>>(vec![]);
+/// let mut machine = AntiEntropy::new(Config::default(), 1);
+/// machine.add_peer("n2");
+/// machine.sync_now(&"n2");
+/// while let Output::Send { to, message } = machine.poll(Time::ZERO) {
+///     outbox.0.push((to, message));
+/// }
+/// assert_eq!(outbox.0.len(), 1);
+/// ```
 pub trait Content {
     /// What its messages hold.
     type Element;

@@ -80,6 +80,13 @@ impl MessageKind {
         [Self::Probe, Self::Proof, Self::WantCells, Self::Cells, Self::Repair, Self::Page, Self::Give, Self::Push];
 
     /// Name in lower case.
+    ///
+    /// ```
+    /// use gossip_core::MessageKind;
+    ///
+    /// let names = MessageKind::ALL.map(MessageKind::name).join(" ");
+    /// assert_eq!(names, "probe proof want-cells cells repair page give push");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Self::Probe => "probe",

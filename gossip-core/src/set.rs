@@ -29,6 +29,14 @@ pub(crate) use past::{Lacks, RECENT};
 
 /// What an [`AntiEntropy`](crate::AntiEntropy) holds: a set that only grows, with digest, sketch and pages in step.
 /// Opaque: it names a [kind](crate::Kind).
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Engine, Set};
+///
+/// // `AntiEntropy<&str, u64>`, written out.
+/// let mut machine: Engine<&str, Set<u64>> = AntiEntropy::new(Config::default(), 1);
+/// assert_eq!(machine.insert(7), Ok(true));
+/// ```
 //
 // The sketch knows elements by *names*, or short ids. The name of a number is its id, which tells the element. The
 // name of another element is the first 48 bits of its id, as it has to be fetched anyway.

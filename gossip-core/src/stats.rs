@@ -9,6 +9,17 @@ use crate::message::MessageKind;
 use crate::wire::Place;
 
 /// A number of messages, and their encoded bytes. Headers of the transport are not in it.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, MessageKind, Output, Time, Traffic};
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// machine.add_peer("n2");
+/// machine.sync_now(&"n2");
+/// let Output::Send { message, .. } = machine.poll(Time::ZERO) else { panic!("nothing to send") };
+/// let probes: Traffic = machine.stats().total.sent[MessageKind::Probe];
+/// assert_eq!((probes.messages, probes.bytes), (1, message.encoded_len() as u64));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
@@ -19,6 +30,18 @@ pub struct Traffic {
 }
 
 /// Traffic by kind of message.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, MessageKind, Output, Time};
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// machine.add_peer("n2");
+/// machine.sync_now(&"n2");
+/// assert!(matches!(machine.poll(Time::ZERO), Output::Send { .. }));
+/// let sent = machine.stats().total.sent;
+/// assert_eq!(sent.total(), sent[MessageKind::Probe]);
+/// assert!(sent.iter().filter(|(_, traffic)| traffic.messages > 0).eq([(MessageKind::Probe, sent.total())]));
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 // An array by the kind's number and not a map: it is `Copy`, and each peer has two.
 pub struct ByKind([Traffic; MessageKind::ALL.len()]);
@@ -66,6 +89,15 @@ impl fmt::Debug for ByKind {
 }
 
 /// One counter of a [`Ledger`], for whatever shows all of them: a reply, an exporter, a report.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Counter};
+///
+/// let machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// let line = |Counter { name, value, .. }| format!("gossip_{name}_total {value}");
+/// let lines: Vec<String> = machine.stats().total.counters().map(line).collect();
+/// assert_eq!(lines[..2], ["gossip_learned_total 0", "gossip_redundant_total 0"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counter {
@@ -137,6 +169,25 @@ ledger! {
 impl Ledger {
     /// The bytes saved against sending full states: [`full_state_bytes`](Self::full_state_bytes) less
     /// [`round_bytes`](Self::round_bytes). Negative while rounds without a proof prevail.
+    ///
+    /// ```
+    /// use gossip_core::{AntiEntropy, Config, Event, Output, Time};
+    ///
+    /// let [mut n1, mut n2] = [1, 2].map(|seed| AntiEntropy::<&str, u64>::new(Config::default(), seed));
+    /// n1.extend(0..1_000).unwrap();
+    /// n2.extend(0..1_000).unwrap();
+    /// n1.add_peer("n2");
+    /// n2.add_peer("n1");
+    /// n1.sync_now(&"n2");
+    /// let Output::Send { message, .. } = n1.poll(Time::ZERO) else { panic!("nothing to ask") };
+    /// n2.receive(&"n1", message).unwrap();
+    /// assert!(matches!(n2.poll(Time::ZERO), Output::Event(Event::InSync { peer: "n1", .. })));
+    /// let Output::Send { message, .. } = n2.poll(Time::ZERO) else { panic!("nothing to answer") };
+    /// n1.receive(&"n2", message).unwrap();
+    /// let ledger = n1.stats().total;
+    /// assert_eq!((ledger.proofs, ledger.full_state_bytes, ledger.round_bytes), (1, 16_000, 104));
+    /// assert_eq!(ledger.saved(), 15_896);
+    /// ```
     pub fn saved(&self) -> i128 {
         // Wider than the counters: a peer's claims may take `full_state_bytes` up to 2^64 − 1.
         i128::from(self.full_state_bytes) - i128::from(self.round_bytes)
@@ -144,6 +195,15 @@ impl Ledger {
 }
 
 /// A replica's statistics.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config};
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// machine.extend([1, 2, 3]).unwrap();
+/// assert!(machine.receive_bytes(&"stranger", &[]).is_err());
+/// assert_eq!((machine.stats().state_bytes, machine.stats().from_strangers), (24, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -156,6 +216,16 @@ pub struct Stats {
 }
 
 /// Statistics about one peer.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config};
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// machine.add_peer("n2");
+/// machine.extend([1, 2, 3]).unwrap();
+/// let stats = machine.peer_stats(&"n2").unwrap();
+/// assert_eq!((stats.lag, stats.last_proof, stats.round_trip), (3, None, None));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerStats {

@@ -14,6 +14,19 @@ pub(crate) struct ClusterTag {
 
 /// What sets the sender's cluster apart from ours, as its tag tells. A cluster that is foreign by one of these passes for
 /// ours once in 2^16, one that is by more once in 2^32; and one that is by several looks as if it were by one once in 2^16.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Foreign};
+///
+/// let [ours, theirs] = [1_024, 4_096].map(|limit| {
+///     let mut config = Config::default();
+///     config.max_element_bytes = limit;
+///     AntiEntropy::<&str, u64>::new(config, 1)
+/// });
+/// let foreign = ours.difference(theirs.cluster_tag());
+/// assert_eq!(foreign, Some(Foreign::Limit));
+/// assert_eq!(foreign.unwrap().to_string(), "its element limit differs");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Foreign {

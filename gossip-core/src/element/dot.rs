@@ -8,6 +8,15 @@ use crate::sketch::WideName;
 ///
 /// No two lives share one. A restart is another life unless the counter was kept durably. So the id is an argument of its
 /// own and never follows from a seed, which gets used again.
+///
+/// ```
+/// use gossip_core::{Config, Map, ReplicaId};
+///
+/// let id = ReplicaId::from_random(*b"8 random"); // of the operating system
+/// let map = Map::<&str, String, u64>::new(Config::default(), id, 1);
+/// assert_eq!(map.replica(), id);
+/// assert_eq!(ReplicaId::from_random(id.to_bytes()), id);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId(u64);
 

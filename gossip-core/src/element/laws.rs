@@ -6,6 +6,29 @@ use core::iter;
 use super::Element;
 
 /// Broken law of [`Element`]. Numbers are indices of samples.
+///
+/// ```
+/// use gossip_core::{BrokenElementLaw, Element, TypeTag, element_laws};
+///
+/// #[derive(Clone, PartialEq, Eq)]
+/// struct Name(String);
+///
+/// impl Element for Name {
+///     const TYPE: TypeTag = TypeTag::new("shop.name.1");
+///
+///     fn encode(&self, out: &mut Vec<u8>) {
+///         self.0.encode(out);
+///     }
+///
+///     fn decode(input: &mut &[u8]) -> Option<Self> {
+///         String::decode(input).map(|text| Self(text.trim().into())) // two encodings of one name
+///     }
+/// }
+///
+/// let broken = element_laws(&[Name("a".into())]).unwrap_err();
+/// assert_eq!(broken, BrokenElementLaw::Lax { sample: 0, bytes: vec![1, b' '] });
+/// assert_eq!(broken.to_string(), "near sample 0, [01, 20] decode to what encodes to other bytes");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokenElementLaw {

@@ -50,6 +50,20 @@ use super::{Element, TypeTag};
 pub struct Serde<T>(pub T);
 
 /// A type with a tag, for [`Serde`].
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Serde, Tagged, TypeTag};
+///
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Celsius(f64);
+///
+/// impl Tagged for Celsius {
+///     const TYPE: TypeTag = TypeTag::new("weather.celsius.1");
+/// }
+///
+/// let mut machine = AntiEntropy::<&str, Serde<Celsius>>::new(Config::default(), 1);
+/// assert_eq!(machine.insert(Serde(Celsius(21.5))), Ok(true));
+/// ```
 pub trait Tagged {
     /// Tag of the type, as [`Element::TYPE`] is: of a name that is unique in the cluster, and that changes when what serde
     /// makes of the type does.

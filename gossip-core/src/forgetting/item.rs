@@ -8,6 +8,16 @@ use crate::element::{Dot, Element, TypeTag};
 /// An entry of a map, as messages hold it: a key, a value, and what tells it from all other entries.
 ///
 /// Nobody makes one but a map.
+///
+/// ```
+/// use gossip_core::{Config, Item, Map, MapOutput, Message, ReplicaId, Time};
+///
+/// let mut map = Map::<&str, String, u64>::new(Config::default(), ReplicaId::from_random(*b"8 random"), 1);
+/// map.add_peer("n2");
+/// map.sync_now(&"n2");
+/// let MapOutput::Send { message, .. } = map.poll(Time::ZERO) else { panic!("nothing to send") };
+/// assert_eq!(Message::<Item<String, u64>>::decode(&message.encode()), Ok(message));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Item<K, V> {
     pub(crate) dot: Dot,

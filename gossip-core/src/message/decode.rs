@@ -18,6 +18,14 @@ use crate::sketch::{DeepBits, DeepWidth, IdWidth, MAX_CELLS};
 use crate::wire::{Bound, Cells, Dots, Elements, Ids, Place, WISH};
 
 /// Flaw of bytes that are not a message. Nothing was taken from them.
+///
+/// ```
+/// use gossip_core::{DecodeError, Message};
+///
+/// let refused = Message::<u64>::decode(&[0x31]).unwrap_err();
+/// assert_eq!(refused, DecodeError::Version(3));
+/// assert_eq!(refused.to_string(), "version 3 of the protocol is not 2, the one known here");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {

@@ -4,6 +4,17 @@
 /// restart begins another log.
 ///
 /// It is not a count of elements. [`AntiEntropy::since`](crate::AntiEntropy::since) shows its use.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Place};
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// assert_eq!(machine.end(), Place::START);
+/// machine.extend([7, 3]).unwrap();
+/// let place = machine.end();
+/// machine.insert(5).unwrap();
+/// assert!(place > Place::START && machine.end() > place);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(usize);
 
