@@ -14,7 +14,7 @@ use crate::round::need;
 use crate::round::policy::DEEP_BITS;
 use crate::round::strategy::{self, MOST_NAMES, cells_for_known_difference};
 use crate::set::{Held, RECENT};
-use crate::sketch::{DeepBits, Estimate, Evidence, Tables};
+use crate::sketch::Tables;
 use crate::wire::{Bound, Cells, Dots, Elements, Ids, Place, WISH};
 
 /// The most listed ids that are looked for at once: 2 to 3 ms.
@@ -425,16 +425,6 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         }
         let cells = tables.covering(count).sequence(0..count).unwrap_or_default();
         Some(Answer::Cells { part: Part::Head(Head { state, tells }.into()), cells: Cells::new(width, &cells) })
-    }
-
-    /// The difference from a peer with this digest and these deep bits, as it is estimated or known; `None` if we keep no
-    /// sketch.
-    fn estimate(&self, deep: &DeepBits, theirs: Digest) -> Option<Estimate> {
-        let mut deep = *deep;
-        deep.subtract(&self.set.tables()?.covering(0).deep_bits(deep.width()));
-        let mut evidence = Evidence::at_least(theirs.count().abs_diff(self.set.digest().count()));
-        evidence.deep_bits(&deep, 0);
-        Some(self.known_or_seen(evidence.estimate()))
     }
 
     /// The number of cells of a first answer to a peer that had a proof with us and so knows all but few of our

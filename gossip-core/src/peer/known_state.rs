@@ -11,12 +11,22 @@ use crate::kind::Kind;
 use crate::message::Nonce;
 use crate::round::Step;
 use crate::set::{Claim, RECENT};
-use crate::sketch::{Estimate, cancel_pairs};
+use crate::sketch::{DeepBits, Estimate, Evidence, cancel_pairs};
 
 /// Names by which marks differ where one side has written: the old one and the new one.
 const MARKS: u64 = 2;
 
 impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
+    /// The difference from a peer with this digest and these deep bits, as it is estimated or known; `None` if we keep no
+    /// sketch.
+    pub(super) fn estimate(&self, deep: &DeepBits, theirs: Digest) -> Option<Estimate> {
+        let mut deep = *deep;
+        deep.subtract(&self.set.tables()?.covering(0).deep_bits(deep.width()));
+        let mut evidence = Evidence::at_least(theirs.count().abs_diff(self.set.digest().count()));
+        evidence.deep_bits(&deep, 0);
+        Some(self.known_or_seen(evidence.estimate()))
+    }
+
     /// The difference that was `seen` in a peer's deep bits, or the number of changes since the last proof where that agrees
     /// with them. An estimate errs by a quarter: of 10 updates one in three sent twice the cells that it took, or too few.
     ///
