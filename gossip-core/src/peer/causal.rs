@@ -38,6 +38,11 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             {
                 let hashed = self.set.adopt_if(remarks.marks.as_slice(), *tag);
                 self.spend(LOOKED_FOR * hashed as u64);
+                // The peer's marks fit no message of its, or more differs. While it asks it is not asked, so its marks would
+                // never be read here.
+                if hashed > 0 && self.set.digest().tag() != *tag {
+                    self.want_round();
+                }
             }
             Body::Request { request: Request::Page { from, to, listed: Listed::Whole(_), .. }, .. }
                 if remarks.marks.count() > 0 && !self.has_overdrawn() =>

@@ -215,18 +215,18 @@ impl Repair {
         let Some(causal) = &self.claim.causal else { return true };
         let marks = set.marks_above(&causal.theirs);
         let count = marks.len();
-        self.marks = Dots::fill(marks, room);
+        self.marks = Dots::fill(marks.iter().copied(), room);
         let fits = self.marks.count() == count;
-        if !fits {
-            self.marks = Dots::default();
-        }
         let is_next = !fits && self.remaining > 0 && (has_elements || self.gone.count() > 0);
-        // Some of them would say nothing: the digest with them would not be ours.
         self.is_cut = !fits && !is_next;
+        if !fits {
+            // Some of them raise nothing: the digest with them is not ours. One says that there are more.
+            self.marks = Dots::fill(marks.into_iter().take(usize::from(self.is_cut)), room);
+        }
         !is_next
     }
 
-    /// Whether its marks fit no message. The peer reads them when it asks itself.
+    /// Whether its marks fit no message. The peer, which is told one, reads them in a round of its own.
     pub(crate) const fn is_cut(&self) -> bool {
         self.is_cut
     }

@@ -1,6 +1,6 @@
 //! What updates and removals cost: bytes and round trips of one round, since the last proof.
 
-use gossip_core::{Config, Map, MapOutput, ReplicaId, Time};
+use gossip_core::{Config, Map, MapOutput, MessageBudget, ReplicaId, Time};
 
 type Replica = Map<usize, u64, [u8; 32]>;
 
@@ -113,4 +113,29 @@ fn who_comes_back_to_an_emptied_map_pays_for_what_is_left() {
         found
     });
     assert_eq!(found, [(255, 6), (350, 7)]);
+}
+
+/// Marks of forty writers each, and messages with room for ten: one side alone asks, and both end with all of them.
+#[test]
+fn marks_that_fit_no_message_are_read_too() {
+    let mut config = Config::default();
+    config.max_message = MessageBudget::new(256);
+    let replica = |index: u8, peer| {
+        let mut replica = Replica::new(config.clone(), ReplicaId::from_random([index; 8]), index.into());
+        replica.add_peer(peer);
+        replica
+    };
+    for asker in [0, 1] {
+        let mut replicas = [replica(1, 1), replica(2, 0)];
+        for writer in 10..90 {
+            let reader = usize::from(writer % 2);
+            let mut pair = [replica(writer, 1), replica(writer, 0)];
+            core::mem::swap(&mut pair[reader], &mut replicas[reader]);
+            assert_eq!(pair[1 - reader].insert(writer.into(), value(0)), Ok(0));
+            round(&mut pair, reader);
+            assert_eq!(pair[reader].remove(&writer.into()), 1);
+            core::mem::swap(&mut pair[reader], &mut replicas[reader]);
+        }
+        round(&mut replicas, asker);
+    }
 }
