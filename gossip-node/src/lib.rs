@@ -40,6 +40,7 @@
 //! `default-features = false` leaves the node alone. `net` adds a replica that crosses networks ([`net`]), which has nothing to
 //! do with Maelstrom. `store` adds [`Store`], `lab` trials of clusters on virtual time
 //! ([`lab`]), `metrics` the export of a ledger ([`metrics`]), and `cli` the program. All but `metrics` and `net` are on by default.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod json;
 #[cfg(feature = "lab")]
