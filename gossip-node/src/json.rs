@@ -48,6 +48,16 @@ pub(crate) use text::{canonical, decode_string, elements, encode_string, shorten
 pub struct Json(Arc<RawValue>);
 
 /// Why a text is not a value. Nothing was taken from it.
+///
+/// ```
+/// use gossip_node::{Json, JsonError};
+///
+/// let error = Json::parse(r#"{"a": 1, "a": 2}"#, 1_000).unwrap_err();
+/// assert_eq!(error, JsonError::DuplicateKey(r#""a""#.into()));
+/// assert_eq!(error.to_string(), r#"an object has the key "a" twice"#);
+/// // As many bytes as its canonical text has, `[1, 2, 3]`, and not as it is written here.
+/// assert_eq!(Json::parse("[1,2,3]", 8), Err(JsonError::TooLong { limit: 8 }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {

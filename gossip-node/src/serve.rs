@@ -18,6 +18,20 @@ pub use lines::{Line, Lines};
 pub use log::Log;
 
 /// An input of [`serve`].
+///
+/// ```
+/// use std::sync::mpsc::sync_channel;
+/// use gossip_node::{Input, Node, Persistence, Settings, serve};
+///
+/// let init = br#"{"src": "c0", "dest": "n1", "body": {"type": "init", "msg_id": 1, "node_id": "n1", "node_ids": ["n1"]}}"#;
+/// let (inbox, inputs) = sync_channel(2);
+/// inbox.send(Input::Lines(vec![init.to_vec()]))?;
+/// inbox.send(Input::End)?;
+/// let mut output = Vec::new();
+/// serve(Node::new(Settings::default()), None::<Box<dyn Persistence>>, &inputs, &mut output)?;
+/// assert!(String::from_utf8(output)?.contains("init_ok"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Input {
     /// Lines, without their newlines.
@@ -33,6 +47,20 @@ pub enum Input {
 }
 
 /// Why a node ended before its input did.
+///
+/// ```
+/// use std::io;
+/// use std::sync::mpsc::sync_channel;
+/// use gossip_node::{Input, Node, Persistence, ServeError, Settings, serve};
+///
+/// let (inbox, inputs) = sync_channel(1);
+/// inbox.send(Input::Failed(io::Error::other("the terminal is gone")))?;
+/// let node = Node::new(Settings::default());
+/// let error = serve(node, None::<Box<dyn Persistence>>, &inputs, io::sink()).unwrap_err();
+/// assert!(matches!(error, ServeError::Io(_)));
+/// assert_eq!(error.to_string(), "the terminal is gone");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {

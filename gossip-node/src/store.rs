@@ -68,6 +68,18 @@ impl<P: Persistence + ?Sized> Persistence for Box<P> {
 }
 
 /// Why a store cannot be used. Its elements are as they were, to the byte.
+///
+/// ```
+/// use gossip_node::{Json, MaxLine, Node, Settings, StoreError};
+///
+/// let mut settings = Settings::default();
+/// settings.max_line = MaxLine::MIN;
+/// // Kept while lines could be longer.
+/// let kept = vec![Json::parse(&format!("{:?}", "x".repeat(4_000)), 10_000)?];
+/// let error = StoreError::from(Node::restored(settings, kept).unwrap_err());
+/// assert_eq!(error.to_string(), "the store has an element that is longer than 2493 bytes in canonical form");
+/// # Ok::<(), gossip_node::JsonError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

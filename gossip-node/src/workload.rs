@@ -6,6 +6,17 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A family of requests.
+///
+/// ```
+/// use gossip_node::Workload;
+///
+/// let workload: Workload = "g-set".parse()?;
+/// assert_eq!(workload, Workload::GSet);
+/// // The store of one may go on with the other.
+/// assert_eq!(workload.elements(), Workload::Broadcast.elements());
+/// assert_ne!(workload.elements(), Workload::GCounter.elements());
+/// # Ok::<(), gossip_node::WorkloadError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workload {
     /// `broadcast`, and `read` answered with `messages`.
@@ -74,6 +85,12 @@ impl fmt::Display for Workload {
 }
 
 /// A name that is no workload's.
+///
+/// ```
+/// use gossip_node::Workload;
+///
+/// assert_eq!("g-map".parse::<Workload>().unwrap_err().to_string(), "there is no workload g-map");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no workload {0}")]
 pub struct WorkloadError(String);

@@ -5,6 +5,17 @@ use crate::settings::MAX_ID;
 use crate::workload::Workload;
 
 /// Why a request was refused. A refused request changes nothing; all of these are definite.
+///
+/// ```
+/// use gossip_node::{Node, Refusal, Settings, Skipped};
+///
+/// // With a `msg_id` the client would be told by an error 11.
+/// let mut node = Node::new(Settings::default());
+/// let skipped = node.receive_line(br#"{"src": "c0", "dest": "n1", "body": {"type": "read"}}"#).unwrap_err();
+/// assert_eq!(skipped, Skipped::Refused(Refusal::BeforeInit));
+/// assert_eq!(Refusal::BeforeInit.code(), 11);
+/// assert_eq!(Refusal::BeforeInit.to_string(), "this node waits for `init`");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -5,6 +5,15 @@ use gossip_core::Reject;
 use super::Refusal;
 
 /// Why a line was skipped: there is nobody to answer, or nothing to answer to. It changed nothing but counters.
+///
+/// ```
+/// use gossip_node::{Node, Settings, Skipped};
+///
+/// let mut node = Node::new(Settings::default());
+/// let skipped = node.receive_line(br#"{"src": "c0", "body": {"type": "read"}}"#).unwrap_err();
+/// assert_eq!(skipped, Skipped::NotAnEnvelope);
+/// assert_eq!(skipped.to_string(), "not an object of `src`, `dest` and `body`");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Skipped {

@@ -3,6 +3,17 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Reads lines of at most a given length; of a longer one it keeps nothing.
+///
+/// ```
+/// use gossip_node::{Line, Lines};
+///
+/// let mut lines = Lines::new(&b"short\nlonger than that\nlast"[..], 5);
+/// assert_eq!(lines.next_line()?, Line::Whole(b"short".to_vec()));
+/// assert_eq!(lines.next_line()?, Line::TooLong { len: 17 });
+/// assert_eq!(lines.next_line()?, Line::Whole(b"last".to_vec()));
+/// assert_eq!(lines.next_line()?, Line::End);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Lines<R> {
     input: R,
@@ -10,6 +21,22 @@ pub struct Lines<R> {
 }
 
 /// The result of [`Lines::next_line`].
+///
+/// ```
+/// use gossip_node::{Line, Lines};
+///
+/// let mut lines = Lines::new(&b"one\nfour\nsix\n"[..], 3);
+/// let (mut whole, mut skipped) = (Vec::new(), 0);
+/// loop {
+///     match lines.next_line()? {
+///         Line::Whole(line) => whole.push(line),
+///         Line::TooLong { len } => skipped += len,
+///         Line::End => break,
+///     }
+/// }
+/// assert_eq!((whole, skipped), (vec![b"one".to_vec(), b"six".to_vec()], 5));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A line, without its newline.

@@ -7,6 +7,15 @@ use gossip_core::MessageBudget;
 /// It sets the largest element and the largest message between nodes too, so that a message always fits a peer's line:
 /// three quarters of what is left beside the frame, since messages travel in base64. So it must be equal on all nodes:
 /// where it is not, nodes refuse each other's messages.
+///
+/// ```
+/// use gossip_node::{MaxLine, Settings};
+///
+/// let mut settings = Settings::default();
+/// settings.max_line = MaxLine::new(64 << 10).expect("from 4 KiB to 16 MiB");
+/// assert_eq!(settings.max_line.element_bytes(), 48_573);
+/// assert_eq!(MaxLine::new(1_000), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MaxLine(usize);
 

@@ -7,6 +7,16 @@ use std::str::FromStr;
 use gossip_core::Overlay;
 
 /// Along what values are pushed.
+///
+/// ```
+/// use gossip_node::Shape;
+///
+/// let tree: Shape = "tree:3".parse()?;
+/// let place = tree.overlay(&1, 0..10).expect("a tree has a place for each");
+/// assert_eq!((place.upstream(), place.downstream()), (&[0][..], &[4, 5, 6][..]));
+/// assert_eq!(Shape::default().to_string(), "star");
+/// # Ok::<(), gossip_node::ShapeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
     /// Nothing is pushed: rounds repair what differs, with one node after the other.
@@ -57,6 +67,13 @@ impl fmt::Display for Shape {
 const TREE: &str = "tree:";
 
 /// A text that names no shape.
+///
+/// ```
+/// use gossip_node::Shape;
+///
+/// let error = "tree:0".parse::<Shape>().unwrap_err();
+/// assert_eq!(error.to_string(), "a shape is star, tree:K with K from 1, topology or none");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a shape is star, {TREE}K with K from 1, topology or none")]
 pub struct ShapeError(());
