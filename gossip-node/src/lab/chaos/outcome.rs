@@ -15,6 +15,14 @@ use crate::settings::Shape;
 const WITHIN: Duration = Duration::from_secs(900);
 
 /// What happened in a run, and the law that was broken if one was.
+///
+/// ```
+/// use gossip_node::lab::chaos::{Outcome, Schedule};
+///
+/// let outcome = Outcome::of(&Schedule::draw(8));
+/// assert_eq!(outcome.broken, None);
+/// assert!(outcome.report.sent > 0 && outcome.healed < outcome.lasted);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How much virtual time has passed.

@@ -10,6 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::{Outcome, Schedule};
 
 /// A run, as one line of JSON.
+///
+/// ```
+/// use std::time::Duration;
+/// use gossip_core::sim::Report;
+/// use gossip_node::lab::chaos::{Entry, Outcome, Schedule};
+///
+/// let (lasted, healed) = (Duration::from_secs(60), Duration::from_secs(2));
+/// let outcome = Outcome { lasted, healed, holes: vec![healed], report: Report::default(), broken: None };
+/// let entry = Entry::of(1, &Schedule::draw(1), &outcome, 40_000);
+/// assert_eq!((entry.virtual_ms, entry.total_ms, entry.healed_ms), (60_000, 100_000, 2_000));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entry {
@@ -94,6 +105,19 @@ fn millis(duration: std::time::Duration) -> u64 {
 }
 
 /// The file, open at its end.
+///
+/// ```
+/// use gossip_node::lab::chaos::{Entry, Outcome, Record, Schedule};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("record");
+/// let schedule = Schedule::draw(8);
+/// let entry = Entry::of(8, &schedule, &Outcome::of(&schedule), 0);
+/// Record::open(&path)?.add(entry.clone())?;
+/// // A later soak goes on after it.
+/// assert_eq!(Record::open(&path)?.last(), Some(&entry));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Record {
     path: PathBuf,
@@ -102,6 +126,18 @@ pub struct Record {
 }
 
 /// A record that cannot be gone on with.
+///
+/// ```
+/// use gossip_node::lab::chaos::{Record, RecordError};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("record");
+/// std::fs::write(&path, "notes\n")?;
+/// let error = Record::open(&path).unwrap_err();
+/// assert!(matches!(error, RecordError::Malformed { line: 1, .. }));
+/// assert!(error.to_string().contains("record, line 1: not a run: "));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {

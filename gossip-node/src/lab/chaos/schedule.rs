@@ -11,6 +11,15 @@ use super::hostile::Malice;
 use crate::settings::Shape;
 
 /// The cluster, and what happens to it and when. Equal seeds give equal plans.
+///
+/// ```
+/// use gossip_node::lab::chaos::Schedule;
+///
+/// let schedule = Schedule::draw(1);
+/// assert!((2..=12).contains(&schedule.replicas()));
+/// assert!(schedule.hostile().all(|replica| replica < schedule.replicas()));
+/// assert_eq!(format!("{schedule:?}"), format!("{:?}", Schedule::draw(1)));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pub(super) seed: u64,

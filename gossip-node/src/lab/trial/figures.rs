@@ -12,6 +12,20 @@ use super::Decimal;
 ///
 /// An element is *acknowledged* when its writer is told that it is held. A *later* read is one asked for after that; the
 /// *final* reads are those of every node at the very end, which are later than everything.
+///
+/// ```
+/// use gossip_core::Time;
+/// use gossip_node::lab::trial::{Figures, History};
+///
+/// let mut history = History::new(2);
+/// history.acknowledge(0, Time::from_millis(10));
+/// history.hold(0, 0, Time::from_millis(10));
+/// history.read_all_finally(Time::from_millis(500));
+/// let figures = history.figures(1, 4);
+/// assert_eq!(figures.lost.to_string(), "1");
+/// let mean = Figures::mean(&[figures.clone(), history.figures(1, 5)]).expect("there are two");
+/// assert_eq!(mean.msgs_per_op.to_string(), "4.5");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Figures {
@@ -62,6 +76,15 @@ impl Figures {
 ///
 /// Of n values in order they are those with the places n/2, 95 n/100, 99 n/100, rounded down and counted from 0, and the
 /// last.
+///
+/// ```
+/// use std::time::Duration;
+/// use gossip_node::lab::trial::Quantiles;
+///
+/// let quantiles = Quantiles::of((0..200).map(Duration::from_millis).collect());
+/// assert_eq!(quantiles.to_string(), "median 100, 95 % 190, 99 % 198, all 199 ms");
+/// assert_eq!(Quantiles::of(vec![]).values(), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quantiles(Option<[Decimal; 4]>);
 

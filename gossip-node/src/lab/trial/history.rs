@@ -213,6 +213,19 @@ impl Element {
 }
 
 /// How long something took.
+///
+/// ```
+/// use std::time::Duration;
+/// use gossip_core::Time;
+/// use gossip_node::lab::trial::{History, Took};
+///
+/// let mut history = History::new(2);
+/// history.hold(0, 0, Time::from_millis(10));
+/// assert_eq!(history.healed(Time::from_millis(50)), Took::Longer);
+/// history.hold(0, 1, Time::from_millis(300));
+/// let took = history.healed(Time::from_millis(50));
+/// assert_eq!((took, took.to_string()), (Took::Time(Duration::from_millis(250)), "250 ms".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Took {
     /// So long.

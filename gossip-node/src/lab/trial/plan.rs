@@ -8,6 +8,18 @@ use gossip_core::Time;
 use gossip_core::sim::{Chance, Fault, Latency, Memory, Network, Rng};
 
 /// The load and the faults of a run, all of them drawn from one seed.
+///
+/// ```
+/// use gossip_node::lab::trial::Plan;
+///
+/// let mut plan = Plan::default();
+/// (plan.nodes, plan.rate, plan.seconds, plan.crash) = (5, 10, 60, Some(2));
+/// plan.check()?;
+/// assert!(plan.to_string().ends_with("crash                of n2, from second 5 to 15"));
+/// // Nobody asks the node for anything while it is down.
+/// assert_eq!(plan.operations().count(), 600 - 20);
+/// # Ok::<(), gossip_node::lab::trial::PlanError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Plan {
@@ -92,6 +104,16 @@ impl Default for Plan {
 }
 
 /// A plan that makes no sense.
+///
+/// ```
+/// use gossip_node::lab::trial::{Plan, PlanError};
+///
+/// let mut plan = Plan::default();
+/// plan.isolate = Some(25);
+/// let error = plan.check().unwrap_err();
+/// assert_eq!(error, PlanError::NoSuchNode { node: 25, nodes: 25 });
+/// assert_eq!(error.to_string(), "there is no node n25: the last of 25 is n24");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The node that something is to befall is none of the cluster.
@@ -111,6 +133,17 @@ pub enum PlanError {
 }
 
 /// How the latency of messages is distributed.
+///
+/// ```
+/// use std::time::Duration;
+/// use gossip_core::sim::Latency;
+/// use gossip_node::lab::trial::{Distribution, Plan};
+///
+/// let mut plan = Plan::default();
+/// plan.latency_dist = Distribution::Uniform;
+/// let latency = Latency::Uniform(Duration::ZERO, Duration::from_millis(200));
+/// assert_eq!(plan.network().latency, latency);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Distribution {
     /// All the same.
@@ -128,6 +161,18 @@ impl Distribution {
 }
 
 /// Whom a partition parts.
+///
+/// ```
+/// use gossip_core::Time;
+/// use gossip_core::sim::Fault;
+/// use gossip_node::lab::trial::{Partition, Plan};
+///
+/// let mut plan = Plan::default();
+/// plan.partition = Some(Partition::One);
+/// let faults = plan.faults();
+/// let [(from, Fault::Cut(side), until), _] = &faults[..] else { panic!("it parts twice in 20 s") };
+/// assert_eq!((side.len(), *from, *until), (1, Time::from_millis(5_000), Time::from_millis(10_000)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partition {
     /// One half from the other.
@@ -139,6 +184,14 @@ pub enum Partition {
 }
 
 /// Something that a client asks a node for.
+///
+/// ```
+/// use gossip_node::lab::trial::{Operation, Plan};
+///
+/// let writes: Vec<Operation> = Plan::default().operations().filter(|operation| operation.write.is_some()).collect();
+/// assert!(writes.is_sorted_by_key(|operation| operation.at));
+/// assert!((0..).zip(&writes).all(|(number, operation)| operation.write == Some(number)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// When.

@@ -12,6 +12,16 @@ use crate::settings::{Settings, Shape};
 
 /// All that a page shows of a run. As JSON it is one object, with times in ms; lists of what there are thousands of are
 /// flat, and count time from the entry before, for a few bytes each.
+///
+/// ```
+/// use gossip_node::{Settings, lab::trial::{Plan, record}};
+///
+/// let mut plan = Plan::default();
+/// (plan.nodes, plan.seconds) = (5, 2);
+/// let (_report, recording) = record(&plan, &Settings::default(), |_now, _sums| {}).unwrap();
+/// assert_eq!(recording.is_cut_at(), None);
+/// assert!(recording.json().contains(r#""nodes":5,"overlay":"star""#));
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Recording {
     /// What the cluster was put through, a line each.

@@ -8,6 +8,17 @@ use gossip_core::Ledger;
 use super::{Decimal, Figures, History, Plan, Took};
 
 /// All that is told of a run, or of several: means, but for what took how long at the most. Its `Display` is lines of text.
+///
+/// ```
+/// use gossip_node::{Settings, lab::trial::{Plan, Report, simulate}};
+///
+/// let mut plan = Plan::default();
+/// (plan.nodes, plan.seconds, plan.isolate, plan.from, plan.lasting) = (5, 6, Some(1), 1, 2);
+/// let report = simulate(&plan, &Settings::default(), |_now, _sums| {}).unwrap();
+/// assert!(report.healed.is_some() && report.gone.is_none());
+/// assert!(report.to_string().contains("in short             nothing is lost"));
+/// assert_eq!(Report::mean(&[report.clone(), report]).unwrap().runs, 2);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -27,6 +38,19 @@ pub struct Report {
 }
 
 /// What the ledgers of several nodes add up to, of a run or in the mean of several.
+///
+/// ```
+/// use gossip_node::{Settings, Shape, lab::trial::{Account, Decimal, Plan, simulate}};
+///
+/// let mut plan = Plan::default();
+/// (plan.nodes, plan.seconds) = (5, 2);
+/// let mut settings = Settings::default();
+/// settings.overlay = Shape::None;
+/// let account: Account = simulate(&plan, &settings, |_now, _sums| {}).unwrap().account;
+/// assert!(account.counter("rounds") > Decimal::whole(0));
+/// let bytes = account.sent.values().fold(Decimal::default(), |sum, [_messages, bytes]| sum.plus(*bytes));
+/// assert!(bytes >= account.counter("round_bytes"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Messages sent and their bytes, by kind.
