@@ -35,6 +35,21 @@ use crate::store::StoreError;
 
 /// What a replica is told before it runs. It has to be told how connections are secured: by [`tls`](Self::tls) or, said
 /// explicitly, not at all; unless its transport secures them.
+///
+/// ```
+/// use std::time::Duration;
+/// use gossip_core::{AntiEntropy, Config};
+/// use gossip_node::net::{PeerId, Replica};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let mut config = Config::default();
+/// config.batch_every = Some(Duration::from_millis(10));
+/// let builder = Replica::<AntiEntropy<PeerId, String>>::builder("n1").listen("127.0.0.1:0").config(config);
+/// let replica = builder.roster([PeerId::new("n2")?]).insecure().spawn().await?;
+/// assert_ne!(replica.address().expect("it listens").port(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[must_use = "it runs once it is spawned"]
 pub struct Builder<D: Driven, T> {
     name: String,
@@ -87,6 +102,17 @@ impl<D: Driven> Http<D> {
 }
 
 /// Why a replica does not run.
+///
+/// ```
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{PeerId, Replica, SpawnError};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let error = Replica::<AntiEntropy<PeerId, String>>::builder("n1").spawn().await.unwrap_err();
+/// assert!(matches!(error, SpawnError::Unsecured));
+/// assert_eq!(error.to_string(), "say `tls` or `insecure`: nothing was said of how connections are secured");
+/// # });
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {

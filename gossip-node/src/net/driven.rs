@@ -10,6 +10,23 @@ use super::peer_id::PeerId;
 /// A machine that a [`Replica`](super::Replica) can drive: a set, [`AntiEntropy`], or a [`Map`].
 ///
 /// What both have in common the replica asks of their [`Engine`]; this is what they differ in.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, Place};
+/// use gossip_node::net::{Driven, PeerId, SpawnError};
+///
+/// /// The machine that a restart makes of what was kept.
+/// fn restart<D: Driven>(machine: &D) -> Result<D, SpawnError> {
+///     let mut again = D::new(Config::default(), 2, [2; 8]);
+///     machine.since(Place::START).iter().try_for_each(|kept| again.restore(kept, 2))?;
+///     Ok(again)
+/// }
+///
+/// let mut machine = <AntiEntropy<PeerId, u64> as Driven>::new(Config::default(), 1, [1; 8]);
+/// machine.insert(7).expect("it is small");
+/// assert_eq!(restart(&machine)?.digest(), machine.digest());
+/// # Ok::<(), SpawnError>(())
+/// ```
 pub trait Driven: Sized + Send + Sync + 'static {
     /// The kind of the machine's set.
     type Kind: Kind;
@@ -56,6 +73,16 @@ pub trait Driven: Sized + Send + Sync + 'static {
 }
 
 /// What becomes of an event.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Event};
+/// use gossip_node::net::{Driven, PeerId, Step};
+///
+/// let from = PeerId::new("n2")?;
+/// let step = AntiEntropy::<PeerId, u64>::step(Event::Learned { element: 7, from: from.clone() });
+/// assert!(matches!(step, Some(Step::Change(change)) if change.element == 7 && change.from == Some(from)));
+/// # Ok::<(), gossip_node::net::PeerIdError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Step<C> {
     /// Something that came from a peer.
@@ -139,6 +166,20 @@ impl<E: Element + Send + Sync + 'static> Driven for AntiEntropy<PeerId, E> {
 }
 
 /// A write to a map.
+///
+/// ```
+/// use gossip_core::Map;
+/// use gossip_node::net::{MapWrite, PeerId, Replica};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let replica = Replica::<Map<PeerId, String, u64>>::builder("n1").insecure().spawn().await?;
+/// let key = "tea".to_owned();
+/// assert_eq!(replica.write(MapWrite::Insert { key: key.clone(), value: 2 }).await?, 0); // replaced none
+/// assert_eq!(replica.write(MapWrite::Remove { key }).await?, 1);
+/// assert!(replica.read(|map| map.is_empty()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MapWrite<K, V> {
     /// The value replaces all that is seen under the key.

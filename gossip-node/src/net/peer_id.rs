@@ -7,10 +7,26 @@ use std::sync::Arc;
 /// this name.
 ///
 /// Names have an order, which decides between two connections, and who pushes to whom.
+///
+/// ```
+/// use gossip_node::net::PeerId;
+///
+/// let peer = PeerId::new("n1.gossip.example")?;
+/// assert_eq!(peer.as_str(), "n1.gossip.example");
+/// assert!(peer < PeerId::new("n2.gossip.example")?);
+/// # Ok::<(), gossip_node::net::PeerIdError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(Arc<str>);
 
 /// A name that is none.
+///
+/// ```
+/// use gossip_node::net::PeerId;
+///
+/// let error = PeerId::new("two words").unwrap_err();
+/// assert_eq!(error.to_string(), r#"a replica's name has 1 to 253 visible ASCII characters, and "two words" does not"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a replica's name has 1 to 253 visible ASCII characters, and {0:?} does not")]
 pub struct PeerIdError(String);

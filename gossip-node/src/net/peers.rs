@@ -12,6 +12,24 @@ use super::transport::Transport;
 ///
 /// Who dials in needs not be among them: the certificate says who it is, and a [roster](super::Builder::roster) who is
 /// welcome.
+///
+/// ```
+/// use std::collections::BTreeSet;
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{PeerId, Peers, Quorum, Replica};
+/// use tokio::sync::watch;
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// type Words = AntiEntropy<PeerId, String>;
+/// let (addresses, watched) = watch::channel(BTreeSet::new());
+/// let one = Replica::<Words>::builder("n1").peers(Peers::watched(watched)).insecure().spawn().await?;
+/// let two = Replica::<Words>::builder("n2").listen("127.0.0.1:0").insecure().spawn().await?;
+/// // Found out only now: the first one dials it.
+/// addresses.send_replace([two.address().expect("it listens").to_string()].into());
+/// one.synced(Quorum::AtLeast(1)).await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct Peers(Source);
 

@@ -22,6 +22,19 @@ use super::transport::Tcp;
 
 /// A replica that runs, until it is [shut down](Self::shutdown) or dropped. What can be asked of it, its [`Handle`] has. See
 /// [the module](super).
+///
+/// ```
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{PeerId, Replica};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let replica = Replica::<AntiEntropy<PeerId, String>>::builder("n1").insecure().spawn().await?;
+/// assert!(replica.insert("tea".to_owned()).await?, "it is new");
+/// assert_eq!(replica.read(|words| words.len()), 1);
+/// replica.shutdown().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub struct Replica<D: Driven> {
     pub(super) handle: Handle<D>,
     pub(super) address: Option<SocketAddr>,
@@ -33,6 +46,19 @@ pub struct Replica<D: Driven> {
 }
 
 /// What can be asked of a replica, from anywhere. It does not keep the replica running.
+///
+/// ```
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{PeerId, Replica};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let replica = Replica::<AntiEntropy<PeerId, String>>::builder("n1").insecure().spawn().await?;
+/// let handle = replica.handle();
+/// tokio::spawn(async move { handle.insert("tea".to_owned()).await }).await??;
+/// assert!(replica.read(|words| words.contains(&"tea".to_owned())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub struct Handle<D: Driven> {
     pub(super) id: PeerId,
     pub(super) machine: Arc<RwLock<D>>,
@@ -43,6 +69,21 @@ pub struct Handle<D: Driven> {
 }
 
 /// Whose proof is waited for.
+///
+/// ```
+/// use std::time::Duration;
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{PeerId, Quorum, Replica};
+/// use tokio::time::timeout;
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let replica = Replica::<AntiEntropy<PeerId, String>>::builder("n1").insecure().spawn().await?;
+/// replica.synced(Quorum::All).await?; // it has no peers
+/// let one = timeout(Duration::from_millis(20), replica.synced(Quorum::AtLeast(1)));
+/// assert!(one.await.is_err(), "it waits for the first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quorum {
     /// All peers, those that are dialled and were not found yet included.
@@ -52,11 +93,38 @@ pub enum Quorum {
 }
 
 /// The replica has stopped: it was shut down, or its store has failed, of which the log has more.
+///
+/// ```
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{PeerId, Quorum, Replica, Stopped};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let replica = Replica::<AntiEntropy<PeerId, String>>::builder("n1").insecure().spawn().await?;
+/// let handle = replica.handle();
+/// replica.shutdown().await?;
+/// assert_eq!(handle.synced(Quorum::All).await, Err(Stopped));
+/// assert_eq!(Stopped.to_string(), "the replica has stopped");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the replica has stopped")]
 pub struct Stopped;
 
 /// Why a write was not taken in.
+///
+/// ```
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{InsertError, PeerId, Replica};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let replica = Replica::<AntiEntropy<PeerId, String>>::builder("n1").insecure().spawn().await?;
+/// let error = replica.insert("x".repeat(2_000)).await.unwrap_err();
+/// assert!(matches!(error, InsertError::TooLarge(_)));
+/// assert_eq!(error.to_string(), "2002 encoded bytes are over the cluster's limit of 1024 an element");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InsertError {

@@ -22,6 +22,32 @@ use super::peer_id::PeerId;
 /// by the cluster's authority, and to be for the name that the peer says in its hello.
 ///
 /// Copies share what they have, so that certificates can be [reloaded](Self::reload) while a replica runs.
+///
+/// ```
+/// use gossip_core::AntiEntropy;
+/// use gossip_node::net::{PeerId, Replica, Tls};
+/// # use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+/// #
+/// # let directory = tempfile::tempdir()?;
+/// # let [ca, certificate, key] = ["ca.pem", "n1.pem", "n1.key"].map(|name| directory.path().join(name));
+/// # let mut params = CertificateParams::default();
+/// # params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+/// # let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+/// # let of_n1 = KeyPair::generate()?;
+/// # std::fs::write(&ca, authority.pem())?;
+/// # std::fs::write(&certificate, CertificateParams::new(["n1".to_owned()])?.signed_by(&of_n1, &authority)?.pem())?;
+/// # std::fs::write(&key, of_n1.serialize_pem())?;
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let tls = Tls::from_files(&ca, &certificate, &key)?;
+/// let replica = Replica::<AntiEntropy<PeerId, String>>::builder("n1").tls(tls.clone()).spawn().await?;
+/// // A file that makes no sense is refused, and the replica goes on with what was read.
+/// std::fs::write(&certificate, "")?;
+/// assert_eq!(tls.reload().unwrap_err().to_string(), "no PEM of a certificate");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Tls {
     configs: Arc<RwLock<Configs>>,
@@ -29,6 +55,14 @@ pub struct Tls {
 }
 
 /// Why there is no TLS.
+///
+/// ```
+/// use gossip_node::net::{Tls, TlsError};
+///
+/// let error = Tls::from_pem(b"no certificate", b"", b"").unwrap_err();
+/// assert!(matches!(error, TlsError::Pem(_)));
+/// assert_eq!(error.to_string(), "no PEM of an authority's certificate");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {

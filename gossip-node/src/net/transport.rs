@@ -12,6 +12,49 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::peer_id::PeerId;
 
 /// Where connections come from. [`Tcp`] is what services use; a simulated network is another.
+///
+/// ```
+/// use std::{io, net::SocketAddr, time::Duration};
+/// use gossip_node::net::{Tcp, Transport};
+/// use tokio::net::{TcpListener, TcpStream};
+/// use tokio::time::{Instant, sleep};
+///
+/// /// TCP, each connection of which takes so long.
+/// #[derive(Clone)]
+/// struct Far(Duration);
+///
+/// impl Transport for Far {
+///     type Stream = TcpStream;
+///     type Listener = TcpListener;
+///
+///     async fn listen(&self, address: &str) -> io::Result<(TcpListener, SocketAddr)> {
+///         Tcp.listen(address).await
+///     }
+///
+///     async fn accept(listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+///         Tcp::accept(listener).await
+///     }
+///
+///     async fn connect(&self, address: &str) -> io::Result<TcpStream> {
+///         sleep(self.0).await;
+///         Tcp.connect(address).await
+///     }
+///
+///     async fn look_up(&self, address: &str) -> io::Result<Vec<SocketAddr>> {
+///         Tcp.look_up(address).await
+///     }
+/// }
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let far = Far(Duration::from_millis(20));
+/// let (_listener, address) = far.listen("127.0.0.1:0").await?;
+/// let start = Instant::now();
+/// far.connect(&address.to_string()).await?;
+/// assert!(start.elapsed() >= far.0);
+/// # Ok::<(), io::Error>(())
+/// # })?;
+/// # Ok::<(), io::Error>(())
+/// ```
 pub trait Transport: Clone + Send + Sync + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
@@ -38,6 +81,19 @@ pub trait Transport: Clone + Send + Sync + 'static {
 }
 
 /// TCP, over the network of this machine.
+///
+/// ```
+/// use gossip_node::net::{Tcp, Transport};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let (mut listener, address) = Tcp.listen("127.0.0.1:0").await?;
+/// let dialled = Tcp.connect(&address.to_string()).await?;
+/// let (_accepted, from) = Tcp::accept(&mut listener).await?;
+/// assert_eq!(dialled.local_addr()?, from);
+/// # Ok::<(), std::io::Error>(())
+/// # })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tcp;
 
