@@ -288,7 +288,7 @@ impl<D: Driven> Run<D> {
     }
 
     fn check_waiters(&mut self) {
-        let are_found = self.driver.targets.are_found();
+        let are_found = self.driver.targets.are_peers(|peer| self.links.has(peer));
         self.waiters.check(self.links.peers(), are_found);
     }
 
@@ -388,5 +388,39 @@ impl<D: Driven> Run<D> {
         for (peer, link, message) in self.messages.drain(..) {
             self.links.send(&peer, link, message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gossip_core::{AntiEntropy, Config};
+
+    use super::*;
+    use crate::net::targets::Found;
+
+    #[tokio::test]
+    async fn who_was_found_and_is_not_let_in_yet_is_waited_for() {
+        let id = |name| PeerId::new(name).expect("a name");
+        let machine = AntiEntropy::<PeerId, u64>::new(Config::default(), 0);
+        let (inbox, inputs) = mpsc::channel(2);
+        let targets = Arc::new(Targets::default());
+        targets.set(&["n2:1".to_owned()].into());
+        targets.find("n2:1", Found::Peer(id("n2")));
+        let driver = Driver {
+            me: id("n1"),
+            machine: Arc::new(RwLock::new(machine)),
+            inbox: inputs,
+            store: None,
+            changes: broadcast::channel(1).0,
+            connected: watch::channel(BTreeSet::new()).0,
+            targets,
+            appended: 0,
+            pushes: true,
+        };
+        let ((done, mut synced), (stop, _stopped)) = (oneshot::channel(), oneshot::channel());
+        inbox.try_send(Input::Await { quorum: Quorum::All, done }).expect("there is room");
+        inbox.try_send(Input::Stop(stop)).expect("there is room");
+        driver.run().await.expect("it has no store");
+        assert_eq!(synced.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 }

@@ -42,8 +42,14 @@ impl Targets {
         self.lock().iter().flat_map(BTreeMap::values).any(|found| matches!(found, Found::Peer(found) if found == peer))
     }
 
-    /// Whether somebody was found at each address.
-    pub(super) fn are_found(&self) -> bool {
-        self.lock().as_ref().is_some_and(|targets| targets.values().all(|found| *found != Found::Nobody))
+    /// Whether somebody was found at each address, who is a peer by now or the replica itself. Who was found may still wait
+    /// to be let in.
+    pub(super) fn are_peers(&self, is_peer: impl Fn(&PeerId) -> bool) -> bool {
+        let is_known = |found: &Found| match found {
+            Found::Nobody => false,
+            Found::Ourselves => true,
+            Found::Peer(peer) => is_peer(peer),
+        };
+        self.lock().as_ref().is_some_and(|targets| targets.values().all(is_known))
     }
 }

@@ -43,7 +43,7 @@ const FAN_OUT: NonZeroUsize = NonZeroUsize::new(32).expect("some");
 impl Links {
     /// Admits a connection, unless another one to the same peer is kept. Returns whether the peer is new.
     pub(super) fn admit(&mut self, arrival: Arrival, me: &PeerId) -> Option<bool> {
-        let is_new = !self.peers.contains_key(&arrival.peer);
+        let is_new = !self.has(&arrival.peer);
         let peer = self.peers.entry(arrival.peer.clone()).or_default();
         if peer.link.as_ref().is_some_and(|link| !link.gives_way(&arrival, me)) {
             return None;
@@ -106,6 +106,10 @@ impl Links {
     /// Whether a peer that is connected may lack something of what is held here.
     pub(super) fn lag(&self, machine: &impl Driven) -> bool {
         machine.engine().lagging().any(|peer| self.is_connected(peer))
+    }
+
+    pub(super) fn has(&self, peer: &PeerId) -> bool {
+        self.peers.contains_key(peer)
     }
 
     pub(super) fn peers(&self) -> impl Iterator<Item = &PeerId> + Clone {
