@@ -246,9 +246,9 @@ impl<P: Clone + Ord, S: Kind> Engine<P, S> {
         }
     }
 
-    /// The next output at `now`; [`drive`](Self::drive) takes all there are. Call it after input, and at the time that the last [`Output::Wait`] gave, until it
-    /// gives `Wait`; extra calls are harmless. A clock that runs backwards counts as standing still. O(log peers)
-    /// beside the message it builds; O(peers) when a round of chance begins.
+    /// The next output at `now`; [`drive`](Self::drive) takes all there are. Call it after input, and at the time that the last
+    /// [`Output::Wait`] gave, until it gives `Wait`; extra calls are harmless. A clock that runs backwards counts as standing
+    /// still. O(log peers) beside the message it builds; O(peers) when a round of chance begins.
     pub fn poll(&mut self, now: Time) -> Output<P, S::Element, S::Event<P>> {
         self.now = self.now.max(now);
         if let Some(news) = self.set.news() {
