@@ -421,7 +421,9 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         self.tag
     }
 
-    pub(crate) const fn tables(&self) -> Option<&Tables<WideName>> {
+    /// The sketch, if there is one. Whoever reads it [settles](Self::settle) it first.
+    pub(crate) fn tables(&self) -> Option<&Tables<WideName>> {
+        debug_assert!(self.tables.iter().all(|tables| !tables.are_outgrown(self.digest.count() as usize)));
         self.tables.as_ref()
     }
 }

@@ -119,8 +119,6 @@ pub(crate) trait Compared: Content<Element: Element> {
     /// Fills a run with what another set lacks, as much as fits the room. Returns it with the dots that are gone beside it,
     /// and what is left to give.
     fn lacking(&self, lacks: Lacks, room: Room) -> (Elements, Dots, Option<Lacks>);
-    /// Names of what another set lacks, ascending.
-    fn names_lacking(&self, lacks: Lacks) -> Vec<u64>;
 
     /// End of the log when the digest had this tag; `None` if that is too long ago, or never was.
     fn place_of(&self, tag: u64) -> Option<Place>;
@@ -132,6 +130,8 @@ pub(crate) trait Compared: Content<Element: Element> {
     fn names_since(&self, place: Place) -> impl Iterator<Item = Self::Name>;
     /// Names of what was inserted since then, but for elements of these fingerprints; all ascend.
     fn names_since_but(&self, place: Place, held: &[Fingerprint]) -> Vec<u64>;
+    /// The claim of a set with this digest, if the digest tells it: it lacks some of ours or, of a map, is as ours was.
+    fn known_claim(&self, theirs: Digest) -> Option<Claim>;
     /// The claim that these names differ, if our set with that difference has the peer's digest.
     fn confirm(&self, names: &[Self::Name], width: IdWidth, theirs: Digest) -> Option<Claim>;
 

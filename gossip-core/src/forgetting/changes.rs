@@ -1,6 +1,7 @@
 //! `Changes`: what has happened to a set that forgets, in order.
 
 use crate::element::Dot;
+use crate::set::RECENT;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 pub(crate) enum Change<T> {
     /// An item came, and is there.
     Came(T),
-    /// This dot went, not long ago.
+    /// This dot went, among the last 1 024 changes. A peer that is to be told of what went before is told by a round.
     Went(Dot),
     /// Nothing is left of it.
     Hole,
@@ -31,9 +32,6 @@ pub(crate) struct Changes<T> {
 
 /// Changes in a chunk, a power of two.
 const CHUNK: usize = 1_024;
-
-/// How many of the last changes tell what went. A peer that is to be told of what went before is told by a round.
-pub(crate) const RECENT: usize = 1_024;
 
 #[derive(Clone, Debug)]
 enum Chunk<T> {

@@ -43,7 +43,6 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         if self.breaks(Rule::Unasked) {
             self.raise(remarks.marks.as_slice());
         }
-        self.settle();
         // Ascending, so that an answer passes over them and the set once.
         merged.held.sort_unstable();
         Ok(merged)

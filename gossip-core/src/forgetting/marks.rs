@@ -10,7 +10,7 @@ use super::{Forgetting, Item, Rule, apply};
 use crate::digest::Digest;
 use crate::element::{Dot, Element, Named, ReplicaId, Says};
 use crate::set::{Causal, Claim};
-use crate::sketch::{Cell, IdWidth, Prefix, WideName};
+use crate::sketch::{Cell, IdWidth, Prefix, WideName, cancel_pairs};
 use crate::wire::{Place, WISH};
 
 /// The names of a difference, by whose they are.
@@ -35,6 +35,15 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             }
         }
         (expected == theirs).then(|| self.claim(&sides, width))
+    }
+
+    /// The claim of a map that was as ours is some changes ago, by its digest alone.
+    pub(crate) fn known_claim(&self, theirs: Digest) -> Option<Claim> {
+        let mut names: Vec<WideName> = self.names_since(self.place_of(theirs.tag())?).collect();
+        names.sort_unstable();
+        // What came and went since is where it was.
+        cancel_pairs(&mut names);
+        self.confirm(&names, Self::WIDTH, theirs)
     }
 
     /// Reads the table: what becomes of each name that one side alone has.
@@ -79,16 +88,13 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     /// Takes over what is gone at the peer. Returns the entries that went.
     pub(crate) fn take_over(&mut self, causal: &Causal) -> Vec<Item<K, V>> {
         causal.marks.iter().chain(&causal.gone_there).for_each(|&dot| self.hear_of(dot));
-        let went = causal.gone_there.iter().filter_map(|&dot| self.see_gone(dot)).collect();
-        self.settle();
-        went
+        causal.gone_there.iter().filter_map(|&dot| self.see_gone(dot)).collect()
     }
 
     /// Raises marks to those of a state that was read, once each dot that was wished for is seen.
     pub(crate) fn adopt(&mut self, causal: &Causal) {
         if causal.wished.iter().all(|&dot| self.context.has_seen(dot)) || self.breaks(Rule::WishesFirst) {
             self.raise(&causal.marks);
-            self.settle();
         }
     }
 
@@ -99,7 +105,6 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         let hashed = toggles.len();
         if hashed > 0 && (self.digest_after(toggles).tag() == tag || self.breaks(Rule::Verdict)) {
             self.raise(marks);
-            self.settle();
         }
         hashed
     }
@@ -120,7 +125,6 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
         }
         if told == theirs || self.breaks(Rule::Walk) {
             self.raise(&marks);
-            self.settle();
         }
     }
 

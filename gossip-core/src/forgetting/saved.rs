@@ -100,7 +100,6 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
     /// who have seen them go, and none that this set ever had.
     fn resume(&mut self) {
         self.past.begin_anew(self.changes.end());
-        self.settle();
     }
 
     /// Reads what was saved in this form, which is this cluster's.

@@ -128,9 +128,7 @@ impl<K: Element + Ord, V: Element> Forgetting<K, V> {
             let dot = dot.filter(|&dot| has_seen(dot) && held.binary_search(&fingerprint).is_err());
             gone.extend(dot.filter(|_| !self.breaks(Rule::Drop)));
         }
-        let went = gone.into_iter().filter_map(|dot| self.see_gone(dot)).collect();
-        self.settle();
-        (went, looked_at)
+        (gone.into_iter().filter_map(|dot| self.see_gone(dot)).collect(), looked_at)
     }
 
     /// Entries of a name, which has `width` bits less than ids.

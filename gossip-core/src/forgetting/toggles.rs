@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 
 use super::context::Toggle;
+use crate::set::RECENT;
 
 /// The latest changes of names. With them a state of the last 1 024 changes is known: it is toggled back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,9 +13,6 @@ pub(super) struct Past {
     /// All toggles from this place on are here.
     since: usize,
 }
-
-/// Changes of the log that states are remembered for.
-const RECENT: usize = 1_024;
 
 /// The most toggles that are kept: an update has four, and a mark that is raised over many exceptions as many as these.
 const MOST: usize = 4 * RECENT;

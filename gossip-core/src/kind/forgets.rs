@@ -110,10 +110,6 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
         self.lacking(lacks, room)
     }
 
-    fn names_lacking(&self, _: Lacks) -> Vec<u64> {
-        Vec::new()
-    }
-
     fn place_of(&self, tag: u64) -> Option<Place> {
         self.place_of(tag)
     }
@@ -132,6 +128,10 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
 
     fn names_since_but(&self, _: Place, _: &[Fingerprint]) -> Vec<u64> {
         Vec::new()
+    }
+
+    fn known_claim(&self, theirs: Digest) -> Option<Claim> {
+        self.known_claim(theirs)
     }
 
     fn confirm(&self, names: &[WideName], width: IdWidth, theirs: Digest) -> Option<Claim> {

@@ -115,11 +115,6 @@ impl<E: Element> Compared for Set<E> {
     }
 
     #[inline]
-    fn names_lacking(&self, lacks: Lacks) -> Vec<u64> {
-        self.names_lacking(lacks)
-    }
-
-    #[inline]
     fn place_of(&self, tag: u64) -> Option<Place> {
         self.place_of(tag)
     }
@@ -142,6 +137,11 @@ impl<E: Element> Compared for Set<E> {
     #[inline]
     fn names_since_but(&self, place: Place, held: &[Fingerprint]) -> Vec<u64> {
         self.names_since_but(place, held)
+    }
+
+    #[inline]
+    fn known_claim(&self, theirs: Digest) -> Option<Claim> {
+        self.known_claim(theirs)
     }
 
     #[inline]

@@ -1,17 +1,12 @@
-//! What is known of how a map differs from a peer's without its sketch: in full if the peer's is as ours was some changes ago,
-//! and else how much has changed since the last proof.
+//! What is known of how much a map differs from a peer's without its sketch: what has changed since the last proof.
 
-use alloc::vec::Vec;
-
-use super::budget::PASSED;
 use super::turn::Turn;
 use crate::digest::{Digest, State};
 use crate::element::Fingerprint;
 use crate::kind::Kind;
 use crate::message::Nonce;
 use crate::round::Step;
-use crate::set::{Claim, RECENT};
-use crate::sketch::{DeepBits, Estimate, Evidence, cancel_pairs};
+use crate::sketch::{DeepBits, Estimate, Evidence};
 
 /// Names by which marks differ where one side has written: the old one and the new one.
 const MARKS: u64 = 2;
@@ -39,20 +34,6 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let known = changes.map(|changes| changes + changes / 32 + MARKS);
         let known = known.filter(|known| (seen.shifted(-3_000)..=seen.shifted(3_000)).contains(known));
         known.map_or(seen, |differences| Estimate { differences, sigma: 0 })
-    }
-
-    /// The claim of a peer whose map is as ours was some changes ago. It needs no cells.
-    pub(super) fn known_claim(&mut self, theirs: Digest) -> Option<Claim> {
-        if !S::FORGETS {
-            return None;
-        }
-        self.spend(PASSED * RECENT as u64);
-        let place = self.set.place_of(theirs.tag())?;
-        let mut names: Vec<S::Name> = self.set.names_since(place).collect();
-        names.sort_unstable();
-        // What came and went since is where it was.
-        cancel_pairs(&mut names);
-        self.set.confirm(&names, S::WIDTH, theirs)
     }
 
     /// Takes in the end of an answer to a probe of our map, which gives what has changed at the peer since it was as ours: these

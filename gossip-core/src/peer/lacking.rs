@@ -24,14 +24,17 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// What a peer of this digest lacks, if the digest tells it; up to 2^17 elements.
     pub(super) fn lacks(&mut self, theirs: Digest) -> Option<Lacks> {
+        if self.looks_back(theirs) { self.set.lacks(theirs) } else { None }
+    }
+
+    /// Charges a look for the state of a peer with this digest among those that ours has had, if that may tell anything.
+    fn looks_back(&mut self, theirs: Digest) -> bool {
         let ours = self.set.digest();
         // The count of a map says nothing of its changes: the last ones are looked through.
         let behind = if S::FORGETS { RECENT as u64 } else { ours.count().saturating_sub(theirs.count()) };
-        if ours == theirs || behind > MOST_NAMES as u64 {
-            return None;
-        }
-        self.spend(PASSED * behind);
-        self.set.lacks(theirs)
+        let may_tell = ours != theirs && behind <= MOST_NAMES as u64;
+        self.spend(if may_tell { PASSED * behind } else { 0 });
+        may_tell
     }
 
     /// Takes in the end of an answer that gives what a probe has told that we lack: these elements, or nothing.
@@ -73,16 +76,17 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         }
     }
 
-    /// Repairs the set of a peer whose digest tells what it lacks. Returns whether it does.
-    pub(super) fn give_lacking(&mut self, nonce: Nonce, theirs: State) -> bool {
-        // What a map lacks is read as its sketch would be.
-        if S::FORGETS || self.peer.round.as_ref().is_none_or(Round::took_at_its_word) {
+    /// Repairs what differs from a peer whose digest alone tells it. Returns whether it does.
+    pub(super) fn repair_known(&mut self, nonce: Nonce, theirs: State) -> bool {
+        // A set may have no room for what it lacks, and says the same again.
+        let again = !S::FORGETS && self.peer.round.as_ref().is_none_or(Round::took_at_its_word);
+        if again || !self.looks_back(theirs.digest) {
             return false;
         }
-        let Some(lacks) = self.lacks(theirs.digest) else { return false };
-        self.peer.round.as_mut().map(Round::take_at_its_word);
-        let claim = Claim::of_names(self.set.names_lacking(lacks), S::WIDTH);
-        self.go_to(nonce, Step::Repair(Repair::new(claim, theirs).into()));
+        let Some(mut claim) = self.set.known_claim(theirs.digest) else { return false };
+        claim.causal.iter_mut().for_each(|causal| causal.end = self.peer.known.end());
+        self.peer.round.as_mut().filter(|_| !S::FORGETS).map(Round::take_at_its_word);
+        self.repair(nonce, claim, theirs);
         true
     }
 

@@ -49,7 +49,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             // In a sketch, the peer has forgotten the state, and begins a new one.
             (Step::Sketch(_), Part::Head(head)) => self.begin_sketch(nonce, &head, cells),
             // Our marks fit no message, and nothing else differs: another sketch would tell the same.
-            (Step::Repair(repair), Part::Head(_)) if repair.is_cut() => self.end_round(Ending::Exchanged),
+            (Step::Repair(repair), Part::Head(_)) if repair.cuts_marks() => self.end_round(Ending::Exchanged),
             // After a repair, a verdict that something still differs.
             (Step::Repair(repair), Part::Head(head)) => {
                 let (count, place) = repair.common(self.set.end());
@@ -79,7 +79,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         if ours == head.state.digest {
             return self.close(nonce, ours);
         }
-        if self.give_lacking(nonce, head.state) {
+        if self.repair_known(nonce, head.state) {
             return;
         }
         // A walk was cut off that began because no cells would do: requests for more would be lost time on a bad link.
@@ -116,6 +116,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         match self.look() {
             Ok(Reading::Clear(mut claim)) => {
                 claim.causal.iter_mut().for_each(|causal| causal.end = end);
+                self.count(|ledger| ledger.sketches += 1);
                 self.repair(nonce, claim, theirs);
             }
             Ok(_) => self.walk(nonce, theirs),
@@ -129,9 +130,6 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let hopeless = Ok(Reading::Hopeless);
         let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
         let (theirs, have, began_at) = (incoming.state(), incoming.target(), incoming.began_at());
-        if let Some(claim) = self.known_claim(theirs.digest) {
-            return Ok(Reading::Clear(claim));
-        }
         self.lengthen(have);
         // Elements that both had at their last proof need not be read. To take away those alone means to hash all that
         // we have inserted since: 2^17 elements at most.
@@ -248,10 +246,9 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     }
 
     /// Merges the numbers that a claim tells, and begins a repair for all other elements.
-    fn repair(&mut self, nonce: Nonce, claim: Claim, theirs: State) {
+    pub(super) fn repair(&mut self, nonce: Nonce, claim: Claim, theirs: State) {
         // At once, since they have travelled already: if the rest of the round is lost, they are not.
         self.learn(&claim.numbers);
-        self.count(|ledger| ledger.sketches += 1);
         // A claim without wishes was confirmed to the last bit of the peer's digest, which is therefore ours now.
         self.take_over(&claim);
         let tells = claim.causal.as_ref().is_some_and(|_| self.set.digest() != theirs.digest);

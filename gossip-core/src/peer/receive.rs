@@ -380,7 +380,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     pub(super) fn close_or_walk(&mut self, nonce: Nonce, theirs: State) {
         if theirs.digest == self.set.digest() {
             self.close(nonce, theirs.digest);
-        } else if !self.give_lacking(nonce, theirs) {
+        } else if !self.repair_known(nonce, theirs) {
             self.walk(nonce, theirs);
         }
     }

@@ -14,12 +14,12 @@ pub(crate) struct Window {
     most: u16,
     now: u16,
     /// Whether the last one had no end.
-    is_cut: bool,
+    was_cut: bool,
 }
 
 impl Window {
     pub(crate) const fn new(most: NonZeroU16) -> Self {
-        Self { most: most.get(), now: most.get(), is_cut: false }
+        Self { most: most.get(), now: most.get(), was_cut: false }
     }
 
     pub(crate) const fn now(&self) -> u16 {
@@ -28,7 +28,7 @@ impl Window {
 
     /// Notes that the end of an answer has come, whatever of it was lost before. It had so many messages with its request.
     pub(crate) fn ended(&mut self, messages: u16) {
-        self.is_cut = false;
+        self.was_cut = false;
         // A probe and its proof say nothing of 32 messages. With half and not a quarter, a first meeting took a third longer
         // where 30 % are lost, since little is left of an answer that is asked for again.
         if messages > self.now / 4 {
@@ -41,10 +41,10 @@ impl Window {
     pub(crate) fn cut(&mut self, messages: u16) {
         // Nothing of a request alone: it was lost itself, or the peer is not there.
         if messages > 1 {
-            if self.is_cut {
+            if self.was_cut {
                 self.now = (self.now / 2).max(1);
             }
-            self.is_cut = !self.is_cut;
+            self.was_cut = !self.was_cut;
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Repair {
     gone: Dots,
     /// Our marks, if the last message tells them, and whether they fit none.
     marks: Dots,
-    is_cut: bool,
+    cuts_marks: bool,
     /// How many names of our own part have gone out.
     sent: usize,
     /// How many wishes the burst has sent, of those that are still wanted.
@@ -68,7 +68,7 @@ impl Repair {
             told: 0,
             gone: Dots::default(),
             marks: Dots::default(),
-            is_cut: false,
+            cuts_marks: false,
             sent: 0,
             asked: 0,
             remaining: 0,
@@ -218,17 +218,17 @@ impl Repair {
         self.marks = Dots::fill(marks.iter().copied(), room);
         let fits = self.marks.count() == count;
         let is_next = !fits && self.remaining > 0 && (has_elements || self.gone.count() > 0);
-        self.is_cut = !fits && !is_next;
+        self.cuts_marks = !fits && !is_next;
         if !fits {
             // Some of them raise nothing: the digest with them is not ours. One says that there are more.
-            self.marks = Dots::fill(marks.into_iter().take(usize::from(self.is_cut)), room);
+            self.marks = Dots::fill(marks.into_iter().take(usize::from(self.cuts_marks)), room);
         }
         !is_next
     }
 
     /// Whether its marks fit no message. The peer, which is told one, reads them in a round of its own.
-    pub(crate) const fn is_cut(&self) -> bool {
-        self.is_cut
+    pub(crate) const fn cuts_marks(&self) -> bool {
+        self.cuts_marks
     }
 
     /// Whether it has asked for the peer's state, since something was wished for.

@@ -3,14 +3,14 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{Excerpt, Set};
+use super::{Claim, Excerpt, Set};
 use crate::config::Room;
 use crate::digest::Digest;
 use crate::element::{Element, Entry, Fingerprint};
 use crate::sketch::{Cell, Prefix};
 use crate::wire::{Elements, Place};
 
-/// Inserts that a state is remembered for: those between two parts of one sketch.
+/// Inserts, and changes of a map, that a state is remembered for: those between two parts of one sketch.
 pub(crate) const RECENT: usize = 1_024;
 
 /// What another set lacks of ours, and holds all else.
@@ -66,8 +66,13 @@ impl<E: Element> Set<E> {
         }
     }
 
+    /// The claim of a set that lacks some of ours, by its digest alone.
+    pub(crate) fn known_claim(&self, theirs: Digest) -> Option<Claim> {
+        self.lacks(theirs).map(|lacks| Claim::of_names(self.names_lacking(lacks), Self::WIDTH))
+    }
+
     /// Names of what another set lacks, ascending.
-    pub(crate) fn names_lacking(&self, lacks: Lacks) -> Vec<u64> {
+    fn names_lacking(&self, lacks: Lacks) -> Vec<u64> {
         match lacks {
             Lacks::Since(place) => Self::names(self.fingerprints_since(place)),
             Lacks::One(one) => Self::names(core::iter::once(one)),
