@@ -23,10 +23,10 @@ fn calls_say_what_they_did() {
     assert_eq!((machine.len(), machine.is_empty()), (5, false));
     assert_eq!([7, 11, 12].map(|element| machine.contains(&element)), [true, true, false]);
 
-    let mut narrow = AntiEntropy::<usize, Vec<u8>>::new(config, 1);
+    let mut narrow = AntiEntropy::<usize, String>::new(config, 1);
     let refused = Err(TooLarge { len: 3, limit: 2 });
-    assert_eq!(narrow.extend([vec![1], vec![1, 2], vec![3]]), refused);
-    assert!(narrow.iter().eq([&vec![1]]), "those before it are inserted, and those after it are not");
+    assert_eq!(narrow.extend(["a", "ab", "c"].map(String::from)), refused);
+    assert!(narrow.iter().eq(["a"]), "those before it are inserted, and those after it are not");
 }
 
 #[test]

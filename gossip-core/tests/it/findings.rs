@@ -78,26 +78,26 @@ fn in_place_of<E: Element>(message: &Message<E>, kind: MessageKind, fields: &[&[
     forge::message(kind, forge::tag(&bytes).unwrap(), forge::nonce(&bytes).unwrap(), fields)
 }
 
-#[test]
-fn elements_that_come_as_ids_obey_the_limit_too() {
-    /// A number spelt out: it fits 8 bytes, and its encoding need not.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    struct Spelt(u64);
+/// A number spelt out: it fits 8 bytes, and its encoding need not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spelt(pub(crate) u64);
 
-    impl Element for Spelt {
-        const TYPE: TypeTag = TypeTag::new("spelt");
-        const NUMBERS: Option<Numbers<Self>> = Some(Numbers { to: |spelt| spelt.0, from: |number| Some(Self(number)) });
+impl Element for Spelt {
+    const TYPE: TypeTag = TypeTag::new("spelt");
+    const NUMBERS: Option<Numbers<Self>> = Some(Numbers { to: |spelt| spelt.0, from: |number| Some(Self(number)) });
 
-        fn encode(&self, out: &mut Vec<u8>) {
-            self.0.to_string().encode(out);
-        }
-
-        fn decode(input: &mut &[u8]) -> Option<Self> {
-            let text = String::decode(input)?;
-            text.parse().ok().filter(|number: &u64| number.to_string() == text).map(Self)
-        }
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.to_string().encode(out);
     }
 
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let text = String::decode(input)?;
+        text.parse().ok().filter(|number: &u64| number.to_string() == text).map(Self)
+    }
+}
+
+#[test]
+fn elements_that_come_as_ids_obey_the_limit_too() {
     let mut config = Config::default();
     config.max_element_bytes = 4;
     let mut machine = AntiEntropy::<usize, Spelt>::new(config, 1);

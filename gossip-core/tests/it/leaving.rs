@@ -164,19 +164,19 @@ fn who_does_not_answer_is_not_waited_for() {
 
 #[test]
 fn a_map_hands_over_what_it_has_inserted_and_what_it_has_removed() {
-    let map = |me: u64| Map::<usize, u64, u64>::new(config(), ReplicaId::from_random((me + 1).to_le_bytes()), me);
+    let map = |me: u64| Map::<usize, String, u64>::new(config(), ReplicaId::from_random((me + 1).to_le_bytes()), me);
     let mut machines = meet((0..3).map(map).collect());
-    machines[0].insert(1, 1).unwrap();
-    machines[0].insert(2, 2).unwrap();
+    machines[0].insert("tea".into(), 1).unwrap();
+    machines[0].insert("milk".into(), 2).unwrap();
     machines[0].flush();
     carry(&mut machines, SECOND, None);
-    machines[0].remove(&1);
-    machines[0].insert(3, 3).unwrap();
+    machines[0].remove("tea");
+    machines[0].insert("oats".into(), 3).unwrap();
     assert_eq!(lagging(&machines)[0], [1, 2]);
     machines[0].flush();
     carry(&mut machines, SECOND, None);
     assert_eq!(lagging(&machines)[0], [0; 0]);
     for map in &machines {
-        assert!(map.iter().eq([(&2, &2), (&3, &3)]));
+        assert!(map.iter().eq([(&"milk".into(), &2), (&"oats".into(), &3)]));
     }
 }

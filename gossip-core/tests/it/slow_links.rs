@@ -32,7 +32,7 @@ struct Link {
 
 /// Two machines, the second of which lacks what the first holds.
 struct Pair {
-    machines: [AntiEntropy<usize, Vec<u8>>; 2],
+    machines: [AntiEntropy<usize, String>; 2],
     links: [Link; 2],
     runtime: Runtime,
     /// Bytes a second.
@@ -65,9 +65,7 @@ impl Pair {
     fn write(&mut self, count: u32) {
         let from = self.machines[0].len() as u32;
         for number in from..from + count {
-            let mut element = number.to_be_bytes().to_vec();
-            element.resize(1_000, 7);
-            self.machines[0].insert(element).expect("it is small");
+            self.machines[0].insert(format!("{number:01000}")).expect("it is small");
         }
     }
 
@@ -199,7 +197,7 @@ fn a_queue_that_drops_is_offered_little_more_than_it_takes() {
 }
 
 /// All that a machine gives until it waits, at this millisecond.
-fn outputs(machine: &mut AntiEntropy<usize, Vec<u8>>, millis: u64) -> (usize, Option<Time>) {
+fn outputs(machine: &mut AntiEntropy<usize, String>, millis: u64) -> (usize, Option<Time>) {
     let mut sent = 0;
     loop {
         match machine.poll(Time::from_millis(millis)) {
@@ -211,7 +209,7 @@ fn outputs(machine: &mut AntiEntropy<usize, Vec<u8>>, millis: u64) -> (usize, Op
 }
 
 /// A machine that asks its peer at the next poll, and nobody by chance for a day.
-fn asking() -> AntiEntropy<usize, Vec<u8>> {
+fn asking() -> AntiEntropy<usize, String> {
     let mut config = Config::default();
     config.round_every = Duration::from_secs(86_400);
     let mut machine = AntiEntropy::new(config, 1);

@@ -25,19 +25,29 @@ use replica::Law;
 use scope::{Scope, State, under_way};
 use value::Value;
 
-/// An element of `N` bytes: large ones are worth a sketch, however few there are.
+/// A value of so many bytes: large ones are worth a sketch, however few there are. No type for each length, or each would
+/// have a machine of its own compiled, which took as long as a tenth of all tests do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Wide<const N: usize>(u8);
+struct Wide(u8, u16);
 
-impl<const N: usize> Element for Wide<N> {
-    const TYPE: TypeTag = TypeTag::new("model.wide").with(N as u64);
+impl Wide {
+    const fn new<const N: usize>(value: u8) -> Self {
+        Self(value, N as u16)
+    }
+}
+
+impl Element for Wide {
+    const TYPE: TypeTag = TypeTag::new("model.wide");
 
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend([self.0; N]);
+        out.extend((0..self.1).map(|_| self.0));
     }
 
+    // It stands last in whatever it is part of.
     fn decode(input: &mut &[u8]) -> Option<Self> {
-        <[u8; N]>::decode(input).filter(|bytes| bytes.iter().all(|byte| *byte == bytes[0])).map(|bytes| Self(bytes[0]))
+        let (&value, len) = (input.first()?, u16::try_from(input.len()).ok()?);
+        let is_one = core::mem::take(input).iter().all(|byte| *byte == value);
+        is_one.then_some(Self(value, len))
     }
 }
 
@@ -50,9 +60,9 @@ const LINE: &[[usize; 2]] = &[[0, 1], [1, 2]];
 const NONE: Budget = Budget::NONE;
 
 /// A scope, where messages have no more room than one element takes, of `N` bytes: what is more goes out in bursts.
-fn scope<const N: usize>(links: &[[usize; 2]], sets: &[&[u8]], economy: Economy, budget: Budget) -> Scope<Wide<N>> {
-    let sets = sets.iter().map(|set| set.iter().copied().map(Wide).collect()).collect();
-    Scope::new(small(N, economy), links, sets, |_| Wide(0), budget)
+fn scope<const N: usize>(links: &[[usize; 2]], sets: &[&[u8]], economy: Economy, budget: Budget) -> Scope<Wide> {
+    let sets = sets.iter().map(|set| set.iter().copied().map(Wide::new::<N>).collect()).collect();
+    Scope::new(small(N, economy), links, sets, |_| Wide::new::<N>(0), budget)
 }
 
 /// A configuration whose messages have no more room than one element takes, of so many bytes.
@@ -82,24 +92,24 @@ macro_rules! seeing {
 use seeing;
 
 /// Two that hold so little that it goes out whole.
-fn tiny(budget: Budget) -> Scope<Wide<8>> {
-    seeing!(scope(PAIR, &[&[1], &[2]], Economy::Balanced, budget), Probe, Page, Repair, Proof)
+fn tiny(budget: Budget) -> Scope<Wide> {
+    seeing!(scope::<8>(PAIR, &[&[1], &[2]], Economy::Balanced, budget), Probe, Page, Repair, Proof)
 }
 
 /// Two that repair what the first cells tell.
-fn first_cells(budget: Budget) -> Scope<Wide<300>> {
-    seeing!(scope(PAIR, &[&[1, 2], &[1, 3]], Economy::Balanced, budget), Probe, Cells, Repair, Give, Proof)
+fn first_cells(budget: Budget) -> Scope<Wide> {
+    seeing!(scope::<300>(PAIR, &[&[1, 2], &[1, 3]], Economy::Balanced, budget), Probe, Cells, Repair, Give, Proof)
 }
 
 /// Two with elements that take more cells than the first.
-fn more_cells(budget: Budget) -> Scope<Wide<300>> {
-    let scope = scope(PAIR, &[&[1, 32, 34, 36], &[1, 33]], Economy::Balanced, budget);
+fn more_cells(budget: Budget) -> Scope<Wide> {
+    let scope = scope::<300>(PAIR, &[&[1, 32, 34, 36], &[1, 33]], Economy::Balanced, budget);
     seeing!(scope, Probe, Cells, WantCells, Repair, Give, Proof)
 }
 
 /// Two with elements that take yet more cells.
-fn top_up(budget: Budget) -> Scope<Wide<300>> {
-    let mut scope = scope(PAIR, &[&[1, 25, 27, 29, 31, 33], &[1, 26]], Economy::Balanced, budget);
+fn top_up(budget: Budget) -> Scope<Wide> {
+    let mut scope = scope::<300>(PAIR, &[&[1, 25, 27, 29, 31, 33], &[1, 26]], Economy::Balanced, budget);
     scope.config.max_message = MessageBudget::MAX;
     scope.reaches.push(sees("top-up", |_, state| {
         state.replicas.iter().any(|replica| replica.machine.stats().total.top_ups > 0)
@@ -108,13 +118,13 @@ fn top_up(budget: Budget) -> Scope<Wide<300>> {
 }
 
 /// Two that page what they hold.
-fn pages(budget: Budget) -> Scope<Wide<300>> {
-    seeing!(scope(PAIR, &[&[1, 2, 4], &[1, 3]], Economy::Pages, budget), Probe, Page, Give, Proof)
+fn pages(budget: Budget) -> Scope<Wide> {
+    seeing!(scope::<300>(PAIR, &[&[1, 2, 4], &[1, 3]], Economy::Pages, budget), Probe, Page, Give, Proof)
 }
 
 /// The same with two messages in an answer: whoever inserts in a walk fetches, and the order of what is then under way is
 /// most of the states. With the default window they were 20 times as many, for the same insert and crash.
-fn short_pages(budget: Budget) -> Scope<Wide<300>> {
+fn short_pages(budget: Budget) -> Scope<Wide> {
     let mut scope = pages(budget);
     scope.config.window = NonZeroU16::new(2).expect("two");
     scope
@@ -131,8 +141,8 @@ fn numbers(budget: Budget) -> Scope<u64> {
 }
 
 /// Three with little to hold.
-fn three(links: &[[usize; 2]], budget: Budget) -> Scope<Wide<8>> {
-    seeing!(scope(links, &[&[1], &[2], &[3]], Economy::Balanced, budget), Probe, Page, Repair, Proof)
+fn three(links: &[[usize; 2]], budget: Budget) -> Scope<Wide> {
+    seeing!(scope::<8>(links, &[&[1], &[2], &[3]], Economy::Balanced, budget), Probe, Page, Repair, Proof)
 }
 
 /// How many more times clocks may move on than in each run of the tests.
@@ -183,13 +193,21 @@ fn every_scope_keeps_the_laws() {
     search("more cells", more_cells(Budget { wakes: 1, batches: 1, inserts: 1, ..NONE }));
     search("top-up", top_up(Budget { wakes: 2, losses: 1, repeats: 1, inserts: 1, ..NONE }));
     search("top-up", top_up(Budget { wakes: 1, losses: 1, crashes: 1, ..NONE }));
-    search("pages", pages(Budget { wakes: 2, losses: 1, repeats: 1, ..NONE }));
+    search("pages", pages(Budget { wakes: 1, losses: 1, repeats: 1, ..NONE }));
     search("pages, window of 2", short_pages(Budget { wakes: 1, losses: 1, inserts: 1, crashes: 1, ..NONE }));
     search("numbers", numbers(Budget { wakes: 2, losses: 1, repeats: 1, inserts: 1, ..NONE }));
     search("numbers", numbers(Budget { wakes: 2, batches: 1, crashes: 1, ..NONE }));
     search("three, a line", three(LINE, Budget { syncs: 2, losses: 1, crashes: 1, ..NONE }));
     search("three, a line", three(LINE, Budget { syncs: 2, repeats: 1, inserts: 1, ..NONE }));
     search("three, all", three(CLIQUE, Budget { syncs: 2, losses: 1, batches: 1, ..NONE }));
+}
+
+/// A fifth of the states of all scopes.
+#[test]
+#[ignore = "takes half a minute"]
+fn large_scopes_keep_the_laws() {
+    head();
+    search("pages", pages(Budget { wakes: 2, losses: 1, repeats: 1, ..NONE }));
 }
 
 /// What is done on the way.

@@ -20,11 +20,11 @@ pub(crate) const SOON: u8 = 10;
 /// What is written, one a second, are numbers from here on.
 pub(crate) const LOAD: u8 = 100;
 
-fn load(seconds: u8) -> Vec<Wide<8>> {
-    (LOAD..LOAD + seconds).map(Wide).collect()
+fn load(seconds: u8) -> Vec<Wide> {
+    (LOAD..LOAD + seconds).map(Wide::new::<8>).collect()
 }
 
-type Pushing = Scope<Wide<8>>;
+type Pushing = Scope<Wide>;
 
 pub(crate) fn star(id: usize, count: usize) -> Overlay<usize> {
     Overlay::star(&id, 0..count)
@@ -43,7 +43,7 @@ fn pushing(links: &[[usize; 2]], overlay: fn(usize, usize) -> Overlay<usize>, bu
     let count = 1 + links.iter().flatten().max().expect("a link");
     let mut sets: Vec<&[u8]> = vec![&[]; count];
     sets[0] = &[1];
-    let scope = scope(links, &sets, Economy::Balanced, budget);
+    let scope = scope::<8>(links, &sets, Economy::Balanced, budget);
     Scope { laws: Law::OF_PUSHES, ..along(overlay, load(STALE), scope) }
 }
 
@@ -67,7 +67,7 @@ fn hasty(budget: Budget) -> Pushing {
     let mut scope = pair(budget);
     scope.config.batch_every = Some(Duration::from_millis(20));
     scope.config.answer_within = Duration::from_millis(10);
-    scope.sets[0].extend([2, 3].map(Wide));
+    scope.sets[0].extend([2, 3].map(Wide::new::<8>));
     scope
 }
 

@@ -149,13 +149,12 @@ fn heal(workload: &'static str, mut clients: Clients) -> [Duration; NODES] {
 }
 
 #[test]
-fn nodes_read_every_broadcast_soon_after_a_heal() {
-    let took = heal("broadcast", Clients::new("broadcast", "message", "messages"));
-    assert!(took.iter().all(|time| *time <= HEALS_WITHIN), "{took:?}");
-}
-
-#[test]
-fn nodes_read_every_added_element_soon_after_a_heal() {
-    let took = heal("g-set", Clients::new("add", "element", "value"));
-    assert!(took.iter().all(|time| *time <= HEALS_WITHIN), "{took:?}");
+fn nodes_read_every_element_soon_after_a_heal() {
+    // Both workloads at once: all that they do is to wait.
+    let took = std::thread::scope(|scope| {
+        let broadcast = scope.spawn(|| heal("broadcast", Clients::new("broadcast", "message", "messages")));
+        let added = heal("g-set", Clients::new("add", "element", "value"));
+        [broadcast.join().expect("it is told"), added]
+    });
+    assert!(took.iter().flatten().all(|time| *time <= HEALS_WITHIN), "{took:?}");
 }
