@@ -94,6 +94,8 @@ pub(crate) trait Compared: Content<Element: Element> {
     fn tag(&self) -> ClusterTag;
     /// Whether some elements share an id.
     fn shares_ids(&self) -> bool;
+    /// Whether some elements share a fingerprint: digests only count these.
+    fn shares_fingerprints(&self) -> bool;
     /// The state that decides a machine's future.
     #[cfg(feature = "model")]
     fn model(&self) -> KindModel<Self::Element>;

@@ -1,5 +1,6 @@
 //! `Pacing`: when to begin a round with a peer, and how long to wait for its answers.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::message::Nonce;
@@ -12,8 +13,10 @@ pub(crate) struct Pacing {
     failures: u32,
     /// The earliest time at which chance may choose the peer.
     next_round: Time,
-    /// The nonces and sending times of our last requests without an answer, latest first.
-    requests: [Option<(Nonce, Time)>; MEASURED],
+    /// The nonce and sending time of our last request, until it is answered.
+    request: Option<(Nonce, Time)>,
+    /// The same of earlier ones without an answer, latest first; of most peers there are none.
+    earlier: Vec<(Nonce, Time)>,
     /// The sending time of a request that was answered since the last poll.
     unmeasured: Option<Time>,
     /// How many times waits have doubled since a round trip was last measured.
@@ -41,10 +44,12 @@ impl Pacing {
     /// Notes that a request with this nonce goes out, or another message of its burst.
     pub(crate) fn asked(&mut self, nonce: Nonce, now: Time) {
         // A burst is one request, whose answer comes after its last message.
-        if !matches!(self.requests[0], Some((last, _)) if last == nonce) {
-            self.requests.rotate_right(1);
+        if let Some(before) = self.request.replace((nonce, now))
+            && before.0 != nonce
+        {
+            self.earlier.truncate(MEASURED - 2);
+            self.earlier.insert(0, before);
         }
-        self.requests[0] = Some((nonce, now));
     }
 
     /// Notes an answer to the request with this nonce. Returns whether it is the first, so that it can be measured.
@@ -52,17 +57,16 @@ impl Pacing {
     /// A request that is sent again has a nonce of its own, so its round trip is measured as well as any (unlike TCP's,
     /// by Karn's rule).
     pub(crate) fn answered(&mut self, nonce: Nonce) -> bool {
-        let mut requests = self.requests.iter_mut();
-        let Some(request) = requests.find(|request| matches!(request, Some((of, _)) if *of == nonce)) else {
-            return false;
-        };
-        self.unmeasured = request.take().map(|(_, sent_at)| sent_at);
-        true
+        let latest = self.request.take_if(|(of, _)| *of == nonce);
+        let earlier = || self.earlier.iter().position(|(of, _)| *of == nonce).map(|at| self.earlier.remove(at));
+        let answered = latest.or_else(earlier);
+        self.unmeasured = answered.map(|(_, sent_at)| sent_at).or(self.unmeasured);
+        answered.is_some()
     }
 
     /// Whether the answer to our last request takes longer than answers do.
     pub(crate) fn is_overdue(&self, first: Duration, now: Time) -> bool {
-        self.requests[0].is_some_and(|(_, sent_at)| now.saturating_since(sent_at) >= self.usual(first))
+        self.request.is_some_and(|(_, sent_at)| now.saturating_since(sent_at) >= self.usual(first))
     }
 
     /// The longest time that an answer usually takes.
@@ -167,7 +171,7 @@ impl Pacing {
         let past = |time: Time| Time::ZERO + now.saturating_since(time);
         self.next_round = Time::ZERO + self.next_round.saturating_since(now);
         self.unmeasured = self.unmeasured.map(past);
-        self.requests.iter_mut().flatten().for_each(|(_, sent_at)| *sent_at = past(*sent_at));
+        self.request.iter_mut().chain(&mut self.earlier).for_each(|(_, sent_at)| *sent_at = past(*sent_at));
     }
 
     /// The smoothed round-trip time; `None` before the first.

@@ -18,6 +18,7 @@ mod tests;
 mod turn;
 mod window;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
@@ -48,7 +49,8 @@ pub(crate) struct Peer {
     untimed: Ticket,
     /// Whether the embedder wants a round with it.
     wanted: bool,
-    round: Option<Round>,
+    // Boxed, as what is owed: of most peers at most times there is neither.
+    round: Option<Box<Round>>,
     /// When the wait for an answer ends, or for other walks; set while a round awaits one.
     answer_by: Deadline,
     /// Whether a round of ours walks with it, or waits for walks with others.
@@ -61,7 +63,7 @@ pub(crate) struct Peer {
     last_nonce: Option<Nonce>,
     /// How many rounds in a row have ended for want of an answer since the last answer.
     timeouts: u32,
-    owed: Option<Owed>,
+    owed: Option<Box<Owed>>,
     /// The tag of the last state that it was told of with cells, and where our log ended then.
     told: Option<(u64, Place)>,
     /// Start of the next walk: the place at which the last one was cut off.
@@ -149,7 +151,7 @@ impl Peer {
 
     /// How many cells our round with it holds and awaits.
     pub(crate) fn cells_under_way(&self) -> usize {
-        self.round.as_ref().and_then(Round::incoming).map_or(0, |incoming| incoming.target())
+        self.round.as_deref().and_then(Round::incoming).map_or(0, |incoming| incoming.target())
     }
 
     /// Resets what is kept about walks: one is complete, or a proof has made it needless.
@@ -160,8 +162,8 @@ impl Peer {
     /// Whether there is something to send to it, pushes aside.
     fn has_to_send(&self) -> bool {
         // A wanted round begins only once the one under way is over, so it is nothing to send before.
-        let asks = self.round.as_ref().map_or(self.wanted, Round::is_pending) && self.pass != Pass::Waiting;
-        self.owed.as_ref().is_some_and(Owed::is_due) || asks
+        let asks = self.round.as_deref().map_or(self.wanted, Round::is_pending) && self.pass != Pass::Waiting;
+        self.owed.as_deref().is_some_and(Owed::is_due) || asks
     }
 
     /// Whether a round of ours with it is under way.

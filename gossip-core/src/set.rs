@@ -276,6 +276,11 @@ impl<E: Element> Set<E> {
         self.store.shares_ids()
     }
 
+    /// Whether some elements share a fingerprint: digests only count these.
+    pub(crate) fn shares_fingerprints(&self) -> bool {
+        self.store.shares_fingerprints()
+    }
+
     /// End of the log.
     pub(crate) fn end(&self) -> Place {
         Place::new(self.store.len())

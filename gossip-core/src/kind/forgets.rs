@@ -69,6 +69,10 @@ impl<K: Element + Ord, V: Element> Compared for Forgetting<K, V> {
         false
     }
 
+    fn shares_fingerprints(&self) -> bool {
+        false
+    }
+
     #[cfg(feature = "model")]
     fn model(&self) -> KindModel<Item<K, V>> {
         KindModel::Forgets(self.model())

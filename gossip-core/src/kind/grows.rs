@@ -59,6 +59,11 @@ impl<E: Element> Compared for Set<E> {
     }
 
     #[inline]
+    fn shares_fingerprints(&self) -> bool {
+        self.shares_fingerprints()
+    }
+
+    #[inline]
     fn shares_ids(&self) -> bool {
         self.shares_ids()
     }

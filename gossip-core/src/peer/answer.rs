@@ -1,5 +1,6 @@
 //! The answers to a peer's requests, built when they are sent.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::budget::{FOLDED, LOOKED_FOR, MEASURED, MESSAGE, PASSED};
@@ -32,7 +33,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             return None;
         }
         // Where an answer is owed, this message is that, and a request keeps until the next one.
-        if !self.peer.owed.as_ref().is_some_and(Owed::is_due) {
+        if !self.peer.owed.as_deref().is_some_and(Owed::is_due) {
             self.ask_again();
         }
         // An overdrawn peer is sent nothing at all, requests of ours included: what we would ask draws us into work
@@ -92,7 +93,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Takes the answer that we owe, as far as digests decide what it is: a probe may tell what the peer lacks, or that a
     /// round of ours costs less than an answer. `None` if there is none, or a round of ours begins instead.
     fn owed(&mut self) -> Option<Owed> {
-        let owed = self.peer.owed.take_if(|owed| owed.is_due())?;
+        let owed = *self.peer.owed.take_if(|owed| owed.is_due())?;
         let Owed::Verdict { nonce, on: Question::Probe { digest: theirs, turns }, ref use_of_cells } = owed else {
             return Some(owed);
         };
@@ -165,7 +166,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
                 (nonce, answer, (!last).then_some(rest))
             }
         };
-        self.peer.owed = rest;
+        self.peer.owed = rest.map(Box::new);
         Body::Answer { nonce, answer }
     }
 

@@ -18,13 +18,13 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// The next message of our round, which begins here if one is wanted; `None` if there is none to send.
     pub(super) fn ask(&mut self) -> Option<Body> {
         self.begin_round();
-        let is_due = self.peer.round.as_ref().is_some_and(Round::is_pending);
+        let is_due = self.peer.round.as_deref().is_some_and(Round::is_pending);
         if is_due && !self.waits_for_walks() { self.request() } else { None }
     }
 
     /// The next message of our round, which has one to send.
     fn request(&mut self) -> Option<Body> {
-        if self.peer.round.as_ref().is_some_and(Round::is_probing) {
+        if self.peer.round.as_deref().is_some_and(Round::is_probing) {
             // As before the answer to a probe: what comes of it is read at once.
             self.set.settle();
         }
@@ -36,7 +36,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let answer = u64::from(window) * (limit - longest::GIVE - longest::STATE) as u64;
         let (policy, deep) = (self.policy(), self.deep_bits());
         let beside = self.tell_in_request();
-        let round = self.peer.round.as_mut()?;
+        let round = self.peer.round.as_deref_mut()?;
         let nonce = round.next_nonce();
         let mut bursts = false;
         let request = match round.step_mut() {
@@ -73,7 +73,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
                 let body = Body::Answer { nonce, answer: Answer::Proof { state: digest.tag() } };
                 // The peer does not answer a proof, so nothing is awaited. If it is lost, the next round proves again.
                 let remarks = self.remarks_len();
-                let round = self.peer.round.as_mut()?;
+                let round = self.peer.round.as_deref_mut()?;
                 round.sent(body.encoded_len() + remarks, false);
                 self.end_round(Ending::Proven);
                 return Some(body);
@@ -81,7 +81,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         };
         let body = Body::Request { tag: self.set.tag(), nonce, request };
         let remarks = self.remarks_len();
-        let round = self.peer.round.as_mut()?;
+        let round = self.peer.round.as_deref_mut()?;
         round.sent(body.encoded_len() + remarks, bursts);
         self.peer.pacing.asked(nonce, self.now);
         Some(body)
@@ -90,7 +90,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Has a walk wait while others are under way, for a round interval at most: a peer that is slow to answer, or means to
     /// be, holds up no other for longer. Returns whether it waits.
     fn waits_for_walks(&mut self) -> bool {
-        let walks = matches!(self.peer.round.as_ref().map(Round::step), Some(Step::Walk(_)));
+        let walks = matches!(self.peer.round.as_deref().map(Round::step), Some(Step::Walk(_)));
         if !walks || self.agenda.walks.admit(self.id, &mut self.peer.pass) {
             return false;
         }
@@ -105,7 +105,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     pub(super) fn end_wait_for_walks(&mut self) {
         self.stop_waiting();
         self.agenda.walks.let_in(self.id, &mut self.peer.pass);
-        if self.peer.round.as_mut().is_some_and(|round| !round.take(Step::Probe(None))) {
+        if self.peer.round.as_deref_mut().is_some_and(|round| !round.take(Step::Probe(None))) {
             return self.end_round(Ending::Exchanged);
         }
         self.enqueue();
@@ -113,7 +113,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Has a request that holds elements tell dots that are gone here. Returns the bytes that remarks take at most.
     fn tell_in_request(&mut self) -> usize {
-        let step = self.peer.round.as_ref().filter(|round| round.is_pending()).map(Round::step);
+        let step = self.peer.round.as_deref().filter(|round| round.is_pending()).map(Round::step);
         if !S::FORGETS || !matches!(step, Some(Step::Repair(_) | Step::Walk(_))) {
             return 0;
         }
@@ -130,7 +130,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Deep bits for the first probe of a round with a peer of which nothing is known: it answers with as many cells as it
     /// seems to take, a round trip sooner. 64 bytes, which its answer then has less.
     fn deep_bits(&self) -> Option<Box<DeepBits>> {
-        let begins = self.peer.round.as_ref().is_some_and(|round| round.is_pending() && round.is_at_first());
+        let begins = self.peer.round.as_deref().is_some_and(|round| round.is_pending() && round.is_at_first());
         // Of a map no count tells how much differs. Without the bits a round takes up to four round trips, and three with them.
         if !begins || (!S::FORGETS && !self.peer.known.is_stranger()) || self.is_tiny() {
             return None;
@@ -156,7 +156,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         // Only once nothing more is to be sent: the messages of a burst, or pushes before them, are no waiting.
         let awaits = |round: &&Round| !round.is_pending();
         if self.peer.answer_by.get().is_none()
-            && let Some(round) = self.peer.round.as_ref().filter(awaits)
+            && let Some(round) = self.peer.round.as_deref().filter(awaits)
         {
             let wait = self.peer.pacing.wait(self.config.answer_within, round.retries());
             let deadline = self.now + self.peer.flow.wait(wait);

@@ -105,11 +105,11 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Raises marks to those of a peer whose entries have come, and has it raise its own.
     pub(super) fn settle_marks(&mut self, nonce: Nonce, told: State) {
-        let Some(Step::Repair(repair)) = self.peer.round.as_mut().map(Round::step_mut) else { return };
+        let Some(Step::Repair(repair)) = self.peer.round.as_deref_mut().map(Round::step_mut) else { return };
         let Some(causal) = repair.take_causal() else { return self.go_to(nonce, Step::Probe(None)) };
         self.set.adopt(&causal);
         if self.hand.is_some() {
-            let (ours, log) = (self.exchanged(), self.peer.round.as_ref().and_then(Round::peer_log));
+            let (ours, log) = (self.exchanged(), self.peer.round.as_deref().and_then(Round::peer_log));
             self.reconcile(ours, causal.end, log);
         }
         self.ask_for_verdict(nonce, told, causal.theirs);
@@ -117,7 +117,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Where our log ended as our round began, if all that the peer lacked of it has come there.
     fn exchanged(&self) -> Option<Place> {
-        let round = self.peer.round.as_ref()?;
+        let round = self.peer.round.as_deref()?;
         match round.step() {
             Step::Repair(repair) => repair.is_acknowledged().then_some(round.began_at()),
             _ => None,
@@ -147,7 +147,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Ends a walk that has told this digest: raises marks to those that it was told, and has the peer raise its own.
     pub(super) fn settle_walk(&mut self, nonce: Nonce, told: Digest) {
-        let Some(Step::Walk(walk)) = self.peer.round.as_mut().map(Round::step_mut) else { return };
+        let Some(Step::Walk(walk)) = self.peer.round.as_deref_mut().map(Round::step_mut) else { return };
         let (marks, gone) = walk.take_told();
         self.set.adopt_told(&marks, &gone, told);
         let theirs = self.set.beside(&marks);

@@ -68,7 +68,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Takes in what a probe has told that we lack, of which some was dropped for want of room: it is not all there, and
     /// another probe may tell what is. Once in a round, or it would go on for as long as there is no room.
     pub(super) fn on_other_than_told(&mut self, nonce: Nonce) {
-        if self.peer.round.as_mut().is_some_and(Round::take_at_its_word) {
+        if self.peer.round.as_deref_mut().is_some_and(Round::take_at_its_word) {
             self.go_to(nonce, Step::Probe(None));
         } else {
             self.peer.pacing.answered(nonce);
@@ -79,13 +79,13 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Repairs what differs from a peer whose digest alone tells it. Returns whether it does.
     pub(super) fn repair_known(&mut self, nonce: Nonce, theirs: State) -> bool {
         // A set may have no room for what it lacks, and says the same again.
-        let again = !S::FORGETS && self.peer.round.as_ref().is_none_or(Round::took_at_its_word);
+        let again = !S::FORGETS && self.peer.round.as_deref().is_none_or(Round::took_at_its_word);
         if again || !self.looks_back(theirs.digest) {
             return false;
         }
         let Some(mut claim) = self.set.known_claim(theirs.digest) else { return false };
         claim.causal.iter_mut().for_each(|causal| causal.end = self.peer.known.end());
-        self.peer.round.as_mut().filter(|_| !S::FORGETS).map(Round::take_at_its_word);
+        self.peer.round.as_deref_mut().filter(|_| !S::FORGETS).map(Round::take_at_its_word);
         self.repair(nonce, claim, theirs);
         true
     }

@@ -23,10 +23,10 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         ends: Option<(u16, bool)>,
     ) {
         let (mut cursor, mut to) = page;
-        match self.peer.owed.take() {
+        match self.peer.owed.take().map(|owed| *owed) {
             // A copy of the last message, whose answer is under way.
             Some(owed @ Owed::Page { nonce: same, window: 1.., .. }) if same == nonce => {
-                self.peer.owed = Some(owed);
+                self.peer.owed = Some(owed.into());
                 return;
             }
             Some(Owed::Page { nonce: same, cursor: begins, to: end, mut held, .. }) if same == nonce => {
@@ -58,14 +58,17 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         told: Option<Digest>,
     ) {
         let (ours, window) = (self.set.digest(), usize::from(self.config.window.get()));
-        if told == Some(ours) {
+        let is_equal = told == Some(ours);
+        // A digest only counts elements of one fingerprint: halfway through them both sides may have as many, and other ones.
+        if is_equal && !self.set.shares_fingerprints() {
             return self.close(nonce, ours);
         }
-        let Some(Step::Walk(walk)) = self.peer.round.as_mut().map(Round::step_mut) else { return };
+        let Some(Step::Walk(walk)) = self.peer.round.as_deref_mut().map(Round::step_mut) else { return };
         match walk.cover(from, to, last, window) {
             Progress::None => {}
             Progress::Some => self.wait_on(nonce),
             Progress::Page => self.go_on(nonce),
+            Progress::Done if is_equal => self.close(nonce, ours),
             Progress::Done => {
                 let outcome = walk.outcome();
                 self.peer.walked();

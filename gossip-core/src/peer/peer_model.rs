@@ -1,5 +1,6 @@
 //! `PeerModel`: all of a peer that decides a machine's future.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
@@ -20,13 +21,13 @@ use crate::wire::{Bound, Place};
 pub(crate) struct PeerModel {
     tickets: [Ticket; 2],
     wanted: bool,
-    round: Option<Round>,
+    round: Option<Box<Round>>,
     answer_by: Deadline,
     pass: Pass,
     window: Window,
     last_nonce: Option<Nonce>,
     timeouts: u32,
-    owed: Option<Owed>,
+    owed: Option<Box<Owed>>,
     told: Option<(u64, Place)>,
     resume: Bound,
     unreadable: bool,

@@ -31,7 +31,8 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     pub(super) fn on_cells(&mut self, nonce: Nonce, part: Part, cells: &Cells) -> bool {
         let window = usize::from(self.config.window.get());
         // Cells of an earlier step are of another state, perhaps: only a nonce that this step sent will do.
-        let Some(round) = self.peer.round.as_mut().filter(|round| !round.is_pending() && round.answers_step(nonce))
+        let Some(round) =
+            self.peer.round.as_deref_mut().filter(|round| !round.is_pending() && round.answers_step(nonce))
         else {
             return false;
         };
@@ -96,7 +97,11 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         }
         let is_whole = incoming.target() == cells.count();
         let step = Step::Sketch(incoming.into());
-        if self.peer.round.as_mut().is_some_and(|round| !if is_whole { round.take(step) } else { round.take_on(step) })
+        if self
+            .peer
+            .round
+            .as_deref_mut()
+            .is_some_and(|round| !if is_whole { round.take(step) } else { round.take_on(step) })
         {
             return self.end_round(Ending::Exchanged);
         }
@@ -111,7 +116,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Reads the sketch, of which all cells that were asked for are there: repairs what differs, asks for more, or
     /// walks.
     fn read_sketch(&mut self, nonce: Nonce) {
-        let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return };
+        let Some(incoming) = self.peer.round.as_deref().and_then(Round::incoming) else { return };
         let (theirs, end) = (incoming.state(), incoming.end());
         match self.look() {
             Ok(Reading::Clear(mut claim)) => {
@@ -128,7 +133,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// many more it takes.
     fn look(&mut self) -> Result<Reading, Look> {
         let hopeless = Ok(Reading::Hopeless);
-        let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
+        let Some(incoming) = self.peer.round.as_deref().and_then(Round::incoming) else { return hopeless };
         let (theirs, have, began_at) = (incoming.state(), incoming.target(), incoming.began_at());
         self.lengthen(have);
         // Elements that both had at their last proof need not be read. To take away those alone means to hash all that
@@ -141,7 +146,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let again = fewer.map_or(0, |(place, _)| CELL * have as u64 + PASSED * end.since(place) as u64);
         let since = PASSED * end.since(began_at) as u64;
         self.spend(CELL * have as u64 + again + since);
-        let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) else { return hopeless };
+        let Some(incoming) = self.peer.round.as_deref().and_then(Round::incoming) else { return hopeless };
         let subtract = |place| self.set.subtract(incoming.cells(), place);
         let mut nearly = false;
         // First what the peer has got since the proof, alone: about half of the cells do, whatever we have got
@@ -201,7 +206,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Asks for more cells, as many as it seems to take; or for deep bits first; or walks.
     fn want_cells(&mut self, nonce: Nonce, look: &Look) {
         let (ours, tables, policy) = (self.set.state(), self.set.tables(), self.policy());
-        let Some(incoming) = self.peer.round.as_mut().and_then(Round::incoming_mut) else { return };
+        let Some(incoming) = self.peer.round.as_deref_mut().and_then(Round::incoming_mut) else { return };
         let (theirs, have) = (incoming.state(), incoming.target());
         let seen = tables.zip(look.rest.as_ref()).map(|(tables, rest)| incoming.estimate(rest, &tables.key()));
         // The number of elements since the last proof is known, so it has no standard error. It is dropped once cells
@@ -218,7 +223,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             .zip(seen)
             .and_then(|(policy, seen)| strategy::target(policy, ours, incoming, known, seen, look.nearly, lists_ids));
         let has_room = target.is_some_and(|target| self.has_room(target));
-        match target.zip(self.peer.round.as_mut().and_then(Round::incoming_mut)) {
+        match target.zip(self.peer.round.as_deref_mut().and_then(Round::incoming_mut)) {
             Some((target, incoming)) if has_room => {
                 let top_up = u64::from(incoming.top_ups().is_some());
                 incoming.aim(target);
@@ -264,7 +269,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let (end, state) = (self.set.end(), self.set.state());
         let most = MOST_NAMES as u64;
         let ours = page_bytes(state, S::WIDTH);
-        let began_at = self.peer.round.as_ref().map_or(end, Round::began_at);
+        let began_at = self.peer.round.as_deref().map_or(end, Round::began_at);
         let few = state.digest.count() <= most && theirs.digest.count() <= most;
         // Of elements of one id a repair gives what fits a message, and pages all.
         !S::FORGETS && end > began_at && few && ours > self.config.message_limit() as u64 && !self.set.shares_ids()
@@ -280,7 +285,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         let bytes = page_bytes(theirs, S::WIDTH);
         self.count(|ledger| ledger.walks += 1);
         // A sketch of first cells alone was too dear, or had no room: the next one may well be read.
-        if let Some(incoming) = self.peer.round.as_ref().and_then(Round::incoming) {
+        if let Some(incoming) = self.peer.round.as_deref().and_then(Round::incoming) {
             self.peer.unreadable |= incoming.has_been_topped_up();
         }
         let mut walk = Walk::new(self.peer.resume, (theirs.digest.count(), bytes));

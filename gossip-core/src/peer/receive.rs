@@ -228,7 +228,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     fn on_proof(&mut self, nonce: Nonce, state: u64) -> bool {
         let ours = self.set.digest();
         let proven =
-            self.peer.round.as_mut().and_then(|round| Some((round.proven_by(nonce, state)?, round.peer_log())));
+            self.peer.round.as_deref_mut().and_then(|round| Some((round.proven_by(nonce, state)?, round.peer_log())));
         if let Some((proven, log)) = proven {
             self.peer.pacing.answered(nonce);
             self.enqueue();
@@ -270,7 +270,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
         if asks == Asks::Verdict(ours.tag()) {
             self.prove(ours);
         }
-        match (asks, &mut self.peer.owed) {
+        match (asks, self.peer.owed.as_deref_mut()) {
             // One answer is for the whole burst: if each message earned a window, all but the last would end without a
             // word. Beyond 2^17 unanswered wishes a message replaces those before it, which bounds what a peer makes us
             // keep.
@@ -387,7 +387,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Enters a proof, and has the round close with a message that tells the peer.
     pub(super) fn close(&mut self, nonce: Nonce, digest: Digest) {
-        let log = self.peer.round.as_ref().and_then(Round::peer_log);
+        let log = self.peer.round.as_deref().and_then(Round::peer_log);
         self.go_to(nonce, Step::Close(digest));
         self.prove_by_round(digest, log);
     }
@@ -395,7 +395,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
     /// Moves our round to another step and queues its next message. The round ends instead if it has used up its steps.
     pub(super) fn go_to(&mut self, nonce: Nonce, step: Step) {
         self.peer.pacing.answered(nonce);
-        if self.peer.round.as_mut().is_some_and(|round| !round.take(step)) {
+        if self.peer.round.as_deref_mut().is_some_and(|round| !round.take(step)) {
             return self.end_round(Ending::Exchanged);
         }
         self.go_on(nonce);
@@ -412,7 +412,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Restarts the wait for an answer, part of which has come. It begins at the next poll.
     pub(super) fn wait_on(&mut self, nonce: Nonce) {
-        if self.peer.round.as_ref().is_some_and(|round| round.was_hasty(nonce)) {
+        if self.peer.round.as_deref().is_some_and(|round| round.was_hasty(nonce)) {
             self.peer.pacing.wait_longer();
         }
         // `receive` has no clock: the deadline is dropped here, and set when the queue comes to the peer.
@@ -425,19 +425,19 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Our round, if a message with this nonce may answer it.
     pub(super) fn awaiting(&mut self, nonce: Nonce) -> Option<&mut Round> {
-        self.peer.round.as_mut().filter(|round| round.awaits(nonce))
+        self.peer.round.as_deref_mut().filter(|round| round.awaits(nonce))
     }
 
     /// Owes the peer an answer, which replaces an older one. A peer that repairs is not asked for a round interval, and
     /// a probe of ours that it has not answered is given up.
     pub(super) fn owe(&mut self, owed: Owed) {
         let repairs = !matches!(owed, Owed::Verdict { on: Question::Probe { .. }, .. });
-        self.peer.owed = Some(owed);
+        self.peer.owed = Some(owed.into());
         self.enqueue();
         if repairs {
             // The peer's round is past its probe, so it will not answer ours, and repairs the same difference.
             self.peer.pacing.put_off(self.now + self.config.round_interval());
-            if self.peer.round.as_ref().is_some_and(Round::is_probing) {
+            if self.peer.round.as_deref().is_some_and(Round::is_probing) {
                 self.end_round(Ending::Dropped);
             }
         }

@@ -86,7 +86,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Notes what others look at: whether our walk with it is over, and since when chance may choose it, if it may.
     pub(super) fn note_state(&mut self) {
-        if self.peer.pass != Pass::None && !self.peer.round.as_ref().is_some_and(Round::may_fetch) {
+        if self.peer.pass != Pass::None && !self.peer.round.as_deref().is_some_and(Round::may_fetch) {
             self.agenda.walks.leave(self.id, &mut self.peer.pass);
         }
         if self.peer.is_idle() {
@@ -123,7 +123,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
 
     /// Notes that a message of an answer has come, which `ends` it or not.
     pub(super) fn note_part(&mut self, nonce: Nonce, ends: bool) {
-        let Some(round) = self.peer.round.as_mut().filter(|round| round.awaits(nonce)) else { return };
+        let Some(round) = self.peer.round.as_deref_mut().filter(|round| round.awaits(nonce)) else { return };
         round.came();
         if ends {
             self.peer.window.ended(round.take_exchanged());
@@ -158,7 +158,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             self.peer.wanted = false;
             let nonce = self.peer.next_round(self.rng.next_u32());
             let (full_state, began_at, log) = (self.set.state().bytes, self.set.end(), self.peer.known.log());
-            self.peer.round = Some(Round::new(nonce, full_state, began_at, log));
+            self.peer.round = Some(Round::new(nonce, full_state, began_at, log).into());
             self.on_link(|link| link.on_round_begin());
         }
     }

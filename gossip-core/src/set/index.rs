@@ -32,6 +32,8 @@ pub(crate) struct Store<E> {
     buckets: Vec<Vec<Bucket>>,
     /// Whether two elements have one id: never, as a rule, unless somebody chooses them.
     shares_ids: bool,
+    /// Whether two elements have one fingerprint: only under a weak key.
+    shares_fingerprints: bool,
     /// Ranks and places of the elements whose bucket was full and could not split. Empty, as a rule, unless somebody
     /// chooses ids.
     crowd: BTreeSet<(Rank, usize)>,
@@ -61,6 +63,7 @@ impl<E> Store<E> {
             doubled: Vec::new(),
             buckets: vec![vec![Bucket::new(0)]],
             shares_ids: false,
+            shares_fingerprints: false,
             crowd: BTreeSet::new(),
         }
     }
@@ -100,6 +103,11 @@ impl<E> Store<E> {
             return false;
         }
         self.shares_ids |= suspected && self.named(id, 0).next().is_some();
+        if suspected && self.shares_ids && !self.shares_fingerprints {
+            let Rank { fingerprint, .. } = rank(Entry { id, element: lent });
+            let next = self.from(Rank::first(fingerprint), &rank).next();
+            self.shares_fingerprints = next.is_some_and(|other| rank(other).fingerprint == fingerprint);
+        }
         let place = self.log.len();
         self.log.push(element);
         // Of 15 uniform ids all go to one side once in 2^14 splits, and then it takes another.
@@ -185,6 +193,11 @@ impl<E> Store<E> {
     /// Returns whether two elements have one id.
     pub(crate) const fn shares_ids(&self) -> bool {
         self.shares_ids
+    }
+
+    /// Returns whether two elements have one fingerprint.
+    pub(crate) const fn shares_fingerprints(&self) -> bool {
+        self.shares_fingerprints
     }
 
     /// The crowd from one rank to another, with them.
@@ -403,6 +416,8 @@ mod tests {
             }
             let ids: BTreeSet<u64> = model.iter().map(|&(id, _)| id).collect();
             prop_assert_eq!(store.shares_ids(), ids.len() < model.len());
+            let fingerprints: BTreeSet<(u64, u64)> = model.iter().map(|&(id, element)| (id, element / 4)).collect();
+            prop_assert_eq!(store.shares_fingerprints(), fingerprints.len() < model.len());
             let mut ids: Vec<u64> = store.ids().collect();
             ids.sort_unstable();
             prop_assert!(ids.into_iter().eq(model.iter().map(|&(id, _)| id)));
@@ -492,7 +507,8 @@ mod tests {
         for number in (0..2_000_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16) {
             for is_new in [true, false] {
                 assert_eq!(store.insert(0, Stored::Value(Counted(number, &compared)), rank), is_new);
-                assert!(compared.take() <= FULL + 1 && ranked.take() <= 2);
+                // Until the second has come, it is looked for those of one fingerprint.
+                assert!(compared.take() <= FULL + 1 && ranked.take() <= if store.len() > 2 { 2 } else { 4 });
             }
         }
     }

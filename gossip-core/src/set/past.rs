@@ -24,11 +24,15 @@ pub(crate) enum Lacks {
 
 impl<E: Element> Set<E> {
     /// What a set of this digest lacks of ours, if it is ours as it was some inserts ago, or ours but for one element;
-    /// `None` if the digest does not tell. O(elements that it counts fewer).
+    /// `None` if the digest does not tell, or if some elements share a fingerprint, of which it only counts them. O(elements that
+    /// it counts fewer).
     ///
     /// Sets only grow, so the count of a digest is the place in the log at which it would be ours.
     pub(crate) fn lacks(&self, theirs: Digest) -> Option<Lacks> {
         let missing = self.digest.count().checked_sub(theirs.count()).filter(|missing| *missing > 0)?;
+        if self.shares_fingerprints() {
+            return None;
+        }
         let place = Place::of_count(theirs.count());
         let mut digest = self.digest;
         self.fingerprints_since(place).for_each(|fingerprint| digest.remove(fingerprint));
@@ -42,7 +46,7 @@ impl<E: Element> Set<E> {
 
     /// The name of the number that a set of this digest has and ours lacks, if that is all that the two differ by.
     pub(crate) fn lacked(&self, theirs: Digest) -> Option<u64> {
-        if theirs.count() != self.digest.count().wrapping_add(1) {
+        if theirs.count() != self.digest.count().wrapping_add(1) || self.shares_fingerprints() {
             return None;
         }
         let one = Fingerprint::from_value(theirs.sum().wrapping_sub(self.digest.sum()));

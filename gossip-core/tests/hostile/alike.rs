@@ -46,10 +46,12 @@ proptest! {
         (config.max_element_bytes, config.economy) = (32, economy);
         config.max_message = MessageBudget::new(budget);
         config.window = NonZeroU16::new(window).expect("from 1 on");
+        let alone = [1, 2].map(|side| who.iter().filter(|who| **who == side).count());
         let others = others.into_iter().map(|((kind, number), who)| (alike(kind, number), who));
         let all: Vec<([u8; 32], u8)> = (0..).map(one).zip(who).chain(others).collect();
-        // A digest only counts those of one fingerprint: of as many on both sides it says that they are equal. So there is
-        // another to be found.
+        // A digest only counts those of one fingerprint: of as many on both sides it says that they are equal. So they are not
+        // as many, and there is another to be found.
+        prop_assume!(alone[0] != alone[1]);
         let another = [0xff; 32];
         let held = |side: u8| all.iter().filter(|(_, who)| who >> side & 1 == 1).map(|(element, _)| *element).collect();
         let mut sets: [Vec<[u8; 32]>; 2] = [held(0), held(1)];
@@ -59,6 +61,16 @@ proptest! {
         // Messages of one element take six times its bytes.
         let each = if config.max_message.bytes() < 200 { 8 } else { 3 };
         prop_assert!(bytes <= 4_000 + each * states, "{bytes} bytes for {states}");
+    }
+}
+
+#[test]
+fn a_walk_goes_on_where_both_have_as_many_halfway() {
+    let mut config = weak();
+    (config.max_element_bytes, config.economy) = (32, Economy::Pages);
+    (config.max_message, config.window) = (MessageBudget::MIN, NonZeroU16::MIN);
+    for count in 31..60 {
+        repaired(&config, [(0..30).map(one).collect(), (100..100 + count).map(one).collect()]);
     }
 }
 

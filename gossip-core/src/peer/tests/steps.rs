@@ -145,7 +145,7 @@ fn a_probe_of_the_peers_goes_before_one_of_ours_that_is_yet_to_be_sent() {
     let (tag, digest) = (machine.set().tag(), Digest::from_parts(301, 7));
     receive(&mut machine, request(tag, 0x101, Request::Probe { digest }));
     let peer = &machine.peer(&PEER);
-    assert!(peer.round.is_none() && matches!(peer.owed, Some(Owed::Verdict { .. })));
+    assert!(peer.round.is_none() && matches!(peer.owed.as_deref(), Some(Owed::Verdict { .. })));
 }
 
 #[test]
@@ -240,7 +240,9 @@ fn wishes_in_the_middle_of_an_answer_add_up() {
     receive(&mut machine, repair(&many));
     let Output::Send { .. } = machine.poll(Time::ZERO) else { panic!("there is an answer") };
     receive(&mut machine, repair(&[u64::from(u32::MAX)]));
-    let Some(Owed::Wanted { wishes, next, .. }) = &machine.peer(&PEER).owed else { panic!("there is more of it") };
+    let Some(Owed::Wanted { wishes, next, .. }) = machine.peer(&PEER).owed.as_deref() else {
+        panic!("there is more of it")
+    };
     assert!(wishes.len() == many.len() + 1 && *next > 10, "{} {next}", wishes.len());
 }
 
@@ -254,12 +256,12 @@ fn cells_are_charged_with_their_reading_and_what_is_left_of_them_since_the_last_
         }
         machine.extend(numbers(1 << 32, 5)).expect("they are small");
         let nonce = probe(&mut machine);
-        assert_eq!(machine.peer(&PEER).round.as_ref().map(Round::full_state), Some(305 * 8));
+        assert_eq!(machine.peer(&PEER).round.as_deref().map(Round::full_state), Some(305 * 8));
         let before = machine.stats().total.work;
         assert!(answers(&mut machine, full_head(&mut peer, nonce, 12)));
         let again = if proven { 12 * CELL + 5 * PASSED } else { 0 };
         assert_eq!(machine.stats().total.work - before, 12 * CELL + again);
-        let full_state = machine.peer(&PEER).round.as_ref().map(Round::full_state);
+        let full_state = machine.peer(&PEER).round.as_deref().map(Round::full_state);
         assert_eq!(full_state, Some((305 + 310) * 8), "with what the peer tells of its own");
     }
 }
@@ -336,7 +338,7 @@ fn where_others_cells_leave_no_room_a_round_is_put_off_once() {
         let mut incoming = IncomingSketch::new(&head, &cells, machine.set().tables(), Place::START, 0);
         incoming.aim(others);
         let turn = machine.turn(&2).expect("it was added");
-        assert!(turn.peer.round.as_mut().expect("it began").take(Step::Sketch(incoming.into())));
+        assert!(turn.peer.round.as_deref_mut().expect("it began").take(Step::Sketch(incoming.into())));
         machine.turn(&PEER).expect("it was added").peer.put_off = put_off;
         assert_eq!(next_of(&mut machine, 12), expected);
         let peer = &machine.peer(&PEER);
