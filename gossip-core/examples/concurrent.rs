@@ -1,7 +1,9 @@
 //! Two shops change a price without having seen each other: both prices stay, until somebody who sees both decides.
 //! `cargo run -p examples --bin concurrent`
 
-use gossip_core::{Config, Map, MapEvent, MapOutput, ReplicaId, Time};
+use std::time::Duration;
+
+use gossip_core::{Config, Map, MapEvent, ReplicaId};
 
 type Shop = Map<&'static str, String, u64>;
 
@@ -47,15 +49,17 @@ fn sync(north: &mut Shop, south: &mut Shop) {
 
 fn carry(from: &mut Shop, to: &mut Shop, name: &'static str) -> bool {
     let mut carried = false;
-    loop {
-        match from.poll(Time::ZERO) {
-            MapOutput::Send { message, .. } => {
-                to.receive_bytes(&name, &message.encode()).expect("it is of a peer");
-                carried = true;
+    from.drive(
+        Duration::ZERO,
+        |_, _, message| {
+            to.receive_bytes(&name, &message.encode()).expect("it is of a peer");
+            carried = true;
+        },
+        |_, event| {
+            if let MapEvent::Changed { key, .. } = event {
+                println!("  {name} hears of {key}");
             }
-            MapOutput::Event(MapEvent::Changed { key, .. }) => println!("  {name} hears of {key}"),
-            MapOutput::Event(_) => {}
-            MapOutput::Wait(_) => return carried,
-        }
-    }
+        },
+    );
+    carried
 }
