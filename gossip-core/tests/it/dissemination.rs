@@ -142,7 +142,7 @@ fn plans(
 }
 
 proptest! {
-    #![proptest_config(fleets::cases(128))]
+    #![proptest_config(fleets::cases(64))]
 
     /// The simulator checks the laws as it goes; that all is well in the end is checked here.
     #[test]
