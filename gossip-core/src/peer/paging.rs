@@ -68,7 +68,6 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
             Progress::None => {}
             Progress::Some => self.wait_on(nonce),
             Progress::Page => self.go_on(nonce),
-            Progress::Done if is_equal => self.close(nonce, ours),
             Progress::Done => {
                 let outcome = walk.outcome();
                 self.peer.walked();
@@ -78,6 +77,7 @@ impl<P: Clone + Ord, S: Kind> Turn<'_, P, S> {
                         self.give_all_but(nonce, &given, bytes);
                     }
                     Some(Outcome::Wanted(wanted, theirs)) => self.give_wanted(nonce, &wanted, theirs),
+                    None if is_equal => self.close(nonce, ours),
                     // All is exchanged, but one side has changed meanwhile. The next round proves it, or finds what is
                     // new.
                     None if S::FORGETS && told.is_some() => self.settle_walk(nonce, told.unwrap_or_default()),

@@ -507,7 +507,7 @@ mod tests {
         for number in (0..2_000_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16) {
             for is_new in [true, false] {
                 assert_eq!(store.insert(0, Stored::Value(Counted(number, &compared)), rank), is_new);
-                // Until the second has come, it is looked for those of one fingerprint.
+                // The second is compared with those of its fingerprint; from then on there are such.
                 assert!(compared.take() <= FULL + 1 && ranked.take() <= if store.len() > 2 { 2 } else { 4 });
             }
         }
