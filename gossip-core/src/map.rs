@@ -92,6 +92,14 @@ use crate::wire::Place;
 pub type Map<P, K, V> = Engine<P, Forgetting<K, V>>;
 
 /// The result of [`Map::poll`].
+///
+/// ```
+/// use gossip_core::{Config, Map, MapOutput, ReplicaId, Time};
+///
+/// let id = ReplicaId::from_random(*b"8 random");
+/// let mut map = Map::<&str, String, u64>::new(Config::default(), id, 1);
+/// assert!(matches!(map.poll(Time::ZERO), MapOutput::Wait(None)), "it has no peers");
+/// ```
 pub type MapOutput<P, K, V> = Output<P, Item<K, V>, MapEvent<P, K>>;
 
 impl<P: Clone + Ord, K: Element + Ord, V: Element> Map<P, K, V> {

@@ -53,6 +53,16 @@ pub struct Message<E> {
 }
 
 /// Kind of a message. Requests are answered; answers never are.
+///
+/// ```
+/// use gossip_core::{AntiEntropy, Config, MessageKind, Output, Time};
+///
+/// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+/// machine.add_peer("n2");
+/// machine.sync_now(&"n2");
+/// let Output::Send { message, .. } = machine.poll(Time::ZERO) else { panic!("nothing to ask") };
+/// assert_eq!(message.kind(), MessageKind::Probe);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum MessageKind {

@@ -115,6 +115,17 @@ pub struct Counter {
 macro_rules! ledger {
     ($($(#[$more:meta])* $name:ident: $help:literal,)*) => {
         /// Messages exchanged with one peer or with all, and what came of them. Counters only grow.
+        ///
+        /// ```
+        /// use gossip_core::{AntiEntropy, Config, MessageKind, Output, Time};
+        ///
+        /// let mut machine = AntiEntropy::<&str, u64>::new(Config::default(), 1);
+        /// machine.add_peer("n2");
+        /// machine.sync_now(&"n2");
+        /// assert!(matches!(machine.poll(Time::ZERO), Output::Send { .. }));
+        /// let ledger = machine.peer_stats(&"n2").unwrap().ledger;
+        /// assert_eq!((ledger.sent[MessageKind::Probe].messages, ledger.rounds), (1, 0));
+        /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Ledger {

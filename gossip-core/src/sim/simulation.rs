@@ -32,6 +32,22 @@ use happening::Happening;
 ///
 /// Plan insertions and faults, then [`settle`](Self::settle) or [`run_until`](Self::run_until). A machine is polled
 /// after each input, and exactly at its deadlines. All that it does is checked against the [laws](Law).
+///
+/// ```
+/// use core::time::Duration;
+/// use gossip_core::sim::{Network, Simulation};
+/// use gossip_core::{AntiEntropy, Config, Time};
+///
+/// let mut simulation = Simulation::new(1, Network::default(), 3, |id, seed| {
+///     let mut machine = AntiEntropy::new(Config::default(), seed);
+///     (0..3).filter(|&peer| peer != id).for_each(|peer| _ = machine.add_peer(peer));
+///     machine
+/// });
+/// simulation.insert(Time::ZERO, 1, 7_u64);
+/// simulation.settle(Duration::from_secs(60))?;
+/// assert!((0..3).all(|id| simulation.machine(id).is_some_and(|machine| machine.contains(&7))));
+/// # Ok::<(), gossip_core::sim::Violation>(())
+/// ```
 pub struct Simulation<M: Machine> {
     seed: u64,
     make: Box<dyn FnMut(usize, u64) -> M>,
