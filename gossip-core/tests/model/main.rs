@@ -26,7 +26,7 @@ use scope::{Scope, State, under_way};
 use value::Value;
 
 /// A value of so many bytes: large ones are worth a sketch, however few there are. No type for each length, or each would
-/// have a machine of its own compiled, which took as long as a tenth of all tests do.
+/// have a machine of its own compiled: with two lengths it took 36 s, and takes 22.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Wide(u8, u16);
 
